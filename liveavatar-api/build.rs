@@ -1,0 +1,114 @@
+//! Makes the raw client and its tables of the documents that `cargo xtask regen` wrote into this package.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::{env, fs};
+
+use serde_json::{Map, Value, json};
+
+#[path = "build/generate.rs"]
+mod generate;
+
+const LOWERED: &str = "openapi/liveavatar-v1.json";
+const CORRECTED: &str = "openapi/service.json";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    for input in [LOWERED, CORRECTED, "build.rs", "build/generate.rs"] {
+        println!("cargo::rerun-if-changed={input}");
+    }
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
+
+    let lowered: Value = serde_json::from_str(&fs::read_to_string(LOWERED)?)?;
+    let document: openapiv3::OpenAPI = serde_json::from_value(lowered.clone())?;
+    let client = generate::generate(&document)?;
+    fs::write(out.join("client.rs"), prettyplease::unparse(&client))?;
+    fs::write(out.join("operations.rs"), operations(&lowered)?)?;
+
+    let corrected: Value = serde_json::from_str(&fs::read_to_string(CORRECTED)?)?;
+    fs::write(out.join("session.json"), session_schemas(&corrected)?.to_string())?;
+    Ok(())
+}
+
+/// What the transport must know of an operation, as a table sorted by name.
+fn operations(document: &Value) -> Result<String, Box<dyn Error>> {
+    let mut rows = Vec::new();
+    let none = Map::new();
+    for (path, item) in document["paths"].as_object().unwrap_or(&none) {
+        for (method, operation) in item.as_object().unwrap_or(&none) {
+            let id = operation["operationId"].as_str().ok_or("an operation without a name")?;
+            rows.push((id, method.as_str(), path.as_str(), operation));
+        }
+    }
+    for (id, operation) in document["x-handwritten"].as_object().unwrap_or(&none) {
+        let part = |key: &str| operation[key].as_str().ok_or("a hand-written operation without method or path");
+        rows.push((id, part("x-method")?, part("x-path")?, operation));
+    }
+    rows.sort_by_key(|row| row.0);
+
+    let mut table = String::from("&[\n");
+    for (id, method, path, operation) in rows {
+        let mut schemes = BTreeSet::new();
+        for requirement in operation["security"].as_array().into_iter().flatten() {
+            schemes.extend(requirement.as_object().unwrap_or(&none).keys());
+        }
+        let credentials = schemes
+            .into_iter()
+            .map(|scheme| match scheme.as_str() {
+                "APIKeyHeader" => Ok("CredentialKind::ApiKey"),
+                "HTTPBearer" => Ok("CredentialKind::SessionToken"),
+                other => Err(format!("{id}: the transport knows no security scheme {other}")),
+            })
+            .collect::<Result<Vec<_>, _>>()?
+            .join(", ");
+        let optional_body = operation["x-optional-body"] == true;
+        writeln!(
+            table,
+            "    Operation {{ id: {id:?}, method: {:?}, path: {path:?}, credentials: &[{credentials}], \
+             optional_body: {optional_body} }},",
+            method.to_uppercase()
+        )?;
+    }
+    table.push(']');
+    Ok(table)
+}
+
+/// The request schema of each mode and all that they refer to: what a session configuration is checked against.
+fn session_schemas(document: &Value) -> Result<Value, Box<dyn Error>> {
+    const PREFIX: &str = "#/components/schemas/";
+    let schemas = &document["components"]["schemas"];
+    let members = document
+        .pointer("/paths/~1v1~1sessions~1token/post/requestBody/content/application~1json/schema/oneOf")
+        .and_then(Value::as_array)
+        .ok_or("the token request is no union of modes")?;
+    let mut result = Map::new();
+    let mut open = Vec::new();
+    for member in members {
+        let name = member["$ref"].as_str().and_then(|to| to.strip_prefix(PREFIX)).ok_or("an unnamed mode")?;
+        let mode = schemas[name]["properties"]["mode"]["const"].as_str().ok_or("a mode without its name")?;
+        result.insert(mode.to_owned(), member.clone());
+        open.push(name.to_owned());
+    }
+    let mut closure = Map::new();
+    while let Some(name) = open.pop() {
+        if !closure.contains_key(&name) {
+            let schema = schemas[&name].clone();
+            references(&schema, PREFIX, &mut open);
+            closure.insert(name, schema);
+        }
+    }
+    result.insert("components".into(), json!({ "schemas": closure }));
+    Ok(Value::Object(result))
+}
+
+fn references(value: &Value, prefix: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            found.extend(map.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix(prefix)).map(str::to_owned));
+            map.values().for_each(|inner| references(inner, prefix, found));
+        }
+        Value::Array(list) => list.iter().for_each(|inner| references(inner, prefix, found)),
+        _ => {}
+    }
+}

@@ -1,0 +1,48 @@
+//! The generated client, as progenitor makes it of the document, and the table of its operations.
+//!
+//! Nothing here is edited by hand. [`Client`](crate::Client) is what applications start from; it dereferences to
+//! [`raw::Client`](Client), so that every operation is a method of both.
+
+use crate::credential::CredentialKind;
+
+#[allow(
+    clippy::all,
+    clippy::pedantic,
+    missing_docs,
+    unused_imports,
+    unreachable_pub,
+    unused_qualifications,
+    reason = "generated: its shape follows from the document, not from our habits"
+)]
+mod generated {
+    include!(concat!(env!("OUT_DIR"), "/client.rs"));
+}
+
+pub use generated::{Client, builder, types};
+
+/// What the transport knows of an operation, from the document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Operation {
+    /// The name of its method, such as `create_session_token`.
+    pub id: &'static str,
+    /// The HTTP method in capitals.
+    pub method: &'static str,
+    /// The path with `{name}` for each path parameter.
+    pub path: &'static str,
+    /// The kinds of credential that it accepts; none for a public operation.
+    pub credentials: &'static [CredentialKind],
+    /// Whether the request may come without a body.
+    pub optional_body: bool,
+}
+
+/// Every operation of the document, the hand-written ones included, sorted by name.
+pub static OPERATIONS: &[Operation] = include!(concat!(env!("OUT_DIR"), "/operations.rs"));
+
+impl Operation {
+    /// Finds an operation by the name of its method.
+    #[must_use]
+    pub fn find(id: &str) -> Option<&'static Self> {
+        OPERATIONS.binary_search_by(|operation| operation.id.cmp(id)).ok().map(|index| &OPERATIONS[index])
+    }
+}

@@ -1,0 +1,92 @@
+//! The one operation that the generator cannot make: a multipart upload, on the same transport and with the same shape.
+
+use bytes::Bytes;
+use progenitor_client::{ClientHooks as _, ClientInfo as _, Error, OperationInfo, ResponseValue};
+use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::multipart::{Form, Part};
+
+use crate::raw::{Client, Operation, types};
+use crate::wire::Envelope;
+
+/// The operation's name in the document and in [`OPERATIONS`](crate::raw::OPERATIONS).
+const ID: &str = "create_image_avatar";
+
+impl Client {
+    /// Trains an avatar from one picture.
+    ///
+    /// The picture is a JPEG or PNG, exactly 16:9 or 9:16, its short side at least 1080 px, with one clearly framed
+    /// person (the service's documentation). The avatar is ready when its status is `ACTIVE`; one that failed says why in
+    /// `error_message`.
+    pub fn create_image_avatar(&self) -> CreateImageAvatar<'_> {
+        CreateImageAvatar { client: self, file: None, resolution: None }
+    }
+}
+
+/// Builds the upload of [`Client::create_image_avatar`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct CreateImageAvatar<'a> {
+    client: &'a Client,
+    file: Option<Bytes>,
+    resolution: Option<types::CreateImageAvatarBodyResolution>,
+}
+
+/// The formats that the service takes, by their first bytes.
+const FORMATS: [(&[u8], &str, &str); 2] =
+    [(b"\xff\xd8\xff", "image/jpeg", "avatar.jpg"), (b"\x89PNG\r\n\x1a\n", "image/png", "avatar.png")];
+
+impl CreateImageAvatar<'_> {
+    /// The picture's bytes, JPEG or PNG.
+    pub fn file(mut self, file: impl Into<Bytes>) -> Self {
+        self.file = Some(file.into());
+        self
+    }
+
+    /// The training resolution, 720 unless given; 1080 needs a Business or Enterprise plan.
+    pub fn resolution(mut self, resolution: types::CreateImageAvatarBodyResolution) -> Self {
+        self.resolution = Some(resolution);
+        self
+    }
+
+    /// Sends the picture.
+    ///
+    /// # Errors
+    /// When the picture is missing or in another format, and as every generated call.
+    ///
+    /// # Cancel safety
+    /// Dropped before the answer, an avatar may be in training that nobody knows; it shows in the list of avatars.
+    pub async fn send(self) -> Result<ResponseValue<Envelope<types::Avatar>>, Error<()>> {
+        let refuse = |why: &str| Err(Error::InvalidRequest(format!("{ID}: file: {why}")));
+        let Some(file) = self.file else { return refuse("no picture was given") };
+        let Some((_, media, name)) = FORMATS.iter().find(|(start, _, _)| file.starts_with(start)) else {
+            return refuse("is neither JPEG nor PNG");
+        };
+        let Some(operation) = Operation::find(ID) else { return refuse("not an operation of the document") };
+
+        let part = Part::stream_with_length(file.clone(), file.len() as u64).file_name(*name).mime_str(media);
+        let mut form = Form::new().part("file", part.map_err(Error::CommunicationError)?);
+        if let Some(resolution) = self.resolution {
+            form = form.text("resolution", resolution.to_string());
+        }
+        let url = format!("{}{}", self.client.baseurl(), operation.path);
+        let mut request = self
+            .client
+            .client()
+            .post(url)
+            .header(ACCEPT, HeaderValue::from_static("application/json"))
+            .multipart(form)
+            .build()
+            .map_err(Error::CommunicationError)?;
+
+        let info = OperationInfo { operation_id: operation.id };
+        self.client.pre(&mut request, &info).await?;
+        let result = self.client.exec(request, &info).await;
+        self.client.post(&result, &info).await?;
+        let answer = result.map_err(Error::CommunicationError)?;
+        if answer.status().is_success() {
+            ResponseValue::from_response(answer).await
+        } else {
+            Err(Error::UnexpectedResponse(answer))
+        }
+    }
+}

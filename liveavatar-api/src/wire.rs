@@ -1,0 +1,267 @@
+//! The types that the lowered document names through `x-rust-type`: what a generator cannot make of a schema.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use rust_decimal::Decimal;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+/// The frame around every JSON answer: a code of the service, the data, a message.
+///
+/// `code` is 100 in the document's default and 1000 in recorded answers; both mean success.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(bound(deserialize = "T: DeserializeOwned"))]
+#[non_exhaustive]
+pub struct Envelope<T> {
+    /// The service's own code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<i64>,
+    /// What the operation answers.
+    #[serde(default)]
+    pub data: Option<T>,
+    /// A text for people.
+    #[serde(default, deserialize_with = "any_as_text")]
+    pub message: Option<String>,
+}
+
+/// The message is text in every recorded answer; anything else is kept as its JSON.
+fn any_as_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Null => None,
+        Value::String(text) => Some(text),
+        other => Some(other.to_string()),
+    })
+}
+
+/// One page of a list.
+///
+/// Pages are numbered from 1 and hold up to 100 entries, 20 unless asked otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(bound(deserialize = "T: DeserializeOwned"))]
+#[non_exhaustive]
+pub struct Page<T> {
+    /// How many entries all pages hold together.
+    #[serde(default)]
+    pub count: Option<i64>,
+    /// The address of the next page, none on the last.
+    #[serde(default)]
+    pub next: Option<String>,
+    /// The address of the page before.
+    #[serde(default)]
+    pub previous: Option<String>,
+    /// The entries of this page; null and absent read as none.
+    #[serde(default = "Vec::new", deserialize_with = "null_as_empty")]
+    pub results: Vec<T>,
+}
+
+fn null_as_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// An enum in an answer, which the service may extend: unknown values keep their text.
+///
+/// ```
+/// use liveavatar_api::{Open, types::SessionMode};
+/// let known: Open<SessionMode> = "FULL".parse().unwrap();
+/// assert_eq!(known, SessionMode::Full);
+/// let unknown: Open<SessionMode> = "HOLOGRAM".parse().unwrap();
+/// assert_eq!(unknown.to_string(), "HOLOGRAM");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Open<E> {
+    /// A value that this version of the crate knows.
+    Known(E),
+    /// Any other value, as received.
+    Unknown(String),
+}
+
+impl<E> Open<E> {
+    /// The value, if this version of the crate knows it.
+    pub fn known(&self) -> Option<&E> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Unknown(_) => None,
+        }
+    }
+}
+
+impl<E> From<E> for Open<E> {
+    fn from(value: E) -> Self {
+        Self::Known(value)
+    }
+}
+
+impl<E: PartialEq> PartialEq<E> for Open<E> {
+    fn eq(&self, other: &E) -> bool {
+        self.known() == Some(other)
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for Open<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known(value) => value.fmt(f),
+            Self::Unknown(text) => text.fmt(f),
+        }
+    }
+}
+
+impl<E: FromStr> FromStr for Open<E> {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(text.parse().map_or_else(|_| Self::Unknown(text.to_owned()), Self::Known))
+    }
+}
+
+impl<E: fmt::Display> Serialize for Open<E> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de, E: FromStr> Deserialize<'de> for Open<E> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = text(deserializer)?;
+        Ok(text.parse().map_or_else(|_| Self::Unknown(text.into_owned()), Self::Known))
+    }
+}
+
+/// A text, borrowed from the input where it holds no escapes.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(transparent)]
+    struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
+    Ok(Borrowed::deserialize(deserializer)?.0)
+}
+
+/// A field of a PATCH body inside `Option`: `None` leaves it as it is, `Some(Null)` clears it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Nullable<T> {
+    /// An explicit `null`: clear the field.
+    Null,
+    /// A new value.
+    Value(T),
+}
+
+impl<T> From<T> for Nullable<T> {
+    fn from(value: T) -> Self {
+        Self::Value(value)
+    }
+}
+
+impl<T: Serialize> Serialize for Nullable<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_none(),
+            Self::Value(value) => value.serialize(serializer),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Nullable<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map_or(Self::Null, Self::Value))
+    }
+}
+
+/// A point in time: RFC 3339, or without a zone as the service also sends it, which is taken as UTC.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Timestamp {
+    /// A time that was understood.
+    At(DateTime<Utc>),
+    /// Any other text, as received.
+    Unknown(String),
+}
+
+impl Timestamp {
+    /// The time, if the text was understood.
+    #[must_use]
+    pub fn utc(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::At(time) => Some(*time),
+            Self::Unknown(_) => None,
+        }
+    }
+}
+
+impl From<DateTime<Utc>> for Timestamp {
+    fn from(time: DateTime<Utc>) -> Self {
+        Self::At(time)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(time) => f.write_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+            Self::Unknown(text) => f.write_str(text),
+        }
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = text(deserializer)?;
+        let zoned = DateTime::parse_from_rfc3339(&text).map(|time| time.to_utc());
+        let time = zoned.or_else(|_| text.parse::<NaiveDateTime>().map(|naive| naive.and_utc()));
+        Ok(time.map_or_else(|_| Self::Unknown(text.into_owned()), Self::At))
+    }
+}
+
+/// An amount of credits, exact; the service sends it as text in one place and as a number in another.
+///
+/// It is written back in the form in which it came.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Credits {
+    amount: Option<Decimal>,
+    wire: Value,
+}
+
+impl Credits {
+    /// The amount, unless the service sent something that is no number of up to 28 digits.
+    #[must_use]
+    pub fn amount(&self) -> Option<Decimal> {
+        self.amount
+    }
+}
+
+impl fmt::Display for Credits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.amount, &self.wire) {
+            (Some(amount), _) => amount.fmt(f),
+            (None, Value::String(text)) => f.write_str(text),
+            (None, other) => other.fmt(f),
+        }
+    }
+}
+
+impl Serialize for Credits {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.wire.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Credits {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let wire = Value::deserialize(deserializer)?;
+        let exact = |text: &str| Decimal::from_str_exact(text).or_else(|_| Decimal::from_scientific(text)).ok();
+        let amount = match &wire {
+            Value::String(text) => exact(text.trim()),
+            // The shortest text that reads back as the same number is the decimal that the service wrote.
+            Value::Number(number) => exact(&number.to_string()),
+            _ => return Err(D::Error::custom("credits are neither a number nor a text")),
+        };
+        Ok(Self { amount, wire })
+    }
+}

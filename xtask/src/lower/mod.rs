@@ -1,0 +1,182 @@
+//! Lowers the corrected OpenAPI 3.1 document to the OpenAPI 3.0.3 subset that progenitor reads.
+//!
+//! One quirk of the document is one named step in [`STEPS`]. A step says what it changed, and one that changes nothing is
+//! an error: the quirk is gone and the step should go too. A quirk that no step knows makes progenitor fail, which
+//! `regen` tries before it writes.
+
+mod answers;
+mod document;
+mod generics;
+mod names;
+mod operations;
+mod schemas;
+
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+pub use document::{Document, short_operation_name};
+
+/// The crate whose hand-written types the lowered document names through `x-rust-type`.
+pub const CRATE: &str = "liveavatar-api";
+
+/// What a step changed, one line per place.
+pub type Applied = Vec<String>;
+
+/// One quirk of the document and its cure.
+pub struct Step {
+    /// The step's name in reports.
+    pub name: &'static str,
+    /// What goes wrong without it.
+    pub why: &'static str,
+    run: fn(&mut Document) -> Result<Applied, Failure>,
+}
+
+/// Every step, in the order in which they run.
+pub const STEPS: &[Step] = &[
+    Step { name: "openapi-version", why: "progenitor reads OpenAPI 3.0 only", run: operations::version },
+    Step {
+        name: "cookie-parameters",
+        why: "a browser's login cookie, never sent by an API client; progenitor refuses cookies",
+        run: operations::cookie_parameters,
+    },
+    Step {
+        name: "short-operation-names",
+        why: "FastAPI appends path and method to every operationId, which would become the method's name",
+        run: operations::short_names,
+    },
+    Step {
+        name: "optional-bodies",
+        why: "progenitor makes every body required; the fact is kept in `x-optional-body` for the transport",
+        run: operations::optional_bodies,
+    },
+    Step {
+        name: "body-defaults",
+        why: "progenitor ignores a body's default; leaving the body out has the same effect on the server",
+        run: operations::body_defaults,
+    },
+    Step {
+        name: "error-answers",
+        why: "a typed error per status loses status and headers of every other failure; one error type reads them all",
+        run: operations::error_answers,
+    },
+    Step {
+        name: "any-success-status",
+        why: "a 200 that becomes a 201 is no failure",
+        run: operations::any_success_status,
+    },
+    Step {
+        name: "parameter-defaults",
+        why: "a default sent by the client would freeze the server's",
+        run: operations::parameter_defaults,
+    },
+    Step {
+        name: "handwritten-multipart",
+        why: "progenitor refuses multipart bodies; the operation is recorded under `x-handwritten`",
+        run: operations::handwritten_multipart,
+    },
+    Step {
+        name: "titles",
+        why: "typify names types after titles and merges different schemas of one title without a word",
+        run: schemas::titles,
+    },
+    Step { name: "descriptions", why: "FastAPI docstrings are not rustdoc", run: operations::descriptions },
+    Step { name: "discriminators", why: "ignored; single-value tags tell the members apart", run: schemas::discriminators },
+    Step { name: "read-only", why: "ignored, and the same schema is never sent", run: schemas::read_only },
+    Step { name: "property-names", why: "OpenAPI 3.0 has no such keyword; map keys stay text", run: schemas::property_names },
+    Step { name: "null-members", why: "OpenAPI 3.0 says `nullable` for a union with null", run: schemas::null_members },
+    Step {
+        name: "path-nulls",
+        why: "a part of a path cannot be null, and progenitor makes code of it that does not compile",
+        run: operations::path_nulls,
+    },
+    Step { name: "null-type", why: "OpenAPI 3.0 has no type null; data may appear there one day", run: schemas::null_type },
+    Step {
+        name: "constants",
+        why: "typify ignores `const` without a word and accepts any text",
+        run: schemas::constants,
+    },
+    Step { name: "exclusive-bounds", why: "a number in 3.1, a flag in 3.0", run: schemas::exclusive_bounds },
+    Step {
+        name: "reference-siblings",
+        why: "a 3.0 reader drops what stands beside a `$ref`",
+        run: schemas::reference_siblings,
+    },
+    Step {
+        name: "superset-unions",
+        why: "where one member has every field of the other, the larger one reads both",
+        run: schemas::superset_unions,
+    },
+    Step {
+        name: "any-of",
+        why: "typify turns overlapping anyOf members into a struct of flattened options",
+        run: schemas::any_of,
+    },
+    Step {
+        name: "split-directions",
+        why: "what is sent is strict and what is received is tolerant, so a shared object needs two types",
+        run: answers::split_directions,
+    },
+    Step {
+        name: "inline-enums",
+        why: "an enum needs a name of its own to be stable and to be wrapped",
+        run: schemas::inline_enums,
+    },
+    Step {
+        name: "property-defaults",
+        why: "typify would always send the default, so that the client freezes the server's",
+        run: schemas::property_defaults,
+    },
+    Step { name: "timestamps", why: "the server sends times with and without a zone", run: generics::timestamps },
+    Step { name: "secrets", why: "generated `Debug` prints everything", run: generics::secrets },
+    Step { name: "credits", why: "money is an exact decimal, sent as text or number", run: generics::credits },
+    Step {
+        name: "patch-nulls",
+        why: "in a PATCH body, absent, null and a value are three things",
+        run: generics::patch_nulls,
+    },
+    Step {
+        name: "lenient-answers",
+        why: "an answer with null or without a field that may be missing must decode",
+        run: answers::lenient,
+    },
+    Step {
+        name: "union-catch-alls",
+        why: "an answer with a union member of tomorrow must decode",
+        run: answers::union_catch_alls,
+    },
+    Step { name: "open-enums", why: "an answer with an enum value of tomorrow must decode", run: answers::open_enums },
+    Step { name: "pages", why: "one `Page<T>` in place of a type per list", run: generics::pages },
+    Step { name: "envelopes", why: "one `Envelope<T>` in place of a type per answer", run: generics::envelopes },
+    Step { name: "unused-schemas", why: "what no operation reaches is no type", run: names::unused_schemas },
+    Step { name: "rust-names", why: "`AvatarSchema` is `Avatar`", run: names::rust_names },
+];
+
+/// Runs every step and returns the lowered document with one note per step.
+///
+/// # Errors
+/// When a step finds nothing to do, or cannot do it.
+pub fn lower(corrected: &Value) -> Result<(Value, Vec<(&'static str, Applied)>), Failure> {
+    let mut document = Document(corrected.clone());
+    let mut notes = Vec::with_capacity(STEPS.len());
+    for step in STEPS {
+        let applied = (step.run)(&mut document)?;
+        if applied.is_empty() {
+            return Err(Failure::new(
+                format!("lowering step `{}` matches nothing\n      reason: {}", step.name, step.why),
+                "remove the step from xtask/src/lower/mod.rs, or mend what it looks for",
+            ));
+        }
+        notes.push((step.name, applied));
+    }
+    Ok((document.0, notes))
+}
+
+/// An `x-rust-type` that names a hand-written type of the crate.
+fn rust_type(name: &str, parameters: &[Value]) -> Value {
+    json!({
+        "crate": CRATE,
+        "version": "*",
+        "path": format!("{}::{name}", CRATE.replace('-', "_")),
+        "parameters": parameters,
+    })
+}

@@ -1,0 +1,45 @@
+//! Steps on the names and the number of the components.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::document::{Document, closure, redirect, references};
+use super::{Applied, Failure};
+
+pub(super) fn unused_schemas(document: &mut Document) -> Result<Applied, Failure> {
+    let mut roots = BTreeSet::new();
+    references(&document.0["paths"], &mut roots);
+    references(&document.0["x-handwritten"], &mut roots);
+    let used = closure(document.schemas(), roots);
+    let unused: Vec<String> = document.schemas().keys().filter(|name| !used.contains(*name)).cloned().collect();
+    document.schemas_mut().retain(|name, _| used.contains(name));
+    Ok(unused)
+}
+
+/// FastAPI class names in the words of this domain: no `SDK`, no `Schema`, no `Enum`.
+fn plain(name: &str) -> String {
+    let name = name.replace("SDKSessionTokenConfigData", "SessionConfig").replace("SDKSessionToken", "SessionToken");
+    // A hoisted property keeps its own part of the name.
+    let (base, property) = name.split_once('_').map_or((name.as_str(), None), |(base, rest)| (base, Some(rest)));
+    let (base, output) = base.strip_suffix("Output").map_or((base, ""), |base| (base, "Output"));
+    let base = base.strip_suffix("Schema").or_else(|| base.strip_suffix("Enum")).unwrap_or(base);
+    match property {
+        Some(property) => format!("{base}{output}_{property}"),
+        None => format!("{base}{output}"),
+    }
+}
+
+pub(super) fn rust_names(document: &mut Document) -> Result<Applied, Failure> {
+    let names: Vec<String> = document.schemas().keys().cloned().collect();
+    let mut renamed = BTreeMap::<String, String>::new();
+    for name in &names {
+        let short = plain(name);
+        if short != *name && !names.contains(&short) && !renamed.values().any(|taken| *taken == short) {
+            renamed.insert(name.clone(), short);
+        }
+    }
+    let schemas = std::mem::take(document.schemas_mut());
+    *document.schemas_mut() =
+        schemas.into_iter().map(|(name, schema)| (renamed.get(&name).cloned().unwrap_or(name), schema)).collect();
+    redirect(&mut document.0, &|name| renamed.get(name).cloned());
+    Ok(renamed.into_iter().map(|(old, new)| format!("{old} -> {new}")).collect())
+}
