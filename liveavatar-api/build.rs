@@ -23,7 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let lowered: Value = serde_json::from_str(&fs::read_to_string(LOWERED)?)?;
     let document: openapiv3::OpenAPI = serde_json::from_value(lowered.clone())?;
     let client = generate::generate(&document)?;
-    fs::write(out.join("client.rs"), prettyplease::unparse(&client))?;
+    // The generator's examples are fragments: shown, not compiled.
+    fs::write(out.join("client.rs"), prettyplease::unparse(&client).replace("```ignore", "```text"))?;
     fs::write(out.join("operations.rs"), operations(&lowered)?)?;
 
     let corrected: Value = serde_json::from_str(&fs::read_to_string(CORRECTED)?)?;
@@ -63,11 +64,19 @@ fn operations(document: &Value) -> Result<String, Box<dyn Error>> {
             .collect::<Result<Vec<_>, _>>()?
             .join(", ");
         let optional_body = operation["x-optional-body"] == true;
+        let mut bounds = Vec::new();
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            if let Some(limits) = parameter["x-bounds"].as_object() {
+                let bound = |key: &str, otherwise: i64| limits.get(key).and_then(Value::as_i64).unwrap_or(otherwise);
+                bounds.push(format!("({}, {}, {})", parameter["name"], bound("minimum", i64::MIN), bound("maximum", i64::MAX)));
+            }
+        }
         writeln!(
             table,
             "    Operation {{ id: {id:?}, method: {:?}, path: {path:?}, credentials: &[{credentials}], \
-             optional_body: {optional_body} }},",
-            method.to_uppercase()
+             optional_body: {optional_body}, bounds: &[{}] }},",
+            method.to_uppercase(),
+            bounds.join(", ")
         )?;
     }
     table.push(']');

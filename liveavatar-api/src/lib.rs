@@ -5,8 +5,11 @@ extern crate self as liveavatar_api;
 mod client;
 mod credential;
 mod error;
+#[cfg(feature = "mock")]
+pub mod mock;
 pub mod raw;
 mod secret;
+pub mod session;
 mod transport;
 mod upload;
 mod wire;

@@ -34,6 +34,8 @@ pub struct Operation {
     pub credentials: &'static [CredentialKind],
     /// Whether the request may come without a body.
     pub optional_body: bool,
+    /// Query parameters with a least and a largest value, such as `("page_size", 1, 100)`.
+    pub bounds: &'static [(&'static str, i64, i64)],
 }
 
 /// Every operation of the document, the hand-written ones included, sorted by name.

@@ -38,6 +38,9 @@ impl ClientHooks<Transport> for Client {
         if let Err(why) = check_path(self.baseurl(), request.url(), operation) {
             return refuse(why);
         }
+        if let Err(why) = check_bounds(request.url(), operation) {
+            return refuse(why);
+        }
         if operation.optional_body && request.body().and_then(reqwest::Body::as_bytes) == Some(b"{}") {
             *request.body_mut() = None;
             request.headers_mut().remove(CONTENT_TYPE);
@@ -92,6 +95,20 @@ fn check_path(base: &str, url: &reqwest::Url, operation: &Operation) -> Result<(
             }
         }
     }
+}
+
+/// Refuses a number outside the document's bounds, which the generated types do not know.
+fn check_bounds(url: &reqwest::Url, operation: &Operation) -> Result<(), String> {
+    for (name, least, most) in operation.bounds {
+        for (_, value) in url.query_pairs().filter(|(key, _)| key == name) {
+            match value.parse::<i64>() {
+                Ok(number) if number < *least => return Err(format!("{name}: {number} is below {least}")),
+                Ok(number) if number > *most => return Err(format!("{name}: {number} is above {most}")),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Reads a failed answer and puts what it said beside it, without what was sent.

@@ -1,1 +1,53 @@
-//! x
+//! What the tests and benches share: a caller for every operation, written by `build.rs` from the document.
+
+use std::fmt::Debug;
+
+use liveavatar_api::mock::Example;
+use liveavatar_api::types::CreateImageAvatarBodyResolution;
+use liveavatar_api::{Client, Error, IntoData, raw, types};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// An answer as the crate decoded it.
+#[derive(Debug)]
+pub struct Decoded {
+    /// Written back as JSON.
+    pub json: Value,
+    /// What a log would show.
+    pub debug: String,
+}
+
+include!(concat!(env!("OUT_DIR"), "/calls.rs"));
+
+fn outcome<R: IntoData<Data: Serialize + Debug>>(result: R) -> Result<Decoded, Error> {
+    let data = result.into_data()?;
+    let json = serde_json::to_value(&data).unwrap_or_else(|error| panic!("an answer that does not write back: {error}"));
+    Ok(Decoded { json, debug: format!("{data:#?}") })
+}
+
+/// An argument of a call, from the example.
+fn argument<T: DeserializeOwned>(example: &Example, name: &str) -> T {
+    let value = if name == "body" {
+        example.body.clone()
+    } else {
+        example.path.get(name).or_else(|| example.query.get(name)).cloned()
+    };
+    let value = value.unwrap_or_else(|| panic!("the example has no {name}: {example:?}"));
+    serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{name} does not take {value}: {error}"))
+}
+
+/// The operations that the document records as hand-written.
+async fn handwritten(client: &Client, operation: &str, example: &Example) -> Result<Decoded, Error> {
+    match operation {
+        "create_image_avatar" => {
+            let resolution = example.body.as_ref().and_then(|body| body["resolution"].as_str()).unwrap_or("720");
+            let resolution = resolution.parse().unwrap_or(CreateImageAvatarBodyResolution::X720);
+            outcome(client.create_image_avatar().file(PNG).resolution(resolution).send().await)
+        }
+        other => panic!("the tests know no way to call {other}"),
+    }
+}
+
+/// The start of a PNG file, which is all that the client looks at.
+pub const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";

@@ -15,6 +15,9 @@ use crate::failure::Failure;
 #[path = "../../liveavatar-api/build/generate.rs"]
 mod generate;
 
+/// The module that the generated code is included in.
+const GENERATED: &str = "raw";
+
 /// The public items that progenitor makes of a lowered document.
 ///
 /// # Errors
@@ -33,7 +36,7 @@ pub fn generated(lowered: &Value) -> Result<Vec<String>, Failure> {
         .map_err(|_| refused("it panicked, see above".to_owned()))?
         .map_err(refused)?;
     let mut lines = Vec::new();
-    items(&file.items, "raw", &mut lines);
+    items(&file.items, GENERATED, &mut lines);
     lines.sort();
     Ok(lines)
 }
@@ -72,22 +75,41 @@ fn public(visibility: &Visibility) -> bool {
     matches!(visibility, Visibility::Public(_))
 }
 
-/// Tokens on one line, spaced as people write them.
+/// Tokens on one line, spaced as people write them and without the paths that every Rust reader knows.
 fn line(tokens: &impl ToTokens) -> String {
-    let mut text = tokens.to_token_stream().to_string();
-    for (wide, narrow) in [
-        (" :: ", "::"), (":: ", "::"), (" < ", "<"), ("< ", "<"), (" >", ">"), (" ,", ","), (" (", "("), ("( ", "("), (" )", ")"),
-        ("& ", "&"), (" : ", ": "), (" ;", ";"), (" [", "["), ("[ ", "["), (" ]", "]"), ("' ", "'"), (" ?", "?"),
-    ] {
-        text = text.replace(wide, narrow);
+    let mut text = String::new();
+    for word in tokens.to_token_stream().to_string().split_whitespace() {
+        let word_like = |c: char| c.is_alphanumeric() || matches!(c, '_' | '\'');
+        let glued = match (text.chars().last(), word.chars().next()) {
+            (Some(last), Some(next)) => !(word_like(last) && word_like(next) || last == ',' || last == '+'),
+            _ => true,
+        };
+        if !glued {
+            text.push(' ');
+        }
+        text.push_str(word);
     }
-    for path in [
-        "::std::option::", "::std::result::", "::std::string::", "::std::vec::", "::std::collections::", "::liveavatar_api::",
-        "std::result::", "std::convert::", "::std::num::", "::std::primitive::",
+    for (from, to) in [
+        ("::std::option::Option", "Option"),
+        ("::std::result::Result", "Result"),
+        ("std::result::Result", "Result"),
+        ("::std::string::String", "String"),
+        ("::std::vec::Vec", "Vec"),
+        ("::std::collections::", ""),
+        ("std::convert::TryInto", "TryInto"),
+        ("::TryInto", "TryInto"),
+        ("::std::fmt::Display", "Display"),
+        ("::std::error::Error", "Error"),
+        ("::liveavatar_api::", ""),
+        (",>", ">"),
+        (":TryInto", ": TryInto"),
+        (":Display", ": Display"),
+        (", T::Error: Display", ""),
+        ("mut self", "self"),
     ] {
-        text = text.replace(path, "");
+        text = text.replace(from, to);
     }
-    text
+    text.trim_end_matches([',', ' ']).to_owned()
 }
 
 fn join(module: &str, name: impl std::fmt::Display) -> String {
@@ -150,7 +172,10 @@ fn items(list: &[Item], module: &str, lines: &mut Vec<String>) {
             Item::Impl(item) => {
                 let owner = join(module, line(&item.self_ty));
                 if let Some((path, _)) = &item.trait_ {
-                    lines.push(format!("impl {} for {owner}", line(path)));
+                    // The generator gives every type the same ones.
+                    if !module.starts_with(GENERATED) {
+                        lines.push(format!("impl {} for {owner}", line(path)));
+                    }
                 } else {
                     for member in &item.items {
                         match member {

@@ -79,6 +79,11 @@ pub const STEPS: &[Step] = &[
         why: "typify names types after titles and merges different schemas of one title without a word",
         run: schemas::titles,
     },
+    Step {
+        name: "parameter-bounds",
+        why: "progenitor makes a `NonZeroU64` of a lower bound and ignores an upper one; the transport checks both",
+        run: operations::parameter_bounds,
+    },
     Step { name: "descriptions", why: "FastAPI docstrings are not rustdoc", run: operations::descriptions },
     Step { name: "discriminators", why: "ignored; single-value tags tell the members apart", run: schemas::discriminators },
     Step { name: "read-only", why: "ignored, and the same schema is never sent", run: schemas::read_only },

@@ -170,6 +170,22 @@ pub(super) fn parameter_defaults(document: &mut Document) -> Result<Applied, Fai
     Ok(applied)
 }
 
+pub(super) fn parameter_bounds(document: &mut Document) -> Result<Applied, Failure> {
+    let mut applied = Applied::new();
+    document.each_operation(|path, method, operation| {
+        for parameter in items(operation, "parameters") {
+            let place = format!("{method} {path} {}", parameter["name"]);
+            for bound in ["minimum", "maximum"] {
+                if let Some(limit) = parameter["schema"].as_object_mut().and_then(|schema| schema.remove(bound)) {
+                    applied.push(format!("{place}: {bound} {limit}"));
+                    parameter["x-bounds"][bound] = limit;
+                }
+            }
+        }
+    });
+    Ok(applied)
+}
+
 pub(super) fn path_nulls(document: &mut Document) -> Result<Applied, Failure> {
     let mut applied = Applied::new();
     document.each_operation(|path, method, operation| {

@@ -1,0 +1,112 @@
+//! One session from its configuration file to its transcript.
+//!
+//! `cargo run --example quickstart [CONFIGURATION.json]`: with `LIVEAVATAR_API_KEY` set it talks to the service, in the
+//! sandbox as the configurations beside this file say; without, it starts the mock and says so.
+//!
+//! Exit codes: 0 done, 1 the service said no or could not be reached, 2 the configuration is broken.
+
+use std::process::ExitCode;
+
+use liveavatar_api::session::{AnyConfiguration, AnyMode, KEEP_ALIVE_INTERVAL, Session};
+use liveavatar_api::types::SessionEndReason;
+use liveavatar_api::{API_KEY_VARIABLE, Client, Credential, Error, mock};
+
+const DEFAULT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/full-sandbox.json");
+
+/// How many beats this example keeps the session alive.
+const BEATS: u32 = 2;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let path = std::env::args().nth(1).unwrap_or_else(|| DEFAULT.to_owned());
+    let configuration = match read(&path) {
+        Ok(configuration) => configuration,
+        Err(text) => {
+            eprintln!("{text}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&configuration).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            if let Some(hint) = error.downcast_ref::<Error>().and_then(Error::hint) {
+                eprintln!("  hint: {hint}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reads a configuration and shows everything that is wrong or doubtful.
+fn read(path: &str) -> Result<AnyConfiguration, String> {
+    let name = std::path::Path::new(path).file_name().map_or(path.into(), |name| name.to_string_lossy());
+    let text = std::fs::read_to_string(path).map_err(|error| format!("error: cannot read {path}: {error}"))?;
+    let configuration = AnyConfiguration::from_json(&text)
+        .map_err(|problems| format!("{problems}\n\n{name}: {} errors, nothing was sent", problems.errors().count()))?;
+    println!("{name}: a {} configuration", configuration.mode());
+    if !configuration.warnings().is_empty() {
+        println!("{}", configuration.warnings());
+    }
+    Ok(configuration)
+}
+
+async fn run(configuration: &AnyConfiguration) -> Result<(), Box<dyn std::error::Error>> {
+    // The mock lives as long as this binding.
+    let mut service = None;
+    let client = if std::env::var_os(API_KEY_VARIABLE).is_some() {
+        Client::from_env()?
+    } else {
+        println!("{API_KEY_VARIABLE} is not set: running against a mock service in this process");
+        let server = service.insert(mock::Server::start().await?);
+        Client::builder().base_url(server.url()).credential(Credential::api_key(server.api_key())?).build()?
+    };
+
+    let minted = client.mint(configuration).await?;
+    println!("minted   session {}", minted.id());
+    let session = minted.start().await?;
+    println!("started  for up to {:?}", session.max_duration().unwrap_or_default());
+    show_where_to_join(&session);
+
+    // Whatever happens from here on, the session is stopped: it costs credits while it runs.
+    let lived = tokio::select! {
+        lived = live(&session, service.is_some()) => lived,
+        _ = tokio::signal::ctrl_c() => {
+            println!("interrupted");
+            Ok(())
+        }
+    };
+    session.stop(SessionEndReason::UserClosed).await?;
+    lived?;
+    let details = session.details().await?;
+    println!("stopped  after {} s, {} credits", details.duration, details.credits_consumed);
+
+    println!("transcript:");
+    for line in session.transcript().await? {
+        println!("  {}: {}", line.role, line.transcript);
+    }
+    Ok(())
+}
+
+/// Tells where to join without showing the tokens, which would let anybody in.
+fn show_where_to_join(session: &Session<AnyMode>) {
+    let started = session.started();
+    if let Some(url) = &started.livekit_url {
+        println!("join     LiveKit room at {url} with `livekit_client_token` (a secret, not shown)");
+    }
+    if started.ws_url.is_some() {
+        println!("audio    goes to the socket at `ws_url` (a secret, not shown)");
+    }
+}
+
+/// Keeps the session alive for a few beats; the mock needs no real time between them.
+async fn live(session: &Session<AnyMode>, mock: bool) -> Result<(), Error> {
+    for beat in 1..=BEATS {
+        if !mock {
+            tokio::time::sleep(KEEP_ALIVE_INTERVAL / 10).await;
+        }
+        session.keep_alive().await?;
+        println!("alive    {beat}/{BEATS}");
+    }
+    Ok(())
+}

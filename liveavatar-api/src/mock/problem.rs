@@ -1,0 +1,324 @@
+//! Validation problems in the wording of pydantic, which the live service uses for its 422 answers.
+
+use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
+use jsonschema::paths::LocationSegment;
+use jsonschema::{JsonType, ValidationError};
+use serde_json::{Value, json};
+
+use super::schema::origin;
+
+/// One entry of the `detail` list of a 422 answer.
+#[derive(Debug)]
+pub(super) struct Problem {
+    kind: &'static str,
+    location: Vec<Value>,
+    message: String,
+    /// The offending value, echoed as the service does; it may be private.
+    input: Value,
+    context: Option<Value>,
+}
+
+impl Problem {
+    pub(super) fn new(
+        kind: &'static str,
+        location: Vec<Value>,
+        message: impl Into<String>,
+        input: Value,
+    ) -> Problem {
+        Problem { kind, location, message: message.into(), input, context: None }
+    }
+
+    pub(super) fn missing(location: Vec<Value>, input: Value) -> Problem {
+        Problem::new("missing", location, "Field required", input)
+    }
+
+    /// A value that is none of `expected`; `input` is what was sent.
+    pub(super) fn not_one_of(
+        kind: &'static str,
+        location: Vec<Value>,
+        expected: &[Value],
+        input: Value,
+    ) -> Problem {
+        let expected = either(expected);
+        Problem::new(kind, location, format!("Input should be {expected}"), input)
+            .with_context(json!({ "expected": expected }))
+    }
+
+    pub(super) fn with_context(mut self, context: Value) -> Problem {
+        self.context = Some(context);
+        self
+    }
+
+    /// Echoes something else than the value that was checked.
+    pub(super) fn with_input(mut self, input: Value) -> Problem {
+        self.input = input;
+        self
+    }
+
+    pub(super) fn into_json(self) -> Value {
+        let mut entry =
+            json!({ "type": self.kind, "loc": self.location, "msg": self.message, "input": self.input });
+        if let Some(context) = self.context {
+            entry["ctx"] = context;
+        }
+        entry
+    }
+}
+
+/// Translates what one schema found; `place` is where the validated value sits, for example `["body"]`.
+///
+/// A value of the wrong type is none of the allowed ones either; pydantic says only the latter.
+pub(super) fn translate(errors: &[ValidationError<'_>], place: &[Value]) -> Vec<Problem> {
+    let is_type = |error: &ValidationError<'_>| matches!(error.kind(), Kind::Type { .. });
+    let is_choice =
+        |error: &ValidationError<'_>| matches!(error.kind(), Kind::Enum { .. } | Kind::Constant { .. });
+    let is_implied = |error: &ValidationError<'_>| {
+        is_type(error)
+            && errors.iter().any(|other| is_choice(other) && other.instance_path() == error.instance_path())
+    };
+    errors.iter().filter(|error| !is_implied(error)).flat_map(|error| translate_one(error, place)).collect()
+}
+
+fn translate_one(error: &ValidationError<'_>, place: &[Value]) -> Vec<Problem> {
+    let location = location(error, place);
+    let input = || error.instance().as_ref().clone();
+    let one = |kind, message: String| vec![Problem::new(kind, location.clone(), message, input())];
+    let bounded = |kind, message: String, key: &str, limit: Value| {
+        vec![Problem::new(kind, location.clone(), message, input()).with_context(json!({ key: limit }))]
+    };
+    match error.kind() {
+        Kind::Required { property } => {
+            let mut location = location.clone();
+            location.push(property.clone());
+            vec![Problem::missing(location, input())]
+        }
+        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => union(error, context, place),
+        Kind::OneOfMultipleValid { .. } => overlap(error, &location),
+        Kind::PropertyNames { error: name } => {
+            let mut place = location.clone();
+            place.extend([name.instance().as_ref().clone(), "[key]".into()]);
+            translate_one(name, &place)
+        }
+        Kind::Type { kind } => wrong_type(error, kind, location, input()),
+        Kind::Format { format } => match format.as_str() {
+            "uuid" => one("uuid_parsing", "Input should be a valid UUID".into()),
+            "date-time" => one("datetime_parsing", "Input should be a valid datetime".into()),
+            "date" => one("date_parsing", "Input should be a valid date".into()),
+            "uri" => one("url_parsing", "Input should be a valid URL".into()),
+            other => one("value_error", format!("Value error, not a valid {other}")),
+        },
+        Kind::Enum { options } => {
+            let options = options.as_array().map_or(&[][..], Vec::as_slice);
+            vec![Problem::not_one_of(enum_kind(error), location, options, input())]
+        }
+        Kind::Constant { expected_value } => {
+            vec![Problem::not_one_of(
+                "literal_error",
+                location,
+                std::slice::from_ref(expected_value),
+                input(),
+            )]
+        }
+        Kind::Minimum { limit } => bounded(
+            "greater_than_equal",
+            format!("Input should be greater than or equal to {limit}"),
+            "ge",
+            limit.clone(),
+        ),
+        Kind::Maximum { limit } => bounded(
+            "less_than_equal",
+            format!("Input should be less than or equal to {limit}"),
+            "le",
+            limit.clone(),
+        ),
+        Kind::ExclusiveMinimum { limit } => {
+            bounded("greater_than", format!("Input should be greater than {limit}"), "gt", limit.clone())
+        }
+        Kind::ExclusiveMaximum { limit } => {
+            bounded("less_than", format!("Input should be less than {limit}"), "lt", limit.clone())
+        }
+        Kind::MinLength { limit } => {
+            let message = format!("String should have at least {limit} character{}", plural(*limit));
+            bounded("string_too_short", message, "min_length", json!(limit))
+        }
+        Kind::MaxLength { limit } => {
+            let message = format!("String should have at most {limit} character{}", plural(*limit));
+            bounded("string_too_long", message, "max_length", json!(limit))
+        }
+        Kind::Pattern { pattern } => bounded(
+            "string_pattern_mismatch",
+            format!("String should match pattern '{pattern}'"),
+            "pattern",
+            json!(pattern),
+        ),
+        Kind::MinItems { limit } => {
+            let message =
+                format!("List should have at least {limit} item{} after validation", plural(*limit));
+            bounded("too_short", message, "min_length", json!(limit))
+        }
+        Kind::MaxItems { limit } => {
+            let message = format!("List should have at most {limit} item{} after validation", plural(*limit));
+            bounded("too_long", message, "max_length", json!(limit))
+        }
+        Kind::AdditionalProperties { unexpected } => {
+            let extra = |name: &String| {
+                let mut location = location.clone();
+                location.push(name.as_str().into());
+                let value = error.instance().get(name).cloned().unwrap_or_default();
+                Problem::new("extra_forbidden", location, "Extra inputs are not permitted", value)
+            };
+            unexpected.iter().map(extra).collect()
+        }
+        // Keywords the document does not use today; the keyword is all that can be said without leaking.
+        other => one("value_error", format!("Value error, breaks the rule {:?}", other.keyword())),
+    }
+}
+
+fn location(error: &ValidationError<'_>, place: &[Value]) -> Vec<Value> {
+    let segments = error.instance_path().iter().map(|segment| match segment {
+        LocationSegment::Property(name) => Value::from(name.into_owned()),
+        LocationSegment::Index(index) => Value::from(index),
+    });
+    place.iter().cloned().chain(segments).collect()
+}
+
+/// Reports a failed union through the member that was meant: tag first, then type, then fewest errors.
+fn union(
+    error: &ValidationError<'_>,
+    members: &[Vec<ValidationError<'static>>],
+    place: &[Value],
+) -> Vec<Problem> {
+    let here = error.instance_path();
+    let depth = here.iter().count();
+    let wrong_type = |error: &ValidationError<'_>| {
+        matches!(error.kind(), Kind::Type { .. }) && error.instance_path() == here
+    };
+    let wrong_tag = |error: &ValidationError<'_>| {
+        matches!(error.kind(), Kind::Constant { .. }) && error.instance_path().iter().count() == depth + 1
+    };
+    let fitting = |mismatch: &dyn Fn(&ValidationError<'_>) -> bool| -> Vec<&Vec<ValidationError<'static>>> {
+        members.iter().filter(|errors| !errors.iter().any(mismatch)).collect()
+    };
+    let typed = fitting(&wrong_type);
+    if typed.is_empty() {
+        // Not one member accepts this type of value: name them all, except null, which nobody means to send.
+        let meant = |error: &&ValidationError<'_>| {
+            !matches!(error.kind(), Kind::Type { kind: TypeKind::Single(JsonType::Null) })
+        };
+        return members
+            .iter()
+            .flatten()
+            .filter(meant)
+            .flat_map(|error| translate_one(error, place))
+            .collect();
+    }
+    let tagged: Vec<_> = typed.iter().copied().filter(|errors| !errors.iter().any(wrong_tag)).collect();
+    if tagged.is_empty() {
+        return unknown_tag(typed.iter().copied().flatten().filter(|error| wrong_tag(error)), place);
+    }
+    let closest = tagged.into_iter().min_by_key(|errors| errors.len());
+    closest.map(|errors| translate(errors, place)).unwrap_or_default()
+}
+
+/// One problem that lists the tags of all members, as a tagged union reports it.
+fn unknown_tag<'a>(
+    errors: impl Iterator<Item = &'a ValidationError<'static>>,
+    place: &[Value],
+) -> Vec<Problem> {
+    let mut expected = Vec::new();
+    let mut sent = None;
+    for error in errors {
+        if let Kind::Constant { expected_value } = error.kind() {
+            expected.push(expected_value.as_ref().clone());
+            sent.get_or_insert_with(|| (location(error, place), error.instance().as_ref().clone()));
+        }
+    }
+    let problem = |(location, input)| Problem::not_one_of("literal_error", location, &expected, input);
+    sent.map(problem).into_iter().collect()
+}
+
+/// Several members of a `oneOf` fit: only a missing discriminator is a problem upstream, an overlap is not.
+fn overlap(error: &ValidationError<'_>, location: &[Value]) -> Vec<Problem> {
+    let tag = origin(error).and_then(|(schema, _)| schema.pointer("/discriminator/propertyName")?.as_str());
+    let Some(tag) = tag.filter(|tag| error.instance().get(tag).is_none()) else {
+        return Vec::new();
+    };
+    let message = format!("Unable to extract tag using discriminator '{tag}'");
+    let problem =
+        Problem::new("union_tag_not_found", location.to_vec(), message, error.instance().as_ref().clone());
+    vec![problem.with_context(json!({ "discriminator": format!("'{tag}'") }))]
+}
+
+fn wrong_type(
+    error: &ValidationError<'_>,
+    kind: &TypeKind,
+    location: Vec<Value>,
+    input: Value,
+) -> Vec<Problem> {
+    let expected = match kind {
+        TypeKind::Single(expected) => Some(*expected),
+        TypeKind::Multiple(expected) => expected.iter().find(|expected| *expected != JsonType::Null),
+    };
+    let (kind, message) = match expected {
+        Some(JsonType::String) if is_uuid(error) => {
+            ("uuid_type", "UUID input should be a string, bytes or UUID object")
+        }
+        Some(JsonType::String) => ("string_type", "Input should be a valid string"),
+        Some(JsonType::Integer) if input.is_string() => {
+            ("int_parsing", "Input should be a valid integer, unable to parse string as an integer")
+        }
+        Some(JsonType::Integer) if input.is_number() => {
+            ("int_from_float", "Input should be a valid integer, got a number with a fractional part")
+        }
+        Some(JsonType::Integer) => ("int_type", "Input should be a valid integer"),
+        Some(JsonType::Number) if input.is_string() => {
+            ("float_parsing", "Input should be a valid number, unable to parse string as a number")
+        }
+        Some(JsonType::Number) => ("float_type", "Input should be a valid number"),
+        Some(JsonType::Boolean) if input.is_string() => {
+            ("bool_parsing", "Input should be a valid boolean, unable to interpret input")
+        }
+        Some(JsonType::Boolean) => ("bool_type", "Input should be a valid boolean"),
+        Some(JsonType::Array) => ("list_type", "Input should be a valid list"),
+        Some(JsonType::Object) if is_map(error) => ("dict_type", "Input should be a valid dictionary"),
+        Some(JsonType::Object) => {
+            ("model_attributes_type", "Input should be a valid dictionary or object to extract fields from")
+        }
+        Some(JsonType::Null) | None => ("none_required", "Input should be None"),
+    };
+    vec![Problem::new(kind, location, message, input)]
+}
+
+fn is_uuid(error: &ValidationError<'_>) -> bool {
+    origin(error).is_some_and(|(schema, _)| schema["format"] == "uuid")
+}
+
+/// A free map has value schemas but no properties of its own.
+fn is_map(error: &ValidationError<'_>) -> bool {
+    origin(error).is_some_and(|(schema, _)| schema.get("properties").is_none())
+}
+
+/// Named enumerations are enum classes upstream, inline ones are literals; the two are reported differently.
+fn enum_kind(error: &ValidationError<'_>) -> &'static str {
+    let named = |(_, pointer): (_, String)| {
+        pointer.strip_prefix("/components/schemas/").is_some_and(|name| !name.contains('/'))
+    };
+    if origin(error).is_some_and(named) { "enum" } else { "literal_error" }
+}
+
+/// `'a', 'b' or 'c'`, as pydantic lists the allowed values.
+fn either(values: &[Value]) -> String {
+    let quoted: Vec<_> = values
+        .iter()
+        .map(|value| value.as_str().map_or_else(|| value.to_string(), |text| format!("'{text}'")))
+        .collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        Some((last, _)) => last.clone(),
+        None => String::new(),
+    }
+}
+
+fn plural(count: u64) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}

@@ -1,0 +1,195 @@
+//! Minting a token, starting the session, keeping it alive, stopping it, and reading what was said.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::configuration::Mintable;
+use crate::client::{Client, IntoData as _};
+use crate::credential::Credential;
+use crate::error::Error;
+use crate::raw::types::{self, SessionEndReason};
+use crate::secret::Secret;
+
+/// How often to keep a session alive.
+///
+/// The service ends a session 5 minutes after the last sign of life (documentation), and was seen to reap one after 194 s
+/// (field report); a minute leaves room for two lost calls.
+pub const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// A transcript has a page per some seconds; this many say that the service repeats itself.
+const TRANSCRIPT_PAGES: usize = 10_000;
+
+impl Client {
+    /// Mints the token of one session; nothing is billed before it is started.
+    ///
+    /// The configuration cannot be changed afterwards.
+    ///
+    /// # Errors
+    /// When the client has no API key, or the service refuses the configuration: a foreign avatar, a duration above the
+    /// plan's limit.
+    ///
+    /// # Cancel safety
+    /// Dropped before the answer, a token may exist that nobody knows; it costs nothing and expires.
+    pub async fn mint<C: Mintable>(&self, configuration: &C) -> Result<Minted<C::Mode>, Error> {
+        let call = self.create_session_token().body(configuration.body().clone());
+        let token = call.send().await.into_data().map_err(|error| error.during("create_session_token"))?;
+        Ok(Minted { client: self.clone(), id: token.session_id, token: token.session_token, mode: PhantomData })
+    }
+}
+
+/// A session that has a token and is not started.
+#[derive(Clone, Debug)]
+#[must_use = "a token is for starting its session"]
+pub struct Minted<M> {
+    client: Client,
+    id: Uuid,
+    token: Secret,
+    mode: PhantomData<M>,
+}
+
+impl<M> Minted<M> {
+    /// The session's id.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// The session's token, for a browser that starts the session itself.
+    #[must_use]
+    pub fn token(&self) -> &Secret {
+        &self.token
+    }
+
+    /// Starts the session and returns its media endpoints; from here on it costs credits.
+    ///
+    /// # Errors
+    /// When too many sessions run, no credits are left, or what the configuration refers to does not exist. After a
+    /// failure that leaves open whether the session runs, it is stopped as far as possible before the error is returned.
+    ///
+    /// # Cancel safety
+    /// Not cancel safe: dropped before the answer, the session may run until the service ends it for idleness. Stop it by
+    /// [`id`](Self::id) then.
+    pub async fn start(self) -> Result<Session<M>, Error> {
+        let starter = self.client.with_credential(Credential::session_token(self.token.clone())?);
+        match starter.start_session().send().await.into_data().map_err(|error| error.during("start_session")) {
+            Ok(started) => Ok(Session { client: self.client, id: self.id, started, mode: PhantomData }),
+            Err(error) => {
+                // A refusal with 4xx started nothing; a 5xx, a lost connection or a strange answer may have.
+                let refused = error.status().is_some_and(|status| (300..500).contains(&status));
+                if error.may_have_been_sent() && !refused {
+                    // The first error says more than one about the stop.
+                    let _ = stop(&self.client, self.id, SessionEndReason::ServerError).await;
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+/// A running session.
+///
+/// It runs, and costs credits, until [`stop`](Self::stop) or until the service ends it; dropping this handle does not
+/// stop it.
+#[derive(Clone, Debug)]
+#[must_use = "a session runs until it is stopped"]
+pub struct Session<M> {
+    client: Client,
+    id: Uuid,
+    started: types::StartSessionResponse,
+    mode: PhantomData<M>,
+}
+
+impl<M> Session<M> {
+    /// The session's id.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// What the start answered: where to join the LiveKit room, the LITE socket's address.
+    #[must_use]
+    pub fn started(&self) -> &types::StartSessionResponse {
+        &self.started
+    }
+
+    /// How long the service lets the session run, counted from its start.
+    #[must_use]
+    pub fn max_duration(&self) -> Option<Duration> {
+        self.started.max_session_duration.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs)
+    }
+
+    /// Restarts the service's idle countdown; call it every [`KEEP_ALIVE_INTERVAL`].
+    ///
+    /// # Errors
+    /// When the session has ended, which [`Error::is_not_found`] tells, or the call failed.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: call it again.
+    pub async fn keep_alive(&self) -> Result<(), Error> {
+        let body = types::KeepSessionAlive::builder().session_id(self.id);
+        let answer = self.client.keep_session_alive().body(body).send().await;
+        answer.into_data().map(drop).map_err(|error| error.during("keep_session_alive"))
+    }
+
+    /// Stops the session; one that has already ended is stopped as well.
+    ///
+    /// The slot that it held is free 0.8 to 3 s later (field reports).
+    ///
+    /// # Errors
+    /// When the call failed, and the session may still run.
+    ///
+    /// # Cancel safety
+    /// Dropped before the answer, the session may still run: call it again.
+    pub async fn stop(&self, reason: SessionEndReason) -> Result<(), Error> {
+        stop(&self.client, self.id, reason).await
+    }
+
+    /// The session as the service's lists show it.
+    ///
+    /// # Errors
+    /// When the call failed.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn details(&self) -> Result<types::ListHistoricEntry, Error> {
+        let answer = self.client.get_session().session_id(self.id.to_string()).send().await;
+        answer.into_data().map_err(|error| error.during("get_session"))
+    }
+
+    /// What user and avatar have said so far, all pages of it; FULL sessions only have any.
+    ///
+    /// # Errors
+    /// When a call failed.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn transcript(&self) -> Result<Vec<types::SessionTranscriptData>, Error> {
+        let mut said = Vec::new();
+        let mut from = None;
+        for _ in 0..TRANSCRIPT_PAGES {
+            let mut call = self.client.get_session_transcript().session_id(self.id.to_string());
+            if let Some(from) = from {
+                call = call.start_timestamp(from);
+            }
+            let page = call.send().await.into_data().map_err(|error| error.during("get_session_transcript"))?;
+            said.extend(page.transcript_data);
+            match page.next_timestamp {
+                // A page that points backwards or at itself would never end.
+                Some(next) if from.is_none_or(|from| next > from) => from = Some(next),
+                _ => break,
+            }
+        }
+        Ok(said)
+    }
+}
+
+async fn stop(client: &Client, id: Uuid, reason: SessionEndReason) -> Result<(), Error> {
+    let body = types::StopSession::builder().session_id(id).reason(reason);
+    match client.stop_session().body(body).send().await.into_data() {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_not_found() => Ok(()),
+        Err(error) => Err(error.during("stop_session")),
+    }
+}
