@@ -43,7 +43,8 @@ fn operations(document: &Value) -> Result<String, Box<dyn Error>> {
         }
     }
     for (id, operation) in document["x-handwritten"].as_object().unwrap_or(&none) {
-        let part = |key: &str| operation[key].as_str().ok_or("a hand-written operation without method or path");
+        let part =
+            |key: &str| operation[key].as_str().ok_or("a hand-written operation without method or path");
         rows.push((id, part("x-method")?, part("x-path")?, operation));
     }
     rows.sort_by_key(|row| row.0);
@@ -67,8 +68,18 @@ fn operations(document: &Value) -> Result<String, Box<dyn Error>> {
         let mut bounds = Vec::new();
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             if let Some(limits) = parameter["x-bounds"].as_object() {
-                let bound = |key: &str, otherwise: i64| limits.get(key).and_then(Value::as_i64).unwrap_or(otherwise);
-                bounds.push(format!("({}, {}, {})", parameter["name"], bound("minimum", i64::MIN), bound("maximum", i64::MAX)));
+                let bound = |key: &str, none: &str| {
+                    limits
+                        .get(key)
+                        .and_then(Value::as_i64)
+                        .map_or_else(|| none.to_owned(), |limit| limit.to_string())
+                };
+                bounds.push(format!(
+                    "({}, {}, {})",
+                    parameter["name"],
+                    bound("minimum", "i64::MIN"),
+                    bound("maximum", "i64::MAX")
+                ));
             }
         }
         writeln!(
@@ -114,7 +125,12 @@ fn session_schemas(document: &Value) -> Result<Value, Box<dyn Error>> {
 fn references(value: &Value, prefix: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(map) => {
-            found.extend(map.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix(prefix)).map(str::to_owned));
+            found.extend(
+                map.get("$ref")
+                    .and_then(Value::as_str)
+                    .and_then(|to| to.strip_prefix(prefix))
+                    .map(str::to_owned),
+            );
             map.values().for_each(|inner| references(inner, prefix, found));
         }
         Value::Array(list) => list.iter().for_each(|inner| references(inner, prefix, found)),

@@ -39,6 +39,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     let code = quote! {
         /// Calls the operation with every argument of the example set.
+        ///
+        /// # Errors
+        /// As the call.
+        #[expect(clippy::too_many_lines, reason = "an arm per operation, written by a program")]
         pub async fn call(client: &Client, operation: &str, example: &Example) -> Result<Decoded, Error> {
             match operation {
                 #(#arms)*
@@ -87,7 +91,8 @@ fn setters(items: &[Item]) -> BTreeMap<String, Vec<(syn::Ident, Type)>> {
         let Some(owner) = owner.path.segments.last().map(|last| last.ident.to_string()) else { continue };
         for member in &item.items {
             let ImplItem::Fn(function) = member else { continue };
-            let takes_value = function.sig.inputs.len() == 2 && matches!(function.sig.inputs[1], FnArg::Typed(_));
+            let takes_value =
+                function.sig.inputs.len() == 2 && matches!(function.sig.inputs[1], FnArg::Typed(_));
             // `body_map` takes a closure.
             if takes_value && let Some(kind) = converts_into(&function.sig) {
                 found.entry(owner.clone()).or_default().push((format_ident!("{}", function.sig.ident), kind));

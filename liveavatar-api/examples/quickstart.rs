@@ -41,9 +41,11 @@ async fn main() -> ExitCode {
 /// Reads a configuration and shows everything that is wrong or doubtful.
 fn read(path: &str) -> Result<AnyConfiguration, String> {
     let name = std::path::Path::new(path).file_name().map_or(path.into(), |name| name.to_string_lossy());
-    let text = std::fs::read_to_string(path).map_err(|error| format!("error: cannot read {path}: {error}"))?;
-    let configuration = AnyConfiguration::from_json(&text)
-        .map_err(|problems| format!("{problems}\n\n{name}: {} errors, nothing was sent", problems.errors().count()))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|error| format!("error: cannot read {path}: {error}"))?;
+    let configuration = AnyConfiguration::from_json(&text).map_err(|problems| {
+        format!("{problems}\n\n{name}: {} errors, nothing was sent", problems.errors().count())
+    })?;
     println!("{name}: a {} configuration", configuration.mode());
     if !configuration.warnings().is_empty() {
         println!("{}", configuration.warnings());

@@ -69,7 +69,9 @@ impl Client {
     /// When the key is missing or either value cannot be used.
     pub fn from_env() -> Result<Self, Error> {
         let key = std::env::var(API_KEY_VARIABLE).map_err(|_| {
-            Error::refused(format!("{API_KEY_VARIABLE} is not set; create a key in the service's settings and set it"))
+            Error::refused(format!(
+                "{API_KEY_VARIABLE} is not set; create a key in the service's settings and set it"
+            ))
         })?;
         let mut builder = Self::builder().credential(Credential::api_key(key)?);
         if let Ok(base) = std::env::var(BASE_URL_VARIABLE) {
@@ -79,7 +81,6 @@ impl Client {
     }
 
     /// A client built step by step.
-    #[must_use]
     pub fn builder() -> ClientBuilder {
         ClientBuilder { base_url: BASE_URL.to_owned(), credential: None }
     }
@@ -150,7 +151,9 @@ fn base(text: &str) -> Result<(String, bool), Error> {
     let url = Url::parse(text.trim()).map_err(|error| refuse("is not an address").caused_by(error))?;
     let loopback = match url.host_str() {
         Some("localhost") => true,
-        Some(host) => host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+        Some(host) => {
+            host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        }
         None => return Err(refuse("names no host")),
     };
     if !url.username().is_empty() || url.password().is_some() {
@@ -162,7 +165,9 @@ fn base(text: &str) -> Result<(String, bool), Error> {
     match url.scheme() {
         "https" => {}
         "http" if loopback => {}
-        "http" => return Err(refuse("is plain http, over which anyone could read the credential: use https")),
+        "http" => {
+            return Err(refuse("is plain http, over which anyone could read the credential: use https"));
+        }
         _ => return Err(refuse("is neither https nor http")),
     }
     Ok((url.as_str().trim_end_matches('/').to_owned(), url.scheme() == "http"))

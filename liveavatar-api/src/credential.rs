@@ -58,7 +58,9 @@ impl Credential {
         let bad = if text.is_empty() {
             Some("is empty")
         } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            Some("has a space, a line break or another character that no key has; was it read with its line end?")
+            Some(
+                "has a space, a line break or another character that no key has; was it read with its line end?",
+            )
         } else {
             None
         };

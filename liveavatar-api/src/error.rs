@@ -94,7 +94,8 @@ impl Error {
 
     /// A 2xx whose envelope says that the call failed.
     pub(crate) fn service(status: u16, code: i64, message: Option<&str>) -> Self {
-        let mut error = Self::new(kind_of(status, Some(code)), quoted(message.unwrap_or("the service says no")));
+        let mut error =
+            Self::new(kind_of(status, Some(code)), quoted(message.unwrap_or("the service says no")));
         error.0.status = Some(status);
         error.0.code = Some(code);
         error
@@ -213,9 +214,13 @@ impl From<progenitor_client::Error<()>> for Error {
         use progenitor_client::Error as Raw;
         match error {
             Raw::InvalidRequest(text) | Raw::Custom(text) => Self::refused(text),
-            Raw::CommunicationError(error) | Raw::InvalidUpgrade(error) | Raw::ResponseBodyError(error) => error.into(),
+            Raw::CommunicationError(error) | Raw::InvalidUpgrade(error) | Raw::ResponseBodyError(error) => {
+                error.into()
+            }
             Raw::InvalidResponsePayload(body, error) => undecodable(&body, &error),
-            Raw::ErrorResponse(answer) => Self::new(kind_of(answer.status().as_u16(), None), "the service says no"),
+            Raw::ErrorResponse(answer) => {
+                Self::new(kind_of(answer.status().as_u16(), None), "the service says no")
+            }
             Raw::UnexpectedResponse(answer) => failure(&answer),
         }
     }
@@ -284,7 +289,8 @@ fn failure(answer: &reqwest::Response) -> Error {
     );
     let mut error = Error::new(kind_of(status.as_u16(), code), message);
     let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(quoted);
-    error.0.operation = captured.and_then(|captured| captured.operation).map(|operation: &Operation| operation.id);
+    error.0.operation =
+        captured.and_then(|captured| captured.operation).map(|operation: &Operation| operation.id);
     error.0.status = Some(status.as_u16());
     error.0.code = code;
     error.0.fields = fields;

@@ -7,7 +7,9 @@ use crate::credential::CredentialKind;
 
 #[allow(
     clippy::all,
+    clippy::allow_attributes_without_reason,
     clippy::pedantic,
+    clippy::unwrap_used,
     missing_docs,
     unused_imports,
     unreachable_pub,

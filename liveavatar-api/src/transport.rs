@@ -29,39 +29,7 @@ pub(crate) struct Captured {
 
 impl ClientHooks<Transport> for Client {
     async fn pre<E>(&self, request: &mut Request, info: &OperationInfo) -> Result<(), Error<E>> {
-        let refuse = |why: String| Err(Error::Custom(format!("{}: {why}", info.operation_id)));
-        let Some(operation) = Operation::find(info.operation_id) else {
-            return refuse("not an operation of the document".to_owned());
-        };
-        // The generator adds it to every request; the service knows no such header.
-        request.headers_mut().remove("api-version");
-        if let Err(why) = check_path(self.baseurl(), request.url(), operation) {
-            return refuse(why);
-        }
-        if let Err(why) = check_bounds(request.url(), operation) {
-            return refuse(why);
-        }
-        if operation.optional_body && request.body().and_then(reqwest::Body::as_bytes) == Some(b"{}") {
-            *request.body_mut() = None;
-            request.headers_mut().remove(CONTENT_TYPE);
-            request.headers_mut().remove(CONTENT_LENGTH);
-        }
-        match &self.inner().credential {
-            _ if operation.credentials.is_empty() => {}
-            Some(credential) if operation.credentials.contains(&credential.kind()) => {
-                let name = match credential.kind() {
-                    CredentialKind::ApiKey => HeaderName::from_static("x-api-key"),
-                    CredentialKind::SessionToken => AUTHORIZATION,
-                };
-                request.headers_mut().insert(name, credential.header().clone());
-            }
-            given => {
-                let takes: Vec<String> = operation.credentials.iter().map(ToString::to_string).collect();
-                let given = given.as_ref().map_or_else(|| "none".to_owned(), |given| given.kind().to_string());
-                return refuse(format!("takes {}, and this client has {given}", takes.join(" or ")));
-            }
-        }
-        Ok(())
+        prepare(self, request, info).map_err(|why| Error::Custom(format!("{}: {why}", info.operation_id)))
     }
 
     async fn exec(&self, request: Request, info: &OperationInfo) -> reqwest::Result<Response> {
@@ -72,6 +40,36 @@ impl ClientHooks<Transport> for Client {
         }
         let sent = sent.as_ref().and_then(|request| request.body()?.as_bytes());
         Ok(capture(answer, self.inner().credential.as_ref(), sent, info).await)
+    }
+}
+
+/// Signs a request, or says why it must not be sent.
+fn prepare(client: &Client, request: &mut Request, info: &OperationInfo) -> Result<(), String> {
+    let operation = Operation::find(info.operation_id).ok_or("not an operation of the document")?;
+    // The generator adds it to every request; the service knows no such header.
+    request.headers_mut().remove("api-version");
+    check_path(client.baseurl(), request.url(), operation)?;
+    check_bounds(request.url(), operation)?;
+    if operation.optional_body && request.body().and_then(reqwest::Body::as_bytes) == Some(b"{}") {
+        *request.body_mut() = None;
+        request.headers_mut().remove(CONTENT_TYPE);
+        request.headers_mut().remove(CONTENT_LENGTH);
+    }
+    match &client.inner().credential {
+        _ if operation.credentials.is_empty() => Ok(()),
+        Some(credential) if operation.credentials.contains(&credential.kind()) => {
+            let name = match credential.kind() {
+                CredentialKind::ApiKey => HeaderName::from_static("x-api-key"),
+                CredentialKind::SessionToken => AUTHORIZATION,
+            };
+            request.headers_mut().insert(name, credential.header().clone());
+            Ok(())
+        }
+        given => {
+            let takes: Vec<String> = operation.credentials.iter().map(ToString::to_string).collect();
+            let given = given.as_ref().map_or_else(|| "none".to_owned(), |given| given.kind().to_string());
+            Err(format!("takes {}, and this client has {given}", takes.join(" or ")))
+        }
     }
 }
 
@@ -91,7 +89,10 @@ fn check_path(base: &str, url: &reqwest::Url, operation: &Operation) -> Result<(
             (Some(given), Some(wanted)) if given == wanted => {}
             _ => {
                 let names: Vec<_> = operation.path.split('/').filter(|part| part.starts_with('{')).collect();
-                return Err(format!("{} is empty or made of dots, and names another resource", names.join(" or ")));
+                return Err(format!(
+                    "{} is empty or made of dots, and names another resource",
+                    names.join(" or ")
+                ));
             }
         }
     }

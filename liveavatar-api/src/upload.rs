@@ -56,12 +56,11 @@ impl CreateImageAvatar<'_> {
     /// # Cancel safety
     /// Dropped before the answer, an avatar may be in training that nobody knows; it shows in the list of avatars.
     pub async fn send(self) -> Result<ResponseValue<Envelope<types::Avatar>>, Error<()>> {
-        let refuse = |why: &str| Err(Error::InvalidRequest(format!("{ID}: file: {why}")));
-        let Some(file) = self.file else { return refuse("no picture was given") };
-        let Some((_, media, name)) = FORMATS.iter().find(|(start, _, _)| file.starts_with(start)) else {
-            return refuse("is neither JPEG nor PNG");
-        };
-        let Some(operation) = Operation::find(ID) else { return refuse("not an operation of the document") };
+        let refused = |why: &str| Error::InvalidRequest(format!("{ID}: file: {why}"));
+        let file = self.file.ok_or_else(|| refused("no picture was given"))?;
+        let format = FORMATS.iter().find(|(start, _, _)| file.starts_with(start));
+        let (_, media, name) = format.ok_or_else(|| refused("is neither JPEG nor PNG"))?;
+        let operation = Operation::find(ID).ok_or_else(|| refused("is no upload of the document"))?;
 
         let part = Part::stream_with_length(file.clone(), file.len() as u64).file_name(*name).mime_str(media);
         let mut form = Form::new().part("file", part.map_err(Error::CommunicationError)?);

@@ -58,7 +58,9 @@ pub struct Page<T> {
     pub results: Vec<T>,
 }
 
-fn null_as_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+fn null_as_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
@@ -222,7 +224,7 @@ impl<'de> Deserialize<'de> for Timestamp {
 /// An amount of credits, exact; the service sends it as text in one place and as a number in another.
 ///
 /// It is written back in the form in which it came.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Credits {
     amount: Option<Decimal>,
     wire: Value,
@@ -233,6 +235,12 @@ impl Credits {
     #[must_use]
     pub fn amount(&self) -> Option<Decimal> {
         self.amount
+    }
+}
+
+impl fmt::Debug for Credits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Credits({self})")
     }
 }
 
@@ -255,7 +263,8 @@ impl Serialize for Credits {
 impl<'de> Deserialize<'de> for Credits {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let wire = Value::deserialize(deserializer)?;
-        let exact = |text: &str| Decimal::from_str_exact(text).or_else(|_| Decimal::from_scientific(text)).ok();
+        let exact =
+            |text: &str| Decimal::from_str_exact(text).or_else(|_| Decimal::from_scientific(text)).ok();
         let amount = match &wire {
             Value::String(text) => exact(text.trim()),
             // The shortest text that reads back as the same number is the decimal that the service wrote.

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use liveavatar_api::mock::Example;
 use liveavatar_api::types::CreateImageAvatarBodyResolution;
-use liveavatar_api::{Client, Error, IntoData, raw, types};
+use liveavatar_api::{Client, Error, IntoData, types};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -22,7 +22,8 @@ include!(concat!(env!("OUT_DIR"), "/calls.rs"));
 
 fn outcome<R: IntoData<Data: Serialize + Debug>>(result: R) -> Result<Decoded, Error> {
     let data = result.into_data()?;
-    let json = serde_json::to_value(&data).unwrap_or_else(|error| panic!("an answer that does not write back: {error}"));
+    let json = serde_json::to_value(&data)
+        .unwrap_or_else(|error| panic!("an answer that does not write back: {error}"));
     Ok(Decoded { json, debug: format!("{data:#?}") })
 }
 
@@ -34,14 +35,16 @@ fn argument<T: DeserializeOwned>(example: &Example, name: &str) -> T {
         example.path.get(name).or_else(|| example.query.get(name)).cloned()
     };
     let value = value.unwrap_or_else(|| panic!("the example has no {name}: {example:?}"));
-    serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{name} does not take {value}: {error}"))
+    serde_json::from_value(value.clone())
+        .unwrap_or_else(|error| panic!("{name} does not take {value}: {error}"))
 }
 
 /// The operations that the document records as hand-written.
 async fn handwritten(client: &Client, operation: &str, example: &Example) -> Result<Decoded, Error> {
     match operation {
         "create_image_avatar" => {
-            let resolution = example.body.as_ref().and_then(|body| body["resolution"].as_str()).unwrap_or("720");
+            let resolution =
+                example.body.as_ref().and_then(|body| body["resolution"].as_str()).unwrap_or("720");
             let resolution = resolution.parse().unwrap_or(CreateImageAvatarBodyResolution::X720);
             outcome(client.create_image_avatar().file(PNG).resolution(resolution).send().await)
         }

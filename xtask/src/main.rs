@@ -25,6 +25,7 @@ enum Command {
 }
 
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct RegenArgs {
     /// Read the service's document from this path or address instead of `openapi/upstream.json`.
     #[arg(long, value_name = "PATH or URL", conflicts_with = "fetch")]

@@ -15,12 +15,15 @@ const NAME: &str = "openapi/overlay.json";
 /// # Errors
 /// When the overlay is malformed, or an action no longer changes anything.
 pub fn apply(document: &mut Value, overlay: &Value) -> Result<Vec<String>, Failure> {
-    let malformed = |what: String| Failure::new(format!("{NAME}: {what}"), "see the OpenAPI Overlay 1.0 specification");
+    let malformed =
+        |what: String| Failure::new(format!("{NAME}: {what}"), "see the OpenAPI Overlay 1.0 specification");
     if overlay.get("overlay").and_then(Value::as_str).is_none_or(|version| !version.starts_with("1.")) {
         return Err(malformed("no `overlay` version 1.x".to_owned()));
     }
-    let actions =
-        overlay.get("actions").and_then(Value::as_array).ok_or_else(|| malformed("no `actions`".to_owned()))?;
+    let actions = overlay
+        .get("actions")
+        .and_then(Value::as_array)
+        .ok_or_else(|| malformed("no `actions`".to_owned()))?;
     let mut notes = Vec::new();
     for (index, action) in actions.iter().enumerate() {
         let target = action
@@ -31,9 +34,12 @@ pub fn apply(document: &mut Value, overlay: &Value) -> Result<Vec<String>, Failu
             .get("description")
             .and_then(Value::as_str)
             .filter(|reason| !reason.trim().is_empty())
-            .ok_or_else(|| malformed(format!("action {index} ({target}) gives no reason in `description`")))?;
-        let path = JsonPath::parse(target)
-            .map_err(|error| malformed(format!("action {index} target {target} is not a JSONPath: {error}")))?;
+            .ok_or_else(|| {
+                malformed(format!("action {index} ({target}) gives no reason in `description`"))
+            })?;
+        let path = JsonPath::parse(target).map_err(|error| {
+            malformed(format!("action {index} target {target} is not a JSONPath: {error}"))
+        })?;
         let stale = |what: &str| {
             Failure::new(
                 format!("{NAME}: action {index} {what}\n      target: {target}\n      reason: {reason}"),
@@ -41,8 +47,11 @@ pub fn apply(document: &mut Value, overlay: &Value) -> Result<Vec<String>, Failu
             )
         };
 
-        let mut pointers: Vec<String> =
-            path.query_located(document).locations().map(|location| location.to_json_pointer()).collect();
+        let mut pointers: Vec<String> = path
+            .query_located(document)
+            .locations()
+            .map(serde_json_path::NormalizedPath::to_json_pointer)
+            .collect();
         if pointers.is_empty() {
             return Err(stale("matches nothing"));
         }
@@ -50,7 +59,9 @@ pub fn apply(document: &mut Value, overlay: &Value) -> Result<Vec<String>, Failu
         if action.get("remove") == Some(&Value::Bool(true)) {
             // From the end, so that indices of one array stay right.
             pointers.reverse();
-            pointers.iter().for_each(|pointer| remove(document, pointer));
+            for pointer in &pointers {
+                remove(document, pointer);
+            }
         } else if let Some(update) = action.get("update") {
             for pointer in &pointers {
                 if let Some(at) = document.pointer_mut(pointer) {
@@ -58,7 +69,9 @@ pub fn apply(document: &mut Value, overlay: &Value) -> Result<Vec<String>, Failu
                 }
             }
         } else {
-            return Err(malformed(format!("action {index} ({target}) has neither `update` nor `remove: true`")));
+            return Err(malformed(format!(
+                "action {index} ({target}) has neither `update` nor `remove: true`"
+            )));
         }
         if *document == before {
             return Err(stale("changes nothing"));

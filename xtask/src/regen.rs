@@ -73,7 +73,12 @@ pub fn run(
         let old = match fs::read_to_string(root.join(file.path)) {
             Ok(old) => old,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(Failure::new(format!("cannot read {}: {error}", file.path), "mend its permissions")),
+            Err(error) => {
+                return Err(Failure::new(
+                    format!("cannot read {}: {error}", file.path),
+                    "mend its permissions",
+                ));
+            }
         };
         if old == file.text {
             say(out, "Fresh", file.path)?;
@@ -135,8 +140,13 @@ fn derive(
 
     let (mut lowered, steps) = lower::lower(&corrected)?;
     normalise::sort(&mut lowered);
-    say(out, "Lowered", &format!("{} steps, {} places", steps.len(), steps.iter().map(|(_, a)| a.len()).sum::<usize>()))?;
-    let lines = steps.iter().flat_map(|(step, places)| places.iter().map(move |place| format!("{step}: {place}")));
+    say(
+        out,
+        "Lowered",
+        &format!("{} steps, {} places", steps.len(), steps.iter().map(|(_, a)| a.len()).sum::<usize>()),
+    )?;
+    let lines =
+        steps.iter().flat_map(|(step, places)| places.iter().map(move |place| format!("{step}: {place}")));
     detail(out, verbose, lines)?;
 
     let lowered_text = normalise::text(&lowered);
@@ -152,7 +162,10 @@ fn derive(
 /// Writes all files beside their places first, so that a full disk leaves every old file whole.
 fn write(root: &Path, files: &[Derived]) -> Result<(), Failure> {
     let failed = |path: &str, error: &dyn std::fmt::Display| {
-        Failure::new(format!("cannot write {path}: {error}"), "mend the folder's permissions or free some space")
+        Failure::new(
+            format!("cannot write {path}: {error}"),
+            "mend the folder's permissions or free some space",
+        )
     };
     let mut ready = Vec::with_capacity(files.len());
     for file in files {
@@ -184,7 +197,11 @@ fn say(out: &mut dyn Write, verb: &str, what: &str) -> Result<(), Failure> {
     writeln!(out, "{verb:>12} {what}").map_err(|error| unwritable(&error))
 }
 
-fn detail(out: &mut dyn Write, verbose: bool, lines: impl IntoIterator<Item = String>) -> Result<(), Failure> {
+fn detail(
+    out: &mut dyn Write,
+    verbose: bool,
+    lines: impl IntoIterator<Item = String>,
+) -> Result<(), Failure> {
     for line in lines.into_iter().filter(|_| verbose) {
         writeln!(out, "             - {line}").map_err(|error| unwritable(&error))?;
     }

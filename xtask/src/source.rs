@@ -63,7 +63,10 @@ impl Source {
             })?,
         };
         serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
-            Failure::new(format!("{name} is not JSON: {error}"), "point --from at the OpenAPI document itself")
+            Failure::new(
+                format!("{name} is not JSON: {error}"),
+                "point --from at the OpenAPI document itself",
+            )
         })
     }
 }

@@ -49,16 +49,18 @@ pub fn handwritten(src: &Path) -> Result<Vec<String>, Failure> {
     let mut lines = Vec::new();
     let mut open = vec![src.to_path_buf()];
     while let Some(folder) = open.pop() {
-        let unreadable =
-            |error: &dyn std::fmt::Display| Failure::new(format!("{}: {error}", folder.display()), "mend the source first");
+        let unreadable = |error: &dyn std::fmt::Display| {
+            Failure::new(format!("{}: {error}", folder.display()), "mend the source first")
+        };
         for entry in fs::read_dir(&folder).map_err(|error| unreadable(&error))? {
             let path = entry.map_err(|error| unreadable(&error))?.path();
             if path.is_dir() {
                 open.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = fs::read_to_string(&path).map_err(|error| unreadable(&error))?;
-                let file = syn::parse_file(&text)
-                    .map_err(|error| Failure::new(format!("{}: {error}", path.display()), "mend the source first"))?;
+                let file = syn::parse_file(&text).map_err(|error| {
+                    Failure::new(format!("{}: {error}", path.display()), "mend the source first")
+                })?;
                 let relative = path.strip_prefix(src).unwrap_or(&path).with_extension("");
                 let parts: Vec<_> = relative.iter().map(|part| part.to_string_lossy().into_owned()).collect();
                 let module: Vec<_> =
@@ -81,7 +83,8 @@ fn line(tokens: &impl ToTokens) -> String {
     for word in tokens.to_token_stream().to_string().split_whitespace() {
         let word_like = |c: char| c.is_alphanumeric() || matches!(c, '_' | '\'');
         let glued = match (text.chars().last(), word.chars().next()) {
-            (Some(last), Some(next)) => !(word_like(last) && word_like(next) || last == ',' || last == '+'),
+            (Some(':'), Some(next)) => next == ':' || text.ends_with("::"),
+            (Some(last), Some(next)) => !(word_like(last) && word_like(next) || matches!(last, ',' | '+')),
             _ => true,
         };
         if !glued {
@@ -97,13 +100,12 @@ fn line(tokens: &impl ToTokens) -> String {
         ("::std::vec::Vec", "Vec"),
         ("::std::collections::", ""),
         ("std::convert::TryInto", "TryInto"),
-        ("::TryInto", "TryInto"),
-        ("::std::fmt::Display", "Display"),
+        (": ::TryInto", ": TryInto"),
+        (": ::std::fmt::Display", ": Display"),
         ("::std::error::Error", "Error"),
         ("::liveavatar_api::", ""),
+        (", >", ">"),
         (",>", ">"),
-        (":TryInto", ": TryInto"),
-        (":Display", ": Display"),
         (", T::Error: Display", ""),
         ("mut self", "self"),
     ] {
@@ -150,9 +152,16 @@ fn items(list: &[Item], module: &str, lines: &mut Vec<String>) {
                 lines.push(format!("static {}: {}", join(module, &item.ident), line(&item.ty)));
             }
             Item::Type(item) if public(&item.vis) => {
-                lines.push(format!("type {}{} = {}", join(module, &item.ident), line(&item.generics), line(&item.ty)));
+                lines.push(format!(
+                    "type {}{} = {}",
+                    join(module, &item.ident),
+                    line(&item.generics),
+                    line(&item.ty)
+                ));
             }
-            Item::Use(item) if public(&item.vis) => lines.push(format!("use {} in {module}", line(&item.tree))),
+            Item::Use(item) if public(&item.vis) => {
+                lines.push(format!("use {} in {module}", line(&item.tree)));
+            }
             Item::Trait(item) if public(&item.vis) => {
                 let owner = join(module, &item.ident);
                 lines.push(format!("trait {owner}{}", line(&item.generics)));
@@ -183,7 +192,11 @@ fn items(list: &[Item], module: &str, lines: &mut Vec<String>) {
                                 lines.push(signature(&function.sig, &owner));
                             }
                             ImplItem::Const(constant) if public(&constant.vis) => {
-                                lines.push(format!("const {owner}::{}: {}", constant.ident, line(&constant.ty)));
+                                lines.push(format!(
+                                    "const {owner}::{}: {}",
+                                    constant.ident,
+                                    line(&constant.ty)
+                                ));
                             }
                             _ => {}
                         }
@@ -196,12 +209,17 @@ fn items(list: &[Item], module: &str, lines: &mut Vec<String>) {
 }
 
 fn signature(signature: &syn::Signature, owner: &str) -> String {
-    let parameters: Vec<String> = signature.inputs.iter().map(|input| line(input)).collect();
+    let parameters: Vec<String> = signature.inputs.iter().map(line).collect();
     let result = match &signature.output {
         ReturnType::Default => String::new(),
         ReturnType::Type(_, kind) => format!(" -> {}", line(kind)),
     };
-    let bounds = signature.generics.where_clause.as_ref().map(|clause| format!(" {}", line(clause))).unwrap_or_default();
+    let bounds = signature
+        .generics
+        .where_clause
+        .as_ref()
+        .map(|clause| format!(" {}", line(clause)))
+        .unwrap_or_default();
     let kind = if signature.asyncness.is_some() { "async fn" } else { "fn" };
     let name = format!("{}{}", signature.ident, line(&signature.generics));
     format!("{kind} {}({}){result}{bounds}", join(owner, name), parameters.join(", "))

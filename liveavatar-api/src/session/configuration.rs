@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::str::FromStr;
 
-use serde::de::{DeserializeOwned, Error as _};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
@@ -142,13 +142,18 @@ impl Configuration<Custom> {
 /// What a generated builder says of the first value that is missing or does not convert.
 fn unconvertible(text: &str) -> Problems {
     let missing = text.strip_prefix("no value supplied for ");
-    let wrong = text.strip_prefix("error converting supplied value for ").and_then(|rest| rest.split_once(": "));
+    let wrong =
+        text.strip_prefix("error converting supplied value for ").and_then(|rest| rest.split_once(": "));
     Problems::new(vec![match (missing, wrong) {
         (Some(field), _) => Problem::new(&MISSING_FIELD, &Path::of(&[field]), "is required"),
-        (None, Some((field, _))) => {
-            Problem::new(&WRONG_TYPE, &Path::of(&[field]), "the value given does not convert to the field's type")
+        (None, Some((field, _))) => Problem::new(
+            &WRONG_TYPE,
+            &Path::of(&[field]),
+            "the value given does not convert to the field's type",
+        ),
+        (None, None) => {
+            Problem::new(&WRONG_TYPE, &Path::default(), "a value given does not convert to its field's type")
         }
-        (None, None) => Problem::new(&WRONG_TYPE, &Path::default(), "a value given does not convert to its field's type"),
     }])
 }
 
@@ -160,7 +165,8 @@ fn other_mode(found: ModeName, wanted: ModeName) -> Problems {
 
 fn undecodable(error: &serde_json::Error) -> Problems {
     // The error's own text may quote the value.
-    let message = format!("the value at line {} column {} does not fit its field", error.line(), error.column());
+    let message =
+        format!("the value at line {} column {} does not fit its field", error.line(), error.column());
     Problems::new(vec![Problem::new(&WRONG_TYPE, &Path::default(), message)])
 }
 
@@ -367,8 +373,3 @@ mod json_schema {
         }
     }
 }
-
-/// Requests read from JSON and write to it.
-pub trait Request: Serialize + DeserializeOwned + Clone + PartialEq + std::fmt::Debug {}
-
-impl<T: Serialize + DeserializeOwned + Clone + PartialEq + std::fmt::Debug> Request for T {}

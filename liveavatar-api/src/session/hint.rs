@@ -24,10 +24,7 @@ const MOST_SUGGESTIONS: usize = 3;
 const MOST_LISTED_FIELDS: usize = 16;
 
 /// Objects that cannot be added where the other one is: the object, the other one.
-const EXCLUSIVE: [(&str, &str); 2] = [
-    ("avatar_persona", "voice_agent"),
-    ("voice_agent", "avatar_persona"),
-];
+const EXCLUSIVE: [(&str, &str); 2] = [("avatar_persona", "voice_agent"), ("voice_agent", "avatar_persona")];
 
 /// The fields of the mode in question and of the other one.
 pub(super) struct Fields<'a> {
@@ -45,13 +42,7 @@ impl<'a> Fields<'a> {
             ModeName::Lite | ModeName::Custom => ModeName::Full,
         };
         let (own, other) = (Schema::of(mode).fields(), Schema::of(other_mode).fields());
-        Self {
-            mode,
-            other_mode,
-            own,
-            other,
-            document,
-        }
+        Self { mode, other_mode, own, other, document }
     }
 
     /// Names the problem of a field that the object at `scope` does not have.
@@ -78,10 +69,7 @@ impl<'a> Fields<'a> {
     }
 
     fn ignored(&self, path: &Path) -> Problem {
-        let message = format!(
-            "is not a field of {}; the service ignores it in silence",
-            self.mode
-        );
+        let message = format!("is not a field of {}; the service ignores it in silence", self.mode);
         Problem::new(&UNKNOWN_FIELD, path, message)
     }
 
@@ -93,18 +81,9 @@ impl<'a> Fields<'a> {
         Some(Problem::new(&MISPLACED_FIELD, path, message).with_hint(hint))
     }
 
-    fn elsewhere(
-        &self,
-        path: &Path,
-        scope: &[&str],
-        name: &str,
-        presence: Presence,
-    ) -> Option<Problem> {
+    fn elsewhere(&self, path: &Path, scope: &[&str], name: &str, presence: Presence) -> Option<Problem> {
         let candidates = self.own.iter().filter(|field| {
-            let given = field
-                .scope
-                .iter()
-                .try_fold(self.document, |v, key| v.get(key));
+            let given = field.scope.iter().try_fold(self.document, |v, key| v.get(key));
             let there = given.is_some_and(Value::is_object) || presence == Presence::Any;
             field.name == name && field.scope != scope && there
         });
@@ -114,14 +93,11 @@ impl<'a> Fields<'a> {
         let shown = shown.join(" or ");
         let message = format!("belongs {shown}; the service ignores it here");
         let set = |keys: &[&str]| {
-            let value = keys
-                .iter()
-                .try_fold(self.document, |value, key| value.get(key));
+            let value = keys.iter().try_fold(self.document, |value, key| value.get(key));
             value.is_some_and(|value| !value.is_null())
         };
-        let excluded = EXCLUSIVE
-            .iter()
-            .find(|(object, other)| first.scope.first() == Some(object) && set(&[other]));
+        let excluded =
+            EXCLUSIVE.iter().find(|(object, other)| first.scope.first() == Some(object) && set(&[other]));
         let hint = if places.len() == 1 && set(&keys(first)) {
             format!("`{}` is set already, remove this one", dotted(first))
         } else if let Some((object, other)) = excluded {
@@ -131,11 +107,7 @@ impl<'a> Fields<'a> {
             let other = self.other.iter().filter(|field| field.name == name);
             match best(other, |field| distance(&field.scope, scope)).first() {
                 Some(field) if presence == Presence::Any && !places.contains(field) => {
-                    format!(
-                        "move it {moved}; in {} it belongs {}",
-                        self.other_mode,
-                        place(&field.scope)
-                    )
+                    format!("move it {moved}; in {} it belongs {}", self.other_mode, place(&field.scope))
                 }
                 _ => format!("move it {moved}"),
             }
@@ -160,10 +132,7 @@ impl<'a> Fields<'a> {
     }
 
     fn by_words(&self, path: &Path, scope: &[&str], name: &str, depth: Depth) -> Option<Problem> {
-        let near = self
-            .own
-            .iter()
-            .filter(|field| depth == Depth::Any || field.scope == scope);
+        let near = self.own.iter().filter(|field| depth == Depth::Any || field.scope == scope);
         self.meant(path, scope, with_words(near, scope, name))
     }
 
@@ -173,35 +142,21 @@ impl<'a> Fields<'a> {
         let alike = self.own.iter().filter(|field| {
             strsim::normalized_damerau_levenshtein(&name, field.name) >= LEAST_NAME_SIMILARITY
         });
-        self.meant(
-            path,
-            scope,
-            best(alike, |field| (distance(&field.scope, scope), edits(field))),
-        )
+        self.meant(path, scope, best(alike, |field| (distance(&field.scope, scope), edits(field))))
     }
 
     fn by_words_in_other_mode(&self, path: &Path, scope: &[&str], name: &str) -> Option<Problem> {
         let fields = with_words(self.other.iter(), scope, name);
         let shown: Vec<String> = fields.iter().map(|field| dotted(field)).collect();
         let shown: Vec<&str> = shown.iter().map(String::as_str).collect();
-        let hint = format!(
-            "only {} has such a field: {}",
-            self.other_mode,
-            list(&shown, "or")
-        );
+        let hint = format!("only {} has such a field: {}", self.other_mode, list(&shown, "or"));
         (!shown.is_empty()).then(|| self.ignored(path).with_hint(hint))
     }
 
     fn meant(&self, path: &Path, scope: &[&str], fields: Vec<&Field<'_>>) -> Option<Problem> {
         let shown: Vec<String> = fields
             .into_iter()
-            .map(|field| {
-                if field.scope == scope {
-                    field.name.to_owned()
-                } else {
-                    dotted(field)
-                }
-            })
+            .map(|field| if field.scope == scope { field.name.to_owned() } else { dotted(field) })
             .collect();
         let shown: Vec<&str> = shown.iter().map(String::as_str).collect();
         let hint = format!("did you mean {}?", list(&shown, "or"));
@@ -209,12 +164,7 @@ impl<'a> Fields<'a> {
     }
 
     fn fields_at(&self, scope: &[&str]) -> Option<String> {
-        let mut names: Vec<&str> = self
-            .own
-            .iter()
-            .filter(|f| f.scope == scope)
-            .map(|f| f.name)
-            .collect();
+        let mut names: Vec<&str> = self.own.iter().filter(|f| f.scope == scope).map(|f| f.name).collect();
         names.sort_unstable();
         names.dedup();
         let fits = (1..=MOST_LISTED_FIELDS).contains(&names.len());
@@ -250,10 +200,7 @@ pub(super) fn nearest<'w>(written: &str, allowed: &[&'w str]) -> Vec<&'w str> {
         .filter(|(_, similarity)| *similarity >= LEAST_VALUE_SIMILARITY)
         .collect();
     near.sort_by(|a, b| b.1.total_cmp(&a.1));
-    near.into_iter()
-        .map(|(word, _)| word)
-        .take(MOST_SUGGESTIONS)
-        .collect()
+    near.into_iter().map(|(word, _)| word).take(MOST_SUGGESTIONS).collect()
 }
 
 /// Lists words in backquotes: `a`, `b` or `c`.
@@ -279,17 +226,14 @@ where
     let wanted: BTreeSet<String> = words(name).into_iter().collect();
     let of_path = |field: &Field<'_>| {
         let keys = field.scope.iter().chain([&field.name]);
-        keys.flat_map(|key| words(key))
-            .collect::<BTreeSet<String>>()
+        keys.flat_map(|key| words(key)).collect::<BTreeSet<String>>()
     };
     let fitting = fields.filter(|field| {
         !wanted.is_empty()
             && wanted.is_subset(&of_path(field))
             && words(field.name).iter().any(|word| wanted.contains(word))
     });
-    best(fitting, |field| {
-        (distance(&field.scope, scope), of_path(field).len())
-    })
+    best(fitting, |field| (distance(&field.scope, scope), of_path(field).len()))
 }
 
 /// The few fields with the smallest cost.
@@ -300,15 +244,8 @@ fn best<'f, 's: 'f, C: Ord>(
     let mut costs: Vec<(C, &Field<'s>)> = fields.map(|field| (cost(field), field)).collect();
     costs.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| dotted(a.1).cmp(&dotted(b.1))));
     costs.dedup_by(|a, b| dotted(a.1) == dotted(b.1));
-    let cheapest = costs
-        .iter()
-        .take_while(|(cost, _)| *cost == costs[0].0)
-        .count();
-    costs
-        .into_iter()
-        .take(cheapest.min(MOST_SUGGESTIONS))
-        .map(|(_, field)| field)
-        .collect()
+    let cheapest = costs.iter().take_while(|(cost, _)| *cost == costs[0].0).count();
+    costs.into_iter().take(cheapest.min(MOST_SUGGESTIONS)).map(|(_, field)| field).collect()
 }
 
 /// Steps up and down from one object to another.
@@ -335,11 +272,7 @@ fn words(name: &str) -> Vec<String> {
 }
 
 fn place(scope: &[&str]) -> String {
-    if scope.is_empty() {
-        "at the top level".to_owned()
-    } else {
-        format!("inside `{}`", scope.join("."))
-    }
+    if scope.is_empty() { "at the top level".to_owned() } else { format!("inside `{}`", scope.join(".")) }
 }
 
 fn keys<'s>(field: &Field<'s>) -> Vec<&'s str> {

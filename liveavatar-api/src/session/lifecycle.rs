@@ -35,7 +35,12 @@ impl Client {
     pub async fn mint<C: Mintable>(&self, configuration: &C) -> Result<Minted<C::Mode>, Error> {
         let call = self.create_session_token().body(configuration.body().clone());
         let token = call.send().await.into_data().map_err(|error| error.during("create_session_token"))?;
-        Ok(Minted { client: self.clone(), id: token.session_id, token: token.session_token, mode: PhantomData })
+        Ok(Minted {
+            client: self.clone(),
+            id: token.session_id,
+            token: token.session_token,
+            mode: PhantomData,
+        })
     }
 }
 
@@ -72,8 +77,8 @@ impl<M> Minted<M> {
     /// Not cancel safe: dropped before the answer, the session may run until the service ends it for idleness. Stop it by
     /// [`id`](Self::id) then.
     pub async fn start(self) -> Result<Session<M>, Error> {
-        let starter = self.client.with_credential(Credential::session_token(self.token.clone())?);
-        match starter.start_session().send().await.into_data().map_err(|error| error.during("start_session")) {
+        let bearer = self.client.with_credential(Credential::session_token(self.token.clone())?);
+        match bearer.start_session().send().await.into_data().map_err(|error| error.during("start_session")) {
             Ok(started) => Ok(Session { client: self.client, id: self.id, started, mode: PhantomData }),
             Err(error) => {
                 // A refusal with 4xx started nothing; a 5xx, a lost connection or a strange answer may have.
@@ -117,7 +122,10 @@ impl<M> Session<M> {
     /// How long the service lets the session run, counted from its start.
     #[must_use]
     pub fn max_duration(&self) -> Option<Duration> {
-        self.started.max_session_duration.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs)
+        self.started
+            .max_session_duration
+            .and_then(|seconds| u64::try_from(seconds).ok())
+            .map(Duration::from_secs)
     }
 
     /// Restarts the service's idle countdown; call it every [`KEEP_ALIVE_INTERVAL`].
@@ -173,7 +181,8 @@ impl<M> Session<M> {
             if let Some(from) = from {
                 call = call.start_timestamp(from);
             }
-            let page = call.send().await.into_data().map_err(|error| error.during("get_session_transcript"))?;
+            let page =
+                call.send().await.into_data().map_err(|error| error.during("get_session_transcript"))?;
             said.extend(page.transcript_data);
             match page.next_timestamp {
                 // A page that points backwards or at itself would never end.

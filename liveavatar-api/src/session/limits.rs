@@ -35,5 +35,4 @@ pub const DYNAMIC_VARIABLE_VALUE_CHARACTERS: usize = 1000;
 ///
 /// The list that counts is the one `GET /v1/llm-models` returns. Source: the documentation page
 /// `docs/full-mode/llm-settings`.
-pub const DOCUMENTED_OPENAI_MODELS: [&str; 4] =
-    ["gpt-4o", "gpt-4o-mini", "gpt-5-nano", "gpt-5.4-nano"];
+pub const DOCUMENTED_OPENAI_MODELS: [&str; 4] = ["gpt-4o", "gpt-4o-mini", "gpt-5-nano", "gpt-5.4-nano"];

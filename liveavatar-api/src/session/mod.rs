@@ -18,7 +18,7 @@ mod schema;
 mod shape;
 mod values;
 
-pub use configuration::{AnyConfiguration, AnyMode, Configuration, Mintable, Request};
+pub use configuration::{AnyConfiguration, AnyMode, Configuration, Mintable};
 pub use lifecycle::{KEEP_ALIVE_INTERVAL, Minted, Session};
 pub use limits::{
     DOCUMENTED_OPENAI_MODELS, DYNAMIC_VARIABLE_KEY_CHARACTERS, DYNAMIC_VARIABLE_VALUE_CHARACTERS,
@@ -26,7 +26,7 @@ pub use limits::{
     SHORTEST_MAX_SESSION_DURATION,
 };
 pub use mode::{Custom, Full, Lite, Mode, ModeName};
-pub use problem::{ Problem, Problems, Severity};
+pub use problem::{Problem, Problems, Severity};
 pub use rules::{RULES, Rule};
 
 pub(crate) use parse::parse;

@@ -1,6 +1,10 @@
 //! The modes as types: what each can be asked is known to the compiler.
 
-use super::configuration::Request;
+use std::fmt::Debug;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 pub use super::problem::ModeName;
 use crate::raw::types::{self, CreateSessionTokenBody, builder};
 
@@ -11,7 +15,7 @@ mod sealed {
 /// A mode of a session.
 ///
 /// Implemented by [`Full`], [`Lite`] and [`Custom`].
-pub trait Mode: sealed::Sealed + Clone + std::fmt::Debug + PartialEq + 'static {
+pub trait Mode: sealed::Sealed + Clone + Debug + PartialEq + 'static {
     /// The mode's name in configuration files.
     const NAME: ModeName;
 
@@ -19,7 +23,7 @@ pub trait Mode: sealed::Sealed + Clone + std::fmt::Debug + PartialEq + 'static {
     const WIRE_NAME: &'static str;
 
     /// The generated request.
-    type Request: Request;
+    type Request: Serialize + DeserializeOwned + Clone + PartialEq + Debug;
 
     /// The generated request's builder.
     type Builder;
@@ -75,6 +79,11 @@ macro_rules! mode {
     };
 }
 
-mode!(Full, "FULL", FullSessionConfig, types::FullSessionConfig::builder().mode(types::FullSessionConfigMode::Full));
+mode!(
+    Full,
+    "FULL",
+    FullSessionConfig,
+    types::FullSessionConfig::builder().mode(types::FullSessionConfigMode::Full)
+);
 mode!(Lite, "LITE", LiteSessionConfig, types::LiteSessionConfig::builder());
 mode!(Custom, "LITE", LiteSessionConfig, types::LiteSessionConfig::builder());

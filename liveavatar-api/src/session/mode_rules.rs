@@ -14,17 +14,10 @@ use serde_json::{Map, Number, Value};
 use uuid::Uuid;
 
 const TRANSPORTS: [&str; 2] = ["livekit_config", "agora_config"];
-const CONNECTORS: [&str; 3] = [
-    "elevenlabs_agent_config",
-    "openai_realtime_config",
-    "gemini_realtime_config",
-];
+const CONNECTORS: [&str; 3] = ["elevenlabs_agent_config", "openai_realtime_config", "gemini_realtime_config"];
 
 /// The two places of `dynamic_variables` in FULL; those of a connector go to its vendor.
-const DYNAMIC_VARIABLES: [&[&str]; 2] = [
-    &["dynamic_variables"],
-    &["voice_agent", "dynamic_variables"],
-];
+const DYNAMIC_VARIABLES: [&[&str]; 2] = [&["dynamic_variables"], &["voice_agent", "dynamic_variables"]];
 
 /// How to choose a mode.
 pub(super) const MODE_HINT: &str =
@@ -49,9 +42,7 @@ impl<'a> Context<'a> {
     }
 
     fn get(&self, keys: &[&str]) -> Option<&'a Value> {
-        let value = keys
-            .iter()
-            .try_fold(self.root, |value, key| value.get(key))?;
+        let value = keys.iter().try_fold(self.root, |value, key| value.get(key))?;
         (!value.is_null()).then_some(value)
     }
 
@@ -65,11 +56,7 @@ impl<'a> Context<'a> {
 
     /// The fields of a list that are set; FULL reads none of those asked for here.
     fn set_of(&self, names: &[&'static str]) -> Vec<&'static str> {
-        names
-            .iter()
-            .copied()
-            .filter(|name| !self.is_full() && self.has(&[name]))
-            .collect()
+        names.iter().copied().filter(|name| !self.is_full() && self.has(&[name])).collect()
     }
 
     /// `max_session_duration`, as written and in seconds.
@@ -91,11 +78,7 @@ impl<'a> Context<'a> {
 
 impl Finding {
     fn at(keys: &[&str], message: impl Into<String>) -> Self {
-        Self {
-            path: Path::of(keys),
-            message: message.into(),
-            hint: None,
-        }
+        Self { path: Path::of(keys), message: message.into(), hint: None }
     }
 
     fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -130,11 +113,8 @@ pub(super) fn persona_or_voice_agent(context: &Context<'_>) -> Vec<Finding> {
         }
         (true, false, false) => {
             vec![
-                Finding::at(
-                    &[],
-                    "FULL needs `voice_agent` or `avatar_persona`, neither is set",
-                )
-                .hint("name a stored agent: `\"voice_agent\": {\"id\": …}`"),
+                Finding::at(&[], "FULL needs `voice_agent` or `avatar_persona`, neither is set")
+                    .hint("name a stored agent: `\"voice_agent\": {\"id\": …}`"),
             ]
         }
         _ => vec![],
@@ -143,37 +123,26 @@ pub(super) fn persona_or_voice_agent(context: &Context<'_>) -> Vec<Finding> {
 
 pub(super) fn dynamic_variables_twice(context: &Context<'_>) -> Vec<Finding> {
     let [outside, inside] = DYNAMIC_VARIABLES.map(|keys| context.has(keys));
-    Finding::at(
-        DYNAMIC_VARIABLES[0],
-        "are set here and inside `voice_agent`",
-    )
-    .hint("keep those inside `voice_agent`")
-    .when(context.is_full() && outside && inside)
+    Finding::at(DYNAMIC_VARIABLES[0], "are set here and inside `voice_agent`")
+        .hint("keep those inside `voice_agent`")
+        .when(context.is_full() && outside && inside)
 }
 
 pub(super) fn dynamic_variables_outside_agent(context: &Context<'_>) -> Vec<Finding> {
     let [outside, inside] = DYNAMIC_VARIABLES.map(|keys| context.has(keys));
     let agent = context.has(&["voice_agent"]);
-    Finding::at(
-        DYNAMIC_VARIABLES[0],
-        "stand beside `voice_agent`, not inside it",
-    )
-    .hint("move them to `voice_agent.dynamic_variables`")
-    .when(context.is_full() && agent && outside && !inside)
+    Finding::at(DYNAMIC_VARIABLES[0], "stand beside `voice_agent`, not inside it")
+        .hint("move them to `voice_agent.dynamic_variables`")
+        .when(context.is_full() && agent && outside && !inside)
 }
 
 pub(super) fn dynamic_variables_entries(context: &Context<'_>) -> Vec<Finding> {
     let too_many = |variables: &Map<String, Value>| variables.len() > DYNAMIC_VARIABLES_ENTRIES;
-    let findings = context
-        .dynamic_variables()
-        .filter(|(_, variables)| too_many(variables));
+    let findings = context.dynamic_variables().filter(|(_, variables)| too_many(variables));
     findings
         .map(|(path, variables)| Finding {
             path,
-            message: format!(
-                "have {} entries, allowed are {DYNAMIC_VARIABLES_ENTRIES}",
-                variables.len()
-            ),
+            message: format!("have {} entries, allowed are {DYNAMIC_VARIABLES_ENTRIES}", variables.len()),
             hint: None,
         })
         .collect()
@@ -226,8 +195,7 @@ fn one_of(set: &[&'static str], what: &str) -> Vec<Finding> {
         return vec![];
     };
     let finding = |name: &&str| {
-        Finding::at(&[name], format!("{what} `{first}`"))
-            .hint(format!("keep one of {}", list(set, "and")))
+        Finding::at(&[name], format!("{what} `{first}`")).hint(format!("keep one of {}", list(set, "and")))
     };
     rest.iter().map(finding).collect()
 }
@@ -239,11 +207,8 @@ pub(super) fn connector_with_transport(context: &Context<'_>) -> Vec<Finding> {
         return vec![];
     };
     let finding = |name: &&str| {
-        Finding::at(
-            &[name],
-            format!("stands beside `{connector}`, which makes a room of its own"),
-        )
-        .hint("leave it out unless you know that both work together")
+        Finding::at(&[name], format!("stands beside `{connector}`, which makes a room of its own"))
+            .hint("leave it out unless you know that both work together")
     };
     transports.iter().map(finding).collect()
 }
@@ -260,14 +225,9 @@ pub(super) fn sandbox_avatar(context: &Context<'_>) -> Vec<Finding> {
         return vec![];
     };
     let fits = Uuid::try_parse(avatar) == Uuid::try_parse(SANDBOX_AVATAR_ID);
-    Finding::at(
-        &["avatar_id"],
-        "is not the avatar that works in sandbox sessions",
-    )
-    .hint(format!(
-        "use `{SANDBOX_AVATAR_ID}`, or set `is_sandbox` to false"
-    ))
-    .when(context.is_sandbox() && !fits)
+    Finding::at(&["avatar_id"], "is not the avatar that works in sandbox sessions")
+        .hint(format!("use `{SANDBOX_AVATAR_ID}`, or set `is_sandbox` to false"))
+        .when(context.is_sandbox() && !fits)
 }
 
 pub(super) fn sandbox_duration(context: &Context<'_>) -> Vec<Finding> {
@@ -286,31 +246,23 @@ pub(super) fn session_duration(context: &Context<'_>) -> Vec<Finding> {
         return vec![];
     };
     let least = SHORTEST_MAX_SESSION_DURATION;
-    Finding::at(
-        &["max_session_duration"],
-        format!("is {shown}, allowed is at least {least} second"),
-    )
-    .hint("leave it out for the longest session of the subscription")
-    .when(seconds < seconds_of(least))
+    Finding::at(&["max_session_duration"], format!("is {shown}, allowed is at least {least} second"))
+        .hint("leave it out for the longest session of the subscription")
+        .when(seconds < seconds_of(least))
 }
 
 /// The limits are small, so nothing is lost.
-#[allow(clippy::cast_precision_loss)]
+#[expect(clippy::cast_precision_loss, reason = "limits of seconds are far below 2^52")]
 const fn seconds_of(limit: u64) -> f64 {
     limit as f64
 }
 
 pub(super) fn no_context(context: &Context<'_>) -> Vec<Finding> {
-    let persona = context
-        .get(&["avatar_persona"])
-        .is_some_and(Value::is_object);
+    let persona = context.get(&["avatar_persona"]).is_some_and(Value::is_object);
     let context_id = context.has(&["avatar_persona", "context_id"]);
-    Finding::at(
-        &["avatar_persona", "context_id"],
-        "is not set; the avatar hears but does not answer",
-    )
-    .hint("create a context with POST /v1/contexts and name it here")
-    .when(context.is_full() && persona && !context_id)
+    Finding::at(&["avatar_persona", "context_id"], "is not set; the avatar hears but does not answer")
+        .hint("create a context with POST /v1/contexts and name it here")
+        .when(context.is_full() && persona && !context_id)
 }
 
 pub(super) fn vp8_deprecated(context: &Context<'_>) -> Vec<Finding> {
@@ -322,11 +274,7 @@ pub(super) fn vp8_deprecated(context: &Context<'_>) -> Vec<Finding> {
 }
 
 pub(super) fn normalization_needs_japanese(context: &Context<'_>) -> Vec<Finding> {
-    let path = [
-        "avatar_persona",
-        "voice_settings",
-        "apply_language_text_normalization",
-    ];
+    let path = ["avatar_persona", "voice_settings", "apply_language_text_normalization"];
     let language = context.get(&["avatar_persona", "language"]);
     // Without a language the service takes `en`. Whether `ja-JP` counts is not known.
     let japanese = match language {
@@ -334,23 +282,15 @@ pub(super) fn normalization_needs_japanese(context: &Context<'_>) -> Vec<Finding
         Some(_) => true,
         None => false,
     };
-    Finding::at(
-        &path,
-        "works for Japanese only, the session's language is another",
-    )
-    .hint("set `avatar_persona.language` to `ja`, or leave it out")
-    .when(context.is_full() && context.get(&path) == Some(&Value::Bool(true)) && !japanese)
+    Finding::at(&path, "works for Japanese only, the session's language is another")
+        .hint("set `avatar_persona.language` to `ja`, or leave it out")
+        .when(context.is_full() && context.get(&path) == Some(&Value::Bool(true)) && !japanese)
 }
 
 pub(super) fn llm_model_undocumented(context: &Context<'_>) -> Vec<Finding> {
     let settings = ["avatar_persona", "llm_settings"];
-    let of = |name| {
-        context
-            .get(&[settings[0], settings[1], name])
-            .and_then(Value::as_str)
-    };
-    let Some(model) = of("model").filter(|_| context.is_full() && of("provider") == Some("openai"))
-    else {
+    let of = |name| context.get(&[settings[0], settings[1], name]).and_then(Value::as_str);
+    let Some(model) = of("model").filter(|_| context.is_full() && of("provider") == Some("openai")) else {
         return vec![];
     };
     let near = nearest(model, &DOCUMENTED_OPENAI_MODELS);
@@ -358,8 +298,7 @@ pub(super) fn llm_model_undocumented(context: &Context<'_>) -> Vec<Finding> {
         [] => format!("documented are {};", list(&DOCUMENTED_OPENAI_MODELS, "and")),
         near => format!("did you mean {}?", list(near, "or")),
     };
-    let message =
-        "is not among the documented models of `openai`; the service refuses unknown ones";
+    let message = "is not among the documented models of `openai`; the service refuses unknown ones";
     Finding::at(&[settings[0], settings[1], "model"], message)
         .hint(format!("{hint} GET /v1/llm-models lists all"))
         .when(!DOCUMENTED_OPENAI_MODELS.contains(&model))
@@ -377,10 +316,7 @@ pub(super) fn two_language_models(context: &Context<'_>) -> Vec<Finding> {
 pub(super) fn two_memories(context: &Context<'_>) -> Vec<Finding> {
     let references = ["prev_session_id", "session_memory_id"];
     let both = references.iter().all(|name| context.has(&["memory", name]));
-    Finding::at(
-        &["memory"],
-        "has two references; the service refuses them unless they agree",
-    )
-    .hint("keep `session_memory_id` or `prev_session_id`")
-    .when(context.is_full() && both)
+    Finding::at(&["memory"], "has two references; the service refuses them unless they agree")
+        .hint("keep `session_memory_id` or `prev_session_id`")
+        .when(context.is_full() && both)
 }

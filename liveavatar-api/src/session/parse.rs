@@ -48,9 +48,7 @@ fn mode_of(object: &Map<String, Value>) -> (Option<ModeName>, Option<Problem>) {
     let path = Path::of(&[MODE]);
     let all = ModeName::ALL.map(ModeName::as_str);
     let named = |name: &str| ModeName::ALL.into_iter().find(|mode| mode.as_str() == name);
-    let agent = object
-        .get("voice_agent")
-        .is_some_and(|agent| !agent.is_null());
+    let agent = object.get("voice_agent").is_some_and(|agent| !agent.is_null());
     match object.get(MODE) {
         Some(Value::String(name)) => {
             if let Some(mode) = named(name) {
@@ -62,22 +60,12 @@ fn mode_of(object: &Map<String, Value>) -> (Option<ModeName>, Option<Problem>) {
         }
         Some(Value::Null) => {
             let problem = Problem::new(&NULL_NOT_ALLOWED, &path, "null is no mode");
-            let hint = if agent {
-                "leave the field out"
-            } else {
-                MODE_HINT
-            };
-            (
-                likely_mode(object),
-                Some(problem.with_hint(hint.to_owned())),
-            )
+            let hint = if agent { "leave the field out" } else { MODE_HINT };
+            (likely_mode(object), Some(problem.with_hint(hint.to_owned())))
         }
         Some(other) => {
             let problem = wrong_type(other, &["string"], &path);
-            (
-                likely_mode(object),
-                Some(problem.with_hint(MODE_HINT.to_owned())),
-            )
+            (likely_mode(object), Some(problem.with_hint(MODE_HINT.to_owned())))
         }
         None if agent => (Some(ModeName::Full), None),
         None => {
@@ -109,10 +97,7 @@ fn likely_mode(object: &Map<String, Value>) -> Option<ModeName> {
 fn read(text: &str) -> Result<(Value, Vec<Problem>), Problem> {
     let mut duplicates = Vec::new();
     let mut reader = serde_json::Deserializer::from_str(text);
-    let seed = Node {
-        path: Path::default(),
-        duplicates: &mut duplicates,
-    };
+    let seed = Node { path: Path::default(), duplicates: &mut duplicates };
     let value = seed
         .deserialize(&mut reader)
         .and_then(|value| reader.end().map(|()| value))
@@ -133,13 +118,8 @@ fn invalid(text: &str, error: &serde_json::Error) -> Problem {
     let position = format!(" at line {line} column {column}");
     let what = message.strip_suffix(&position).unwrap_or(&message);
     // The reader counts bytes, people count characters.
-    let before = text
-        .split('\n')
-        .nth(line.saturating_sub(1))
-        .and_then(|l| l.get(..column));
-    let column = before
-        .map_or(column, |before| before.chars().count())
-        .max(1);
+    let before = text.split('\n').nth(line.saturating_sub(1)).and_then(|l| l.get(..column));
+    let column = before.map_or(column, |before| before.chars().count()).max(1);
     let message = format!("line {line}, column {column}: {what}");
     Problem::new(&INVALID_JSON, &Path::default(), message)
 }
@@ -197,10 +177,7 @@ impl<'de> Visitor<'de> for Node<'_> {
         let mut list = Vec::new();
         loop {
             let path = self.path.index(list.len());
-            match items.next_element_seed(Node {
-                path,
-                duplicates: &mut *self.duplicates,
-            })? {
+            match items.next_element_seed(Node { path, duplicates: &mut *self.duplicates })? {
                 Some(item) => list.push(item),
                 None => return Ok(Value::Array(list)),
             }
@@ -211,10 +188,7 @@ impl<'de> Visitor<'de> for Node<'_> {
         let mut object = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
             let path = self.path.key(&key);
-            let seed = Node {
-                path: path.clone(),
-                duplicates: &mut *self.duplicates,
-            };
+            let seed = Node { path: path.clone(), duplicates: &mut *self.duplicates };
             let value = entries.next_value_seed(seed)?;
             if object.insert(key, value).is_some() {
                 self.duplicates.push(path);

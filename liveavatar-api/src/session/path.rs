@@ -16,11 +16,7 @@ enum Segment {
 
 impl Path {
     pub(super) fn of(keys: &[&str]) -> Self {
-        Self(
-            keys.iter()
-                .map(|&key| Segment::Key(key.to_owned()))
-                .collect(),
-        )
+        Self(keys.iter().map(|&key| Segment::Key(key.to_owned())).collect())
     }
 
     pub(super) fn key(&self, key: &str) -> Self {
@@ -85,9 +81,7 @@ impl fmt::Display for Path {
 fn is_plain(key: &str) -> bool {
     !key.is_empty()
         && key.len() <= SHOWN_KEY_CHARACTERS
-        && key
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
 }
 
 #[cfg(test)]

@@ -133,13 +133,7 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let space = if self.path.is_empty() { "" } else { " " };
-        let Self {
-            path,
-            rule,
-            severity,
-            message,
-            ..
-        } = self;
+        let Self { path, rule, severity, message, .. } = self;
         write!(f, "{severity}[{rule}]{space}{path}: {message}")?;
         match &self.hint {
             Some(hint) => write!(f, "\n  hint: {hint}"),
@@ -165,14 +159,12 @@ impl Problems {
 
     /// Iterates over the problems that make the configuration unfit to send.
     pub fn errors(&self) -> impl Iterator<Item = &Problem> {
-        self.iter()
-            .filter(|problem| problem.severity == Severity::Error)
+        self.iter().filter(|problem| problem.severity == Severity::Error)
     }
 
     /// Iterates over the problems that are worth a look only.
     pub fn warnings(&self) -> impl Iterator<Item = &Problem> {
-        self.iter()
-            .filter(|problem| problem.severity == Severity::Warning)
+        self.iter().filter(|problem| problem.severity == Severity::Warning)
     }
 
     /// Tells whether any problem is an error.

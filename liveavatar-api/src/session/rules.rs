@@ -171,11 +171,8 @@ pub(super) const DUPLICATE_KEY: Rule = Rule::shape(
     "RFC 8259 section 4: receivers keep different ones",
     "A key stands once in an object.",
 );
-pub(super) const NOT_AN_OBJECT: Rule = Rule::shape(
-    "not-an-object",
-    "spec",
-    "A configuration is one JSON object.",
-);
+pub(super) const NOT_AN_OBJECT: Rule =
+    Rule::shape("not-an-object", "spec", "A configuration is one JSON object.");
 pub(super) const MODE_UNKNOWN: Rule = Rule::shape(
     "mode-unknown",
     "spec; CUSTOM: sdk heygen-com/liveavatar-web-sdk before February 2026",
@@ -192,18 +189,14 @@ pub(super) const UNKNOWN_FIELD: Rule = Rule::shape(
     "field reports; sdk livekit-plugins-liveavatar",
     "The service ignores fields it does not know, in silence.",
 );
-pub(super) const MISPLACED_FIELD: Rule = Rule::shape(
-    "misplaced-field",
-    "field reports",
-    "A field counts only inside the object it belongs to.",
-);
+pub(super) const MISPLACED_FIELD: Rule =
+    Rule::shape("misplaced-field", "field reports", "A field counts only inside the object it belongs to.");
 pub(super) const WRONG_MODE_FIELD: Rule = Rule::shape(
     "wrong-mode-field",
     "field reports; docs create_session_token and start_session; spec",
     "A mode ignores the fields of the other.",
 );
-pub(super) const MISSING_FIELD: Rule =
-    Rule::shape("missing-field", "spec", "Required fields are there.");
+pub(super) const MISSING_FIELD: Rule = Rule::shape("missing-field", "spec", "Required fields are there.");
 pub(super) const MAYBE_MISSING_FIELD: Rule = Rule {
     severity: Severity::Warning,
     ..Rule::shape(
@@ -212,68 +205,27 @@ pub(super) const MAYBE_MISSING_FIELD: Rule = Rule {
         "Fields that every known example has are there.",
     )
 };
-pub(super) const WRONG_TYPE: Rule =
-    Rule::shape("wrong-type", "spec", "A value is of its field's type.");
-pub(super) const NULL_NOT_ALLOWED: Rule = Rule::shape(
-    "null-not-allowed",
-    "spec",
-    "Null stands only where the document allows it.",
-);
-pub(super) const NOT_ALLOWED_VALUE: Rule = Rule::shape(
-    "not-allowed-value",
-    "spec",
-    "A value from a fixed list is on the list.",
-);
-pub(super) const OUT_OF_RANGE: Rule = Rule::shape(
-    "out-of-range",
-    "spec",
-    "Numbers and lengths keep to their range.",
-);
-pub(super) const NOT_A_UUID: Rule = Rule::shape(
-    "not-a-uuid",
-    "spec; field reports",
-    "Ids of the service are UUIDs.",
-);
+pub(super) const WRONG_TYPE: Rule = Rule::shape("wrong-type", "spec", "A value is of its field's type.");
+pub(super) const NULL_NOT_ALLOWED: Rule =
+    Rule::shape("null-not-allowed", "spec", "Null stands only where the document allows it.");
+pub(super) const NOT_ALLOWED_VALUE: Rule =
+    Rule::shape("not-allowed-value", "spec", "A value from a fixed list is on the list.");
+pub(super) const OUT_OF_RANGE: Rule =
+    Rule::shape("out-of-range", "spec", "Numbers and lengths keep to their range.");
+pub(super) const NOT_A_UUID: Rule =
+    Rule::shape("not-a-uuid", "spec; field reports", "Ids of the service are UUIDs.");
 
 impl Rule {
     const fn shape(id: &'static str, source: &'static str, text: &'static str) -> Self {
-        Self {
-            id,
-            severity: Severity::Error,
-            source,
-            text,
-            check: None,
-        }
+        Self { id, severity: Severity::Error, source, text, check: None }
     }
 
-    const fn error(
-        id: &'static str,
-        source: &'static str,
-        text: &'static str,
-        check: Check,
-    ) -> Self {
-        Self {
-            id,
-            severity: Severity::Error,
-            source,
-            text,
-            check: Some(check),
-        }
+    const fn error(id: &'static str, source: &'static str, text: &'static str, check: Check) -> Self {
+        Self { id, severity: Severity::Error, source, text, check: Some(check) }
     }
 
-    const fn warning(
-        id: &'static str,
-        source: &'static str,
-        text: &'static str,
-        check: Check,
-    ) -> Self {
-        Self {
-            id,
-            severity: Severity::Warning,
-            source,
-            text,
-            check: Some(check),
-        }
+    const fn warning(id: &'static str, source: &'static str, text: &'static str, check: Check) -> Self {
+        Self { id, severity: Severity::Warning, source, text, check: Some(check) }
     }
 }
 
@@ -287,14 +239,8 @@ pub(super) fn problems(mode: ModeName, value: &Value, shape: &[Found]) -> Vec<Pr
     RULES
         .iter()
         .filter_map(|rule| Some((rule, rule.check?)))
-        .flat_map(|(rule, check)| {
-            check(&context)
-                .into_iter()
-                .map(move |finding| (rule, finding))
-        })
+        .flat_map(|(rule, check)| check(&context).into_iter().map(move |finding| (rule, finding)))
         .filter(|(_, finding)| !is_broken(finding))
-        .map(|(rule, finding)| {
-            Problem::new(rule, &finding.path, finding.message).with_hint(finding.hint)
-        })
+        .map(|(rule, finding)| Problem::new(rule, &finding.path, finding.message).with_hint(finding.hint))
         .collect()
 }

@@ -47,21 +47,14 @@ impl Schema<'static> {
         // The early CUSTOM request is a small part of LITE's, which is what CUSTOM says on the wire.
         let wire = if mode == ModeName::Custom { ModeName::Lite } else { mode };
         let node = &DOCUMENT[wire.as_str()];
-        Self {
-            document: &DOCUMENT,
-            node,
-        }
-        .resolved()
+        Self { document: &DOCUMENT, node }.resolved()
     }
 }
 
 impl<'s> Schema<'s> {
     #[cfg(test)]
     pub(super) fn root(document: &'s Value) -> Self {
-        Self {
-            document,
-            node: document,
-        }
+        Self { document, node: document }
     }
 
     fn at(self, node: &'s Value) -> Self {
@@ -125,10 +118,7 @@ impl<'s> Schema<'s> {
     pub(super) fn description(self) -> Option<&'s str> {
         let of_options = || {
             let options = self.options().list;
-            options
-                .first()
-                .filter(|_| options.len() == 1)?
-                .text("description")
+            options.first().filter(|_| options.len() == 1)?.text("description")
         };
         self.text("description").or_else(of_options)
     }
@@ -160,9 +150,7 @@ impl<'s> Schema<'s> {
 
     /// The schema of the fields that are not properties.
     pub(super) fn additional(self) -> Option<Self> {
-        self.keyword("additionalProperties")
-            .filter(|node| node.is_object())
-            .map(|node| self.at(node))
+        self.keyword("additionalProperties").filter(|node| node.is_object()).map(|node| self.at(node))
     }
 
     pub(super) fn items(self) -> Option<Self> {
@@ -199,19 +187,12 @@ impl<'s> Schema<'s> {
         let tag = options.tag();
         for &option in &options.list {
             for (name, node) in option.properties().into_iter().flatten() {
-                let shared = options
-                    .list
-                    .iter()
-                    .all(|other| other.property(name).is_some());
+                let shared = options.list.iter().all(|other| other.property(name).is_some());
                 let variant = match tag {
                     Some(tag) if !shared => option.tag_value(tag).map(|value| (tag, value)),
                     _ => None,
                 };
-                let field = Field {
-                    scope: scope.to_vec(),
-                    name,
-                    variant,
-                };
+                let field = Field { scope: scope.to_vec(), name, variant };
                 if !fields.contains(&field) {
                     fields.push(field);
                 }
@@ -231,11 +212,8 @@ impl<'s> Options<'s> {
         let (first, rest) = self.list.split_first()?;
         let tags = first.properties()?.keys().filter(|tag| {
             let mut seen: BTreeSet<_> = first.tag_value(tag).into_iter().collect();
-            let distinct = |option: &Schema<'s>| {
-                option
-                    .tag_value(tag)
-                    .is_some_and(|value| seen.insert(value))
-            };
+            let distinct =
+                |option: &Schema<'s>| option.tag_value(tag).is_some_and(|value| seen.insert(value));
             first.tag_value(tag).is_some() && !rest.is_empty() && rest.iter().all(distinct)
         });
         tags.map(String::as_str).next()
@@ -265,7 +243,9 @@ pub(super) fn json_schema(mode: ModeName, generator: &mut schemars::SchemaGenera
     let mut schema = closed(Schema::of(mode).node);
     schema["properties"]["mode"] = json!({ "const": mode.as_str() });
     match mode {
-        ModeName::Full => schema["oneOf"] = json!([{ "required": ["avatar_persona"] }, { "required": ["voice_agent"] }]),
+        ModeName::Full => {
+            schema["oneOf"] = json!([{ "required": ["avatar_persona"] }, { "required": ["voice_agent"] }]);
+        }
         ModeName::Lite => schema["required"] = json!(["mode", "avatar_id"]),
         ModeName::Custom => schema["required"] = json!(["mode", "avatar_id", "livekit_config"]),
     }
@@ -278,7 +258,9 @@ fn close(schema: &mut Value, definitions: &str) {
     match schema {
         Value::Object(map) => {
             map.retain(|key, _| !key.starts_with("x-"));
-            if map.get("properties").is_some_and(Value::is_object) && !map.contains_key("additionalProperties") {
+            if map.get("properties").is_some_and(Value::is_object)
+                && !map.contains_key("additionalProperties")
+            {
                 map.insert("additionalProperties".to_owned(), Value::Bool(false));
             }
             for text in map.values_mut() {
@@ -352,28 +334,20 @@ mod tests {
     #[test]
     fn every_keyword_of_the_schemas_is_interpreted() {
         let mut found = BTreeSet::new();
-        let schemas = DOCUMENT["components"]["schemas"]
-            .as_object()
-            .expect("schemas");
+        let schemas = DOCUMENT["components"]["schemas"].as_object().expect("schemas");
         for schema in schemas.values() {
             collect_keywords(schema, &mut found);
         }
         let known: BTreeSet<&str> = KNOWN_KEYWORDS.iter().copied().collect();
         let unknown: Vec<_> = found.difference(&known).collect();
-        assert!(
-            unknown.is_empty(),
-            "teach the walk these keywords: {unknown:?}"
-        );
+        assert!(unknown.is_empty(), "teach the walk these keywords: {unknown:?}");
     }
 
     #[test]
     fn every_format_of_the_schemas_is_interpreted() {
         let text = DOCUMENT.to_string();
-        let formats: BTreeSet<&str> = text
-            .split("\"format\":\"")
-            .skip(1)
-            .filter_map(|rest| rest.split('"').next())
-            .collect();
+        let formats: BTreeSet<&str> =
+            text.split("\"format\":\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         assert_eq!(formats, BTreeSet::from(["uuid"]));
     }
 
@@ -381,23 +355,14 @@ mod tests {
     fn every_mode_has_its_schema() {
         for mode in ModeName::ALL {
             let fields = Schema::of(mode).fields();
-            assert!(
-                fields.iter().any(|field| field.name == "avatar_id"),
-                "{mode}"
-            );
+            assert!(fields.iter().any(|field| field.name == "avatar_id"), "{mode}");
         }
     }
 
     #[test]
     fn variants_are_told_apart_by_their_constant() {
         let fields = Schema::of(ModeName::Full).fields();
-        let variant = |name| {
-            fields
-                .iter()
-                .find(|field| field.name == name)
-                .expect("field")
-                .variant
-        };
+        let variant = |name| fields.iter().find(|field| field.name == name).expect("field").variant;
         assert_eq!(variant("stability"), Some(("provider", "elevenLabs")));
         assert_eq!(variant("speed"), None);
     }

@@ -21,9 +21,7 @@ pub(super) struct Found {
 }
 
 pub(super) fn problems(mode: ModeName, value: &Value) -> Vec<Found> {
-    let walk = Walk {
-        fields: Fields::new(mode, value),
-    };
+    let walk = Walk { fields: Fields::new(mode, value) };
     walk.visit(value, Schema::of(mode), &Path::default())
 }
 
@@ -37,11 +35,7 @@ impl Walk<'_> {
         if value.is_null() {
             let hint = "leave the field out".to_owned();
             let problem = Problem::new(&NULL_NOT_ALLOWED, path, "null is not allowed here");
-            return if options.nullable {
-                vec![]
-            } else {
-                found(path, problem.with_hint(hint))
-            };
+            return if options.nullable { vec![] } else { found(path, problem.with_hint(hint)) };
         }
         match (options.list.as_slice(), options.tag()) {
             ([option], _) => self.visit_option(value, *option, schema.description(), path),
@@ -50,22 +44,12 @@ impl Walk<'_> {
         }
     }
 
-    fn visit_tagged(
-        &self,
-        value: &Value,
-        options: &Options<'_>,
-        tag: &str,
-        path: &Path,
-    ) -> Vec<Found> {
+    fn visit_tagged(&self, value: &Value, options: &Options<'_>, tag: &str, path: &Path) -> Vec<Found> {
         let Some(object) = value.as_object() else {
             return found(path, wrong_type(value, &["object"], path));
         };
         let tag_path = path.key(tag);
-        let tags: Vec<&str> = options
-            .list
-            .iter()
-            .filter_map(|o| o.tag_value(tag))
-            .collect();
+        let tags: Vec<&str> = options.list.iter().filter_map(|o| o.tag_value(tag)).collect();
         let named = |name: &str| {
             let is_it = |option: &&Schema<'_>| option.tag_value(tag) == Some(name);
             options.list.iter().find(is_it).copied()
@@ -92,21 +76,15 @@ impl Walk<'_> {
             None => self.wrong_in_every(value, &options.list, path),
         };
         let elsewhere = rest.into_iter().filter(|found| found.path != tag_path);
-        found(&tag_path, problem)
-            .into_iter()
-            .chain(elsewhere)
-            .collect()
+        found(&tag_path, problem).into_iter().chain(elsewhere).collect()
     }
 
     fn wrong_in_every(&self, value: &Value, options: &[Schema<'_>], path: &Path) -> Vec<Found> {
-        let mut lists = options
-            .iter()
-            .map(|o| self.visit_option(value, *o, None, path));
+        let mut lists = options.iter().map(|o| self.visit_option(value, *o, None, path));
         let mut common = lists.next().unwrap_or_default();
         for other in lists {
             common.retain(|found| {
-                let same =
-                    |o: &Found| o.path == found.path && o.problem.rule() == found.problem.rule();
+                let same = |o: &Found| o.path == found.path && o.problem.rule() == found.problem.rule();
                 other.iter().any(same)
             });
         }
@@ -120,10 +98,7 @@ impl Walk<'_> {
         description: Option<&str>,
         path: &Path,
     ) -> Vec<Found> {
-        let fitting = options
-            .list
-            .iter()
-            .filter(|o| o.type_name().is_none_or(|t| is_type(value, t)));
+        let fitting = options.list.iter().filter(|o| o.type_name().is_none_or(|t| is_type(value, t)));
         fitting
             .map(|option| self.visit_option(value, *option, description, path))
             .min_by_key(Vec::len)
@@ -146,32 +121,16 @@ impl Walk<'_> {
         match value {
             Value::Object(object) => self.visit_object(object, schema, path),
             Value::Array(items) => {
-                let each = |(index, item)| {
-                    schema
-                        .items()
-                        .map(|s| self.visit(item, s, &path.index(index)))
-                };
-                items
-                    .iter()
-                    .enumerate()
-                    .filter_map(each)
-                    .flatten()
-                    .collect()
+                let each = |(index, item)| schema.items().map(|s| self.visit(item, s, &path.index(index)));
+                items.iter().enumerate().filter_map(each).flatten().collect()
             }
             Value::String(text) => found(path, check_text(text, schema, description, path)),
-            Value::Number(number) => {
-                found(path, check_number(number.as_f64(), number, schema, path))
-            }
+            Value::Number(number) => found(path, check_number(number.as_f64(), number, schema, path)),
             Value::Bool(_) | Value::Null => vec![],
         }
     }
 
-    fn visit_object(
-        &self,
-        object: &Map<String, Value>,
-        schema: Schema<'_>,
-        path: &Path,
-    ) -> Vec<Found> {
+    fn visit_object(&self, object: &Map<String, Value>, schema: Schema<'_>, path: &Path) -> Vec<Found> {
         let mut all = Vec::new();
         for (name, value) in object {
             let here = path.key(name);
@@ -199,10 +158,7 @@ impl Walk<'_> {
         }
         // A list of required fields that nobody published is a guess and refuses nothing.
         let (rule, message) = if schema.is_inferred() {
-            (
-                &MAYBE_MISSING_FIELD,
-                "is not set, every known example sets it",
-            )
+            (&MAYBE_MISSING_FIELD, "is not set, every known example sets it")
         } else {
             (&MISSING_FIELD, "is required")
         };
@@ -216,10 +172,7 @@ impl Walk<'_> {
 }
 
 fn found(path: &Path, problem: impl Into<Option<Problem>>) -> Vec<Found> {
-    let at = |problem| Found {
-        path: path.clone(),
-        problem,
-    };
+    let at = |problem| Found { path: path.clone(), problem };
     problem.into().map(at).into_iter().collect()
 }
 
@@ -229,23 +182,15 @@ mod tests {
     use serde_json::{Value, json};
 
     fn paths(schema: &Value, value: &Value) -> Vec<String> {
-        let walk = Walk {
-            fields: Fields::new(ModeName::Full, value),
-        };
+        let walk = Walk { fields: Fields::new(ModeName::Full, value) };
         let found = walk.visit(value, Schema::root(schema), &Path::default());
-        found
-            .iter()
-            .map(|found| format!("{} {}", found.path, found.problem.rule()))
-            .collect()
+        found.iter().map(|found| format!("{} {}", found.path, found.problem.rule())).collect()
     }
 
     #[test]
     fn items_of_a_list_are_checked_each() {
         let schema = json!({"type": "array", "items": {"type": "integer"}});
-        assert_eq!(
-            paths(&schema, &json!([1, "2", true])),
-            ["[1] wrong-type", "[2] wrong-type"]
-        );
+        assert_eq!(paths(&schema, &json!([1, "2", true])), ["[1] wrong-type", "[2] wrong-type"]);
     }
 
     #[test]

@@ -42,10 +42,7 @@ pub(super) fn check_text(
     let characters = text.chars().count();
     let (least, most) = (schema.length("minLength"), schema.length("maxLength"));
     let fits = least.is_none_or(|n| characters >= n) && most.is_none_or(|n| characters <= n);
-    let bounds = [
-        least.map(|n| format!("at least {n}")),
-        most.map(|n| format!("at most {n}")),
-    ];
+    let bounds = [least.map(|n| format!("at least {n}")), most.map(|n| format!("at most {n}"))];
     (!fits).then(|| {
         let message = format!("has {characters} characters, allowed is {}", joined(bounds));
         Problem::new(&OUT_OF_RANGE, path, message)
@@ -65,31 +62,19 @@ pub(super) fn check_number(
     };
     let bounds = [
         bound("minimum", "at least", |value, limit| value >= limit),
-        bound("exclusiveMinimum", "more than", |value, limit| {
-            value > limit
-        }),
+        bound("exclusiveMinimum", "more than", |value, limit| value > limit),
         bound("maximum", "at most", |value, limit| value <= limit),
-        bound("exclusiveMaximum", "less than", |value, limit| {
-            value < limit
-        }),
+        bound("exclusiveMaximum", "less than", |value, limit| value < limit),
     ];
     let fits = bounds.iter().flatten().all(|(_, fits)| *fits);
     (!fits).then(|| {
         let allowed = joined(bounds.map(|bound| bound.map(|(text, _)| text)));
-        Problem::new(
-            &OUT_OF_RANGE,
-            path,
-            format!("is {shown}, allowed is {allowed}"),
-        )
+        Problem::new(&OUT_OF_RANGE, path, format!("is {shown}, allowed is {allowed}"))
     })
 }
 
 fn joined<const N: usize>(bounds: [Option<String>; N]) -> String {
-    bounds
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>()
-        .join(" and ")
+    bounds.into_iter().flatten().collect::<Vec<_>>().join(" and ")
 }
 
 /// A string that is none of the allowed ones.
@@ -104,11 +89,7 @@ pub(super) fn not_allowed(
 ) -> Problem {
     let near = nearest(written, allowed);
     let printable = written.len() <= LONGEST_SHOWN && written.bytes().all(|b| b.is_ascii_graphic());
-    let what = if near.is_empty() || !printable {
-        "the value".to_owned()
-    } else {
-        format!("`{written}`")
-    };
+    let what = if near.is_empty() || !printable { "the value".to_owned() } else { format!("`{written}`") };
     let message = match allowed {
         [only] => format!("{what} is not allowed here, only `{only}` is"),
         _ if allowed.len() <= LONGEST_LIST => {
@@ -117,10 +98,9 @@ pub(super) fn not_allowed(
         _ => format!("{what} is none of the {} allowed values", allowed.len()),
     };
     let hint = match near.as_slice() {
-        [] if allowed.len() > LONGEST_LIST => Some(format!(
-            "allowed are {} and others",
-            list(&allowed[..LONGEST_LIST], "")
-        )),
+        [] if allowed.len() > LONGEST_LIST => {
+            Some(format!("allowed are {} and others", list(&allowed[..LONGEST_LIST], "")))
+        }
         [] => description.map(str::to_owned),
         near => Some(format!("did you mean {}?", list(near, "or"))),
     };
@@ -129,18 +109,14 @@ pub(super) fn not_allowed(
 
 /// A value of another type; the value itself is never shown.
 pub(super) fn wrong_type(value: &Value, expected: &[&str], path: &Path) -> Problem {
-    let numeric = expected
-        .iter()
-        .any(|name| matches!(*name, "number" | "integer"));
+    let numeric = expected.iter().any(|name| matches!(*name, "number" | "integer"));
     let unquoted = |text: &str| {
         numeric && text.parse::<f64>().is_ok()
             || expected.contains(&"boolean") && matches!(text, "true" | "false")
     };
     let hint = match value {
         Value::String(text) if unquoted(text) => Some("write it without quotes"),
-        Value::Number(_) | Value::Bool(_) if expected.contains(&"string") => {
-            Some("write it in quotes")
-        }
+        Value::Number(_) | Value::Bool(_) if expected.contains(&"string") => Some("write it in quotes"),
         _ => None,
     };
     let whole_covered = expected.contains(&"number");
@@ -186,9 +162,7 @@ fn with_article(type_name: &str) -> &str {
 
 pub(super) fn is_type(value: &Value, type_name: &str) -> bool {
     match type_name {
-        "integer" => {
-            value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|v| v.fract() == 0.0)
-        }
+        "integer" => value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|v| v.fract() == 0.0),
         other => type_of(value) == other,
     }
 }
@@ -213,12 +187,7 @@ mod tests {
 
     fn number_message(schema: &Value, value: &Value) -> Option<String> {
         let number = value.as_number().expect("a number");
-        let problem = check_number(
-            value.as_f64(),
-            number,
-            Schema::root(schema),
-            &Path::default(),
-        );
+        let problem = check_number(value.as_f64(), number, Schema::root(schema), &Path::default());
         problem.map(|problem| problem.message().to_owned())
     }
 
@@ -237,10 +206,7 @@ mod tests {
         let schema = json!({"exclusiveMinimum": 0, "exclusiveMaximum": 1});
         assert_eq!(number_message(&schema, &json!(0.5)), None);
         let expected = "is 0, allowed is more than 0 and less than 1";
-        assert_eq!(
-            number_message(&schema, &json!(0)).as_deref(),
-            Some(expected)
-        );
+        assert_eq!(number_message(&schema, &json!(0)).as_deref(), Some(expected));
         assert!(number_message(&schema, &json!(1)).is_some());
     }
 
@@ -264,18 +230,9 @@ mod tests {
             let problem = wrong_type(&value, expected, &Path::default());
             problem.hint().map(str::to_owned)
         };
-        assert_eq!(
-            hint(json!("60"), &["integer"]).as_deref(),
-            Some("write it without quotes")
-        );
-        assert_eq!(
-            hint(json!("true"), &["boolean"]).as_deref(),
-            Some("write it without quotes")
-        );
+        assert_eq!(hint(json!("60"), &["integer"]).as_deref(), Some("write it without quotes"));
+        assert_eq!(hint(json!("true"), &["boolean"]).as_deref(), Some("write it without quotes"));
         assert_eq!(hint(json!("true"), &["integer"]), None);
-        assert_eq!(
-            hint(json!(7), &["string"]).as_deref(),
-            Some("write it in quotes")
-        );
+        assert_eq!(hint(json!(7), &["string"]).as_deref(), Some("write it in quotes"));
     }
 }

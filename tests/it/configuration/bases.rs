@@ -3,13 +3,13 @@
 use liveavatar_api::session::SANDBOX_AVATAR_ID;
 use serde_json::{Value, json};
 
-pub const ID: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
+pub(super) const ID: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
 
-pub fn full() -> Value {
+pub(super) fn full() -> Value {
     json!({"mode": "FULL", "avatar_id": ID, "voice_agent": {"id": ID}})
 }
 
-pub fn persona() -> Value {
+pub(super) fn persona() -> Value {
     json!({
         "mode": "FULL",
         "avatar_id": ID,
@@ -17,23 +17,23 @@ pub fn persona() -> Value {
     })
 }
 
-pub fn lite() -> Value {
+pub(super) fn lite() -> Value {
     json!({"mode": "LITE", "avatar_id": ID})
 }
 
-pub fn room() -> Value {
+pub(super) fn room() -> Value {
     json!({"livekit_url": "wss://room.example", "livekit_room": "r", "livekit_client_token": "t"})
 }
 
-pub fn channel() -> Value {
+pub(super) fn channel() -> Value {
     json!({"agora_app_id": "a", "agora_token": "t", "agora_channel": "c", "agora_uid": "1"})
 }
 
-pub fn custom() -> Value {
+pub(super) fn custom() -> Value {
     json!({"mode": "CUSTOM", "avatar_id": ID, "livekit_config": room()})
 }
 
-pub fn everything_of_full() -> Value {
+pub(super) fn everything_of_full() -> Value {
     json!({
         "mode": "FULL",
         "avatar_id": SANDBOX_AVATAR_ID.to_uppercase(),
@@ -60,7 +60,7 @@ pub fn everything_of_full() -> Value {
     })
 }
 
-pub fn everything_of_lite() -> Value {
+pub(super) fn everything_of_lite() -> Value {
     json!({
         "mode": "LITE",
         "avatar_id": ID.replace('-', ""),
@@ -75,20 +75,19 @@ pub fn everything_of_lite() -> Value {
     })
 }
 
-pub fn mode_left_out() -> Value {
+pub(super) fn mode_left_out() -> Value {
     json!({"avatar_id": ID, "voice_agent": {"id": ID, "language": "ja", "dynamic_variables": {"a": "b"}}})
 }
 
-pub fn too_many_variables() -> Value {
+pub(super) fn too_many_variables() -> Value {
     let entry = |number| (format!("key{number}"), json!("value"));
     let mut value = persona();
     value["dynamic_variables"] = (0..51).map(entry).collect();
     value
 }
 
-pub fn too_long_variables() -> Value {
+pub(super) fn too_long_variables() -> Value {
     let mut value = full();
-    value["voice_agent"]["dynamic_variables"] =
-        json!({"k".repeat(65): "v", "bio": "v".repeat(1001)});
+    value["voice_agent"]["dynamic_variables"] = json!({"k".repeat(65): "v", "bio": "v".repeat(1001)});
     value
 }

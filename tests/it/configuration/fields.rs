@@ -1,30 +1,14 @@
 //! The mode, and fields that nobody reads.
 
-use crate::Case;
-use crate::bases::{custom, full, lite, persona};
+use super::Case;
+use super::bases::{custom, full, lite, persona};
 
-pub const CASES: &[Case] = &[
+pub(super) const CASES: &[Case] = &[
     // The mode.
-    Case {
-        name: "mode in lower case",
-        base: lite,
-        change: r#"{"mode": "lite", "avatar_id": "x"}"#,
-    },
-    Case {
-        name: "mode of another service",
-        base: persona,
-        change: r#"{"mode": "INTERACTIVE"}"#,
-    },
-    Case {
-        name: "mode is null",
-        base: full,
-        change: r#"{"mode": null}"#,
-    },
-    Case {
-        name: "mode is a number",
-        base: lite,
-        change: r#"{"mode": 1, "is_sandbox": "true"}"#,
-    },
+    Case { name: "mode in lower case", base: lite, change: r#"{"mode": "lite", "avatar_id": "x"}"# },
+    Case { name: "mode of another service", base: persona, change: r#"{"mode": "INTERACTIVE"}"# },
+    Case { name: "mode is null", base: full, change: r#"{"mode": null}"# },
+    Case { name: "mode is a number", base: lite, change: r#"{"mode": 1, "is_sandbox": "true"}"# },
     Case {
         name: "mode left out with persona",
         base: persona,
@@ -77,11 +61,7 @@ pub const CASES: &[Case] = &[
         change: r#"{"voice_id": "$ID", "context_id": "$ID", "language": "de", "llm_settings": {"model":
             "gpt-4o"}}"#,
     },
-    Case {
-        name: "language beside a voice agent",
-        base: full,
-        change: r#"{"language": "de"}"#,
-    },
+    Case { name: "language beside a voice agent", base: full, change: r#"{"language": "de"}"# },
     Case {
         name: "persona field without persona",
         base: full,
@@ -119,11 +99,7 @@ pub const CASES: &[Case] = &[
         base: lite,
         change: r#"{"agora_config": {"app_id": "a", "channel": "c", "token": "t", "uid": "1"}}"#,
     },
-    Case {
-        name: "nothing alike",
-        base: full,
-        change: r#"{"zzz": 1, "x.y": 2, "voice_agent": {"qqq": 1}}"#,
-    },
+    Case { name: "nothing alike", base: full, change: r#"{"zzz": 1, "x.y": 2, "voice_agent": {"qqq": 1}}"# },
     Case {
         name: "id in lite",
         base: lite,
@@ -140,16 +116,8 @@ pub const CASES: &[Case] = &[
         base: lite,
         change: r#"{"voice_agent": null, "zzz": null}"#,
     },
-    Case {
-        name: "room in full",
-        base: full,
-        change: r#"{"livekit_config": "$ROOM"}"#,
-    },
-    Case {
-        name: "room fields in full",
-        base: full,
-        change: r#"{"livekit_url": "u", "livekit_token": "t"}"#,
-    },
+    Case { name: "room in full", base: full, change: r#"{"livekit_config": "$ROOM"}"# },
+    Case { name: "room fields in full", base: full, change: r#"{"livekit_url": "u", "livekit_token": "t"}"# },
     Case {
         name: "full fields in lite",
         base: lite,

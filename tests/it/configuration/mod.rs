@@ -33,11 +33,7 @@ fn merge(base: &mut Value, change: &Value) {
         if value == GONE {
             base.remove(key);
         } else if value.is_object() && base.get(key).is_some_and(Value::is_object) {
-            merge(
-                base.entry(key.as_str())
-                    .or_insert_with(|| Value::Object(Map::new())),
-                value,
-            );
+            merge(base.entry(key.as_str()).or_insert_with(|| Value::Object(Map::new())), value);
         } else {
             base.insert(key.clone(), value.clone());
         }
@@ -51,10 +47,7 @@ fn text_of(case: &Case) -> String {
         .replace("\"$ROOM\"", &bases::room().to_string())
         .replace("\"$CHANNEL\"", &bases::channel().to_string());
     let mut value = (case.base)();
-    merge(
-        &mut value,
-        &serde_json::from_str(&change).expect("a change is JSON"),
-    );
+    merge(&mut value, &serde_json::from_str(&change).expect("a change is JSON"));
     value.to_string()
 }
 
@@ -62,32 +55,17 @@ fn text_of(case: &Case) -> String {
 const TEXTS: [(&str, &str); 3] = [
     ("no json", "{"),
     ("no object", "[]"),
-    (
-        "a key twice",
-        r#"{"mode": "LITE", "mode": "LITE", "avatar_id": ""}"#,
-    ),
+    ("a key twice", r#"{"mode": "LITE", "mode": "LITE", "avatar_id": ""}"#),
 ];
 
 fn all_texts() -> impl Iterator<Item = (&'static str, String)> {
-    let cases = [fields::CASES, values::CASES, rules::CASES]
-        .into_iter()
-        .flatten();
-    cases
-        .map(|case| (case.name, text_of(case)))
-        .chain(TEXTS.map(|(name, text)| (name, text.to_owned())))
+    let cases = [fields::CASES, values::CASES, rules::CASES].into_iter().flatten();
+    cases.map(|case| (case.name, text_of(case))).chain(TEXTS.map(|(name, text)| (name, text.to_owned())))
 }
 
 #[test]
 fn base_configurations_are_clean() {
-    let bases = [
-        full,
-        persona,
-        lite,
-        custom,
-        everything_of_full,
-        everything_of_lite,
-        mode_left_out,
-    ];
+    let bases = [full, persona, lite, custom, everything_of_full, everything_of_lite, mode_left_out];
     for base in bases {
         let text = base().to_string();
         assert_eq!(report(&text).to_string(), "", "{text}");
@@ -113,10 +91,8 @@ fn every_case_has_a_problem() {
 #[test]
 fn the_table_lists_exactly_the_rules_that_problems_name() {
     let listed: BTreeSet<&str> = RULES.iter().map(|rule| rule.id).collect();
-    let named: BTreeSet<&str> = all_texts()
-        .flat_map(|(_, text)| report(&text))
-        .map(|problem| problem.rule())
-        .collect();
+    let named: BTreeSet<&str> =
+        all_texts().flat_map(|(_, text)| report(&text)).map(|problem| problem.rule()).collect();
     assert_eq!(named, listed);
 }
 
@@ -129,35 +105,19 @@ fn every_id_is_in_the_table_once() {
 #[test]
 fn a_problem_repeats_severity_and_source_of_its_rule() {
     for problem in all_texts().flat_map(|(_, text)| report(&text)) {
-        let rule = RULES
-            .iter()
-            .find(|rule| rule.id == problem.rule())
-            .expect("a listed rule");
-        assert_eq!(
-            (problem.severity(), problem.source()),
-            (rule.severity, rule.source)
-        );
+        let rule = RULES.iter().find(|rule| rule.id == problem.rule()).expect("a listed rule");
+        assert_eq!((problem.severity(), problem.source()), (rule.severity, rule.source));
     }
 }
 
 #[test]
 fn errors_and_warnings_are_told_apart() {
     let mut value = persona();
-    merge(
-        &mut value,
-        &json!({"zzz": 1, "video_settings": {"encoding": "VP8"}}),
-    );
+    merge(&mut value, &json!({"zzz": 1, "video_settings": {"encoding": "VP8"}}));
     let problems = report(&value.to_string());
     assert!(problems.has_errors());
-    assert!(
-        problems
-            .errors()
-            .all(|problem| problem.severity() == Severity::Error)
-    );
-    assert_eq!(
-        (problems.errors().count(), problems.warnings().count()),
-        (1, 1)
-    );
+    assert!(problems.errors().all(|problem| problem.severity() == Severity::Error));
+    assert_eq!((problems.errors().count(), problems.warnings().count()), (1, 1));
 }
 
 #[test]
@@ -171,11 +131,7 @@ fn the_order_of_fields_in_the_text_does_not_matter() {
 fn the_table_is_reviewed_as_a_whole() {
     let mut table = String::new();
     for rule in RULES {
-        let _ = writeln!(
-            table,
-            "{} [{}] {}\n  {}",
-            rule.severity, rule.id, rule.text, rule.source
-        );
+        let _ = writeln!(table, "{} [{}] {}\n  {}", rule.severity, rule.id, rule.text, rule.source);
     }
     insta::assert_snapshot!(table.trim_end());
 }

@@ -1,41 +1,19 @@
 //! Rules over several fields.
 
-use crate::Case;
-use crate::bases::{
-    custom, everything_of_full, full, lite, persona, too_long_variables, too_many_variables,
-};
+use super::Case;
+use super::bases::{custom, everything_of_full, full, lite, persona, too_long_variables, too_many_variables};
 
-pub const CASES: &[Case] = &[
-    Case {
-        name: "neither persona nor agent",
-        base: full,
-        change: r#"{"voice_agent": null}"#,
-    },
-    Case {
-        name: "persona and agent",
-        base: persona,
-        change: r#"{"voice_agent": {"id": "$ID"}}"#,
-    },
+pub(super) const CASES: &[Case] = &[
+    Case { name: "neither persona nor agent", base: full, change: r#"{"voice_agent": null}"# },
+    Case { name: "persona and agent", base: persona, change: r#"{"voice_agent": {"id": "$ID"}}"# },
     Case {
         name: "variables twice",
         base: full,
         change: r#"{"dynamic_variables": {"a": "b"}, "voice_agent": {"dynamic_variables": {"a": "b"}}}"#,
     },
-    Case {
-        name: "variables outside the agent",
-        base: full,
-        change: r#"{"dynamic_variables": {"a": "b"}}"#,
-    },
-    Case {
-        name: "variables too many",
-        base: too_many_variables,
-        change: "{}",
-    },
-    Case {
-        name: "variables too long",
-        base: too_long_variables,
-        change: "{}",
-    },
+    Case { name: "variables outside the agent", base: full, change: r#"{"dynamic_variables": {"a": "b"}}"# },
+    Case { name: "variables too many", base: too_many_variables, change: "{}" },
+    Case { name: "variables too long", base: too_long_variables, change: "{}" },
     Case {
         name: "two transports",
         base: lite,
@@ -52,41 +30,17 @@ pub const CASES: &[Case] = &[
         base: custom,
         change: r#"{"openai_realtime_config": {"secret_id": "$ID"}}"#,
     },
-    Case {
-        name: "custom without room",
-        base: custom,
-        change: r#"{"livekit_config": null}"#,
-    },
-    Case {
-        name: "sandbox with another avatar",
-        base: full,
-        change: r#"{"is_sandbox": true}"#,
-    },
+    Case { name: "custom without room", base: custom, change: r#"{"livekit_config": null}"# },
+    Case { name: "sandbox with another avatar", base: full, change: r#"{"is_sandbox": true}"# },
     Case {
         name: "sandbox with a broken avatar",
         base: full,
         change: r#"{"is_sandbox": true, "avatar_id": "x"}"#,
     },
-    Case {
-        name: "sandbox too long",
-        base: everything_of_full,
-        change: r#"{"max_session_duration": 1800}"#,
-    },
-    Case {
-        name: "no time",
-        base: lite,
-        change: r#"{"max_session_duration": 0}"#,
-    },
-    Case {
-        name: "no context",
-        base: persona,
-        change: r#"{"avatar_persona": {"context_id": null}}"#,
-    },
-    Case {
-        name: "old codec",
-        base: lite,
-        change: r#"{"video_settings": {"encoding": "VP8"}}"#,
-    },
+    Case { name: "sandbox too long", base: everything_of_full, change: r#"{"max_session_duration": 1800}"# },
+    Case { name: "no time", base: lite, change: r#"{"max_session_duration": 0}"# },
+    Case { name: "no context", base: persona, change: r#"{"avatar_persona": {"context_id": null}}"# },
+    Case { name: "old codec", base: lite, change: r#"{"video_settings": {"encoding": "VP8"}}"# },
     Case {
         name: "normalization in english",
         base: everything_of_full,

@@ -1,7 +1,7 @@
 //! No text of a problem repeats a value that may be a secret.
 
-use crate::bases::{ID, everything_of_full, full, lite, persona};
-use crate::merge;
+use super::bases::{ID, everything_of_full, full, lite, persona};
+use super::merge;
 use liveavatar_api::session::report;
 use serde_json::{Value, json};
 
@@ -69,10 +69,7 @@ fn secrets_of_the_wrong_type_are_not_shown() {
 
 #[test]
 fn secrets_in_place_of_a_whole_object_are_not_shown() {
-    assert_silent_about(
-        lite,
-        &json!({"livekit_config": CANARY, "agora_config": CANARY}),
-    );
+    assert_silent_about(lite, &json!({"livekit_config": CANARY, "agora_config": CANARY}));
     assert_silent_about(full, &json!({"voice_agent": CANARY, "memory": CANARY}));
     assert_silent(&format!("\"{CANARY}\""));
 }
@@ -97,10 +94,7 @@ fn secrets_under_unknown_names_are_not_shown() {
 
 #[test]
 fn secrets_in_fields_with_fixed_words_are_not_shown() {
-    assert_silent_about(
-        lite,
-        &json!({"mode": CANARY, "video_settings": {"encoding": CANARY}}),
-    );
+    assert_silent_about(lite, &json!({"mode": CANARY, "video_settings": {"encoding": CANARY}}));
     assert_silent_about(
         lite,
         &json!({
@@ -144,9 +138,7 @@ fn secrets_under_duplicate_keys_are_not_shown() {
 fn secrets_in_broken_json_are_not_shown() {
     assert_silent(&format!(r#"{{"livekit_client_token": "{CANARY}"#));
     assert_silent(&format!(r#"{{"livekit_client_token": {CANARY}}}"#));
-    assert_silent(&format!(
-        r#"{{"livekit_client_token": "{CANARY}" "{CANARY}"}}"#
-    ));
+    assert_silent(&format!(r#"{{"livekit_client_token": "{CANARY}" "{CANARY}"}}"#));
     assert_silent(&format!("{{}} {CANARY}"));
 }
 

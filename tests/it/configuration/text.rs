@@ -3,20 +3,14 @@
 use liveavatar_api::session::{Problem, report};
 
 const BROKEN: [(&str, &str); 9] = [
-    (
-        "colon missing",
-        "{\n  \"mode\": \"LITE\",\n  \"avatar_id\" \"x\"\n}",
-    ),
+    ("colon missing", "{\n  \"mode\": \"LITE\",\n  \"avatar_id\" \"x\"\n}"),
     ("columns count characters", "{\"größe\": \"äöü\" x}"),
     ("trailing comma", "{\"mode\": \"LITE\",}"),
     ("comment", "{\"mode\": \"LITE\" // lite\n}"),
     ("text after the configuration", "{} {}"),
     ("empty", " \n"),
     ("cut off", "{\"mode\": \"LITE\",\n"),
-    (
-        "number beyond any range",
-        "{\"max_session_duration\": 1e999}",
-    ),
+    ("number beyond any range", "{\"max_session_duration\": 1e999}"),
     ("second byte order mark", "\u{feff}\u{feff}{}"),
 ];
 
@@ -46,10 +40,7 @@ fn a_key_that_stands_three_times_is_one_problem() {
 fn the_same_key_written_with_an_escape_is_a_duplicate() {
     let text = r#"{"mode": "LITE", "mod\u0065": "LITE",
         "avatar_id": "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11"}"#;
-    assert_eq!(
-        report(text).iter().next().map(Problem::rule),
-        Some("duplicate-key")
-    );
+    assert_eq!(report(text).iter().next().map(Problem::rule), Some("duplicate-key"));
 }
 
 #[test]
@@ -66,7 +57,6 @@ fn a_text_nested_without_end_is_an_error() {
 
 #[test]
 fn a_byte_order_mark_in_front_is_skipped() {
-    let text =
-        "\u{feff}{\"mode\": \"LITE\", \"avatar_id\": \"0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11\"}";
+    let text = "\u{feff}{\"mode\": \"LITE\", \"avatar_id\": \"0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11\"}";
     assert_eq!(report(text).to_string(), "");
 }

@@ -1,24 +1,12 @@
 //! Types, allowed values and ranges.
 
-use crate::Case;
-use crate::bases::{full, lite, persona};
+use super::Case;
+use super::bases::{full, lite, persona};
 
-pub const CASES: &[Case] = &[
-    Case {
-        name: "avatar missing",
-        base: lite,
-        change: r#"{"avatar_id": "$GONE"}"#,
-    },
-    Case {
-        name: "avatar null",
-        base: lite,
-        change: r#"{"avatar_id": null}"#,
-    },
-    Case {
-        name: "avatar name",
-        base: lite,
-        change: r#"{"avatar_id": "Wayne_20240711"}"#,
-    },
+pub(super) const CASES: &[Case] = &[
+    Case { name: "avatar missing", base: lite, change: r#"{"avatar_id": "$GONE"}"# },
+    Case { name: "avatar null", base: lite, change: r#"{"avatar_id": null}"# },
+    Case { name: "avatar name", base: lite, change: r#"{"avatar_id": "Wayne_20240711"}"# },
     Case {
         name: "secret instead of its id",
         base: lite,
@@ -39,11 +27,7 @@ pub const CASES: &[Case] = &[
         base: full,
         change: r#"{"voice_agent": "a", "video_settings": [], "memory": 1}"#,
     },
-    Case {
-        name: "fraction of a second",
-        base: lite,
-        change: r#"{"max_session_duration": 1.5}"#,
-    },
+    Case { name: "fraction of a second", base: lite, change: r#"{"max_session_duration": 1.5}"# },
     Case {
         name: "null where none is allowed",
         base: full,
@@ -109,11 +93,7 @@ pub const CASES: &[Case] = &[
         base: persona,
         change: r#"{"avatar_persona": {"llm_settings": {"model": "gpt-4o"}}}"#,
     },
-    Case {
-        name: "agora in part",
-        base: lite,
-        change: r#"{"agora_config": {"agora_app_id": "a"}}"#,
-    },
+    Case { name: "agora in part", base: lite, change: r#"{"agora_config": {"agora_app_id": "a"}}"# },
     Case {
         name: "connector value of the wrong type",
         base: lite,

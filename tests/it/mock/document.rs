@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use liveavatar_api::mock::{Example, Server, example_answer, example_request, example_requests, operations};
 use serde_json::{Value, json};
 
-use crate::harness::{From, Lab, full, lite};
+use super::harness::{From, Lab, full, lite};
 
 const DOCUMENT: &str = include_str!("../../../liveavatar-api/openapi/service.json");
 

@@ -3,7 +3,7 @@
 use liveavatar_api::mock::{Answer, Server};
 use serde_json::json;
 
-use crate::harness::{From, Lab, lite, send};
+use super::harness::{From, Lab, lite, send};
 
 #[tokio::test]
 async fn an_unknown_path_is_a_404_of_the_framework() {

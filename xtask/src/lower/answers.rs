@@ -15,7 +15,9 @@ pub(super) fn split_directions(document: &mut Document) -> Result<Applied, Failu
     let (requests, answers) = document.directions();
     let both: BTreeSet<String> = requests
         .intersection(&answers)
-        .filter(|name| document.schemas().get(*name).and_then(Value::as_object).is_some_and(|schema| !is_enum(schema)))
+        .filter(|name| {
+            document.schemas().get(*name).and_then(Value::as_object).is_some_and(|schema| !is_enum(schema))
+        })
         .cloned()
         .collect();
     let output = |name: &str| both.contains(name).then(|| format!("{name}{OUTPUT}"));
@@ -119,7 +121,9 @@ pub(super) fn open_enums(document: &mut Document) -> Result<Applied, Failure> {
             continue;
         }
         each_within(schema, name, &mut |place: &str, schema: &mut Map<String, Value>| {
-            let Some(name) = target(schema).filter(|name| enums.contains(*name)).map(str::to_owned) else { return };
+            let Some(name) = target(schema).filter(|name| enums.contains(*name)).map(str::to_owned) else {
+                return;
+            };
             schema.remove("$ref");
             schema.remove("allOf");
             schema.insert("type".into(), json!("string"));

@@ -57,7 +57,8 @@ impl Document {
             let body = operation.get_mut("requestBody").into_iter();
             // `get_mut` twice would borrow the operation twice, so bodies and answers are walked one after the other.
             body.for_each(|body| each_content(body, |schema| each_within(schema, &place, &mut visit)));
-            for answer in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten() {
+            for answer in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten()
+            {
                 each_content(answer.1, |schema| each_within(schema, &place, &mut visit));
             }
         });
@@ -88,7 +89,11 @@ fn each_content(part: &mut Value, mut visit: impl FnMut(&mut Value)) {
 }
 
 /// Visits a schema and all schemas inside it.
-pub(super) fn each_within(schema: &mut Value, place: &str, visit: &mut impl FnMut(&str, &mut Map<String, Value>)) {
+pub(super) fn each_within(
+    schema: &mut Value,
+    place: &str,
+    visit: &mut impl FnMut(&str, &mut Map<String, Value>),
+) {
     let Some(map) = schema.as_object_mut() else { return };
     visit(place, map);
     for (name, property) in map.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
@@ -116,7 +121,12 @@ pub(super) fn target(schema: &Map<String, Value>) -> Option<&str> {
 pub(super) fn references(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(map) => {
-            found.extend(map.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix(SCHEMA_REF)).map(str::to_owned));
+            found.extend(
+                map.get("$ref")
+                    .and_then(Value::as_str)
+                    .and_then(|to| to.strip_prefix(SCHEMA_REF))
+                    .map(str::to_owned),
+            );
             map.values().for_each(|inner| references(inner, found));
         }
         Value::Array(list) => list.iter().for_each(|inner| references(inner, found)),

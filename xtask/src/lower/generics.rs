@@ -6,11 +6,15 @@ use super::document::{Document, SCHEMA_REF, references};
 use super::schemas::{properties, replace_by, required};
 use super::{Applied, Failure, rust_type};
 
-/// Replaces every schema that `applies` picks by the hand-written type `name`.
-fn replace(document: &mut Document, name: &str, applies: impl Fn(&str, &Map<String, Value>) -> bool) -> Applied {
+/// Replaces every schema that `picks` takes by the hand-written type `name`.
+fn replace(
+    document: &mut Document,
+    name: &str,
+    picks: impl Fn(&str, &Map<String, Value>) -> bool,
+) -> Applied {
     let mut applied = Applied::new();
     document.each_schema(|place, schema| {
-        if applies(place, schema) {
+        if picks(place, schema) {
             replace_by(schema, rust_type(name, &[]));
             applied.push(place.to_owned());
         }
@@ -19,11 +23,15 @@ fn replace(document: &mut Document, name: &str, applies: impl Fn(&str, &Map<Stri
 }
 
 pub(super) fn timestamps(document: &mut Document) -> Result<Applied, Failure> {
-    Ok(replace(document, "Timestamp", |_, schema| schema.get("format").is_some_and(|format| format == "date-time")))
+    Ok(replace(document, "Timestamp", |_, schema| {
+        schema.get("format").is_some_and(|format| format == "date-time")
+    }))
 }
 
 pub(super) fn secrets(document: &mut Document) -> Result<Applied, Failure> {
-    Ok(replace(document, "Secret", |_, schema| schema.get("format").is_some_and(|format| format == "password")))
+    Ok(replace(document, "Secret", |_, schema| {
+        schema.get("format").is_some_and(|format| format == "password")
+    }))
 }
 
 pub(super) fn credits(document: &mut Document) -> Result<Applied, Failure> {
@@ -72,7 +80,9 @@ pub(super) fn pages(document: &mut Document) -> Result<Applied, Failure> {
 }
 
 pub(super) fn envelopes(document: &mut Document) -> Result<Applied, Failure> {
-    Ok(generic(document, "Envelope", &["code", "data", "message"], |properties| properties.get("data").cloned()))
+    Ok(generic(document, "Envelope", &["code", "data", "message"], |properties| {
+        properties.get("data").cloned()
+    }))
 }
 
 /// Components with exactly these properties become the generic `name` of what `parameter` picks out.
@@ -85,7 +95,8 @@ fn generic(
     let mut applied = Applied::new();
     for (component, schema) in document.schemas_mut() {
         let Some(properties) = schema.get("properties").and_then(Value::as_object) else { continue };
-        let exactly = properties.len() == fields.len() && fields.iter().all(|field| properties.contains_key(*field));
+        let exactly =
+            properties.len() == fields.len() && fields.iter().all(|field| properties.contains_key(*field));
         if exactly && let Some(mut inner) = parameter(properties) {
             if let Some(inner) = inner.as_object_mut() {
                 inner.remove("nullable");

@@ -4,6 +4,8 @@
 //! an error: the quirk is gone and the step should go too. A quirk that no step knows makes progenitor fail, which
 //! `regen` tries before it writes.
 
+#![expect(clippy::unnecessary_wraps, reason = "every step has the one signature that the table needs")]
+
 mod answers;
 mod document;
 mod generics;
@@ -21,6 +23,9 @@ pub const CRATE: &str = "liveavatar-api";
 
 /// What a step changed, one line per place.
 pub type Applied = Vec<String>;
+
+/// What every step changed, by the step's name.
+pub type Notes = Vec<(&'static str, Applied)>;
 
 /// One quirk of the document and its cure.
 pub struct Step {
@@ -85,16 +90,32 @@ pub const STEPS: &[Step] = &[
         run: operations::parameter_bounds,
     },
     Step { name: "descriptions", why: "FastAPI docstrings are not rustdoc", run: operations::descriptions },
-    Step { name: "discriminators", why: "ignored; single-value tags tell the members apart", run: schemas::discriminators },
+    Step {
+        name: "discriminators",
+        why: "ignored; single-value tags tell the members apart",
+        run: schemas::discriminators,
+    },
     Step { name: "read-only", why: "ignored, and the same schema is never sent", run: schemas::read_only },
-    Step { name: "property-names", why: "OpenAPI 3.0 has no such keyword; map keys stay text", run: schemas::property_names },
-    Step { name: "null-members", why: "OpenAPI 3.0 says `nullable` for a union with null", run: schemas::null_members },
+    Step {
+        name: "property-names",
+        why: "OpenAPI 3.0 has no such keyword; map keys stay text",
+        run: schemas::property_names,
+    },
+    Step {
+        name: "null-members",
+        why: "OpenAPI 3.0 says `nullable` for a union with null",
+        run: schemas::null_members,
+    },
     Step {
         name: "path-nulls",
         why: "a part of a path cannot be null, and progenitor makes code of it that does not compile",
         run: operations::path_nulls,
     },
-    Step { name: "null-type", why: "OpenAPI 3.0 has no type null; data may appear there one day", run: schemas::null_type },
+    Step {
+        name: "null-type",
+        why: "OpenAPI 3.0 has no type null; data may appear there one day",
+        run: schemas::null_type,
+    },
     Step {
         name: "constants",
         why: "typify ignores `const` without a word and accepts any text",
@@ -131,9 +152,17 @@ pub const STEPS: &[Step] = &[
         why: "typify would always send the default, so that the client freezes the server's",
         run: schemas::property_defaults,
     },
-    Step { name: "timestamps", why: "the server sends times with and without a zone", run: generics::timestamps },
+    Step {
+        name: "timestamps",
+        why: "the server sends times with and without a zone",
+        run: generics::timestamps,
+    },
     Step { name: "secrets", why: "generated `Debug` prints everything", run: generics::secrets },
-    Step { name: "credits", why: "money is an exact decimal, sent as text or number", run: generics::credits },
+    Step {
+        name: "credits",
+        why: "money is an exact decimal, sent as text or number",
+        run: generics::credits,
+    },
     Step {
         name: "patch-nulls",
         why: "in a PATCH body, absent, null and a value are three things",
@@ -149,31 +178,48 @@ pub const STEPS: &[Step] = &[
         why: "an answer with a union member of tomorrow must decode",
         run: answers::union_catch_alls,
     },
-    Step { name: "open-enums", why: "an answer with an enum value of tomorrow must decode", run: answers::open_enums },
+    Step {
+        name: "open-enums",
+        why: "an answer with an enum value of tomorrow must decode",
+        run: answers::open_enums,
+    },
     Step { name: "pages", why: "one `Page<T>` in place of a type per list", run: generics::pages },
-    Step { name: "envelopes", why: "one `Envelope<T>` in place of a type per answer", run: generics::envelopes },
+    Step {
+        name: "envelopes",
+        why: "one `Envelope<T>` in place of a type per answer",
+        run: generics::envelopes,
+    },
     Step { name: "unused-schemas", why: "what no operation reaches is no type", run: names::unused_schemas },
     Step { name: "rust-names", why: "`AvatarSchema` is `Avatar`", run: names::rust_names },
 ];
 
-/// Runs every step and returns the lowered document with one note per step.
-///
-/// # Errors
-/// When a step finds nothing to do, or cannot do it.
-pub fn lower(corrected: &Value) -> Result<(Value, Vec<(&'static str, Applied)>), Failure> {
-    let mut document = Document(corrected.clone());
-    let mut notes = Vec::with_capacity(STEPS.len());
-    for step in STEPS {
-        let applied = (step.run)(&mut document)?;
-        if applied.is_empty() {
+impl Step {
+    /// Applies the step and says what it changed.
+    ///
+    /// # Errors
+    /// When it changes nothing, or cannot do what it is for.
+    pub fn apply(&self, document: &mut Document) -> Result<Applied, Failure> {
+        let before = document.0.clone();
+        let applied = (self.run)(document)?;
+        if document.0 == before {
             return Err(Failure::new(
-                format!("lowering step `{}` matches nothing\n      reason: {}", step.name, step.why),
+                format!("lowering step `{}` matches nothing\n      reason: {}", self.name, self.why),
                 "remove the step from xtask/src/lower/mod.rs, or mend what it looks for",
             ));
         }
-        notes.push((step.name, applied));
+        Ok(applied)
     }
-    Ok((document.0, notes))
+}
+
+/// Runs every step and returns the lowered document with what each step changed.
+///
+/// # Errors
+/// When a step finds nothing to do, or cannot do it.
+pub fn lower(corrected: &Value) -> Result<(Value, Notes), Failure> {
+    let mut document = Document(corrected.clone());
+    let steps =
+        STEPS.iter().map(|step| Ok((step.name, step.apply(&mut document)?))).collect::<Result<_, _>>()?;
+    Ok((document.0, steps))
 }
 
 /// An `x-rust-type` that names a hand-written type of the crate.

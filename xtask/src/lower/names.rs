@@ -10,16 +10,19 @@ pub(super) fn unused_schemas(document: &mut Document) -> Result<Applied, Failure
     references(&document.0["paths"], &mut roots);
     references(&document.0["x-handwritten"], &mut roots);
     let used = closure(document.schemas(), roots);
-    let unused: Vec<String> = document.schemas().keys().filter(|name| !used.contains(*name)).cloned().collect();
+    let unused: Vec<String> =
+        document.schemas().keys().filter(|name| !used.contains(*name)).cloned().collect();
     document.schemas_mut().retain(|name, _| used.contains(name));
     Ok(unused)
 }
 
 /// FastAPI class names in the words of this domain: no `SDK`, no `Schema`, no `Enum`.
 fn plain(name: &str) -> String {
-    let name = name.replace("SDKSessionTokenConfigData", "SessionConfig").replace("SDKSessionToken", "SessionToken");
+    let name =
+        name.replace("SDKSessionTokenConfigData", "SessionConfig").replace("SDKSessionToken", "SessionToken");
     // A hoisted property keeps its own part of the name.
-    let (base, property) = name.split_once('_').map_or((name.as_str(), None), |(base, rest)| (base, Some(rest)));
+    let (base, property) =
+        name.split_once('_').map_or((name.as_str(), None), |(base, rest)| (base, Some(rest)));
     let (base, output) = base.strip_suffix("Output").map_or((base, ""), |base| (base, "Output"));
     let base = base.strip_suffix("Schema").or_else(|| base.strip_suffix("Enum")).unwrap_or(base);
     match property {
@@ -38,8 +41,10 @@ pub(super) fn rust_names(document: &mut Document) -> Result<Applied, Failure> {
         }
     }
     let schemas = std::mem::take(document.schemas_mut());
-    *document.schemas_mut() =
-        schemas.into_iter().map(|(name, schema)| (renamed.get(&name).cloned().unwrap_or(name), schema)).collect();
+    *document.schemas_mut() = schemas
+        .into_iter()
+        .map(|(name, schema)| (renamed.get(&name).cloned().unwrap_or(name), schema))
+        .collect();
     redirect(&mut document.0, &|name| renamed.get(name).cloned());
     Ok(renamed.into_iter().map(|(old, new)| format!("{old} -> {new}")).collect())
 }

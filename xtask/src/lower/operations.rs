@@ -61,21 +61,28 @@ pub(super) fn short_names(document: &mut Document) -> Result<Applied, Failure> {
     }
     match clash {
         None => Ok(applied),
-        Some(problem) => Err(Failure::new(problem, "give the operation an operationId of its own in openapi/overlay.json")),
+        Some(problem) => {
+            Err(Failure::new(problem, "give the operation an operationId of its own in openapi/overlay.json"))
+        }
     }
 }
 
 pub(super) fn handwritten_multipart(document: &mut Document) -> Result<Applied, Failure> {
     let mut found = Vec::new();
     document.each_operation(|path, method, operation| {
-        let json = operation.get("requestBody").and_then(|body| body.get("content")).is_none_or(|c| c.get(JSON).is_some());
+        let json = operation
+            .get("requestBody")
+            .and_then(|body| body.get("content"))
+            .is_none_or(|c| c.get(JSON).is_some());
         if !json {
             found.push((path.to_owned(), method.to_owned()));
         }
     });
     let mut applied = Applied::new();
     for (path, method) in found {
-        let Some(mut operation) = document.0["paths"][&path].as_object_mut().and_then(|item| item.remove(&method)) else {
+        let Some(mut operation) =
+            document.0["paths"][&path].as_object_mut().and_then(|item| item.remove(&method))
+        else {
             continue;
         };
         let name = operation["operationId"].as_str().unwrap_or_default().to_owned();
@@ -148,12 +155,17 @@ pub(super) fn any_success_status(document: &mut Document) -> Result<Applied, Fai
                     applied.push(format!("{method} {path}: {status}"));
                 }
             }
-            other => problem = Some(format!("{method} {path} has {} success statuses: {other:?}", other.len())),
+            other => {
+                problem = Some(format!("{method} {path} has {} success statuses: {other:?}", other.len()));
+            }
         }
     });
     match problem {
         None => Ok(applied),
-        Some(problem) => Err(Failure::new(problem, "keep the one that callers read, with a reason, in openapi/overlay.json")),
+        Some(problem) => Err(Failure::new(
+            problem,
+            "keep the one that callers read, with a reason, in openapi/overlay.json",
+        )),
     }
 }
 
@@ -162,7 +174,9 @@ pub(super) fn parameter_defaults(document: &mut Document) -> Result<Applied, Fai
     document.each_operation(|path, method, operation| {
         for parameter in items(operation, "parameters") {
             let name = parameter["name"].to_string();
-            if let Some(default) = parameter["schema"].as_object_mut().and_then(|schema| schema.remove("default")) {
+            if let Some(default) =
+                parameter["schema"].as_object_mut().and_then(|schema| schema.remove("default"))
+            {
                 applied.push(format!("{method} {path} {name}: {default}"));
             }
         }
@@ -176,7 +190,9 @@ pub(super) fn parameter_bounds(document: &mut Document) -> Result<Applied, Failu
         for parameter in items(operation, "parameters") {
             let place = format!("{method} {path} {}", parameter["name"]);
             for bound in ["minimum", "maximum"] {
-                if let Some(limit) = parameter["schema"].as_object_mut().and_then(|schema| schema.remove(bound)) {
+                if let Some(limit) =
+                    parameter["schema"].as_object_mut().and_then(|schema| schema.remove(bound))
+                {
                     applied.push(format!("{place}: {bound} {limit}"));
                     parameter["x-bounds"][bound] = limit;
                 }
@@ -238,6 +254,10 @@ fn rustdoc(text: &str) -> String {
 /// Field names and placeholders read as code.
 fn code_like(word: &str) -> String {
     let core = word.trim_matches(|c: char| matches!(c, '.' | ',' | ';' | ':' | '(' | ')'));
-    let code = core.contains('_') || core.starts_with("${");
-    if code && !core.contains('`') { word.replacen(core, &format!("`{core}`"), 1) } else { word.to_owned() }
+    let is_code = core.contains('_') || core.starts_with("${");
+    if is_code && !core.contains('`') {
+        word.replacen(core, &format!("`{core}`"), 1)
+    } else {
+        word.to_owned()
+    }
 }

@@ -1,0 +1,256 @@
+//! Building a client, what it refuses to send, and what its errors say.
+
+use std::fmt::Write as _;
+
+use liveavatar_api::mock::{Answer, Server};
+use liveavatar_api::{Client, Credential, Error, ErrorKind, IntoData as _, Secret, types};
+use serde_json::json;
+
+const KEY: &str = "canary-api-key-of-this-test";
+
+fn client(server: &Server) -> Client {
+    Client::builder()
+        .base_url(server.url())
+        .credential(Credential::api_key(server.api_key()).unwrap())
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn a_key_that_no_header_can_carry_is_refused() {
+    let refused = |key: &str| Credential::api_key(key).unwrap_err().to_string();
+    let said: Vec<_> = ["", " ", "key\n", "key with space", "schlüssel", "\u{0}"].map(refused).into();
+    insta::assert_snapshot!(said.join("\n"), @"
+    an API key that is empty
+    an API key that has a space, a line break or another character that no key has; was it read with its line end?
+    an API key that has a space, a line break or another character that no key has; was it read with its line end?
+    an API key that has a space, a line break or another character that no key has; was it read with its line end?
+    an API key that has a space, a line break or another character that no key has; was it read with its line end?
+    an API key that has a space, a line break or another character that no key has; was it read with its line end?
+    ");
+}
+
+#[test]
+fn a_base_url_that_could_leak_the_key_is_refused() {
+    let said = |url: &str| match Client::builder().base_url(url).build() {
+        Ok(_) => format!("{url}: taken"),
+        Err(error) => format!("{url}: {error}"),
+    };
+    let urls = [
+        "https://api.liveavatar.com",
+        "https://api.liveavatar.com/proxy/",
+        "http://127.0.0.1:8080",
+        "http://[::1]:8080",
+        "http://localhost",
+        "http://api.liveavatar.com",
+        "http://127.0.0.1.example.com",
+        "ftp://127.0.0.1",
+        "https://user:password@api.liveavatar.com",
+        "https://api.liveavatar.com?key=1",
+        "api.liveavatar.com",
+        "",
+    ];
+    insta::assert_snapshot!(urls.map(said).join("\n"), @"
+    https://api.liveavatar.com: taken
+    https://api.liveavatar.com/proxy/: taken
+    http://127.0.0.1:8080: taken
+    http://[::1]:8080: taken
+    http://localhost: taken
+    http://api.liveavatar.com: the base URL is plain http, over which anyone could read the credential: use https
+    http://127.0.0.1.example.com: the base URL is plain http, over which anyone could read the credential: use https
+    ftp://127.0.0.1: the base URL is neither https nor http
+    https://user:password@api.liveavatar.com: the base URL carries a user or a password; credentials are given separately
+    https://api.liveavatar.com?key=1: the base URL has a query or a fragment
+    api.liveavatar.com: the base URL is not an address
+    : the base URL is not an address
+    ");
+}
+
+#[test]
+fn credentials_show_in_no_debug_output() {
+    let client = Client::new(KEY).unwrap();
+    let credential = Credential::session_token(KEY).unwrap();
+    let shown = format!("{client:?} {credential:?} {:?} {:?}", Secret::from(KEY), client.create_secret());
+    assert!(!shown.contains("canary"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_path_parameter_that_names_another_resource_is_refused() {
+    let server = Server::start().await.unwrap();
+    let client = client(&server);
+    for id in ["", ".", ".."] {
+        let error: Error = client.delete_secret().secret_id(id).send().await.into_data().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{id:?}");
+        let error: Error =
+            client.get_session_transcript().session_id(id).send().await.into_data().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{id:?}");
+    }
+    assert_eq!(server.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn a_path_parameter_is_escaped() {
+    let server = Server::start().await.unwrap();
+    let client = client(&server);
+    server.script("delete_secret", Answer::json(200, json!({ "code": 100, "data": null, "message": null })));
+    client.delete_secret().secret_id("../a b?c#d%2e").send().await.into_data().unwrap();
+    insta::assert_snapshot!(server.requests()[0].path, @"/v1/secrets/..%2Fa%20b%3Fc%23d%252e");
+}
+
+#[tokio::test]
+async fn a_number_outside_the_documents_bounds_is_refused() {
+    let server = Server::start().await.unwrap();
+    let client = client(&server);
+    let mut said = Vec::new();
+    for (page, size) in [(0, 20), (-1, 20), (1, 0), (1, 101)] {
+        let answer = client.list_voices().page(page).page_size(size).send().await;
+        said.push(answer.into_data().unwrap_err().to_string());
+    }
+    client.list_voices().page(1).page_size(100).send().await.into_data().unwrap();
+    assert_eq!(server.requests().len(), 1);
+    insta::assert_snapshot!(said.join("\n"), @"
+    list_voices: page: 0 is below 1
+    list_voices: page: -1 is below 1
+    list_voices: page_size: 0 is below 1
+    list_voices: page_size: 101 is above 100
+    ");
+}
+
+#[tokio::test]
+async fn an_optional_body_without_content_is_left_out() {
+    let server = Server::start().await.unwrap();
+    let client = client(&server).with_credential(Credential::session_token("t").unwrap());
+    for id in ["stop_session", "keep_session_alive"] {
+        server.script(id, Answer::json(200, json!({ "code": 1000, "data": null, "message": "ok" })));
+    }
+    client.stop_session().send().await.into_data().unwrap();
+    client.keep_session_alive().send().await.into_data().unwrap();
+    for request in server.requests() {
+        assert_eq!(
+            (request.body.as_slice(), request.header("content-type")),
+            (&b""[..], None),
+            "{request:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn patch_tells_absent_from_null_from_a_value() {
+    let server = Server::start().await.unwrap();
+    let client = client(&server);
+    let bodies = [
+        types::UpdateAvatar::builder(),
+        types::UpdateAvatar::builder().default_voice_id(Some(liveavatar_api::Nullable::Null)),
+        types::UpdateAvatar::builder().default_voice_id(Some("v".to_owned().into())),
+    ];
+    for body in bodies {
+        client.update_avatar().avatar_id("a").body(body).send().await.into_data().unwrap();
+    }
+    let sent: Vec<_> =
+        server.requests().iter().map(|request| String::from_utf8_lossy(&request.body).into_owned()).collect();
+    assert_eq!(sent, ["{}", r#"{"default_voice_id":null}"#, r#"{"default_voice_id":"v"}"#]);
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let (server, other) = (Server::start().await.unwrap(), Server::start().await.unwrap());
+    for status in [301, 302, 303, 307, 308] {
+        let location = format!("{}/v1/users/credits", other.url());
+        server
+            .script("get_user_credits", Answer::raw(status, "text/plain", "").header("location", &location));
+        let error = client(&server).get_user_credits().send().await.into_data().unwrap_err();
+        assert_eq!((error.kind(), error.status()), (ErrorKind::Service, Some(status)));
+    }
+    assert_eq!(other.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn errors_tell_kinds_codes_fields_and_requests_apart() {
+    let server = Server::start().await.unwrap();
+    let client = client(&server);
+    let detail = json!([
+        { "type": "missing", "loc": ["body", "avatar_id"], "msg": "Field required", "input": { "prompt": "canary" } },
+        { "type": "int_parsing", "loc": ["query", "page"], "msg": "Input should be a valid integer", "input": "canary" },
+    ]);
+    let reasons = json!([{ "loc": ["avatar_id"], "message": "This avatar is not supported in sandbox mode", "params": {} }]);
+    let body = |code: i64, message: &str| json!({ "code": code, "data": null, "message": message });
+    let answers = [
+        Answer::json(400, json!({ "code": 4000, "data": reasons, "message": "Bad request error" })),
+        Answer::json(400, body(4999, "something else")),
+        Answer::json(401, body(4010, "Unauthorized")),
+        Answer::json(402, json!({})),
+        Answer::json(403, body(4032, "Session concurrency limit reached")),
+        Answer::json(403, body(4003, "Session concurrency limit reached")),
+        Answer::json(403, body(4033, "No credits available")),
+        Answer::json(403, json!({ "detail": "Forbidden" })),
+        Answer::json(404, json!({ "detail": "Not Found" })),
+        Answer::json(422, json!({ "detail": detail })),
+        Answer::json(422, json!({ "detail": "one text" })),
+        Answer::json(429, json!({})).header("retry-after", "1"),
+        Answer::raw(500, "text/plain", "Internal Server Error"),
+        Answer::raw(502, "text/html", "<html><h1>Bad Gateway</h1></html>"),
+        Answer::json(503, json!(["no", "object"])),
+        Answer::raw(504, "application/json", "\u{feff}{\"message\": \"late\"}"),
+        Answer::json(200, body(4033, "No credits available")),
+        Answer::json(200, json!({ "code": 100, "data": null, "message": null })),
+        Answer::raw(200, "text/html", "<html>canary</html>"),
+        Answer::raw(200, "application/json", ""),
+        Answer::raw(200, "application/json", "{\"code\": 100, \"data\": {\"canary"),
+        Answer::json(200, json!({ "code": 100, "data": { "credits_left": [] } })),
+    ];
+    let mut report = String::new();
+    for answer in answers {
+        server.script("get_user_credits", answer);
+        let error = client.get_user_credits().send().await.into_data().unwrap_err();
+        let shown = format!("{error} / {error:?}");
+        assert!(!shown.contains("canary"), "{shown}");
+        writeln!(report, "{:?}: {error}", error.kind()).unwrap();
+        if let Some(hint) = error.hint() {
+            writeln!(report, "  hint: {hint}").unwrap();
+        }
+    }
+    insta::assert_snapshot!(report);
+}
+
+#[tokio::test]
+async fn a_failure_that_echoes_what_was_sent_does_not_repeat_it() {
+    let server = Server::start().await.unwrap();
+    let client = client(&server);
+    let prompt = "canary: you are a \"private\" prompt";
+    let echo = json!({ "code": 4000, "message": format!("bad prompt: {prompt}"), "data": [
+        { "loc": ["prompt"], "message": format!("{prompt} and key {}", server.api_key()) },
+    ] });
+    server.script("create_context", Answer::json(400, echo));
+    let body = types::CreateContext::builder().name("n".to_owned()).prompt(prompt).opening_text(None);
+    let error = client.create_context().body(body).send().await.into_data().unwrap_err();
+    insta::assert_snapshot!(error.to_string(), @"create context: 400 bad prompt: [as sent]; prompt: [as sent] and key [credential] (code 4000, request mock-request-1)");
+    assert!(!format!("{error:?}").contains("canary"));
+}
+
+#[tokio::test]
+async fn a_service_that_cannot_be_reached_got_nothing() {
+    let client =
+        Client::builder().base_url("http://127.0.0.1:1").credential(Credential::api_key(KEY).unwrap());
+    let error = client.build().unwrap().list_secrets().send().await.into_data().unwrap_err();
+    assert_eq!((error.kind(), error.may_have_been_sent()), (ErrorKind::Transport, false));
+    assert_eq!(error.to_string(), "the service could not be reached");
+}
+
+#[tokio::test]
+async fn only_jpeg_and_png_are_uploaded() {
+    let server = Server::start().await.unwrap();
+    let client = client(&server);
+    let mut said = Vec::new();
+    for file in [&b""[..], b"GIF89a", b"<svg/>"] {
+        let answer = client.create_image_avatar().file(file).send().await;
+        said.push(answer.into_data().unwrap_err().to_string());
+    }
+    said.push(client.create_image_avatar().send().await.into_data().unwrap_err().to_string());
+    assert_eq!(server.requests().len(), 0);
+    insta::assert_snapshot!(said.join("\n"), @"
+    create_image_avatar: file: is neither JPEG nor PNG
+    create_image_avatar: file: is neither JPEG nor PNG
+    create_image_avatar: file: is neither JPEG nor PNG
+    create_image_avatar: file: no picture was given
+    ");
+}
