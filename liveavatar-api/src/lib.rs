@@ -1,5 +1,46 @@
 //! Client for the LiveAvatar API (HeyGen), the service for real-time talking avatars.
+//!
+//! A backend mints a session token, starts the session, keeps it alive and stops it. In FULL mode the service runs the
+//! conversation; in LITE mode, formerly CUSTOM, the caller supplies the audio. Sessions cost credits by the minute, from
+//! start to stop.
+//!
+//! # A first session
+//!
+//! ```no_run
+//! # async fn first_session() -> Result<(), Box<dyn std::error::Error>> {
+//! use liveavatar_api::Client;
+//! use liveavatar_api::session::AnyConfiguration;
+//! use liveavatar_api::types::SessionEndReason;
+//!
+//! let client = Client::from_env()?; // LIVEAVATAR_API_KEY
+//! let configuration = AnyConfiguration::from_json(&std::fs::read_to_string("session.json")?)?;
+//! let session = client.mint(&configuration).await?.start().await?;
+//! println!("join {:?}", session.started().livekit_url);
+//! session.keep_alive().await?; // every `KEEP_ALIVE_INTERVAL`
+//! session.stop(SessionEndReason::UserClosed).await?;
+//! for line in session.transcript().await? {
+//!     println!("{}: {}", line.role, line.transcript);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where things are
+//!
+//! - [`Client`] has a method for each of the 44 operations, generated from the service's OpenAPI document (see [`raw`]).
+//!   [`IntoData::into_data`] opens an answer's envelope.
+//! - [`session`] has the configuration of each mode, its rules, and the calls that a session lives by.
+//! - [`types`] are the document's types. What is sent is strict; what is received keeps unknown values ([`Open`]) and
+//!   survives null and missing parts.
+//! - [`Error`] is the one error type; [`ErrorKind`] says what to do about it.
+//! - `mock`, with the feature of that name, is a LiveAvatar service in the process.
+//!
+//! # Secrets
+//!
+//! API keys, session tokens, LiveKit tokens, socket addresses and prompts are [`Secret`]s or [`Credential`]s: `Debug` hides
+//! them, and no error repeats them. Credentials are sent to the base URL only and follow no redirect.
 
+// The generated code names the crate's own types by absolute paths.
 extern crate self as liveavatar_api;
 
 mod client;
@@ -17,7 +58,7 @@ mod wire;
 pub use client::{API_KEY_VARIABLE, BASE_URL, BASE_URL_VARIABLE, Client, ClientBuilder, IntoData};
 pub use credential::{Credential, CredentialKind};
 pub use error::{Error, ErrorKind, FieldError};
-pub use raw::{builder, types};
+pub use raw::generated::{builder, types};
 pub use secret::Secret;
 pub use upload::CreateImageAvatar;
 pub use wire::{Credits, Envelope, Nullable, Open, Page, Timestamp};

@@ -16,11 +16,11 @@ use crate::credential::CredentialKind;
     unused_qualifications,
     reason = "generated: its shape follows from the document, not from our habits"
 )]
-mod generated {
+pub(crate) mod generated {
     include!(concat!(env!("OUT_DIR"), "/client.rs"));
 }
 
-pub use generated::{Client, builder, types};
+pub use generated::Client;
 
 /// What the transport knows of an operation, from the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,8 @@ use progenitor_client::{ClientHooks as _, ClientInfo as _, Error, OperationInfo,
 use reqwest::header::{ACCEPT, HeaderValue};
 use reqwest::multipart::{Form, Part};
 
-use crate::raw::{Client, Operation, types};
+use crate::raw::{Client, Operation};
+use crate::types;
 use crate::wire::Envelope;
 
 /// The operation's name in the document and in [`OPERATIONS`](crate::raw::OPERATIONS).

@@ -54,3 +54,8 @@ async fn handwritten(client: &Client, operation: &str, example: &Example) -> Res
 
 /// The start of a PNG file, which is all that the client looks at.
 pub const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
+
+/// Compiles the README's snippets.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

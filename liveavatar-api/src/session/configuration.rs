@@ -12,7 +12,7 @@ use super::path::Path;
 use super::problem::{Problem, Problems};
 use super::rules::{MISSING_FIELD, MODE_UNKNOWN, WRONG_MODE_FIELD, WRONG_TYPE};
 use super::{check, parse};
-use crate::raw::types::CreateSessionTokenBody;
+use crate::types::CreateSessionTokenBody;
 
 /// The configuration of one session in one mode, checked by every rule before it exists.
 ///
@@ -121,7 +121,7 @@ impl Configuration<Custom> {
     /// When a field is set that the request had not got then, and would be ignored.
     pub fn under_its_older_name(mut self) -> Result<Self, Problems> {
         let value = self.to_value();
-        let older: crate::raw::types::CustomSessionConfig =
+        let older: crate::types::CustomSessionConfig =
             serde_json::from_value(value.clone()).map_err(|error| undecodable(&error))?;
         let kept = serde_json::to_value(&older).unwrap_or_default();
         let lost: Vec<&str> = value

@@ -9,8 +9,8 @@ use super::configuration::Mintable;
 use crate::client::{Client, IntoData as _};
 use crate::credential::Credential;
 use crate::error::Error;
-use crate::raw::types::{self, SessionEndReason};
 use crate::secret::Secret;
+use crate::types::{self, SessionEndReason};
 
 /// How often to keep a session alive.
 ///

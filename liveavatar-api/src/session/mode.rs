@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use super::problem::ModeName;
-use crate::raw::types::{self, CreateSessionTokenBody, builder};
+use crate::types::{self, CreateSessionTokenBody, builder};
 
 mod sealed {
     pub trait Sealed {}

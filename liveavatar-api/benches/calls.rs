@@ -1,6 +1,6 @@
 //! What the crate costs against plain reqwest and serde: the same work both ways, in one run.
 //!
-//! `cargo bench -p liveavatar-tests` prints criterion's times and then one ratio per pair, measured in alternating
+//! `cargo bench -p liveavatar-api` prints criterion's times and then one ratio per pair, measured in alternating
 //! batches so that a noisy machine disturbs both sides alike.
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot run says where")]
