@@ -23,17 +23,16 @@ use crate::types::CreateSessionTokenBody;
 /// use liveavatar_api::session::{Configuration, Full, SANDBOX_AVATAR_ID};
 /// use liveavatar_api::types::AvatarPersona;
 ///
+/// let persona: AvatarPersona = AvatarPersona::builder().language("en".to_owned()).try_into()?;
 /// let configuration = Configuration::<Full>::build(|full| {
-///     full.avatar_id(SANDBOX_AVATAR_ID)
-///         .is_sandbox(true)
-///         .avatar_persona(AvatarPersona::builder().language("en".to_owned()))
-/// });
-/// // Both problems of another one are reported at once.
+///     full.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true).avatar_persona(persona)
+/// })?;
+/// // Both problems of another one are reported at once: nobody to talk to, and too long for the sandbox.
 /// let problems = Configuration::<Full>::build(|full| {
 ///     full.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true).max_session_duration(600)
 /// });
 /// assert_eq!(problems.unwrap_err().errors().count(), 2);
-/// # configuration.unwrap();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Configuration<M: Mode> {
