@@ -161,9 +161,9 @@ fn a_renamed_field_is_named_by_the_public_surface() {
     let gone = before.iter().filter(|line| !after.contains(line)).map(|line| format!("- {line}"));
     let new = after.iter().filter(|line| !before.contains(line)).map(|line| format!("+ {line}"));
     insta::assert_snapshot!(gone.chain(new).collect::<Vec<_>>().join("\n"), @"
-    - fn raw::types::builder::Avatar::is_expired<T>(self, value: T) -> Self where T:::TryInto<Option<bool>>, T::Error:::std::fmt::Display
+    - fn raw::types::builder::Avatar::is_expired<T>(self, value: T) -> Self where T: TryInto<Option<bool>>
     - raw::types::Avatar.is_expired: Option<bool>
-    + fn raw::types::builder::Avatar::has_expired<T>(self, value: T) -> Self where T:::TryInto<Option<bool>>, T::Error:::std::fmt::Display
+    + fn raw::types::builder::Avatar::has_expired<T>(self, value: T) -> Self where T: TryInto<Option<bool>>
     + raw::types::Avatar.has_expired: Option<bool>
     ");
     assert_eq!(copy.text(regen::LOWERED), copy.text(regen::PACKAGED));

@@ -83,7 +83,7 @@ fn line(tokens: &impl ToTokens) -> String {
     for word in tokens.to_token_stream().to_string().split_whitespace() {
         let word_like = |c: char| c.is_alphanumeric() || matches!(c, '_' | '\'');
         let glued = match (text.chars().last(), word.chars().next()) {
-            (Some(':'), Some(next)) => next == ':' || text.ends_with("::"),
+            (Some(':'), Some(_)) => text.ends_with("::") || word == ":",
             (Some(last), Some(next)) => !(word_like(last) && word_like(next) || matches!(last, ',' | '+')),
             _ => true,
         };
