@@ -4,17 +4,10 @@ use std::fmt::Write as _;
 
 use liveavatar_api::mock::{Answer, Server};
 use liveavatar_api::{Client, Credential, Error, ErrorKind, IntoData as _, Secret, types};
+use liveavatar_tests::client;
 use serde_json::json;
 
 const KEY: &str = "canary-api-key-of-this-test";
-
-fn client(server: &Server) -> Client {
-    Client::builder()
-        .base_url(server.url())
-        .credential(Credential::api_key(server.api_key()).unwrap())
-        .build()
-        .unwrap()
-}
 
 #[test]
 fn a_key_that_no_header_can_carry_is_refused() {

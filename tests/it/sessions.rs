@@ -1,22 +1,15 @@
 //! A session through the crate, against the mock: minted, started, kept alive, stopped, read.
 
+use liveavatar_api::ErrorKind;
 use liveavatar_api::mock::{Answer, Server};
 use liveavatar_api::session::{
     AnyConfiguration, Configuration, Custom, Full, Lite, ModeName, SANDBOX_AVATAR_ID,
 };
 use liveavatar_api::types::{self, SessionEndReason};
-use liveavatar_api::{Client, Credential, ErrorKind};
+use liveavatar_tests::client;
 use serde_json::{Value, json};
 
 const ID: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
-
-fn client(server: &Server) -> Client {
-    Client::builder()
-        .base_url(server.url())
-        .credential(Credential::api_key(server.api_key()).unwrap())
-        .build()
-        .unwrap()
-}
 
 fn full() -> Configuration<Full> {
     let persona = types::AvatarPersona::builder().context_id(Some(ID.parse().unwrap()));
@@ -86,11 +79,11 @@ async fn the_three_token_requests_serialise_exactly() {
     let _ = client.mint(&custom().under_its_older_name().unwrap()).await.unwrap();
     let bodies: Vec<_> =
         server.requests().iter().map(|request| String::from_utf8_lossy(&request.body).into_owned()).collect();
-    insta::assert_snapshot!(bodies.join("\n"), @r#"
+    insta::assert_snapshot!(bodies.join("\n").replace("canary-room-token", "[secret]"), @r#"
     {"avatar_id":"dd73ea75-1218-4ef3-92ce-606d5f7fbc0a","avatar_persona":{"context_id":"0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11"},"is_sandbox":true,"mode":"FULL"}
     {"avatar_id":"0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11","mode":"LITE"}
-    {"avatar_id":"0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11","livekit_config":{"livekit_client_token":"canary-room-token","livekit_room":"lobby","livekit_url":"wss://room.example"},"mode":"LITE"}
-    {"avatar_id":"0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11","livekit_config":{"livekit_client_token":"canary-room-token","livekit_room":"lobby","livekit_url":"wss://room.example"},"mode":"CUSTOM"}
+    {"avatar_id":"0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11","livekit_config":{"livekit_client_token":"[secret]","livekit_room":"lobby","livekit_url":"wss://room.example"},"mode":"LITE"}
+    {"avatar_id":"0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11","livekit_config":{"livekit_client_token":"[secret]","livekit_room":"lobby","livekit_url":"wss://room.example"},"mode":"CUSTOM"}
     "#);
 }
 

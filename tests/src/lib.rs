@@ -2,9 +2,9 @@
 
 use std::fmt::Debug;
 
-use liveavatar_api::mock::Example;
+use liveavatar_api::mock::{Example, Server};
 use liveavatar_api::types::CreateImageAvatarBodyResolution;
-use liveavatar_api::{Client, Error, IntoData, types};
+use liveavatar_api::{Client, Credential, Error, IntoData, types};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -50,6 +50,17 @@ async fn handwritten(client: &Client, operation: &str, example: &Example) -> Res
         }
         other => panic!("the tests know no way to call {other}"),
     }
+}
+
+/// A client of the server, with the key that it takes.
+///
+/// # Panics
+/// When the server's address or key cannot be used, which would be the mock's fault.
+#[must_use]
+pub fn client(server: &Server) -> Client {
+    let credential = Credential::api_key(server.api_key());
+    let built = credential.and_then(|key| Client::builder().base_url(server.url()).credential(key).build());
+    built.unwrap_or_else(|error| panic!("the mock's address or key: {error}"))
 }
 
 /// The start of a PNG file, which is all that the client looks at.
