@@ -1,6 +1,14 @@
-//! From the lowered document to Rust: progenitor with our settings. Shared by `build.rs` and `cargo xtask`.
+//! From the lowered document to Rust: progenitor with our settings, and what its settings cannot say.
+//!
+//! Shared by `build.rs` and `cargo xtask`. Everything here goes by rule over what was generated; nothing names a type or
+//! an operation of the document.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use progenitor::{CrateVers, GenerationSettings, Generator, HooksMode, InterfaceStyle, TagStyle};
+use syn::{
+    Fields, GenericArgument, Ident, ImplItem, Item, PathArguments, PathSegment, ReturnType, Type, parse_quote,
+};
 
 /// Generates the raw client from the lowered document.
 pub(crate) fn generate(document: &openapiv3::OpenAPI) -> Result<syn::File, String> {
@@ -16,24 +24,221 @@ pub(crate) fn generate(document: &openapiv3::OpenAPI) -> Result<syn::File, Strin
         .with_crate("liveavatar-api", CrateVers::Any, None);
     let tokens = Generator::new(&settings).generate_tokens(document).map_err(|error| error.to_string())?;
     let mut file = syn::parse2(tokens).map_err(|error| error.to_string())?;
+    let calls = calls(&file);
     leave_room(&mut file);
+    tolerate(&mut file, &calls);
+    implement_calls(&mut file, calls);
     Ok(file)
+}
+
+/// A generated call: its method, its builder and what the builder's `send` answers.
+struct Call {
+    method: Ident,
+    builder: Ident,
+    answer: Type,
+}
+
+fn module<'a>(file: &'a mut syn::File, name: &str) -> Option<&'a mut Vec<Item>> {
+    file.items.iter_mut().find_map(|item| match item {
+        Item::Mod(module) if module.ident == name => module.content.as_mut().map(|(_, items)| items),
+        _ => None,
+    })
+}
+
+/// The last segment of a path type, such as `Page` of `::liveavatar_api::Page<types::Avatar>`.
+fn last(kind: &Type) -> Option<&PathSegment> {
+    match kind {
+        Type::Path(path) => path.path.segments.last(),
+        _ => None,
+    }
+}
+
+/// The first type argument, such as `types::Avatar` of `Page<types::Avatar>`.
+fn argument(segment: &PathSegment) -> Option<&Type> {
+    match &segment.arguments {
+        PathArguments::AngleBracketed(arguments) => {
+            arguments.args.iter().find_map(|argument| match argument {
+                GenericArgument::Type(kind) => Some(kind),
+                _ => None,
+            })
+        }
+        _ => None,
+    }
+}
+
+/// The methods of every inherent `impl` in `items`, with the name of its type.
+fn methods(items: &[Item]) -> impl Iterator<Item = (&Ident, &syn::ImplItemFn)> {
+    let inherent = items.iter().filter_map(|item| match item {
+        Item::Impl(item) if item.trait_.is_none() => Some((&last(&item.self_ty)?.ident, item)),
+        _ => None,
+    });
+    inherent.flat_map(|(owner, item)| {
+        item.items.iter().filter_map(move |member| match member {
+            ImplItem::Fn(function) => Some((owner, function)),
+            _ => None,
+        })
+    })
+}
+
+fn result(function: &syn::ImplItemFn) -> Option<&Type> {
+    match &function.sig.output {
+        ReturnType::Type(_, kind) => Some(kind),
+        ReturnType::Default => None,
+    }
+}
+
+fn calls(file: &syn::File) -> Vec<Call> {
+    let builders: Vec<Item> = file
+        .items
+        .iter()
+        .find_map(|item| match item {
+            Item::Mod(module) if module.ident == "builder" => {
+                module.content.as_ref().map(|(_, items)| items.clone())
+            }
+            _ => None,
+        })
+        .unwrap_or_default();
+    let answers: BTreeMap<&Ident, &Type> = methods(&builders)
+        .filter(|(_, function)| function.sig.ident == "send")
+        // `Result<ResponseValue<Answer>, Error<()>>`
+        .filter_map(|(owner, function)| Some((owner, argument(last(argument(last(result(function)?)?)?)?)?)))
+        .collect();
+    methods(&file.items)
+        .filter(|(owner, _)| *owner == "Client")
+        .filter_map(|(_, function)| {
+            let builder = &last(result(function)?)?.ident;
+            let answer = (*answers.get(builder)?).clone();
+            Some(Call { method: function.sig.ident.clone(), builder: builder.clone(), answer })
+        })
+        .collect()
 }
 
 /// Marks the document's types `non_exhaustive`: a field or a value more is news to callers, not a breaking change.
 ///
 /// progenitor's own patches do this by type name only, and a list of names is what the document is for.
 fn leave_room(file: &mut syn::File) {
-    for item in &mut file.items {
-        let syn::Item::Mod(module) = item else { continue };
-        let Some((_, types)) = module.content.as_mut().filter(|_| module.ident == "types") else { continue };
-        for item in types {
-            let attributes = match item {
-                syn::Item::Struct(item) if matches!(item.fields, syn::Fields::Named(_)) => &mut item.attrs,
-                syn::Item::Enum(item) => &mut item.attrs,
+    for item in module(file, "types").into_iter().flatten() {
+        let attributes = match item {
+            Item::Struct(item) if matches!(item.fields, Fields::Named(_)) => &mut item.attrs,
+            Item::Enum(item) => &mut item.attrs,
+            _ => continue,
+        };
+        attributes.push(parse_quote!(#[non_exhaustive]));
+    }
+}
+
+/// Every identifier in a type, its arguments included.
+fn identifiers(kind: &Type, found: &mut BTreeSet<String>) {
+    if let Some(segment) = last(kind) {
+        found.insert(segment.ident.to_string());
+        if let PathArguments::AngleBracketed(arguments) = &segment.arguments {
+            for argument in &arguments.args {
+                if let GenericArgument::Type(kind) = argument {
+                    identifiers(kind, found);
+                }
+            }
+        }
+    }
+}
+
+/// Lets answers decode where a value is null or missing that never should be, and where a number comes as text.
+///
+/// Ids and secrets stay strict: an empty one in their place would be used. The types of answers are those that calls
+/// return, and all that these hold.
+fn tolerate(file: &mut syn::File, calls: &[Call]) {
+    let Some(types) = module(file, "types") else { return };
+    let mut holds = BTreeMap::new();
+    for item in &*types {
+        let (name, fields): (_, Vec<&Fields>) = match item {
+            Item::Struct(item) => (&item.ident, vec![&item.fields]),
+            Item::Enum(item) => (&item.ident, item.variants.iter().map(|variant| &variant.fields).collect()),
+            _ => continue,
+        };
+        let mut inner = BTreeSet::new();
+        fields.into_iter().flatten().for_each(|field| identifiers(&field.ty, &mut inner));
+        holds.insert(name.to_string(), inner);
+    }
+    let mut open = BTreeSet::new();
+    calls.iter().for_each(|call| identifiers(&call.answer, &mut open));
+    let mut answers = BTreeSet::new();
+    while let Some(name) = open.pop_first() {
+        if let Some(inner) = holds.get(&name)
+            && answers.insert(name)
+        {
+            open.extend(inner.iter().cloned());
+        }
+    }
+
+    for item in types {
+        let Item::Struct(item) = item else { continue };
+        if !answers.contains(&item.ident.to_string()) {
+            continue;
+        }
+        for field in &mut item.fields {
+            let name = field.ident.as_ref().map(ToString::to_string).unwrap_or_default();
+            let Some(segment) = last(&field.ty) else { continue };
+            let inner = argument(segment).and_then(last).map(|inner| inner.ident.to_string());
+            let reader = match (segment.ident.to_string().as_str(), inner.as_deref()) {
+                ("Option", Some("i64" | "f64")) => "crate::wire::number_or_none",
+                ("i64" | "f64", _) => "crate::wire::number",
+                ("String", _) if name == "id" || name.ends_with("_id") => continue,
+                ("String" | "bool" | "Vec" | "BTreeMap" | "Open" | "Timestamp" | "Credits", _) => {
+                    "crate::wire::null_as_default"
+                }
                 _ => continue,
             };
-            attributes.push(syn::parse_quote!(#[non_exhaustive]));
+            // Giving a second default would not compile; the generator gives one to a tag that tells union members apart.
+            if field
+                .attrs
+                .iter()
+                .any(|attribute| quote::ToTokens::to_token_stream(attribute).to_string().contains("default"))
+            {
+                continue;
+            }
+            field.attrs.push(parse_quote!(#[serde(default, deserialize_with = #reader)]));
+        }
+    }
+}
+
+/// Gives every builder the traits through which the hand-written layer reaches all calls alike.
+fn implement_calls(file: &mut syn::File, calls: Vec<Call>) {
+    let Some(builders) = module(file, "builder") else { return };
+    for Call { method, builder, answer } in calls {
+        let id = method.to_string();
+        builders.push(parse_quote! {
+            impl crate::call::Call for #builder<'_> {
+                type Answer = #answer;
+                type Data = <ResponseValue<#answer> as crate::call::IntoData>::Data;
+                const OPERATION: &'static str = #id;
+
+                fn client(&self) -> &super::Client {
+                    self.client
+                }
+
+                async fn answer(self) -> Result<ResponseValue<Self::Answer>, Error<()>> {
+                    self.send().await
+                }
+
+                fn open(answer: ResponseValue<Self::Answer>) -> Result<Self::Data, crate::Error> {
+                    crate::call::IntoData::into_data(answer)
+                }
+            }
+        });
+        let page = last(&answer).filter(|last| last.ident == "Envelope").and_then(argument).and_then(last);
+        if let Some(item) = page.filter(|page| page.ident == "Page").and_then(argument) {
+            builders.push(parse_quote! {
+                impl crate::page::Paged for #builder<'_> {
+                    type Item = #item;
+
+                    fn number(&self) -> i64 {
+                        self.page.as_ref().ok().copied().flatten().unwrap_or(1)
+                    }
+
+                    fn at(self, number: i64) -> Self {
+                        self.page(number)
+                    }
+                }
+            });
         }
     }
 }

@@ -1,19 +1,20 @@
 //! Building a client: credential, base URL, time limits, environment.
 
 use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
-use progenitor_client::{ClientInfo as _, ResponseValue};
+use progenitor_client::ClientInfo as _;
 use reqwest::Url;
-use serde::de::DeserializeOwned;
-use serde::de::value::UnitDeserializer;
 
+use crate::clock::{Clock, SystemClock};
 use crate::credential::Credential;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::observe::Observer;
 use crate::raw;
+use crate::retry::Retries;
 use crate::secret::Secret;
-use crate::transport::Transport;
-use crate::wire::Envelope;
+use crate::transport::{Options, Shared, Transport};
 
 /// Where the service lives.
 pub const BASE_URL: &str = "https://api.liveavatar.com";
@@ -27,12 +28,6 @@ pub const BASE_URL_VARIABLE: &str = "LIVEAVATAR_BASE_URL";
 /// A connection stands in 0.6 s on ordinary days (field reports); after this the network is at fault.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
-/// A whole call: starting a session takes 4 s as a rule and up to 30 s on bad days (field reports).
-const CALL_LIMIT: Duration = Duration::from_secs(45);
-
-/// Codes in the envelope of a call that succeeded: the document's default and what recorded answers show.
-const SUCCESS: [i64; 2] = [100, 1000];
-
 /// A client of the service.
 ///
 /// It dereferences to the generated [`raw::Client`], whose methods are the operations. Clones share one pool of
@@ -40,10 +35,10 @@ const SUCCESS: [i64; 2] = [100, 1000];
 ///
 /// ```no_run
 /// # async fn list() -> Result<(), liveavatar_api::Error> {
-/// use liveavatar_api::{Client, IntoData as _};
+/// use liveavatar_api::{Call as _, Client};
 ///
 /// let client = Client::from_env()?;
-/// for avatar in client.list_public_avatars().send().await.into_data()?.results {
+/// for avatar in client.list_public_avatars().data().await?.results {
 ///     println!("{} {}", avatar.id, avatar.name);
 /// }
 /// # Ok(())
@@ -82,14 +77,46 @@ impl Client {
 
     /// A client built step by step.
     pub fn builder() -> ClientBuilder {
-        ClientBuilder { base_url: BASE_URL.to_owned(), credential: None }
+        ClientBuilder {
+            base_url: BASE_URL.to_owned(),
+            plain_http: false,
+            credential: None,
+            options: Options::default(),
+            http: None,
+            clock: None,
+            seed: None,
+            observer: None,
+        }
     }
 
     /// This client with another credential, on the same connections.
     #[must_use]
     pub fn with_credential(&self, credential: Credential) -> Self {
-        let transport = Transport { credential: Some(credential) };
+        self.with(|transport| transport.credential = Some(credential))
+    }
+
+    /// This client with other limits and repetitions, on the same connections; for one call or for many.
+    ///
+    /// ```no_run
+    /// # async fn once(client: liveavatar_api::Client) -> Result<(), liveavatar_api::Error> {
+    /// use liveavatar_api::{Call as _, Options};
+    /// let voices = client.with_options(Options::new().attempts(1)).list_voices().data().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_options(&self, options: Options) -> Self {
+        self.with(|transport| transport.options = options)
+    }
+
+    fn with(&self, change: impl FnOnce(&mut Transport)) -> Self {
+        let mut transport = self.raw.inner().clone();
+        change(&mut transport);
         Self { raw: raw::Client::new_with_client(self.raw.baseurl(), self.raw.client().clone(), transport) }
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.raw.inner().shared.clock
     }
 }
 
@@ -102,11 +129,17 @@ impl Deref for Client {
 }
 
 /// Builds a [`Client`].
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 #[must_use]
 pub struct ClientBuilder {
     base_url: String,
+    plain_http: bool,
     credential: Option<Credential>,
+    options: Options,
+    http: Option<reqwest::ClientBuilder>,
+    clock: Option<Arc<dyn Clock>>,
+    seed: Option<u64>,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl ClientBuilder {
@@ -116,9 +149,47 @@ impl ClientBuilder {
         self
     }
 
+    /// Accepts plain `http` to other machines too, over which anybody on the way can read the credential.
+    pub fn allow_plain_http(mut self) -> Self {
+        self.plain_http = true;
+        self
+    }
+
     /// What calls are signed with; without one only public operations can be called.
     pub fn credential(mut self, credential: Credential) -> Self {
         self.credential = Some(credential);
+        self
+    }
+
+    /// How often and how long calls may try; [`Client::with_options`] changes it later.
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// One's own HTTP client, as far as it is configured: proxies, certificates, pool sizes.
+    ///
+    /// It is taken unbuilt, because credentials are safe only if it follows no redirect, which is set here.
+    pub fn http(mut self, http: reqwest::ClientBuilder) -> Self {
+        self.http = Some(http);
+        self
+    }
+
+    /// Another clock, for tests that do not wait.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Makes the random part of pauses repeatable, for tests.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Told of every request.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observer = Some(Arc::new(observer));
         self
     }
 
@@ -127,29 +198,40 @@ impl ClientBuilder {
     /// # Errors
     /// When the base URL cannot be used, or TLS cannot be set up.
     pub fn build(self) -> Result<Client, Error> {
-        let (base_url, local) = base(&self.base_url)?;
-        let mut http = reqwest::Client::builder()
-            .user_agent(concat!("liveavatar-api/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_LIMIT)
-            .timeout(CALL_LIMIT)
-            // The default policy forwards `X-API-KEY` to whatever host an answer names.
-            .redirect(reqwest::redirect::Policy::none())
-            .https_only(!local);
-        if local {
+        let Base { url, plain, local } = base(&self.base_url, self.plain_http)?;
+        let http = self.http.unwrap_or_else(|| {
+            let own = concat!("liveavatar-api/", env!("CARGO_PKG_VERSION"));
+            let http = reqwest::Client::builder().user_agent(own).connect_timeout(CONNECT_LIMIT);
             // A proxy that the environment names cannot reach a service on this machine.
-            http = http.no_proxy();
-        }
-        let http = http.build()?;
-        let transport = Transport { credential: self.credential };
-        Ok(Client { raw: raw::Client::new_with_client(&base_url, http, transport) })
+            if local { http.no_proxy() } else { http }
+        });
+        // The default policy forwards `X-API-KEY` to whatever host an answer names.
+        let http = http.redirect(reqwest::redirect::Policy::none()).https_only(!plain).build()?;
+        let shared = Shared {
+            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
+            retries: Retries::new(self.seed),
+            observer: self.observer,
+        };
+        let transport =
+            Transport { credential: self.credential, options: self.options, shared: Arc::new(shared) };
+        Ok(Client { raw: raw::Client::new_with_client(&url, http, transport) })
     }
 }
 
-/// The base URL without a slash at its end, and whether it is plain `http` on this machine.
-fn base(text: &str) -> Result<(String, bool), Error> {
+/// A base URL that was found fit.
+struct Base {
+    /// Without a slash at its end.
+    url: String,
+    /// Whether it is `http`.
+    plain: bool,
+    /// Whether it is on this machine.
+    local: bool,
+}
+
+fn base(text: &str, plain_http: bool) -> Result<Base, Error> {
     let refuse = |why: &str| Error::refused(format!("the base URL {why}"));
     let url = Url::parse(text.trim()).map_err(|error| refuse("is not an address").caused_by(error))?;
-    let loopback = match url.host_str() {
+    let local = match url.host_str() {
         Some("localhost") => true,
         Some(host) => {
             host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
@@ -164,63 +246,11 @@ fn base(text: &str) -> Result<(String, bool), Error> {
     }
     match url.scheme() {
         "https" => {}
-        "http" if loopback => {}
+        "http" if local || plain_http => {}
         "http" => {
             return Err(refuse("is plain http, over which anyone could read the credential: use https"));
         }
         _ => return Err(refuse("is neither https nor http")),
     }
-    Ok((url.as_str().trim_end_matches('/').to_owned(), url.scheme() == "http"))
-}
-
-/// Opens the envelope of a generated call's answer.
-pub trait IntoData {
-    /// What the envelope holds.
-    type Data;
-
-    /// The data of a call that succeeded.
-    ///
-    /// Success is judged by the HTTP status; the codes 100 and 1000 both mean it, and an absent code does too.
-    ///
-    /// # Errors
-    /// When the call failed, or the envelope of a 2xx says that it did, or holds no data where some is needed.
-    fn into_data(self) -> Result<Self::Data, Error>;
-}
-
-impl<T: DeserializeOwned> IntoData for Result<ResponseValue<Envelope<T>>, progenitor_client::Error<()>> {
-    type Data = T;
-
-    fn into_data(self) -> Result<T, Error> {
-        let answer = self?;
-        let status = answer.status().as_u16();
-        let envelope = answer.into_inner();
-        if let Some(code) = envelope.code
-            && !SUCCESS.contains(&code)
-        {
-            return Err(Error::service(status, code, envelope.message.as_deref()));
-        }
-        match envelope.data {
-            Some(data) => Ok(data),
-            // Operations without data have a type that reads from nothing.
-            None => T::deserialize(UnitDeserializer::<serde::de::value::Error>::new())
-                .map_err(|_| Error::decode("the answer holds no data, although the call succeeded")),
-        }
-    }
-}
-
-impl IntoData for Result<ResponseValue<()>, progenitor_client::Error<()>> {
-    type Data = ();
-
-    fn into_data(self) -> Result<(), Error> {
-        self?;
-        Ok(())
-    }
-}
-
-impl Error {
-    /// Whether the service answered that there is no such thing, which for a session means that it has ended.
-    #[must_use]
-    pub fn is_not_found(&self) -> bool {
-        self.kind() == ErrorKind::NotFound
-    }
+    Ok(Base { plain: url.scheme() == "http", local, url: url.as_str().trim_end_matches('/').to_owned() })
 }

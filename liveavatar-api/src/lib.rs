@@ -43,22 +43,36 @@
 // The generated code names the crate's own types by absolute paths.
 extern crate self as liveavatar_api;
 
+mod any;
+mod call;
 mod client;
+mod clock;
 mod credential;
 mod error;
 #[cfg(feature = "mock")]
 pub mod mock;
+mod observe;
+mod page;
 pub mod raw;
+mod retry;
 mod secret;
 pub mod session;
+#[cfg(feature = "tracing")]
+mod trace;
 mod transport;
 mod upload;
 mod wire;
 
-pub use client::{API_KEY_VARIABLE, BASE_URL, BASE_URL_VARIABLE, Client, ClientBuilder, IntoData};
+pub use any::{AnyCall, RawAnswer};
+pub use call::{Call, IntoData, Sent};
+pub use client::{API_KEY_VARIABLE, BASE_URL, BASE_URL_VARIABLE, Client, ClientBuilder};
+pub use clock::Clock;
 pub use credential::{Credential, CredentialKind};
 pub use error::{Error, ErrorKind, FieldError};
+pub use observe::{Attempt, Ended, Observer};
+pub use page::Paged;
 pub use raw::generated::{builder, types};
 pub use secret::Secret;
+pub use transport::Options;
 pub use upload::CreateImageAvatar;
 pub use wire::{Credits, Envelope, Nullable, Open, Page, Timestamp};

@@ -3,6 +3,8 @@
 //! Nothing here is edited by hand. [`Client`](crate::Client) is what applications start from; it dereferences to
 //! [`raw::Client`](Client), so that every operation is a method of both.
 
+use std::time::Duration;
+
 use crate::credential::CredentialKind;
 
 #[allow(
@@ -38,6 +40,12 @@ pub struct Operation {
     pub optional_body: bool,
     /// Query parameters with a least and a largest value, such as `("page_size", 1, 100)`.
     pub bounds: &'static [(&'static str, i64, i64)],
+    /// Whether twice is the same as once, so that a request whose fate is unknown may be repeated.
+    pub repeatable: bool,
+    /// How long one request may take, where the operation is known to be slow.
+    pub attempt_limit: Option<Duration>,
+    /// Whether a success answers with a body.
+    pub answers: bool,
 }
 
 /// Every operation of the document, the hand-written ones included, sorted by name.

@@ -1,30 +1,150 @@
-//! The one place that every request passes: the credential of its operation, checks on its path, its failed answers.
+//! The one place that every request passes: the credential of its operation, checks of its address, time limits,
+//! repetition, and what failed answers say.
 
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::{Bytes, BytesMut};
 use progenitor_client::{ClientHooks, ClientInfo, Error, OperationInfo};
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
-use reqwest::{Request, Response, ResponseBuilderExt as _};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Request, Response, ResponseBuilderExt as _, StatusCode};
 use serde_json::Value;
 
+use crate::call::{ATTEMPTS, request_id};
+use crate::clock::Clock;
 use crate::credential::{Credential, CredentialKind};
+use crate::observe::{Attempt, Ended, Observer};
 use crate::raw::{Client, Operation};
+use crate::retry::{Retries, asked_pause};
 
 /// A failed answer's body is read up to here, in bytes: room for every field error, not for a web page's scripts.
 const FAILURE_LIMIT: usize = 256 * 1024;
 
+/// An answer's body is read up to here, in bytes: a voice preview has some hundred thousand.
+const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
+
 /// Shorter texts that were sent say nothing private, and hiding them would garble the answer.
 const HIDDEN_FROM: usize = 8;
 
-/// What a client carries into every call.
-#[derive(Clone, Debug, Default)]
-pub struct Transport {
-    pub(crate) credential: Option<Credential>,
+/// The status under which the generated code passes on what was no answer; it lies outside the registered ones.
+///
+/// What really happened stands in the response's extensions, from which [`crate::Error`] is made.
+const NO_ANSWER: u16 = 599;
+
+/// One request may take this long, unless the operation is known to be slow.
+const ATTEMPT_LIMIT: Duration = Duration::from_secs(30);
+
+/// How a client calls: how often, how long.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Options {
+    attempts: u32,
+    attempt_limit: Option<Duration>,
+    total_limit: Duration,
 }
 
-/// What a failed answer said, read where one may wait, so that an error can be made of it where one may not.
+impl Default for Options {
+    fn default() -> Self {
+        Self { attempts: 4, attempt_limit: None, total_limit: Duration::from_secs(120) }
+    }
+}
+
+impl Options {
+    /// The defaults: up to 4 requests per call, 30 s for one (45 s to start a session), 120 s for all.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many requests a call may take; 1 repeats none.
+    ///
+    /// Only what can do no harm twice is repeated: reading, deleting, minting a token, keep-alive and stop, and any request
+    /// that the service certainly did not process. A start or a create never is after a 5xx, a time-out or a broken
+    /// connection.
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts.max(1);
+        self
+    }
+
+    /// How long one request may take, from connecting to the answer's last byte.
+    pub fn attempt_limit(mut self, limit: Duration) -> Self {
+        self.attempt_limit = Some(limit);
+        self
+    }
+
+    /// How long a call may take with all its requests and pauses.
+    pub fn total_limit(mut self, limit: Duration) -> Self {
+        self.total_limit = limit;
+        self
+    }
+}
+
+/// What a client carries into every call.
+#[derive(Clone, Debug)]
+pub struct Transport {
+    pub(crate) credential: Option<Credential>,
+    pub(crate) options: Options,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What a client's clones have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) retries: Retries,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
+}
+
+/// How a call failed, read where one may wait, so that an error can be made of it where one may not.
 #[derive(Clone)]
-pub(crate) struct Captured {
-    pub(crate) operation: Option<&'static Operation>,
-    pub(crate) body: String,
+pub(crate) struct Outcome {
+    pub(crate) operation: &'static Operation,
+    pub(crate) attempts: u32,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) what: What,
+}
+
+/// What came of a request that did not succeed.
+#[derive(Clone)]
+pub(crate) enum What {
+    /// An answer that is no success; the body is without what was sent.
+    Answer { status: u16, request_id: Option<String>, headers: HeaderMap, body: String },
+    /// A success whose body is no JSON object.
+    Unreadable { status: u16, request_id: Option<String>, why: &'static str },
+    /// No whole answer.
+    Broken(Arc<reqwest::Error>),
+    /// The time for the whole call is over.
+    TooLate,
+}
+
+impl Outcome {
+    /// Whether the service answered something that can be passed on.
+    pub(crate) fn is_answer(&self) -> bool {
+        matches!(self.what, What::Answer { .. })
+    }
+}
+
+impl What {
+    pub(crate) fn is_timeout(&self) -> bool {
+        match self {
+            Self::Broken(error) => error.is_timeout(),
+            Self::TooLate => true,
+            Self::Answer { .. } | Self::Unreadable { .. } => false,
+        }
+    }
+
+    fn status(&self) -> Option<u16> {
+        match self {
+            Self::Answer { status, .. } | Self::Unreadable { status, .. } => Some(*status),
+            Self::Broken(_) | Self::TooLate => None,
+        }
+    }
+
+    fn request_id(&self) -> Option<&String> {
+        match self {
+            Self::Answer { request_id, .. } | Self::Unreadable { request_id, .. } => request_id.as_ref(),
+            Self::Broken(_) | Self::TooLate => None,
+        }
+    }
 }
 
 impl ClientHooks<Transport> for Client {
@@ -33,13 +153,17 @@ impl ClientHooks<Transport> for Client {
     }
 
     async fn exec(&self, request: Request, info: &OperationInfo) -> reqwest::Result<Response> {
-        let sent = request.body().and_then(|_| request.try_clone());
-        let answer = self.client().execute(request).await?;
-        if answer.status().is_success() {
-            return Ok(answer);
+        let Some(operation) = Operation::find(info.operation_id) else {
+            return self.client().execute(request).await;
+        };
+        #[cfg(feature = "tracing")]
+        {
+            use tracing::Instrument as _;
+            let span = crate::trace::span(operation, request.url());
+            Ok(run(self, request, operation).instrument(span).await)
         }
-        let sent = sent.as_ref().and_then(|request| request.body()?.as_bytes());
-        Ok(capture(answer, self.inner().credential.as_ref(), sent, info).await)
+        #[cfg(not(feature = "tracing"))]
+        Ok(run(self, request, operation).await)
     }
 }
 
@@ -112,48 +236,200 @@ fn check_bounds(url: &reqwest::Url, operation: &Operation) -> Result<(), String>
     Ok(())
 }
 
-/// Reads a failed answer and puts what it said beside it, without what was sent.
-async fn capture(
-    mut answer: Response,
+/// Sends a request as often as it takes and may, and returns an answer in any case.
+async fn run(client: &Client, request: Request, operation: &'static Operation) -> Response {
+    let Transport { credential, options, shared } = client.inner();
+    let started = shared.clock.now();
+    let elapsed = |now: SystemTime| now.duration_since(started).unwrap_or_default();
+    let limit = options.attempt_limit.unwrap_or_else(|| operation.attempt_limit.unwrap_or(ATTEMPT_LIMIT));
+    let mut next = Some(request);
+    let mut attempts = 0;
+    loop {
+        let Some(mut request) = next.take() else { unreachable!("a repetition keeps its request") };
+        attempts += 1;
+        let left = options.total_limit.saturating_sub(elapsed(shared.clock.now()));
+        *request.timeout_mut() = Some(limit.min(left));
+        // A stream cannot be sent twice; then there is no copy, and no repetition.
+        let copy = request.try_clone();
+        let attempt = Attempt { operation, number: attempts };
+        if let Some(observer) = &shared.observer {
+            observer.before(&attempt);
+        }
+
+        let sent_at = shared.clock.now();
+        let sent = copy.as_ref().and_then(|request| request.body()?.as_bytes());
+        let result = if left.is_zero() {
+            Err((What::TooLate, None))
+        } else {
+            send(client.client(), request, operation, credential.as_ref(), sent, sent_at).await
+        };
+        let now = shared.clock.now();
+        let (what, asked) = match result {
+            Ok(answer) => {
+                let ended = Ended {
+                    status: Some(answer.status().as_u16()),
+                    duration: now.duration_since(sent_at).unwrap_or_default(),
+                    request_id: request_id(answer.headers()),
+                    retry_in: None,
+                };
+                seen(shared, &attempt, &ended);
+                if attempts == 1 {
+                    shared.retries.refund();
+                }
+                return counted(answer, attempts);
+            }
+            Err(failed) => failed,
+        };
+
+        let left = options.total_limit.saturating_sub(elapsed(now));
+        let pause = copy
+            .filter(|_| attempts < options.attempts)
+            .and_then(|copy| Some((copy, shared.retries.pause(operation, &what, attempts, asked)?)))
+            .filter(|(_, pause)| *pause < left);
+        let ended = Ended {
+            status: what.status(),
+            duration: now.duration_since(sent_at).unwrap_or_default(),
+            request_id: what.request_id().cloned(),
+            retry_in: pause.as_ref().map(|(_, pause)| *pause),
+        };
+        seen(shared, &attempt, &ended);
+        let Some((copy, pause)) = pause else {
+            return failed(Outcome { operation, attempts, retry_after: asked, what });
+        };
+        shared.clock.sleep(pause).await;
+        next = Some(copy);
+    }
+}
+
+/// Tells everybody who wants to know how a request ended.
+fn seen(shared: &Shared, attempt: &Attempt, ended: &Ended) {
+    #[cfg(feature = "tracing")]
+    crate::trace::ended(attempt, ended);
+    if let Some(observer) = &shared.observer {
+        observer.after(attempt, ended);
+    }
+}
+
+/// Writes the number of requests into an answer.
+fn counted(mut answer: Response, attempts: u32) -> Response {
+    answer.headers_mut().insert(HeaderName::from_static(ATTEMPTS), HeaderValue::from(attempts));
+    answer
+}
+
+/// A response that carries what failed; its status and body are the service's where it answered.
+fn failed(outcome: Outcome) -> Response {
+    let mut response = http::Response::new(Bytes::new());
+    let status = match &outcome.what {
+        What::Answer { status, headers, body, .. } => {
+            response.headers_mut().clone_from(headers);
+            *response.body_mut() = Bytes::from(body.clone());
+            *status
+        }
+        // A success under which nothing can be read must not reach the generated decoder, which would lose it.
+        What::Unreadable { .. } | What::Broken(_) | What::TooLate => NO_ANSWER,
+    };
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    response.extensions_mut().insert(outcome);
+    response.into()
+}
+
+/// Sends one request and reads its whole answer.
+async fn send(
+    http: &reqwest::Client,
+    request: Request,
+    operation: &Operation,
     credential: Option<&Credential>,
     sent: Option<&[u8]>,
-    info: &OperationInfo,
-) -> Response {
-    let mut body = Vec::new();
-    // A broken connection here must not hide the status that already came.
-    while let Ok(Some(chunk)) = answer.chunk().await {
-        body.extend_from_slice(&chunk[..chunk.len().min(FAILURE_LIMIT - body.len())]);
-        if body.len() == FAILURE_LIMIT {
-            break;
+    now: SystemTime,
+) -> Result<Response, (What, Option<Duration>)> {
+    let broken = |error: reqwest::Error| (What::Broken(Arc::new(error.without_url())), None);
+    let mut answer = http.execute(request).await.map_err(broken)?;
+    let status = answer.status();
+    let request_id = request_id(answer.headers());
+    if !status.is_success() {
+        let asked = asked_pause(answer.headers(), now);
+        // A connection that breaks here must not hide the status that already came.
+        let body = read(&mut answer, FAILURE_LIMIT).await.unwrap_or_else(|(_, start)| start);
+        let body = without_sent(&body, credential, sent);
+        let headers = std::mem::take(answer.headers_mut());
+        return Err((What::Answer { status: status.as_u16(), request_id, headers, body }, asked));
+    }
+    let unreadable = |why| Err((What::Unreadable { status: status.as_u16(), request_id, why }, None));
+    let body = match read(&mut answer, ANSWER_LIMIT + 1).await {
+        Ok(body) if body.len() > ANSWER_LIMIT => return unreadable("the answer is larger than 64 MiB"),
+        Ok(body) => body,
+        Err((error, _)) => return Err(broken(error)),
+    };
+    let body = match object(body) {
+        Ok(body) => body,
+        Err(_) if !operation.answers => Bytes::new(),
+        // What was said in an envelope without data can also be said by the status.
+        Err(_) if status == StatusCode::NO_CONTENT => Bytes::from_static(b"{}"),
+        Err(why) => return unreadable(why),
+    };
+    Ok(with_body(answer, body))
+}
+
+/// Reads a body up to a limit; a broken one returns what came before.
+async fn read(answer: &mut Response, limit: usize) -> Result<Bytes, (reqwest::Error, Bytes)> {
+    let expected = answer.content_length().and_then(|length| usize::try_from(length).ok());
+    let mut body = BytesMut::new();
+    loop {
+        match answer.chunk().await {
+            // Most answers come in one piece, which needs no copy.
+            Ok(Some(chunk)) if body.is_empty() && expected == Some(chunk.len()) && chunk.len() <= limit => {
+                return Ok(chunk);
+            }
+            Ok(Some(chunk)) => {
+                if body.is_empty() {
+                    body.reserve(expected.unwrap_or(chunk.len()).min(limit));
+                }
+                body.extend_from_slice(&chunk[..chunk.len().min(limit - body.len())]);
+                if body.len() == limit {
+                    return Ok(body.freeze());
+                }
+            }
+            Ok(None) => return Ok(body.freeze()),
+            Err(error) => return Err((error, body.freeze())),
         }
     }
-    let mut text = String::from_utf8_lossy(&body).into_owned();
+}
+
+/// The body without a byte order mark, if it looks like a JSON object from both ends.
+fn object(body: Bytes) -> Result<Bytes, &'static str> {
+    let body = if body.starts_with(b"\xef\xbb\xbf") { body.slice(3..) } else { body };
+    let text = body.trim_ascii();
+    match (text.first(), text.last()) {
+        (None, _) => Err("the answer has no body"),
+        (Some(b'{'), Some(b'}')) => Ok(body),
+        (Some(b'{'), _) => Err("the answer ends too early"),
+        (Some(b'<'), _) => Err("the answer is HTML, perhaps from a proxy on the way"),
+        _ => Err("the answer is not a JSON object"),
+    }
+}
+
+/// The same answer with a body that has been read already.
+fn with_body(mut answer: Response, body: Bytes) -> Response {
+    let mut copy = http::Response::builder().url(answer.url().clone()).body(body).unwrap_or_default();
+    *copy.status_mut() = answer.status();
+    *copy.version_mut() = answer.version();
+    *copy.headers_mut() = std::mem::take(answer.headers_mut());
+    copy.into()
+}
+
+/// A failed answer's text without the credential and without what was sent: failures may echo a key or a whole prompt.
+fn without_sent(body: &[u8], credential: Option<&Credential>, sent: Option<&[u8]>) -> String {
+    let mut text = String::from_utf8_lossy(body).into_owned();
     if let Some(credential) = credential {
         text = credential.scrub(&text);
     }
     if let Some(sent) = sent.and_then(|sent| serde_json::from_slice(sent).ok()) {
         hide(&sent, &mut text);
     }
-
-    let mut copy = http::Response::new(body);
-    *copy.status_mut() = answer.status();
-    *copy.version_mut() = answer.version();
-    *copy.headers_mut() = std::mem::take(answer.headers_mut());
-    copy.extensions_mut().insert(Captured { operation: Operation::find(info.operation_id), body: text });
-    let url = answer.url().clone();
-    let (parts, body) = copy.into_parts();
-    let mut builder = http::Response::builder().url(url);
-    if let Some(extensions) = builder.extensions_mut() {
-        extensions.extend(parts.extensions);
-    }
-    let mut rebuilt = builder.body(body).unwrap_or_default();
-    *rebuilt.status_mut() = parts.status;
-    *rebuilt.version_mut() = parts.version;
-    *rebuilt.headers_mut() = parts.headers;
-    rebuilt.into()
+    text
 }
 
-/// Takes every text that was sent out of an answer: failures may echo a key or a whole prompt.
+/// Takes every text of a request out of an answer.
 ///
 /// Ids stay, because an answer that names the one that was not found is worth reading.
 fn hide(sent: &Value, text: &mut String) {

@@ -1,10 +1,13 @@
 //! The one operation that the generator cannot make: a multipart upload, on the same transport and with the same shape.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use progenitor_client::{ClientHooks as _, ClientInfo as _, Error, OperationInfo, ResponseValue};
 use reqwest::header::{ACCEPT, HeaderValue};
 use reqwest::multipart::{Form, Part};
 
+use crate::call::{Call, IntoData};
 use crate::raw::{Client, Operation};
 use crate::types;
 use crate::wire::Envelope;
@@ -20,6 +23,43 @@ impl Client {
     /// `error_message`.
     pub fn create_image_avatar(&self) -> CreateImageAvatar<'_> {
         CreateImageAvatar { client: self, file: None, resolution: None }
+    }
+}
+
+impl crate::Client {
+    /// Waits until an avatar in training is ready, asking every `interval`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Service`](crate::ErrorKind::Service) with the service's reason when the training failed,
+    /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) when `limit` passes first, and as every call.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: the training goes on without anybody waiting.
+    pub async fn avatar_ready(
+        &self,
+        avatar_id: &str,
+        interval: Duration,
+        limit: Duration,
+    ) -> Result<types::Avatar, crate::Error> {
+        let clock = self.clock();
+        let started = clock.now();
+        loop {
+            let avatar = self.get_avatar_by_id().avatar_id(avatar_id).data().await?;
+            match avatar.status.as_ref().and_then(|status| status.known()) {
+                Some(types::AvatarStatus::Active) => return Ok(avatar),
+                Some(types::AvatarStatus::Failed) => {
+                    let reason = avatar.error_message.as_deref().unwrap_or("no reason given");
+                    return Err(crate::Error::failed_training(reason).during("get_avatar_by_id"));
+                }
+                _ => {}
+            }
+            let passed = clock.now().duration_since(started).unwrap_or_default();
+            if passed + interval > limit {
+                let message = "the avatar is still in training when the time limit passes";
+                return Err(crate::Error::timed_out(message).during("get_avatar_by_id"));
+            }
+            clock.sleep(interval).await;
+        }
     }
 }
 
@@ -88,5 +128,23 @@ impl CreateImageAvatar<'_> {
         } else {
             Err(Error::UnexpectedResponse(answer))
         }
+    }
+}
+
+impl Call for CreateImageAvatar<'_> {
+    type Answer = Envelope<types::Avatar>;
+    type Data = types::Avatar;
+    const OPERATION: &'static str = ID;
+
+    fn client(&self) -> &Client {
+        self.client
+    }
+
+    async fn answer(self) -> Result<ResponseValue<Self::Answer>, Error<()>> {
+        self.send().await
+    }
+
+    fn open(answer: ResponseValue<Self::Answer>) -> Result<Self::Data, crate::Error> {
+        answer.into_data()
     }
 }

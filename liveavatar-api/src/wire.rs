@@ -7,25 +7,123 @@ use std::str::FromStr;
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 use rust_decimal::Decimal;
 use serde::de::{DeserializeOwned, Error as _};
+use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// The frame around every JSON answer: a code of the service, the data, a message.
 ///
 /// `code` is 100 in the document's default and 1000 in recorded answers; both mean success.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(bound(deserialize = "T: DeserializeOwned"))]
-#[non_exhaustive]
+///
+/// The data is decoded when the envelope is, and kept as it was sent beside that: what a type does not know can be read
+/// from [`raw_data`](Self::raw_data), and the envelope writes back exactly what it was made of. Data of another shape than
+/// the type's is no failure of the envelope, so that status and headers are not lost with it.
+#[derive(Clone)]
 pub struct Envelope<T> {
+    code: Option<i64>,
+    message: Option<String>,
+    raw: Option<Box<RawValue>>,
+    data: Result<Option<T>, Undecodable>,
+}
+
+/// Why the data of an envelope does not decode, without quoting it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Undecodable {
+    /// Counted within the data, from 1.
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+}
+
+impl<T> Envelope<T> {
     /// The service's own code.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<i64>,
-    /// What the operation answers.
-    #[serde(default)]
-    pub data: Option<T>,
+    #[must_use]
+    pub fn code(&self) -> Option<i64> {
+        self.code
+    }
+
     /// A text for people.
-    #[serde(default, deserialize_with = "any_as_text")]
-    pub message: Option<String>,
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    /// What the operation answers, if there is any and it has the document's shape.
+    #[must_use]
+    pub fn data(&self) -> Option<&T> {
+        self.data.as_ref().ok()?.as_ref()
+    }
+
+    /// The data as it was sent: JSON, with whatever the type does not know. It may hold secrets.
+    #[must_use]
+    pub fn raw_data(&self) -> Option<&str> {
+        self.raw.as_deref().map(RawValue::get)
+    }
+
+    /// Takes the data out, if there is any and it has the document's shape.
+    #[must_use]
+    pub fn into_data(self) -> Option<T> {
+        self.data.ok()?
+    }
+
+    pub(crate) fn into_parts(self) -> (Option<i64>, Option<String>, Result<Option<T>, Undecodable>) {
+        (self.code, self.message, self.data)
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Envelope<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { code, message, data, raw: _ } = self;
+        f.debug_struct("Envelope").field("code", code).field("data", data).field("message", message).finish()
+    }
+}
+
+impl<T: PartialEq> PartialEq for Envelope<T> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.code, &self.message, &self.data, self.raw_data())
+            == (other.code, &other.message, &other.data, other.raw_data())
+    }
+}
+
+impl<T> Serialize for Envelope<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut envelope = serializer.serialize_struct("Envelope", 3)?;
+        envelope.serialize_field("code", &self.code)?;
+        envelope.serialize_field("data", &self.raw)?;
+        envelope.serialize_field("message", &self.message)?;
+        envelope.end()
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Envelope<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Frame {
+            #[serde(default, deserialize_with = "integer_or_none")]
+            code: Option<i64>,
+            #[serde(default, deserialize_with = "any_as_text")]
+            message: Option<String>,
+            #[serde(default)]
+            data: Option<Box<RawValue>>,
+        }
+        let Frame { code, message, data: raw } = Frame::deserialize(deserializer)?;
+        let data = raw.as_deref().map(|raw| serde_json::from_str(raw.get())).transpose();
+        let data = data.map_err(|error| Undecodable { line: error.line(), column: error.column() });
+        Ok(Self { code, message, raw, data })
+    }
+}
+
+/// The code is a number in every recorded answer; a text that is one is read as such, anything else as none.
+fn integer_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    Ok(integer(&Value::deserialize(deserializer)?))
+}
+
+fn integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
 }
 
 /// The message is text in every recorded answer; anything else is kept as its JSON.
@@ -37,6 +135,56 @@ fn any_as_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Stri
     })
 }
 
+/// A number that an answer may also write as text, such as `"60"`.
+pub(crate) trait Numeric: Sized {
+    fn of(value: &Value) -> Option<Self>;
+}
+
+impl Numeric for i64 {
+    fn of(value: &Value) -> Option<Self> {
+        integer(value).or_else(|| {
+            let float = f64::of(value)?;
+            // Above 2^53 a float names no single integer.
+            let whole = float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0;
+            whole.then(|| format!("{float:.0}").parse().ok()).flatten()
+        })
+    }
+}
+
+impl Numeric for f64 {
+    fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
+            _ => None,
+        }
+    }
+}
+
+/// Reads a number in any of its forms, null as none.
+pub(crate) fn number_or_none<'de, D: Deserializer<'de>, N: Numeric>(
+    deserializer: D,
+) -> Result<Option<N>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Null => Ok(None),
+        value => N::of(&value).map(Some).ok_or_else(|| D::Error::custom("not a number")),
+    }
+}
+
+/// Reads a number in any of its forms, null as zero.
+pub(crate) fn number<'de, D: Deserializer<'de>, N: Numeric + Default>(
+    deserializer: D,
+) -> Result<N, D::Error> {
+    Ok(number_or_none(deserializer)?.unwrap_or_default())
+}
+
+/// Reads null as nothing of the kind: no text, no entries, an unknown value.
+pub(crate) fn null_as_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
 /// One page of a list.
 ///
 /// Pages are numbered from 1 and hold up to 100 entries, 20 unless asked otherwise.
@@ -45,7 +193,7 @@ fn any_as_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Stri
 #[non_exhaustive]
 pub struct Page<T> {
     /// How many entries all pages hold together.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number_or_none")]
     pub count: Option<i64>,
     /// The address of the next page, none on the last.
     #[serde(default)]
@@ -54,14 +202,8 @@ pub struct Page<T> {
     #[serde(default)]
     pub previous: Option<String>,
     /// The entries of this page; null and absent read as none.
-    #[serde(default = "Vec::new", deserialize_with = "null_as_empty")]
+    #[serde(default = "Vec::new", deserialize_with = "null_as_default")]
     pub results: Vec<T>,
-}
-
-fn null_as_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Vec<T>, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// An enum in an answer, which the service may extend: unknown values keep their text.
@@ -88,6 +230,13 @@ impl<E> Open<E> {
             Self::Known(value) => Some(value),
             Self::Unknown(_) => None,
         }
+    }
+}
+
+/// An unknown value without text, which stands where an answer has null.
+impl<E> Default for Open<E> {
+    fn default() -> Self {
+        Self::Unknown(String::new())
     }
 }
 
@@ -191,6 +340,13 @@ impl Timestamp {
     }
 }
 
+/// An unknown time without text, which stands where an answer has null.
+impl Default for Timestamp {
+    fn default() -> Self {
+        Self::Unknown(String::new())
+    }
+}
+
 impl From<DateTime<Utc>> for Timestamp {
     fn from(time: DateTime<Utc>) -> Self {
         Self::At(time)
@@ -224,7 +380,7 @@ impl<'de> Deserialize<'de> for Timestamp {
 /// An amount of credits, exact; the service sends it as text in one place and as a number in another.
 ///
 /// It is written back in the form in which it came.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Credits {
     amount: Option<Decimal>,
     wire: Value,
@@ -269,6 +425,7 @@ impl<'de> Deserialize<'de> for Credits {
             Value::String(text) => exact(text.trim()),
             // The shortest text that reads back as the same number is the decimal that the service wrote.
             Value::Number(number) => exact(&number.to_string()),
+            Value::Null => None,
             _ => return Err(D::Error::custom("credits are neither a number nor a text")),
         };
         Ok(Self { amount, wire })

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use liveavatar_api::mock::{Answer, Server};
-use liveavatar_api::{Client, Credential, Error, ErrorKind, IntoData as _, Secret, types};
+use liveavatar_api::{
+    Call as _, Client, Credential, Error, ErrorKind, IntoData as _, Options, Secret, types,
+};
 use liveavatar_tests::client;
 use serde_json::json;
 
@@ -160,7 +162,7 @@ async fn a_redirect_is_not_followed() {
 #[tokio::test]
 async fn errors_tell_kinds_codes_fields_and_requests_apart() {
     let server = Server::start().await.unwrap();
-    let client = client(&server);
+    let client = client(&server).with_options(Options::new().attempts(1));
     let detail = json!([
         { "type": "missing", "loc": ["body", "avatar_id"], "msg": "Field required", "input": { "prompt": "canary" } },
         { "type": "int_parsing", "loc": ["query", "page"], "msg": "Input should be a valid integer", "input": "canary" },
@@ -224,9 +226,10 @@ async fn a_failure_that_echoes_what_was_sent_does_not_repeat_it() {
 async fn a_service_that_cannot_be_reached_got_nothing() {
     let client =
         Client::builder().base_url("http://127.0.0.1:1").credential(Credential::api_key(KEY).unwrap());
-    let error = client.build().unwrap().list_secrets().send().await.into_data().unwrap_err();
+    let client = client.options(Options::new().attempts(1)).build().unwrap();
+    let error = client.list_secrets().data().await.unwrap_err();
     assert_eq!((error.kind(), error.may_have_been_sent()), (ErrorKind::Transport, false));
-    assert_eq!(error.to_string(), "the service could not be reached");
+    assert_eq!(error.to_string(), "list secrets: the service could not be reached");
 }
 
 #[tokio::test]

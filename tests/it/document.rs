@@ -89,7 +89,7 @@ fn regen_of_the_committed_document_changes_nothing() {
     assert_eq!(copy.all(), before);
     insta::assert_snapshot!(said, @"
       Reading openapi/upstream.json
-    Corrected 10 overlay actions
+    Corrected 12 overlay actions
       Lowered 37 steps, 950 places
         Fresh openapi/upstream.json
         Fresh openapi/liveavatar-v1.json
@@ -130,7 +130,7 @@ fn check_says_what_is_stale_and_writes_nothing() {
     assert_eq!(copy.all(), before);
     insta::assert_snapshot!(said, @"
       Reading [root]/changed.json
-    Corrected 10 overlay actions
+    Corrected 12 overlay actions
       Lowered 37 steps, 950 places
         Stale openapi/upstream.json: 4 line(s) added, 4 removed
         Stale openapi/liveavatar-v1.json: 4 line(s) added, 4 removed
@@ -239,7 +239,7 @@ fn a_quirk_that_no_step_knows_is_an_error_before_anything_is_written() {
     assert_eq!(copy.all(), before);
     insta::assert_snapshot!(said, @"
       Reading [root]/changed.json
-    Corrected 10 overlay actions
+    Corrected 12 overlay actions
       Lowered 37 steps, 950 places
         Stale openapi/upstream.json: 4 line(s) added, 1 removed
         Stale openapi/liveavatar-v1.json: 4 line(s) added, 1 removed

@@ -1,10 +1,13 @@
 //! What the tests and benches share: a caller for every operation, written by `build.rs` from the document.
 
 use std::fmt::Debug;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use liveavatar_api::mock::{Example, Server};
 use liveavatar_api::types::CreateImageAvatarBodyResolution;
-use liveavatar_api::{Client, Credential, Error, IntoData, types};
+use liveavatar_api::{Client, Clock, Credential, Error, IntoData, types};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -52,14 +55,42 @@ async fn handwritten(client: &Client, operation: &str, example: &Example) -> Res
     }
 }
 
-/// A client of the server, with the key that it takes.
+/// A clock that moves only when somebody sleeps, which takes no time.
+///
+/// Clones share their time and their record.
+#[derive(Clone, Debug, Default)]
+pub struct TestClock(Arc<Mutex<Vec<Duration>>>);
+
+impl TestClock {
+    /// How long each sleep so far would have taken.
+    #[must_use]
+    pub fn slept(&self) -> Vec<Duration> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> SystemTime {
+        // 2026-01-01, so that dates in tests can be read.
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600) + self.slept().iter().sum()
+    }
+
+    fn sleep(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(time);
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// A client of the server, with the key that it takes, for which no time passes.
 ///
 /// # Panics
 /// When the server's address or key cannot be used, which would be the mock's fault.
 #[must_use]
 pub fn client(server: &Server) -> Client {
     let credential = Credential::api_key(server.api_key());
-    let built = credential.and_then(|key| Client::builder().base_url(server.url()).credential(key).build());
+    let built = credential.and_then(|key| {
+        Client::builder().base_url(server.url()).credential(key).clock(TestClock::default()).build()
+    });
     built.unwrap_or_else(|error| panic!("the mock's address or key: {error}"))
 }
 

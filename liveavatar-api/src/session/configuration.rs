@@ -67,6 +67,15 @@ impl<M: Mode> Configuration<M> {
         Ok(Self { body: M::body(request), warnings: problems, mode: PhantomData })
     }
 
+    /// Takes a request as it is, whatever rule it breaks: for a service that has moved on from what this crate knows.
+    ///
+    /// What the check says of it can be read from [`warnings`](Self::warnings), errors among them.
+    #[must_use]
+    pub fn unchecked(request: M::Request) -> Self {
+        let value = serde_json::to_value(&request).unwrap_or_default();
+        Self { warnings: check(M::NAME, &value), body: M::body(request), mode: PhantomData }
+    }
+
     /// Reads one from JSON text.
     ///
     /// # Errors

@@ -3,10 +3,12 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use futures_util::stream::{self, Stream, TryStreamExt as _};
 use uuid::Uuid;
 
 use super::configuration::Mintable;
-use crate::client::{Client, IntoData as _};
+use crate::call::Call as _;
+use crate::client::Client;
 use crate::credential::Credential;
 use crate::error::Error;
 use crate::secret::Secret;
@@ -33,8 +35,7 @@ impl Client {
     /// # Cancel safety
     /// Dropped before the answer, a token may exist that nobody knows; it costs nothing and expires.
     pub async fn mint<C: Mintable>(&self, configuration: &C) -> Result<Minted<C::Mode>, Error> {
-        let call = self.create_session_token().body(configuration.body().clone());
-        let token = call.send().await.into_data().map_err(|error| error.during("create_session_token"))?;
+        let token = self.create_session_token().body(configuration.body().clone()).data().await?;
         Ok(Minted {
             client: self.clone(),
             id: token.session_id,
@@ -78,7 +79,7 @@ impl<M> Minted<M> {
     /// [`id`](Self::id) then.
     pub async fn start(self) -> Result<Session<M>, Error> {
         let bearer = self.client.with_credential(Credential::session_token(self.token.clone())?);
-        match bearer.start_session().send().await.into_data().map_err(|error| error.during("start_session")) {
+        match bearer.start_session().data().await {
             Ok(started) => Ok(Session { client: self.client, id: self.id, started, mode: PhantomData }),
             Err(error) => {
                 // A refusal with 4xx started nothing; a 5xx, a lost connection or a strange answer may have.
@@ -137,8 +138,7 @@ impl<M> Session<M> {
     /// Cancel safe: call it again.
     pub async fn keep_alive(&self) -> Result<(), Error> {
         let body = types::KeepSessionAlive::builder().session_id(self.id);
-        let answer = self.client.keep_session_alive().body(body).send().await;
-        answer.into_data().map(drop).map_err(|error| error.during("keep_session_alive"))
+        self.client.keep_session_alive().body(body).data().await.map(drop)
     }
 
     /// Stops the session; one that has already ended is stopped as well.
@@ -162,8 +162,7 @@ impl<M> Session<M> {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn details(&self) -> Result<types::ListHistoricEntry, Error> {
-        let answer = self.client.get_session().session_id(self.id.to_string()).send().await;
-        answer.into_data().map_err(|error| error.during("get_session"))
+        self.client.get_session().session_id(self.id.to_string()).data().await
     }
 
     /// What user and avatar have said so far, all pages of it; FULL sessions only have any.
@@ -177,12 +176,7 @@ impl<M> Session<M> {
         let mut said = Vec::new();
         let mut from = None;
         for _ in 0..TRANSCRIPT_PAGES {
-            let mut call = self.client.get_session_transcript().session_id(self.id.to_string());
-            if let Some(from) = from {
-                call = call.start_timestamp(from);
-            }
-            let page =
-                call.send().await.into_data().map_err(|error| error.during("get_session_transcript"))?;
+            let page = self.transcript_from(from).await?;
             said.extend(page.transcript_data);
             match page.next_timestamp {
                 // A page that points backwards or at itself would never end.
@@ -192,13 +186,66 @@ impl<M> Session<M> {
         }
         Ok(said)
     }
+
+    /// What user and avatar say, as it is said, until the session has ended.
+    ///
+    /// Asks the service every `interval`, and each line comes once. The stream ends when the session has ended and all is
+    /// read, or with the first error; a time limit is the caller's, such as `take_until`.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: the stream can be dropped at any point and begun again.
+    pub fn follow_transcript(
+        &self,
+        interval: Duration,
+    ) -> impl Stream<Item = Result<types::SessionTranscriptData, Error>> + Send + '_
+    where
+        M: Sync,
+    {
+        let start = Some(Follow { from: None, read: 0, wait: false });
+        let pages = stream::try_unfold(start, move |state| async move {
+            let Some(Follow { from, read, wait }) = state else { return Ok::<_, Error>(None) };
+            if wait {
+                self.client.clock().sleep(interval).await;
+            }
+            let page = self.transcript_from(from).await?;
+            // A page is asked for again while the session goes on; what was read of it is not told twice.
+            let all = page.transcript_data.len();
+            let new: Vec<_> = page.transcript_data.into_iter().skip(read).map(Ok).collect();
+            let next = match page.next_timestamp {
+                Some(next) if from.is_none_or(|from| next > from) => {
+                    Some(Follow { from: Some(next), read: 0, wait: false })
+                }
+                _ => page.session_active.then_some(Follow { from, read: all.max(read), wait: true }),
+            };
+            Ok(Some((stream::iter(new), next)))
+        });
+        pages.try_flatten()
+    }
+
+    async fn transcript_from(&self, from: Option<i64>) -> Result<types::SessionTranscriptResponse, Error> {
+        let mut call = self.client.get_session_transcript().session_id(self.id.to_string());
+        if let Some(from) = from {
+            call = call.start_timestamp(from);
+        }
+        call.data().await
+    }
+}
+
+/// Where a transcript is read on.
+struct Follow {
+    /// The page, by its first timestamp.
+    from: Option<i64>,
+    /// How many lines of it are read.
+    read: usize,
+    /// Whether the page was read to its end, so that there is something to wait for.
+    wait: bool,
 }
 
 async fn stop(client: &Client, id: Uuid, reason: SessionEndReason) -> Result<(), Error> {
     let body = types::StopSession::builder().session_id(id).reason(reason);
-    match client.stop_session().body(body).send().await.into_data() {
+    match client.stop_session().body(body).data().await {
         Ok(_) => Ok(()),
         Err(error) if error.is_not_found() => Ok(()),
-        Err(error) => Err(error.during("stop_session")),
+        Err(error) => Err(error),
     }
 }

@@ -1,14 +1,9 @@
 //! The one error type.
 
+mod read;
+
 use std::fmt;
-
-use serde_json::Value;
-
-use crate::raw::Operation;
-use crate::transport::Captured;
-
-/// Longest part of a text of the service that an error repeats, in characters.
-const QUOTED: usize = 300;
+use std::time::Duration;
 
 /// A failed call, or one that was refused before it was sent.
 ///
@@ -24,6 +19,9 @@ struct Inner {
     message: String,
     fields: Vec<FieldError>,
     request_id: Option<String>,
+    attempts: u32,
+    retry_after: Option<Duration>,
+    sent: bool,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -79,12 +77,19 @@ impl Error {
             message: message.into(),
             fields: Vec::new(),
             request_id: None,
+            attempts: 0,
+            retry_after: None,
+            sent: kind != ErrorKind::Refused,
             source: None,
         }))
     }
 
     pub(crate) fn refused(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Refused, message)
+    }
+
+    pub(crate) fn timed_out(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Timeout, message)
     }
 
     /// The call reached the service and its answer is not what this crate expects.
@@ -94,15 +99,29 @@ impl Error {
 
     /// A 2xx whose envelope says that the call failed.
     pub(crate) fn service(status: u16, code: i64, message: Option<&str>) -> Self {
-        let mut error =
-            Self::new(kind_of(status, Some(code)), quoted(message.unwrap_or("the service says no")));
-        error.0.status = Some(status);
+        let mut error = Self::new(
+            read::kind_of(status, Some(code)),
+            read::quoted(message.unwrap_or("the service says no")),
+        );
         error.0.code = Some(code);
         error
     }
 
+    /// The training of an avatar failed; nothing is wrong with the call that says so.
+    pub(crate) fn failed_training(reason: &str) -> Self {
+        Self::new(ErrorKind::Service, format!("the avatar's training failed: {}", read::quoted(reason)))
+    }
+
     pub(crate) fn caused_by(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.0.source = Some(Box::new(source));
+        self
+    }
+
+    /// Adds what the answer's frame says, where its content is what failed.
+    pub(crate) fn answered(mut self, status: u16, request_id: Option<String>, attempts: u32) -> Self {
+        self.0.status = Some(status);
+        self.0.request_id = request_id;
+        self.0.attempts = attempts;
         self
     }
 
@@ -154,19 +173,110 @@ impl Error {
         self.0.request_id.as_deref()
     }
 
-    /// Whether a session may be running because of this call although it failed.
+    /// How many requests were sent, repetitions included.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// How long the service asks to wait before the next call.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// Whether the service may have got the request, and so may have acted on it.
+    ///
+    /// # Troubleshooting
+    /// After a start with a time-out, a session may run and cost credits: list the active sessions, or stop it by its id.
+    /// [`Minted::start`](crate::session::Minted::start) does so by itself.
     #[must_use]
     pub fn may_have_been_sent(&self) -> bool {
-        match self.0.kind {
-            ErrorKind::Refused => false,
-            ErrorKind::Transport => !self
-                .0
-                .source
-                .as_deref()
-                .and_then(|source| source.downcast_ref::<reqwest::Error>())
-                .is_some_and(reqwest::Error::is_connect),
-            _ => true,
-        }
+        self.0.sent
+    }
+
+    /// Whether the request's content is at fault; [`fields`](Self::fields) says where.
+    ///
+    /// # Troubleshooting
+    /// Mend the named fields. A session configuration that passed its check and is refused all the same names something
+    /// that only the service knows: an avatar of another account, a duration above the plan's limit.
+    #[must_use]
+    pub fn is_validation(&self) -> bool {
+        self.0.kind == ErrorKind::Validation
+    }
+
+    /// Whether the credential is missing, wrong, or of another product.
+    ///
+    /// # Troubleshooting
+    /// Keys of the older HeyGen service are not valid here. A session is started with its token; everything else takes the
+    /// API key.
+    #[must_use]
+    pub fn is_unauthorized(&self) -> bool {
+        self.0.kind == ErrorKind::Unauthorized
+    }
+
+    /// Whether the account may not do this.
+    ///
+    /// # Troubleshooting
+    /// The credential is known: the plan or the space lacks the right, or the thing belongs to somebody else.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        self.0.kind == ErrorKind::Forbidden
+    }
+
+    /// Whether the account has no credits left.
+    ///
+    /// # Troubleshooting
+    /// Add credits; a start holds one minute of them. Sandbox sessions cost none.
+    #[must_use]
+    pub fn is_insufficient_credits(&self) -> bool {
+        self.0.kind == ErrorKind::InsufficientCredits
+    }
+
+    /// Whether as many sessions run as the plan allows.
+    ///
+    /// # Troubleshooting
+    /// List the active sessions and stop those that nobody uses. A stopped session's slot is free 0.8 to 3 s later.
+    #[must_use]
+    pub fn is_concurrency_limit(&self) -> bool {
+        self.0.kind == ErrorKind::ConcurrencyLimit
+    }
+
+    /// Whether there is no such thing, which for a session means that it has ended.
+    ///
+    /// # Troubleshooting
+    /// Check the id and the account it belongs to. Stopping an ended session is no mistake.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.0.kind == ErrorKind::NotFound
+    }
+
+    /// Whether too many calls came in this second.
+    ///
+    /// # Troubleshooting
+    /// The client has already waited and repeated the call. Spread the calls, or allow more
+    /// [attempts](crate::Options::attempts); [`retry_after`](Self::retry_after) says how long to wait.
+    #[must_use]
+    pub fn is_rate_limited(&self) -> bool {
+        self.0.kind == ErrorKind::RateLimited
+    }
+
+    /// Whether the service failed.
+    ///
+    /// # Troubleshooting
+    /// Calls that can be repeated have been. Quote [`request_id`](Self::request_id) to the service's support.
+    #[must_use]
+    pub fn is_server(&self) -> bool {
+        self.0.kind == ErrorKind::Server
+    }
+
+    /// Whether the time limit passed before the whole answer came.
+    ///
+    /// # Troubleshooting
+    /// See [`may_have_been_sent`](Self::may_have_been_sent), and [`Options`](crate::Options) for the limits.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.0.kind == ErrorKind::Timeout
     }
 
     /// What to do about it, where that is known.
@@ -179,134 +289,16 @@ impl Error {
             ),
             ErrorKind::ConcurrencyLimit => Some("list the active sessions and stop those that nobody uses"),
             ErrorKind::InsufficientCredits => Some("add credits, or use the sandbox, which costs none"),
+            ErrorKind::Validation
+                if self.0.fields.iter().any(|field| field.path.rsplit('.').next() == Some("mode")) =>
+            {
+                Some(
+                    "the modes are FULL and LITE; CUSTOM is LITE's older name, which the service may no longer take",
+                )
+            }
             _ => None,
         }
     }
-}
-
-/// Success is judged by the status; the code tells failures apart.
-fn kind_of(status: u16, code: Option<i64>) -> ErrorKind {
-    match (status, code) {
-        (_, Some(4033)) | (402, _) => ErrorKind::InsufficientCredits,
-        (_, Some(4032 | 4003)) => ErrorKind::ConcurrencyLimit,
-        (401, _) | (_, Some(4010)) => ErrorKind::Unauthorized,
-        (403, _) => ErrorKind::Forbidden,
-        (404, _) => ErrorKind::NotFound,
-        (422, _) | (400, None) | (_, Some(4000)) => ErrorKind::Validation,
-        (429, _) => ErrorKind::RateLimited,
-        (500.., _) => ErrorKind::Server,
-        _ => ErrorKind::Service,
-    }
-}
-
-/// One line of limited length.
-fn quoted(text: &str) -> String {
-    let mut line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if let Some((end, _)) = line.char_indices().nth(QUOTED) {
-        line.truncate(end);
-        line.push('…');
-    }
-    line
-}
-
-impl From<progenitor_client::Error<()>> for Error {
-    fn from(error: progenitor_client::Error<()>) -> Self {
-        use progenitor_client::Error as Raw;
-        match error {
-            Raw::InvalidRequest(text) | Raw::Custom(text) => Self::refused(text),
-            Raw::CommunicationError(error) | Raw::InvalidUpgrade(error) | Raw::ResponseBodyError(error) => {
-                error.into()
-            }
-            Raw::InvalidResponsePayload(body, error) => undecodable(&body, &error),
-            Raw::ErrorResponse(answer) => {
-                Self::new(kind_of(answer.status().as_u16(), None), "the service says no")
-            }
-            Raw::UnexpectedResponse(answer) => failure(&answer),
-        }
-    }
-}
-
-impl From<reqwest::Error> for Error {
-    fn from(error: reqwest::Error) -> Self {
-        // The address may carry ids of the account; `Display` of reqwest's error would show it.
-        let error = error.without_url();
-        let (kind, message) = if error.is_timeout() {
-            (ErrorKind::Timeout, "the time limit passed")
-        } else if error.is_builder() {
-            (ErrorKind::Refused, "the request could not be built")
-        } else if error.is_connect() {
-            (ErrorKind::Transport, "the service could not be reached")
-        } else {
-            (ErrorKind::Transport, "the connection broke")
-        };
-        Self::new(kind, message).caused_by(error)
-    }
-}
-
-/// Says where decoding stopped; what serde says of it may quote the answer, which may hold a token.
-fn undecodable(body: &[u8], error: &serde_json::Error) -> Error {
-    let start = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
-    Error::decode(match start.first() {
-        None => "the answer has no body".to_owned(),
-        Some(b'<') => "the answer is HTML, perhaps from a proxy on the way".to_owned(),
-        Some(_) => {
-            let what = match error.classify() {
-                serde_json::error::Category::Data => "the answer has another shape than the document says",
-                serde_json::error::Category::Eof => "the answer ends too early",
-                _ => "the answer is not JSON",
-            };
-            format!("{what}, at line {} column {}", error.line(), error.column())
-        }
-    })
-}
-
-/// Reads the failure that the transport captured.
-fn failure(answer: &reqwest::Response) -> Error {
-    let status = answer.status();
-    let captured = answer.extensions().get::<Captured>();
-    let body = captured.map_or("", |captured| captured.body.as_str());
-    let value: Value = serde_json::from_str(body.trim_start_matches('\u{feff}')).unwrap_or_default();
-
-    let code = value["code"].as_i64();
-    let text = |key: &str| value[key].as_str();
-    let fields: Vec<FieldError> = ["detail", "data"]
-        .iter()
-        .filter_map(|key| value[*key].as_array())
-        .flatten()
-        .filter_map(field)
-        .collect();
-    let message = text("message").or(text("detail")).map_or_else(
-        || {
-            if status.is_redirection() {
-                "the service redirects, and credentials follow no redirect: check the base URL".to_owned()
-            } else if body.trim_start().starts_with('<') {
-                "the answer is HTML, perhaps from a proxy on the way".to_owned()
-            } else {
-                status.canonical_reason().unwrap_or("no reason given").to_lowercase()
-            }
-        },
-        quoted,
-    );
-    let mut error = Error::new(kind_of(status.as_u16(), code), message);
-    let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(quoted);
-    error.0.operation =
-        captured.and_then(|captured| captured.operation).map(|operation: &Operation| operation.id);
-    error.0.status = Some(status.as_u16());
-    error.0.code = code;
-    error.0.fields = fields;
-    error.0.request_id = header("x-request-id");
-    error
-}
-
-/// One refused field, in FastAPI's form `{loc, msg}` or the service's own `{loc, message}`; the echoed `input` is not read.
-fn field(value: &Value) -> Option<FieldError> {
-    let message = value["msg"].as_str().or(value["message"].as_str())?;
-    let parts = value["loc"].as_array().into_iter().flatten();
-    let path: Vec<String> = parts
-        .map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned))
-        .skip_while(|part| part == "body")
-        .collect();
-    Some(FieldError { path: path.join("."), message: quoted(message) })
 }
 
 impl fmt::Display for Error {
@@ -324,7 +316,8 @@ impl fmt::Display for Error {
         }
         let code = inner.code.map(|code| format!("code {code}"));
         let request = inner.request_id.as_ref().map(|id| format!("request {id}"));
-        let notes: Vec<String> = code.into_iter().chain(request).collect();
+        let attempts = (inner.attempts > 1).then(|| format!("{} attempts", inner.attempts));
+        let notes: Vec<String> = code.into_iter().chain(request).chain(attempts).collect();
         if !notes.is_empty() {
             write!(f, " ({})", notes.join(", "))?;
         }
@@ -342,6 +335,9 @@ impl fmt::Debug for Error {
             .field("message", &self.0.message)
             .field("fields", &self.0.fields)
             .field("request_id", &self.0.request_id)
+            .field("attempts", &self.0.attempts)
+            .field("retry_after", &self.0.retry_after)
+            .field("sent", &self.0.sent)
             .field("source", &self.0.source)
             .finish()
     }

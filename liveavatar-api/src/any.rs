@@ -1,0 +1,142 @@
+//! Calling an operation by its name: the escape hatch for what the generated types do not say.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use progenitor_client::{ClientHooks as _, ClientInfo as _, OperationInfo};
+use reqwest::Url;
+use reqwest::header::{ACCEPT, HeaderValue};
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::raw::Operation;
+use crate::transport::Outcome;
+
+impl Client {
+    /// Calls an operation by name, with arguments as they come, on the same transport as the generated calls.
+    ///
+    /// Nothing is checked but the credential and the address. The answer is whatever the service says, failures included.
+    ///
+    /// ```no_run
+    /// # async fn call(client: liveavatar_api::Client) -> Result<(), liveavatar_api::Error> {
+    /// let answer = client.operation("list_voices")?.query("page_size", "5").send().await?;
+    /// println!("{} with {} bytes", answer.status, answer.body.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When the document has no such operation.
+    pub fn operation(&self, id: &str) -> Result<AnyCall<'_>, Error> {
+        let operation = Operation::find(id)
+            .ok_or_else(|| Error::refused("no operation of this name; `raw::OPERATIONS` lists them"))?;
+        Ok(AnyCall {
+            client: self,
+            operation,
+            path: operation.path.to_owned(),
+            query: Vec::new(),
+            body: None,
+        })
+    }
+}
+
+/// A call by name, see [`Client::operation`].
+#[derive(Clone)]
+#[must_use]
+pub struct AnyCall<'a> {
+    client: &'a Client,
+    operation: &'static Operation,
+    path: String,
+    query: Vec<(String, String)>,
+    body: Option<Value>,
+}
+
+/// An answer as it came.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct RawAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body; that of a failure is without the credential and without what was sent. It may hold secrets.
+    pub body: Bytes,
+}
+
+impl AnyCall<'_> {
+    /// Fills in a parameter of the path.
+    pub fn path(mut self, name: &str, value: &str) -> Self {
+        // Everything that could end or divide a part of the path.
+        let escaped: String = value
+            .bytes()
+            .map(|byte| match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                    char::from(byte).to_string()
+                }
+                other => format!("%{other:02X}"),
+            })
+            .collect();
+        self.path = self.path.replace(&format!("{{{name}}}"), &escaped);
+        self
+    }
+
+    /// Adds a parameter of the query.
+    pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.query.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets the body.
+    pub fn json(mut self, body: Value) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// Sends the call.
+    ///
+    /// # Errors
+    /// When it is refused before sending, or no answer came. An answer that says no is no error here.
+    ///
+    /// # Cancel safety
+    /// Dropped after sending, the service may act all the same.
+    pub async fn send(self) -> Result<RawAnswer, Error> {
+        let id = self.operation.id;
+        let raw: &crate::raw::Client = self.client;
+        let refused = |why: &str| Error::refused(format!("{id}: {why}"));
+        if self.path.contains("%7B") || self.path.contains('{') {
+            return Err(refused(&format!("{} lacks a parameter of its path", self.operation.path)));
+        }
+        let url =
+            Url::parse(&format!("{}{}", raw.baseurl(), self.path)).map_err(|_| refused("not an address"))?;
+        let method = self.operation.method.parse().map_err(|_| refused("not an HTTP method"))?;
+        let mut request = raw
+            .client()
+            .request(method, url)
+            .header(ACCEPT, HeaderValue::from_static("application/json"))
+            .query(&self.query);
+        if let Some(body) = &self.body {
+            request = request.json(body);
+        }
+        let mut request = request.build()?;
+        let info = OperationInfo { operation_id: id };
+        raw.pre::<()>(&mut request, &info).await?;
+        let answer = raw.exec(request, &info).await?;
+        if let Some(outcome) = answer.extensions().get::<Outcome>().filter(|outcome| !outcome.is_answer()) {
+            return Err(outcome.into());
+        }
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        Ok(RawAnswer { status, headers, body: answer.bytes().await? })
+    }
+}
+
+impl std::fmt::Debug for AnyCall<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AnyCall").field("operation", &self.operation.id).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for RawAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RawAnswer").field("status", &self.status).finish_non_exhaustive()
+    }
+}

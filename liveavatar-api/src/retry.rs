@@ -1,0 +1,109 @@
+//! Whether a failed request is repeated, and when.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::HeaderMap;
+use http::header::{DATE, RETRY_AFTER};
+
+use crate::raw::Operation;
+use crate::transport::What;
+
+/// The longest pause before the first repetition; each later one may be twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// No pause of our own choice is longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+
+/// A service that asks for a longer pause is better asked again by the caller.
+const LONGEST_ASKED_PAUSE: Duration = Duration::from_secs(30);
+
+/// What a client and its clones may spend on repetitions before successes refill it.
+const BUDGET: u32 = 500;
+
+/// What a repetition costs; after a time-out it costs double, because it held a place for long.
+const COST: u32 = 5;
+
+/// What a call that needed no repetition gives back.
+const REFUND: u32 = 1;
+
+/// Values of `X-RateLimit-Reset` above this are a point in time, below it a number of seconds.
+const EPOCH_FROM: f64 = 1_000_000_000.0;
+
+/// Shared by a client's clones: the budget, and the random source of the pauses.
+#[derive(Debug)]
+pub(crate) struct Retries(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    budget: u32,
+    random: fastrand::Rng,
+}
+
+impl Retries {
+    pub(crate) fn new(seed: Option<u64>) -> Self {
+        let random = seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
+        Self(Mutex::new(State { budget: BUDGET, random }))
+    }
+
+    /// The pause before the next request, none if there must be none.
+    ///
+    /// `attempt` counts the requests sent so far, from 1.
+    pub(crate) fn pause(
+        &self,
+        operation: &Operation,
+        what: &What,
+        attempt: u32,
+        asked: Option<Duration>,
+    ) -> Option<Duration> {
+        if !repeatable(operation, what) || asked.is_some_and(|asked| asked > LONGEST_ASKED_PAUSE) {
+            return None;
+        }
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let cost = if what.is_timeout() { 2 * COST } else { COST };
+        state.budget = state.budget.checked_sub(cost)?;
+        Some(asked.unwrap_or_else(|| {
+            let most = FIRST_PAUSE.saturating_mul(1 << (attempt - 1).min(16)).min(LONGEST_PAUSE);
+            // Full jitter: callers that failed together do not come back together.
+            most.mul_f64(state.random.f64())
+        }))
+    }
+
+    /// A call succeeded at once.
+    pub(crate) fn refund(&self) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.budget = (state.budget + REFUND).min(BUDGET);
+    }
+}
+
+/// Whether repeating can do no harm, and some good.
+///
+/// What was certainly not processed is repeated always; what may have been, only where twice is the same as once.
+fn repeatable(operation: &Operation, what: &What) -> bool {
+    match what {
+        What::Answer { status: 429, .. } => true,
+        What::Answer { status: 408 | 500 | 502 | 503 | 504, .. } => operation.repeatable,
+        What::Answer { .. } | What::Unreadable { .. } => false,
+        What::Broken(error) if error.is_connect() => true,
+        What::Broken(error) if error.is_builder() => false,
+        What::Broken(_) => operation.repeatable,
+        What::TooLate => false,
+    }
+}
+
+/// The pause that an answer asks for: `Retry-After` in seconds or as a date, or `X-RateLimit-Reset`.
+pub(crate) fn asked_pause(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    // Measured by the service's own clock where it tells the time.
+    let now = text(DATE.as_str()).and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or(now);
+    let until = |time: SystemTime| time.duration_since(now).unwrap_or_default();
+    let seconds =
+        |text: &str| text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let after = text(RETRY_AFTER.as_str())
+        .and_then(|text| seconds(text).or_else(|| httpdate::parse_http_date(text).ok().map(until)));
+    let reset = || {
+        let pause = seconds(text("x-ratelimit-reset")?)?;
+        Some(if pause.as_secs_f64() > EPOCH_FROM { until(UNIX_EPOCH + pause) } else { pause })
+    };
+    after.or_else(reset)
+}

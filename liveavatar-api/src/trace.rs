@@ -1,0 +1,54 @@
+//! Spans and events of every call, under OpenTelemetry's names for HTTP; never a header, a body or a full address.
+
+use tracing::{Span, debug, field, info_span, warn};
+
+use crate::observe::{Attempt, Ended};
+use crate::raw::Operation;
+
+/// The span of a call, all its requests included.
+pub(crate) fn span(operation: &Operation, url: &reqwest::Url) -> Span {
+    info_span!(
+        "liveavatar",
+        otel.name = operation.id,
+        otel.kind = "client",
+        http.request.method = operation.method,
+        url.template = operation.path,
+        server.address = url.host_str(),
+        server.port = url.port_or_known_default(),
+        http.response.status_code = field::Empty,
+        http.request.resend_count = field::Empty,
+        liveavatar.request_id = field::Empty,
+    )
+}
+
+/// Notes how a request ended: in the span if it was the last, as a warning if another follows.
+pub(crate) fn ended(attempt: &Attempt, ended: &Ended) {
+    let span = Span::current();
+    if let Some(status) = ended.status {
+        span.record("http.response.status_code", status);
+    }
+    if let Some(id) = &ended.request_id {
+        span.record("liveavatar.request_id", id.as_str());
+    }
+    if attempt.number > 1 {
+        span.record("http.request.resend_count", attempt.number - 1);
+    }
+    let milliseconds = u64::try_from(ended.duration.as_millis()).unwrap_or(u64::MAX);
+    match ended.retry_in {
+        Some(pause) => warn!(
+            operation = attempt.operation.id,
+            attempt = attempt.number,
+            status = ended.status,
+            milliseconds,
+            pause_milliseconds = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
+            "request failed and is repeated"
+        ),
+        None => debug!(
+            operation = attempt.operation.id,
+            attempt = attempt.number,
+            status = ended.status,
+            milliseconds,
+            "request ended"
+        ),
+    }
+}
