@@ -5,11 +5,14 @@
 //!
 //! Exit codes: 0 done, 1 the service said no or could not be reached, 2 the configuration is broken.
 
+mod support;
+
 use std::process::ExitCode;
 
+use liveavatar_api::Error;
 use liveavatar_api::session::{AnyConfiguration, AnyMode, KEEP_ALIVE_INTERVAL, Session};
 use liveavatar_api::types::SessionEndReason;
-use liveavatar_api::{API_KEY_VARIABLE, Client, Credential, Error, mock};
+use support::{Connected, connect};
 
 const DEFAULT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/full-sandbox.json");
 
@@ -54,15 +57,7 @@ fn read(path: &str) -> Result<AnyConfiguration, String> {
 }
 
 async fn run(configuration: &AnyConfiguration) -> Result<(), Box<dyn std::error::Error>> {
-    // The mock lives as long as this binding.
-    let mut service = None;
-    let client = if std::env::var_os(API_KEY_VARIABLE).is_some() {
-        Client::from_env()?
-    } else {
-        println!("{API_KEY_VARIABLE} is not set: running against a mock service in this process");
-        let server = service.insert(mock::Server::start().await?);
-        Client::builder().base_url(server.url()).credential(Credential::api_key(server.api_key())?).build()?
-    };
+    let Connected { client, mock } = connect().await?;
 
     let minted = client.mint(configuration).await?;
     println!("minted   session {}", minted.id());
@@ -72,7 +67,7 @@ async fn run(configuration: &AnyConfiguration) -> Result<(), Box<dyn std::error:
 
     // Whatever happens from here on, the session is stopped: it costs credits while it runs.
     let lived = tokio::select! {
-        lived = live(&session, service.is_some()) => lived,
+        lived = live(&session, mock.is_some()) => lived,
         _ = tokio::signal::ctrl_c() => {
             println!("interrupted");
             Ok(())

@@ -75,4 +75,6 @@ pub use raw::generated::{builder, types};
 pub use secret::Secret;
 pub use transport::Options;
 pub use upload::CreateImageAvatar;
+/// Ids of the service.
+pub use uuid::Uuid;
 pub use wire::{Credits, Envelope, Nullable, Open, Page, Timestamp};

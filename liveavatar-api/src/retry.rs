@@ -82,12 +82,10 @@ impl Retries {
 fn repeatable(operation: &Operation, what: &What) -> bool {
     match what {
         What::Answer { status: 429, .. } => true,
-        What::Answer { status: 408 | 500 | 502 | 503 | 504, .. } => operation.repeatable,
-        What::Answer { .. } | What::Unreadable { .. } => false,
         What::Broken(error) if error.is_connect() => true,
-        What::Broken(error) if error.is_builder() => false,
-        What::Broken(_) => operation.repeatable,
-        What::TooLate => false,
+        What::Answer { status: 408 | 500 | 502 | 503 | 504, .. } => operation.repeatable,
+        What::Broken(error) => operation.repeatable && !error.is_builder(),
+        What::Answer { .. } | What::Unreadable { .. } => false,
     }
 }
 

@@ -34,21 +34,22 @@ pub(crate) fn ended(attempt: &Attempt, ended: &Ended) {
         span.record("http.request.resend_count", attempt.number - 1);
     }
     let milliseconds = u64::try_from(ended.duration.as_millis()).unwrap_or(u64::MAX);
-    match ended.retry_in {
-        Some(pause) => warn!(
+    if let Some(pause) = ended.retry_in {
+        warn!(
             operation = attempt.operation.id,
             attempt = attempt.number,
             status = ended.status,
             milliseconds,
             pause_milliseconds = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
             "request failed and is repeated"
-        ),
-        None => debug!(
+        );
+    } else {
+        debug!(
             operation = attempt.operation.id,
             attempt = attempt.number,
             status = ended.status,
             milliseconds,
             "request ended"
-        ),
+        );
     }
 }

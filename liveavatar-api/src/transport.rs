@@ -107,13 +107,11 @@ pub(crate) struct Outcome {
 #[derive(Clone)]
 pub(crate) enum What {
     /// An answer that is no success; the body is without what was sent.
-    Answer { status: u16, request_id: Option<String>, headers: HeaderMap, body: String },
+    Answer { status: u16, request_id: Option<String>, headers: Box<HeaderMap>, body: String },
     /// A success whose body is no JSON object.
     Unreadable { status: u16, request_id: Option<String>, why: &'static str },
     /// No whole answer.
     Broken(Arc<reqwest::Error>),
-    /// The time for the whole call is over.
-    TooLate,
 }
 
 impl Outcome {
@@ -127,7 +125,6 @@ impl What {
     pub(crate) fn is_timeout(&self) -> bool {
         match self {
             Self::Broken(error) => error.is_timeout(),
-            Self::TooLate => true,
             Self::Answer { .. } | Self::Unreadable { .. } => false,
         }
     }
@@ -135,14 +132,14 @@ impl What {
     fn status(&self) -> Option<u16> {
         match self {
             Self::Answer { status, .. } | Self::Unreadable { status, .. } => Some(*status),
-            Self::Broken(_) | Self::TooLate => None,
+            Self::Broken(_) => None,
         }
     }
 
     fn request_id(&self) -> Option<&String> {
         match self {
             Self::Answer { request_id, .. } | Self::Unreadable { request_id, .. } => request_id.as_ref(),
-            Self::Broken(_) | Self::TooLate => None,
+            Self::Broken(_) => None,
         }
     }
 }
@@ -237,15 +234,13 @@ fn check_bounds(url: &reqwest::Url, operation: &Operation) -> Result<(), String>
 }
 
 /// Sends a request as often as it takes and may, and returns an answer in any case.
-async fn run(client: &Client, request: Request, operation: &'static Operation) -> Response {
+async fn run(client: &Client, mut request: Request, operation: &'static Operation) -> Response {
     let Transport { credential, options, shared } = client.inner();
     let started = shared.clock.now();
     let elapsed = |now: SystemTime| now.duration_since(started).unwrap_or_default();
     let limit = options.attempt_limit.unwrap_or_else(|| operation.attempt_limit.unwrap_or(ATTEMPT_LIMIT));
-    let mut next = Some(request);
     let mut attempts = 0;
     loop {
-        let Some(mut request) = next.take() else { unreachable!("a repetition keeps its request") };
         attempts += 1;
         let left = options.total_limit.saturating_sub(elapsed(shared.clock.now()));
         *request.timeout_mut() = Some(limit.min(left));
@@ -258,11 +253,7 @@ async fn run(client: &Client, request: Request, operation: &'static Operation) -
 
         let sent_at = shared.clock.now();
         let sent = copy.as_ref().and_then(|request| request.body()?.as_bytes());
-        let result = if left.is_zero() {
-            Err((What::TooLate, None))
-        } else {
-            send(client.client(), request, operation, credential.as_ref(), sent, sent_at).await
-        };
+        let result = send(client.client(), request, operation, credential.as_ref(), sent, sent_at).await;
         let now = shared.clock.now();
         let (what, asked) = match result {
             Ok(answer) => {
@@ -297,7 +288,7 @@ async fn run(client: &Client, request: Request, operation: &'static Operation) -
             return failed(Outcome { operation, attempts, retry_after: asked, what });
         };
         shared.clock.sleep(pause).await;
-        next = Some(copy);
+        request = copy;
     }
 }
 
@@ -326,7 +317,7 @@ fn failed(outcome: Outcome) -> Response {
             *status
         }
         // A success under which nothing can be read must not reach the generated decoder, which would lose it.
-        What::Unreadable { .. } | What::Broken(_) | What::TooLate => NO_ANSWER,
+        What::Unreadable { .. } | What::Broken(_) => NO_ANSWER,
     };
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
     response.extensions_mut().insert(outcome);
@@ -351,7 +342,7 @@ async fn send(
         // A connection that breaks here must not hide the status that already came.
         let body = read(&mut answer, FAILURE_LIMIT).await.unwrap_or_else(|(_, start)| start);
         let body = without_sent(&body, credential, sent);
-        let headers = std::mem::take(answer.headers_mut());
+        let headers = Box::new(std::mem::take(answer.headers_mut()));
         return Err((What::Answer { status: status.as_u16(), request_id, headers, body }, asked));
     }
     let unreadable = |why| Err((What::Unreadable { status: status.as_u16(), request_id, why }, None));

@@ -70,7 +70,6 @@ impl From<&Outcome> for Error {
                 Self::decode(*why).answered(*status, request_id.clone(), 0)
             }
             What::Broken(cause) => broken(cause).caused_by(std::sync::Arc::clone(cause)),
-            What::TooLate => Self::timed_out("the time limit for the whole call passed"),
         };
         error.0.operation = Some(outcome.operation.id);
         error.0.attempts = outcome.attempts;

@@ -1,0 +1,34 @@
+//! Before a start: are there credits, and which sessions are still running and holding slots?
+//!
+//! `cargo run --example leftovers -- --stop` stops every active session of the account.
+
+mod support;
+
+use liveavatar_api::types::{ListSessionsType, SessionEndReason, StopSession};
+use liveavatar_api::{Call as _, Paged as _};
+use support::{Connected, connect};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let Connected { client, mock: _mock } = connect().await?;
+    if let Some(credits) = client.get_user_credits().data().await?.credits_left {
+        println!("{credits} credits left");
+    }
+
+    let active = client.list_sessions().type_(ListSessionsType::Active).page_size(100).all().await?;
+    println!("{} sessions are running", active.len());
+    let stop = std::env::args().any(|argument| argument == "--stop");
+    for session in active {
+        println!("{} since {}: {} credits so far", session.id, session.created_at, session.credits_consumed);
+        if stop {
+            let body = StopSession::builder().session_id(session.id).reason(SessionEndReason::UserClosed);
+            match client.stop_session().body(body).data().await {
+                Ok(_) => println!("  stopped"),
+                // It has ended by itself in between, which is as good.
+                Err(error) if error.is_not_found() => println!("  had ended"),
+                Err(error) => println!("  not stopped: {error}"),
+            }
+        }
+    }
+    Ok(())
+}

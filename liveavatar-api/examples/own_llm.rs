@@ -1,0 +1,58 @@
+//! A FULL session with its own context, template values and language model: secret, LLM configuration, context, token.
+//!
+//! `cargo run --example own_llm`; the model's key is read from `OPENAI_API_KEY`, never from the command line.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use liveavatar_api::session::{Configuration, Full, SANDBOX_AVATAR_ID};
+use liveavatar_api::types::{
+    AvatarPersona, CreateContext, CreateLlmConfiguration, CreateSecretRequest, SecretType,
+};
+use liveavatar_api::{Call as _, Secret, Uuid};
+use support::{Connected, connect};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let Connected { client, mock: _mock } = connect().await?;
+    let key = std::env::var("OPENAI_API_KEY").map_or_else(|_| Secret::from("sk-example"), Secret::from);
+
+    let secret = CreateSecretRequest::builder()
+        .secret_name("openai")
+        .secret_type(SecretType::OpenaiApiKey)
+        .secret_value(key);
+    let secret = client.create_secret().body(secret).data().await?;
+
+    // The service checks the secret's space here, and the configuration's existence only when a session starts.
+    let llm = CreateLlmConfiguration::builder()
+        .display_name("own model")
+        .model_name("gpt-4o-mini")
+        .secret_id(secret.id.clone());
+    let llm = client.create_llm_configuration().body(llm).data().await?;
+
+    let context = CreateContext::builder()
+        .name("greeter".to_owned())
+        .prompt("You greet ${name} and answer in one sentence.")
+        .opening_text("Hello ${name}!".to_owned());
+    let context = client.create_context().body(context).data().await?;
+    println!("the context asks for {:?}", context.required_dynamic_variables);
+
+    let persona: AvatarPersona = AvatarPersona::builder().context_id(context.id).try_into()?;
+    let llm_id: Uuid = llm.id.parse()?;
+    let configuration = Configuration::<Full>::build(|full| {
+        full.avatar_id(SANDBOX_AVATAR_ID)
+            .is_sandbox(true)
+            .avatar_persona(persona)
+            .dynamic_variables(BTreeMap::from([("name".to_owned(), "Ada".to_owned())]))
+            // Inside the persona the service would ignore it.
+            .llm_configuration_id(llm_id)
+    })?;
+    let minted = client.mint(&configuration).await?;
+    println!("minted session {} with the model {}", minted.id(), llm.id);
+
+    client.delete_context().context_id(context.id).data().await?;
+    client.delete_llm_configuration().config_id(llm.id).data().await?;
+    client.delete_secret().secret_id(secret.id).data().await?;
+    Ok(())
+}
