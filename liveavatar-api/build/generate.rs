@@ -26,6 +26,7 @@ pub(crate) fn generate(document: &openapiv3::OpenAPI) -> Result<syn::File, Strin
     let mut file = syn::parse2(tokens).map_err(|error| error.to_string())?;
     let calls = calls(&file);
     leave_room(&mut file);
+    keep_nulls(&mut file);
     tolerate(&mut file, &calls);
     implement_calls(&mut file, calls);
     Ok(file)
@@ -124,6 +125,20 @@ fn leave_room(file: &mut syn::File) {
             _ => continue,
         };
         attributes.push(parse_quote!(#[non_exhaustive]));
+    }
+}
+
+/// Lets PATCH bodies be read from JSON without losing a null, which serde's `Option` would take for an absent field.
+fn keep_nulls(file: &mut syn::File) {
+    for item in module(file, "types").into_iter().flatten() {
+        let Item::Struct(item) = item else { continue };
+        for field in &mut item.fields {
+            let inner =
+                last(&field.ty).filter(|outer| outer.ident == "Option").and_then(argument).and_then(last);
+            if inner.is_some_and(|inner| inner.ident == "Nullable") {
+                field.attrs.push(parse_quote!(#[serde(default, deserialize_with = "crate::wire::nullable")]));
+            }
+        }
     }
 }
 

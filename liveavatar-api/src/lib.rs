@@ -28,11 +28,14 @@
 //! # Where things are
 //!
 //! - [`Client`] has a method for each of the 44 operations, generated from the service's OpenAPI document (see [`raw`]).
-//!   [`IntoData::into_data`] opens an answer's envelope.
+//!   [`Call::data`] sends a call and opens its answer; [`Paged`] walks a list. [`Client::operation`] calls by name.
 //! - [`session`] has the configuration of each mode, its rules, and the calls that a session lives by.
 //! - [`types`] are the document's types. What is sent is strict; what is received keeps unknown values ([`Open`]) and
 //!   survives null and missing parts.
-//! - [`Error`] is the one error type; [`ErrorKind`] says what to do about it.
+//! - [`Error`] is the one error type; its predicates say what to do about it.
+//! - [`Options`] say how often and how long a call may try. What may have been processed is repeated only where twice is the
+//!   same as once; a start or a create never is.
+//! - [`Observer`] is told of every request; the `tracing` feature makes spans and events of them.
 //! - `mock`, with the feature of that name, is a LiveAvatar service in the process.
 //!
 //! # Secrets

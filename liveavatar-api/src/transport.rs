@@ -189,7 +189,11 @@ fn prepare(client: &Client, request: &mut Request, info: &OperationInfo) -> Resu
         given => {
             let takes: Vec<String> = operation.credentials.iter().map(ToString::to_string).collect();
             let given = given.as_ref().map_or_else(|| "none".to_owned(), |given| given.kind().to_string());
-            Err(format!("takes {}, and this client has {given}", takes.join(" or ")))
+            let way_out = match operation.credentials {
+                [CredentialKind::SessionToken] => "`Client::mint` gets one for a session",
+                _ => "give one with `Client::with_credential`",
+            };
+            Err(format!("takes {}, and this client has {given}; {way_out}", takes.join(" or ")))
         }
     }
 }

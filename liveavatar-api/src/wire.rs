@@ -178,6 +178,13 @@ pub(crate) fn number<'de, D: Deserializer<'de>, N: Numeric + Default>(
     Ok(number_or_none(deserializer)?.unwrap_or_default())
 }
 
+/// Reads a field of a PATCH body: serde alone would take null for absent.
+pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Nullable<T>>, D::Error> {
+    Nullable::deserialize(deserializer).map(Some)
+}
+
 /// Reads null as nothing of the kind: no text, no entries, an unknown value.
 pub(crate) fn null_as_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,

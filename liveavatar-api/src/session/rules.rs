@@ -39,7 +39,6 @@ pub static RULES: &[Rule] = &[
     MISPLACED_FIELD,
     WRONG_MODE_FIELD,
     MISSING_FIELD,
-    MAYBE_MISSING_FIELD,
     WRONG_TYPE,
     NULL_NOT_ALLOWED,
     NOT_ALLOWED_VALUE,
@@ -197,14 +196,6 @@ pub(super) const WRONG_MODE_FIELD: Rule = Rule::shape(
     "A mode ignores the fields of the other.",
 );
 pub(super) const MISSING_FIELD: Rule = Rule::shape("missing-field", "spec", "Required fields are there.");
-pub(super) const MAYBE_MISSING_FIELD: Rule = Rule {
-    severity: Severity::Warning,
-    ..Rule::shape(
-        "maybe-missing-field",
-        "inferred from examples in the docs; no list of required fields is published",
-        "Fields that every known example has are there.",
-    )
-};
 pub(super) const WRONG_TYPE: Rule = Rule::shape("wrong-type", "spec", "A value is of its field's type.");
 pub(super) const NULL_NOT_ALLOWED: Rule =
     Rule::shape("null-not-allowed", "spec", "Null stands only where the document allows it.");

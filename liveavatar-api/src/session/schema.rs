@@ -162,11 +162,6 @@ impl<'s> Schema<'s> {
         names.into_iter().flatten().filter_map(Value::as_str)
     }
 
-    /// Tells whether the document marks the schema as a guess of its editors.
-    pub(super) fn is_inferred(self) -> bool {
-        self.text("x-evidence") == Some("inferred")
-    }
-
     /// The constant of a property that tells variants apart.
     pub(super) fn tag_value(self, tag: &str) -> Option<&'s str> {
         self.property(tag)?.resolved().text("const")

@@ -6,9 +6,7 @@
 use super::hint::{Fields, list, nearest};
 use super::path::Path;
 use super::problem::{ModeName, Problem};
-use super::rules::{
-    MAYBE_MISSING_FIELD, MISSING_FIELD, NOT_ALLOWED_VALUE, NULL_NOT_ALLOWED, WRONG_MODE_FIELD,
-};
+use super::rules::{MISSING_FIELD, NOT_ALLOWED_VALUE, NULL_NOT_ALLOWED, WRONG_MODE_FIELD};
 use super::schema::{Options, Schema};
 use super::values::{check_number, check_text, is_type, missing_hint, not_allowed, wrong_type};
 use serde_json::{Map, Value};
@@ -156,15 +154,9 @@ impl Walk<'_> {
                 }
             }
         }
-        // A list of required fields that nobody published is a guess and refuses nothing.
-        let (rule, message) = if schema.is_inferred() {
-            (&MAYBE_MISSING_FIELD, "is not set, every known example sets it")
-        } else {
-            (&MISSING_FIELD, "is required")
-        };
         for name in schema.required().filter(|name| !object.contains_key(*name)) {
             let here = path.key(name);
-            let problem = Problem::new(rule, &here, message);
+            let problem = Problem::new(&MISSING_FIELD, &here, "is required");
             all.extend(found(&here, problem.with_hint(missing_hint(schema, name))));
         }
         all

@@ -160,9 +160,15 @@ fn with_article(type_name: &str) -> &str {
     }
 }
 
+const TWO_TO_53: f64 = 9_007_199_254_740_992.0;
+
 pub(super) fn is_type(value: &Value, type_name: &str) -> bool {
     match type_name {
-        "integer" => value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|v| v.fract() == 0.0),
+        // The request's types hold 64 bits, and above 2^53 a number with a point names no single integer.
+        "integer" => {
+            value.is_i64()
+                || value.as_f64().is_some_and(|v| value.is_f64() && v.fract() == 0.0 && v.abs() < TWO_TO_53)
+        }
         other => type_of(value) == other,
     }
 }
