@@ -1,4 +1,5 @@
-//! The workspace's tests: the document and what follows from it, every operation, configurations, sessions, the mock.
+//! The workspace's tests: the document and what follows from it, every operation, configurations, sessions, the mock;
+//! what holds for any input is in `properties`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where something is not as it should be")]
 
@@ -8,5 +9,6 @@ mod configuration;
 mod document;
 mod mock;
 mod operations;
+mod properties;
 mod sessions;
 mod surface;

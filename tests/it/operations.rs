@@ -150,11 +150,11 @@ async fn a_credential_of_the_wrong_kind_is_refused_before_sending() {
     }
     assert_eq!(server.requests().len(), 0);
     insta::assert_snapshot!(refusals.into_iter().collect::<Vec<_>>().join("\n"), @"
-    [operation]: takes a session token, and this client has an API key
-    [operation]: takes a session token, and this client has none
-    [operation]: takes an API key or a session token, and this client has none
-    [operation]: takes an API key, and this client has a session token
-    [operation]: takes an API key, and this client has none
+    [operation]: takes a session token, and this client has an API key; `Client::mint` gets one for a session
+    [operation]: takes a session token, and this client has none; `Client::mint` gets one for a session
+    [operation]: takes an API key or a session token, and this client has none; give one with `Client::with_credential`
+    [operation]: takes an API key, and this client has a session token; give one with `Client::with_credential`
+    [operation]: takes an API key, and this client has none; give one with `Client::with_credential`
     ");
 }
 

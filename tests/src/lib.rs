@@ -7,7 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use liveavatar_api::mock::{Example, Server};
 use liveavatar_api::types::CreateImageAvatarBodyResolution;
-use liveavatar_api::{Client, Clock, Credential, Error, IntoData, types};
+use liveavatar_api::{Client, Clock, Credential, Envelope, Error, IntoData, types};
+use progenitor_client::ResponseValue;
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -53,6 +56,31 @@ async fn handwritten(client: &Client, operation: &str, example: &Example) -> Res
         }
         other => panic!("the tests know no way to call {other}"),
     }
+}
+
+/// What a log would show of an answer: of its envelope and of the data inside, once both are read as a call reads them.
+fn opened<E>(answer: &[u8]) -> Result<String, Error>
+where
+    E: DeserializeOwned + Debug,
+    Result<ResponseValue<E>, progenitor_client::Error<()>>: IntoData<Data: Debug>,
+{
+    let answer = serde_json::from_slice::<E>(answer)
+        .map(|envelope| ResponseValue::new(envelope, StatusCode::OK, HeaderMap::new()))
+        .map_err(|error| progenitor_client::Error::InvalidResponsePayload(answer.to_vec().into(), error));
+    let envelope = answer.as_ref().map(|answer| format!("{answer:?}")).unwrap_or_default();
+    Ok(format!("{envelope}\n{:?}", answer.into_data()?))
+}
+
+/// The answers of the operations that the document records as hand-written.
+fn open_handwritten(operation: &str, answer: &[u8]) -> Result<String, Error> {
+    match operation {
+        "create_image_avatar" => opened::<Envelope<types::Avatar>>(answer),
+        other => panic!("the tests know no answer of {other}"),
+    }
+}
+
+fn rewritten<T: DeserializeOwned + Serialize>(body: Value) -> serde_json::Result<Value> {
+    serde_json::to_value(serde_json::from_value::<T>(body)?)
 }
 
 /// A clock that moves only when somebody sleeps, which takes no time.

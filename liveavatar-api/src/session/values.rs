@@ -116,6 +116,9 @@ pub(super) fn wrong_type(value: &Value, expected: &[&str], path: &Path) -> Probl
     };
     let hint = match value {
         Value::String(text) if unquoted(text) => Some("write it without quotes"),
+        Value::Number(number) if numeric && number.as_f64().is_some_and(|number| number.fract() == 0.0) => {
+            Some("the number is too large to be one")
+        }
         Value::Number(_) | Value::Bool(_) if expected.contains(&"string") => Some("write it in quotes"),
         _ => None,
     };
