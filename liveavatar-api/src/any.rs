@@ -121,10 +121,13 @@ impl AnyCall<'_> {
         let info = OperationInfo { operation_id: id };
         raw.pre::<()>(&mut request, &info).await?;
         let answer = raw.exec(request, &info).await?;
-        if let Some(outcome) = answer.extensions().get::<Outcome>().filter(|outcome| !outcome.is_answer()) {
+        let outcome = answer.extensions().get::<Outcome>();
+        if let Some(outcome) = outcome.filter(|outcome| !outcome.is_answer()) {
             return Err(outcome.into());
         }
-        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        // A failure in a 2xx travels under another status, see the transport.
+        let status = outcome.and_then(|outcome| outcome.what.status()).unwrap_or(answer.status().as_u16());
+        let headers = answer.headers().clone();
         Ok(RawAnswer { status, headers, body: answer.bytes().await? })
     }
 }

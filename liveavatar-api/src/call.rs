@@ -6,12 +6,13 @@ use progenitor_client::ResponseValue;
 use serde::de::DeserializeOwned;
 use serde::de::value::UnitDeserializer;
 
+use crate::credential::Credential;
 use crate::error::Error;
 use crate::raw;
 use crate::wire::Envelope;
 
-/// Codes in the envelope of a call that succeeded: the document's default and what recorded answers show.
-const SUCCESS: [i64; 2] = [100, 1000];
+/// No request id is longer, in bytes.
+const REQUEST_ID: usize = 128;
 
 /// The header in which the transport tells how many requests an answer took; none of the service's has this name.
 pub(crate) const ATTEMPTS: &str = "x-liveavatar-client-attempts";
@@ -77,24 +78,21 @@ impl<T: DeserializeOwned> IntoData for ResponseValue<Envelope<T>> {
     type Data = T;
 
     fn into_data(self) -> Result<T, Error> {
-        let (status, request_id, attempts) =
-            (self.status().as_u16(), request_id(self.headers()), self.attempts());
-        let (code, message, data) = self.into_inner().into_parts();
-        let error = match (code, data) {
-            (Some(code), _) if !SUCCESS.contains(&code) => Error::service(status, code, message.as_deref()),
-            (_, Ok(Some(data))) => return Ok(data),
-            (_, Ok(None)) => {
-                // Operations without data have a type that reads from nothing.
-                match T::deserialize(UnitDeserializer::<serde::de::value::Error>::new()) {
-                    Ok(nothing) => return Ok(nothing),
-                    Err(_) => Error::decode("the answer holds no data, although the call succeeded"),
-                }
-            }
-            (_, Err(at)) => Error::decode(format!(
+        let frame = (self.status().as_u16(), request_id(self.headers(), None), self.attempts());
+        // A code that says that the call failed has become an error in the transport.
+        let error = match self.into_inner().into_decoded() {
+            Ok(Some(data)) => return Ok(data),
+            // Operations without data have a type that reads from nothing.
+            Ok(None) => match T::deserialize(UnitDeserializer::<serde::de::value::Error>::new()) {
+                Ok(nothing) => return Ok(nothing),
+                Err(_) => Error::decode("the answer holds no data, although the call succeeded"),
+            },
+            Err(at) => Error::decode(format!(
                 "the answer's data has another shape than the document says, at line {} column {} of the data",
                 at.line, at.column
             )),
         };
+        let (status, request_id, attempts) = frame;
         Err(error.answered(status, request_id, attempts))
     }
 }
@@ -127,7 +125,11 @@ impl<T> Sent for ResponseValue<T> {
     }
 }
 
-/// The id that the service gave the request, to quote to its support.
-pub(crate) fn request_id(headers: &http::HeaderMap) -> Option<String> {
-    headers.get("x-request-id").and_then(|value| value.to_str().ok()).map(str::to_owned)
+/// The id that the service gave the request, to quote to its support; none that is no id.
+pub(crate) fn request_id(headers: &http::HeaderMap, credential: Option<&Credential>) -> Option<String> {
+    let id = headers.get("x-request-id")?.to_str().ok()?;
+    let fit = id.len() <= REQUEST_ID
+        && !id.is_empty()
+        && credential.is_none_or(|credential| credential.scrub(id) == id);
+    fit.then(|| id.to_owned())
 }

@@ -208,7 +208,7 @@ impl ClientBuilder {
         // The default policy forwards `X-API-KEY` to whatever host an answer names.
         let http = http.redirect(reqwest::redirect::Policy::none()).https_only(!plain).build()?;
         let shared = Shared {
-            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
+            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             retries: Retries::new(self.seed),
             observer: self.observer,
         };

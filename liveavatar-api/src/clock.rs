@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Tells the time and waits.
 ///
@@ -16,13 +16,22 @@ pub trait Clock: Debug + Send + Sync + 'static {
     fn sleep(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
-/// The machine's clock.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct SystemClock;
+/// The machine's clock, read once; from there on its monotonic one counts, so that setting the clock ends no call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SystemClock {
+    read_at: SystemTime,
+    since: Instant,
+}
+
+impl SystemClock {
+    pub(crate) fn new() -> Self {
+        Self { read_at: SystemTime::now(), since: Instant::now() }
+    }
+}
 
 impl Clock for SystemClock {
     fn now(&self) -> SystemTime {
-        SystemTime::now()
+        self.read_at + self.since.elapsed()
     }
 
     fn sleep(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

@@ -72,10 +72,11 @@ fn next_number(next: &str, base: &str, number: i64) -> Option<i64> {
     if link.host_str() != base.host_str() {
         return None;
     }
-    // A link without a number still says that there is a next page.
-    let named = link.query_pairs().find(|(key, _)| key == "page").map(|(_, value)| value.parse::<i64>());
+    let named =
+        link.query_pairs().find(|(key, _)| key == "page").and_then(|(_, value)| value.parse::<i64>().ok());
     match named {
-        Some(named) => named.ok().filter(|named| *named > number),
-        None => Some(number + 1),
+        Some(named) => Some(named).filter(|named| *named > number),
+        // A link without a readable number still says that there is a next page.
+        None => number.checked_add(1),
     }
 }

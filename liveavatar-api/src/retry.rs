@@ -7,7 +7,7 @@ use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 
 use crate::raw::Operation;
-use crate::transport::What;
+use crate::transport::{ENDS_EARLY, What};
 
 /// The longest pause before the first repetition; each later one may be twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -30,6 +30,9 @@ const REFUND: u32 = 1;
 /// Values of `X-RateLimit-Reset` above this are a point in time, below it a number of seconds.
 const EPOCH_FROM: f64 = 1_000_000_000.0;
 
+/// Above this the point in time is given in milliseconds, as some services do.
+const EPOCH_IN_MILLISECONDS_FROM: f64 = 100_000_000_000.0;
+
 /// Shared by a client's clones: the budget, and the random source of the pauses.
 #[derive(Debug)]
 pub(crate) struct Retries(Mutex<State>);
@@ -48,25 +51,31 @@ impl Retries {
 
     /// The pause before the next request, none if there must be none.
     ///
-    /// `attempt` counts the requests sent so far, from 1.
+    /// `attempt` counts the requests sent so far, from 1; `left` is the time that the call still has.
     pub(crate) fn pause(
         &self,
         operation: &Operation,
         what: &What,
         attempt: u32,
         asked: Option<Duration>,
+        left: Duration,
     ) -> Option<Duration> {
         if !repeatable(operation, what) || asked.is_some_and(|asked| asked > LONGEST_ASKED_PAUSE) {
             return None;
         }
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Jitter: callers that failed together do not come back together.
+        let jitter = state.random.f64();
+        let pause = match asked {
+            Some(asked) => (asked + FIRST_PAUSE.mul_f64(jitter)).min(LONGEST_ASKED_PAUSE),
+            None => FIRST_PAUSE.saturating_mul(1 << (attempt - 1).min(16)).min(LONGEST_PAUSE).mul_f64(jitter),
+        };
+        if pause >= left {
+            return None;
+        }
         let cost = if what.is_timeout() { 2 * COST } else { COST };
         state.budget = state.budget.checked_sub(cost)?;
-        Some(asked.unwrap_or_else(|| {
-            let most = FIRST_PAUSE.saturating_mul(1 << (attempt - 1).min(16)).min(LONGEST_PAUSE);
-            // Full jitter: callers that failed together do not come back together.
-            most.mul_f64(state.random.f64())
-        }))
+        Some(pause)
     }
 
     /// A call succeeded at once.
@@ -85,7 +94,9 @@ fn repeatable(operation: &Operation, what: &What) -> bool {
         What::Broken(error) if error.is_connect() => true,
         What::Answer { status: 408 | 500 | 502 | 503 | 504, .. } => operation.repeatable,
         What::Broken(error) => operation.repeatable && !error.is_builder(),
-        What::Answer { .. } | What::Unreadable { .. } => false,
+        // A body without a length that stops in the middle is a connection that broke.
+        What::Unreadable { why, .. } => operation.repeatable && *why == ENDS_EARLY,
+        What::Answer { .. } | What::NoTime => false,
     }
 }
 
@@ -95,13 +106,21 @@ pub(crate) fn asked_pause(headers: &HeaderMap, now: SystemTime) -> Option<Durati
     // Measured by the service's own clock where it tells the time.
     let now = text(DATE.as_str()).and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or(now);
     let until = |time: SystemTime| time.duration_since(now).unwrap_or_default();
-    let seconds =
-        |text: &str| text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let seconds = |text: &str| {
+        let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds >= 0.0)?;
+        // More than a clock counts is too long in any case.
+        Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+    };
     let after = text(RETRY_AFTER.as_str())
         .and_then(|text| seconds(text).or_else(|| httpdate::parse_http_date(text).ok().map(until)));
     let reset = || {
         let pause = seconds(text("x-ratelimit-reset")?)?;
-        Some(if pause.as_secs_f64() > EPOCH_FROM { until(UNIX_EPOCH + pause) } else { pause })
+        let point = match pause.as_secs_f64() {
+            moment if moment > EPOCH_IN_MILLISECONDS_FROM => pause / 1000,
+            moment if moment > EPOCH_FROM => pause,
+            _ => return Some(pause),
+        };
+        Some(UNIX_EPOCH.checked_add(point).map_or(Duration::MAX, until))
     };
     after.or_else(reset)
 }

@@ -16,6 +16,7 @@ use crate::credential::{Credential, CredentialKind};
 use crate::observe::{Attempt, Ended, Observer};
 use crate::raw::{Client, Operation};
 use crate::retry::{Retries, asked_pause};
+use crate::wire::integer;
 
 /// A failed answer's body is read up to here, in bytes: room for every field error, not for a web page's scripts.
 const FAILURE_LIMIT: usize = 256 * 1024;
@@ -25,6 +26,18 @@ const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 
 /// Shorter texts that were sent say nothing private, and hiding them would garble the answer.
 const HIDDEN_FROM: usize = 8;
+
+/// So many characters of a private text, repeated, are taken for its beginning.
+const HIDDEN_HEAD: usize = 16;
+
+/// What stands in place of what was sent.
+const AS_SENT: &str = "[as sent]";
+
+/// Codes in the envelope of a call that succeeded: the document's default and what recorded answers show.
+const SUCCESS: [i64; 2] = [100, 1000];
+
+/// Why a body cannot be read that stops in the middle.
+pub(crate) const ENDS_EARLY: &str = "the answer ends too early";
 
 /// The status under which the generated code passes on what was no answer; it lies outside the registered ones.
 ///
@@ -100,6 +113,8 @@ pub(crate) struct Outcome {
     pub(crate) operation: &'static Operation,
     pub(crate) attempts: u32,
     pub(crate) retry_after: Option<Duration>,
+    /// Whether any of the requests may have reached the service.
+    pub(crate) sent: bool,
     pub(crate) what: What,
 }
 
@@ -112,6 +127,8 @@ pub(crate) enum What {
     Unreadable { status: u16, request_id: Option<String>, why: &'static str },
     /// No whole answer.
     Broken(Arc<reqwest::Error>),
+    /// Nothing was sent any more, because the time for the whole call is over.
+    NoTime,
 }
 
 impl Outcome {
@@ -125,21 +142,31 @@ impl What {
     pub(crate) fn is_timeout(&self) -> bool {
         match self {
             Self::Broken(error) => error.is_timeout(),
+            Self::NoTime => true,
             Self::Answer { .. } | Self::Unreadable { .. } => false,
         }
     }
 
-    fn status(&self) -> Option<u16> {
+    /// Whether the request may have reached the service.
+    fn may_have_arrived(&self) -> bool {
+        match self {
+            Self::Answer { .. } | Self::Unreadable { .. } => true,
+            Self::Broken(error) => !error.is_connect() && !error.is_builder(),
+            Self::NoTime => false,
+        }
+    }
+
+    pub(crate) fn status(&self) -> Option<u16> {
         match self {
             Self::Answer { status, .. } | Self::Unreadable { status, .. } => Some(*status),
-            Self::Broken(_) => None,
+            Self::Broken(_) | Self::NoTime => None,
         }
     }
 
     fn request_id(&self) -> Option<&String> {
         match self {
             Self::Answer { request_id, .. } | Self::Unreadable { request_id, .. } => request_id.as_ref(),
-            Self::Broken(_) => None,
+            Self::Broken(_) | Self::NoTime => None,
         }
     }
 }
@@ -244,9 +271,19 @@ async fn run(client: &Client, mut request: Request, operation: &'static Operatio
     let elapsed = |now: SystemTime| now.duration_since(started).unwrap_or_default();
     let limit = options.attempt_limit.unwrap_or_else(|| operation.attempt_limit.unwrap_or(ATTEMPT_LIMIT));
     let mut attempts = 0;
+    let mut arrived = false;
     loop {
-        attempts += 1;
         let left = options.total_limit.saturating_sub(elapsed(shared.clock.now()));
+        if left.is_zero() {
+            return failed(Outcome {
+                operation,
+                attempts,
+                retry_after: None,
+                sent: arrived,
+                what: What::NoTime,
+            });
+        }
+        attempts += 1;
         *request.timeout_mut() = Some(limit.min(left));
         // A stream cannot be sent twice; then there is no copy, and no repetition.
         let copy = request.try_clone();
@@ -264,7 +301,7 @@ async fn run(client: &Client, mut request: Request, operation: &'static Operatio
                 let ended = Ended {
                     status: Some(answer.status().as_u16()),
                     duration: now.duration_since(sent_at).unwrap_or_default(),
-                    request_id: request_id(answer.headers()),
+                    request_id: request_id(answer.headers(), credential.as_ref()),
                     retry_in: None,
                 };
                 seen(shared, &attempt, &ended);
@@ -276,11 +313,11 @@ async fn run(client: &Client, mut request: Request, operation: &'static Operatio
             Err(failed) => failed,
         };
 
+        arrived |= what.may_have_arrived();
         let left = options.total_limit.saturating_sub(elapsed(now));
         let pause = copy
             .filter(|_| attempts < options.attempts)
-            .and_then(|copy| Some((copy, shared.retries.pause(operation, &what, attempts, asked)?)))
-            .filter(|(_, pause)| *pause < left);
+            .and_then(|copy| Some((copy, shared.retries.pause(operation, &what, attempts, asked, left)?)));
         let ended = Ended {
             status: what.status(),
             duration: now.duration_since(sent_at).unwrap_or_default(),
@@ -289,7 +326,7 @@ async fn run(client: &Client, mut request: Request, operation: &'static Operatio
         };
         seen(shared, &attempt, &ended);
         let Some((copy, pause)) = pause else {
-            return failed(Outcome { operation, attempts, retry_after: asked, what });
+            return failed(Outcome { operation, attempts, retry_after: asked, sent: arrived, what });
         };
         shared.clock.sleep(pause).await;
         request = copy;
@@ -318,10 +355,10 @@ fn failed(outcome: Outcome) -> Response {
         What::Answer { status, headers, body, .. } => {
             response.headers_mut().clone_from(headers);
             *response.body_mut() = Bytes::from(body.clone());
-            *status
+            if (200..300).contains(status) { NO_ANSWER } else { *status }
         }
-        // A success under which nothing can be read must not reach the generated decoder, which would lose it.
-        What::Unreadable { .. } | What::Broken(_) => NO_ANSWER,
+        // A success that is none must not reach the generated decoder, which would take it for one.
+        What::Unreadable { .. } | What::Broken(_) | What::NoTime => NO_ANSWER,
     };
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
     response.extensions_mut().insert(outcome);
@@ -340,29 +377,32 @@ async fn send(
     let broken = |error: reqwest::Error| (What::Broken(Arc::new(error.without_url())), None);
     let mut answer = http.execute(request).await.map_err(broken)?;
     let status = answer.status();
-    let request_id = request_id(answer.headers());
+    let request_id = request_id(answer.headers(), credential);
+    let refused = |answer: &mut Response, body: &[u8]| What::Answer {
+        status: status.as_u16(),
+        request_id: request_id.clone(),
+        headers: Box::new(std::mem::take(answer.headers_mut())),
+        body: without_sent(body, credential, sent),
+    };
     if !status.is_success() {
         let asked = asked_pause(answer.headers(), now);
         // A connection that breaks here must not hide the status that already came.
         let body = read(&mut answer, FAILURE_LIMIT).await.unwrap_or_else(|(_, start)| start);
-        let body = without_sent(&body, credential, sent);
-        let headers = Box::new(std::mem::take(answer.headers_mut()));
-        return Err((What::Answer { status: status.as_u16(), request_id, headers, body }, asked));
+        return Err((refused(&mut answer, &body), asked));
     }
-    let unreadable = |why| Err((What::Unreadable { status: status.as_u16(), request_id, why }, None));
     let body = match read(&mut answer, ANSWER_LIMIT + 1).await {
-        Ok(body) if body.len() > ANSWER_LIMIT => return unreadable("the answer is larger than 64 MiB"),
         Ok(body) => body,
         Err((error, _)) => return Err(broken(error)),
     };
-    let body = match object(body) {
-        Ok(body) => body,
-        Err(_) if !operation.answers => Bytes::new(),
-        // What was said in an envelope without data can also be said by the status.
-        Err(_) if status == StatusCode::NO_CONTENT => Bytes::from_static(b"{}"),
-        Err(why) => return unreadable(why),
-    };
-    Ok(with_body(answer, body))
+    let unreadable =
+        |why| (What::Unreadable { status: status.as_u16(), request_id: request_id.clone(), why }, None);
+    match envelope(&body) {
+        Ok(Frame::Success(body)) => Ok(with_body(answer, body)),
+        Ok(Frame::Failure) => Err((refused(&mut answer, &body), None)),
+        // Where nothing is answered, nothing is read.
+        Err(_) if !operation.answers => Ok(with_body(answer, Bytes::new())),
+        Err(why) => Err(unreadable(why)),
+    }
 }
 
 /// Reads a body up to a limit; a broken one returns what came before.
@@ -390,16 +430,49 @@ async fn read(answer: &mut Response, limit: usize) -> Result<Bytes, (reqwest::Er
     }
 }
 
-/// The body without a byte order mark, if it looks like a JSON object from both ends.
-fn object(body: Bytes) -> Result<Bytes, &'static str> {
-    let body = if body.starts_with(b"\xef\xbb\xbf") { body.slice(3..) } else { body };
+/// What the frame of a 2xx says.
+enum Frame {
+    /// A success, with the body as the generated code reads it.
+    Success(Bytes),
+    /// The code says that the call failed.
+    Failure,
+}
+
+/// Reads the frame of a success, so that nothing of what can be wrong with it is left to the generated decoder, which
+/// would lose status and headers over it.
+fn envelope(body: &Bytes) -> Result<Frame, &'static str> {
+    #[derive(serde::Deserialize)]
+    struct Outer {
+        #[serde(default)]
+        code: Value,
+        #[serde(default, rename = "data")]
+        _data: serde::de::IgnoredAny,
+        #[serde(default, rename = "message")]
+        _message: serde::de::IgnoredAny,
+    }
+    if body.len() > ANSWER_LIMIT {
+        return Err("the answer is larger than 64 MiB");
+    }
+    let body = if body.starts_with(b"\xef\xbb\xbf") { body.slice(3..) } else { body.clone() };
     let text = body.trim_ascii();
     match (text.first(), text.last()) {
-        (None, _) => Err("the answer has no body"),
-        (Some(b'{'), Some(b'}')) => Ok(body),
-        (Some(b'{'), _) => Err("the answer ends too early"),
-        (Some(b'<'), _) => Err("the answer is HTML, perhaps from a proxy on the way"),
-        _ => Err("the answer is not a JSON object"),
+        // An envelope without data can also be said by the status alone.
+        (None, _) => return Ok(Frame::Success(Bytes::from_static(b"{}"))),
+        (Some(b'{'), Some(b'}')) => {}
+        (Some(b'{'), _) => return Err(ENDS_EARLY),
+        (Some(b'<'), _) => return Err("the answer is HTML, perhaps from a proxy on the way"),
+        _ => return Err("the answer is not a JSON object"),
+    }
+    // The data is skipped here, and skipping looks at no text.
+    let text = std::str::from_utf8(text).map_err(|_| "the answer is not JSON")?;
+    let outer: Outer = serde_json::from_str(text).map_err(|error| match error.classify() {
+        serde_json::error::Category::Eof => ENDS_EARLY,
+        serde_json::error::Category::Data => "the answer is no envelope",
+        _ => "the answer is not JSON",
+    })?;
+    match integer(&outer.code) {
+        Some(code) if !SUCCESS.contains(&code) => Ok(Frame::Failure),
+        _ => Ok(Frame::Success(body)),
     }
 }
 
@@ -414,31 +487,65 @@ fn with_body(mut answer: Response, body: Bytes) -> Response {
 
 /// A failed answer's text without the credential and without what was sent: failures may echo a key or a whole prompt.
 fn without_sent(body: &[u8], credential: Option<&Credential>, sent: Option<&[u8]>) -> String {
-    let mut text = String::from_utf8_lossy(body).into_owned();
-    if let Some(credential) = credential {
-        text = credential.scrub(&text);
-    }
+    let text = String::from_utf8_lossy(body);
+    let mut private = Vec::new();
     if let Some(sent) = sent.and_then(|sent| serde_json::from_slice(sent).ok()) {
-        hide(&sent, &mut text);
+        texts(&sent, &mut private);
     }
-    text
+    let clean = |text: &str| {
+        let mut text = credential.map_or_else(|| text.to_owned(), |credential| credential.scrub(text));
+        for private in &private {
+            hide(private, &mut text);
+        }
+        text
+    };
+    // In JSON a text can be spelt in many ways, so it is read first.
+    match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
+        Ok(mut value) => {
+            each_text(&mut value, &clean);
+            value.to_string()
+        }
+        Err(_) => clean(&text),
+    }
 }
 
-/// Takes every text of a request out of an answer.
+/// Every text of a request that could be private, as it was sent and as Python and JSON would quote it.
 ///
 /// Ids stay, because an answer that names the one that was not found is worth reading.
-fn hide(sent: &Value, text: &mut String) {
+fn texts(sent: &Value, found: &mut Vec<String>) {
     match sent {
-        Value::String(private) if private.len() >= HIDDEN_FROM && uuid::Uuid::parse_str(private).is_err() => {
-            let escaped = Value::String(private.clone()).to_string();
-            for form in [&escaped[1..escaped.len() - 1], private.as_str()] {
-                if text.contains(form) {
-                    *text = text.replace(form, "[as sent]");
-                }
-            }
+        Value::String(text) if text.len() >= HIDDEN_FROM && uuid::Uuid::parse_str(text).is_err() => {
+            let quoted = Value::String(text.clone()).to_string();
+            let quoted = &quoted[1..quoted.len() - 1];
+            found.extend([
+                text.clone(),
+                quoted.to_owned(),
+                quoted.replace("\\\"", "\"").replace('\'', "\\'"),
+            ]);
         }
-        Value::Object(map) => map.values().for_each(|inner| hide(inner, text)),
-        Value::Array(list) => list.iter().for_each(|inner| hide(inner, text)),
+        Value::Object(map) => map.values().for_each(|inner| texts(inner, found)),
+        Value::Array(list) => list.iter().for_each(|inner| texts(inner, found)),
         _ => {}
+    }
+}
+
+fn each_text(value: &mut Value, change: &impl Fn(&str) -> String) {
+    match value {
+        Value::String(text) => *text = change(text),
+        Value::Object(map) => map.values_mut().for_each(|inner| each_text(inner, change)),
+        Value::Array(list) => list.iter_mut().for_each(|inner| each_text(inner, change)),
+        _ => {}
+    }
+}
+
+/// Takes a private text out of another, also where only its beginning is repeated.
+fn hide(private: &str, text: &mut String) {
+    let head = private.char_indices().nth(HIDDEN_HEAD).map_or(private, |(end, _)| &private[..end]);
+    let mut from = 0;
+    while let Some(start) = text[from..].find(head).map(|at| from + at) {
+        let same = text[start..].chars().zip(private.chars()).take_while(|(a, b)| a == b);
+        let end = start + same.map(|(c, _)| c.len_utf8()).sum::<usize>();
+        text.replace_range(start..end, AS_SENT);
+        from = start + AS_SENT.len();
     }
 }

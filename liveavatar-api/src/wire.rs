@@ -66,8 +66,8 @@ impl<T> Envelope<T> {
         self.data.ok()?
     }
 
-    pub(crate) fn into_parts(self) -> (Option<i64>, Option<String>, Result<Option<T>, Undecodable>) {
-        (self.code, self.message, self.data)
+    pub(crate) fn into_decoded(self) -> Result<Option<T>, Undecodable> {
+        self.data
     }
 }
 
@@ -115,10 +115,11 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Envelope<T> {
 
 /// The code is a number in every recorded answer; a text that is one is read as such, anything else as none.
 fn integer_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    Ok(integer(&Value::deserialize(deserializer)?))
+    let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
+    Ok(raw.and_then(|raw| integer(&serde_json::from_str(raw.get()).ok()?)))
 }
 
-fn integer(value: &Value) -> Option<i64> {
+pub(crate) fn integer(value: &Value) -> Option<i64> {
     match value {
         Value::Number(number) => number.as_i64(),
         Value::String(text) => text.trim().parse().ok(),
@@ -128,11 +129,8 @@ fn integer(value: &Value) -> Option<i64> {
 
 /// The message is text in every recorded answer; anything else is kept as its JSON.
 fn any_as_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(match Value::deserialize(deserializer)? {
-        Value::Null => None,
-        Value::String(text) => Some(text),
-        other => Some(other.to_string()),
-    })
+    let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
+    Ok(raw.map(|raw| serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().to_owned())))
 }
 
 /// A number that an answer may also write as text, such as `"60"`.

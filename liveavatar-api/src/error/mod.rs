@@ -97,16 +97,6 @@ impl Error {
         Self::new(ErrorKind::Decode, message)
     }
 
-    /// A 2xx whose envelope says that the call failed.
-    pub(crate) fn service(status: u16, code: i64, message: Option<&str>) -> Self {
-        let mut error = Self::new(
-            read::kind_of(status, Some(code)),
-            read::quoted(message.unwrap_or("the service says no")),
-        );
-        error.0.code = Some(code);
-        error
-    }
-
     /// The training of an avatar failed; nothing is wrong with the call that says so.
     pub(crate) fn failed_training(reason: &str) -> Self {
         Self::new(ErrorKind::Service, format!("the avatar's training failed: {}", read::quoted(reason)))
@@ -312,7 +302,8 @@ impl fmt::Display for Error {
         }
         f.write_str(&inner.message)?;
         for field in &inner.fields {
-            write!(f, "; {}: {}", field.path, field.message)?;
+            let colon = if field.path.is_empty() { "" } else { ": " };
+            write!(f, "; {}{colon}{}", field.path, field.message)?;
         }
         let code = inner.code.map(|code| format!("code {code}"));
         let request = inner.request_id.as_ref().map(|id| format!("request {id}"));

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Error, ErrorKind, FieldError};
 use crate::transport::{Outcome, What};
+use crate::wire::integer;
 
 /// Longest part of a text of the service that an error repeats, in characters.
 const QUOTED: usize = 300;
@@ -11,24 +12,28 @@ const QUOTED: usize = 300;
 /// Most refused fields that an error repeats.
 const FIELDS: usize = 50;
 
-/// Success is judged by the status; the code tells failures apart.
+/// The status tells apart what the transport repeats, the code what the caller must do.
 pub(super) fn kind_of(status: u16, code: Option<i64>) -> ErrorKind {
     match (status, code) {
+        (429, _) => ErrorKind::RateLimited,
+        (500.., _) => ErrorKind::Server,
+        (300..400, _) => ErrorKind::Service,
         (_, Some(4033)) | (402, _) => ErrorKind::InsufficientCredits,
         (_, Some(4032 | 4003)) => ErrorKind::ConcurrencyLimit,
         (401, _) | (_, Some(4010)) => ErrorKind::Unauthorized,
         (403, _) => ErrorKind::Forbidden,
         (404, _) => ErrorKind::NotFound,
         (422, _) | (400, None) | (_, Some(4000)) => ErrorKind::Validation,
-        (429, _) => ErrorKind::RateLimited,
-        (500.., _) => ErrorKind::Server,
         _ => ErrorKind::Service,
     }
 }
 
-/// One line of limited length.
+/// One line of limited length, without what could command a terminal or turn the line around.
 pub(super) fn quoted(text: &str) -> String {
-    let mut line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let turns =
+        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut line: String = line.chars().filter(|c| !c.is_control() && !turns(*c)).collect();
     if let Some((end, _)) = line.char_indices().nth(QUOTED) {
         line.truncate(end);
         line.push('…');
@@ -69,8 +74,10 @@ impl From<&Outcome> for Error {
             What::Unreadable { status, request_id, why } => {
                 Self::decode(*why).answered(*status, request_id.clone(), 0)
             }
+            What::NoTime => Self::timed_out("no time was left to send the request"),
             What::Broken(cause) => broken(cause).caused_by(std::sync::Arc::clone(cause)),
         };
+        error.0.sent = outcome.sent;
         error.0.operation = Some(outcome.operation.id);
         error.0.attempts = outcome.attempts;
         error.0.retry_after = outcome.retry_after;
@@ -107,7 +114,7 @@ fn broken(cause: &reqwest::Error) -> Error {
 /// Reads a failed answer in any of the shapes that the service and those before it use.
 fn failure(status: u16, body: &str) -> Error {
     let value: Value = serde_json::from_str(body.trim_start_matches('\u{feff}')).unwrap_or_default();
-    let code = value["code"].as_i64().or_else(|| value["code"].as_str()?.parse().ok());
+    let code = integer(&value["code"]);
     let fields: Vec<FieldError> = ["detail", "data"]
         .iter()
         .filter_map(|key| value[*key].as_array())
@@ -118,9 +125,9 @@ fn failure(status: u16, body: &str) -> Error {
     // Recorded answers have `message`, FastAPI's own `detail`, the official demo also reads `error`.
     let texts = ["message", "detail", "error"].iter().filter_map(|key| value[*key].as_str());
     let message = texts.map(quoted).find(|text| !text.is_empty()).unwrap_or_else(|| {
-        if (300..400).contains(&status) {
+        if matches!(status, 301 | 302 | 303 | 307 | 308) {
             "the service redirects, and credentials follow no redirect: check the base URL".to_owned()
-        } else if body.trim_start().starts_with('<') {
+        } else if body.trim_start_matches('\u{feff}').trim_start().starts_with('<') {
             "the answer is HTML, perhaps from a proxy on the way".to_owned()
         } else {
             let reason = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
@@ -136,7 +143,12 @@ fn failure(status: u16, body: &str) -> Error {
 /// One refused field, in FastAPI's form `{loc, msg}` or the service's own `{loc, message}`; the echoed `input` is not read.
 fn field(value: &Value) -> Option<FieldError> {
     let message = value["msg"].as_str().or(value["message"].as_str())?;
-    let parts = value["loc"].as_array().into_iter().flatten();
+    let place = &value["loc"];
+    let parts = place
+        .as_array()
+        .map_or(std::slice::from_ref(place), Vec::as_slice)
+        .iter()
+        .filter(|part| !part.is_null());
     let path: Vec<String> = parts
         .map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned))
         .skip_while(|part| part == "body")

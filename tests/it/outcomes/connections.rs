@@ -3,7 +3,7 @@
 use liveavatar_api::ErrorKind;
 
 use super::server::{Answer, Server};
-use super::{Breaks, Lab, Row, Time, call, coded, failure, outcome, report, success};
+use super::{Lab, Row, Time, call, coded, failure, outcome, report, success};
 
 const GET: &str = "get_user_credits";
 
@@ -22,15 +22,9 @@ async fn a_port_where_nobody_listens_got_nothing() {
 #[tokio::test]
 async fn a_service_that_goes_away_may_have_acted() {
     let rows = vec![
-        Row::new("gone without an answer", "stop_session", vec![Answer::nothing().then_gone()])
-            .unheard(3)
-            .breaks(Breaks::Sent),
-        Row::new("gone without an answer", "delete_secret", vec![Answer::nothing().then_gone()])
-            .unheard(3)
-            .breaks(Breaks::Sent),
-        Row::new("gone after 503", GET, vec![failure(503).until_close().then_gone()])
-            .unheard(3)
-            .breaks(Breaks::Sent),
+        Row::new("gone without an answer", "stop_session", vec![Answer::nothing().then_gone()]).unheard(3),
+        Row::new("gone without an answer", "delete_secret", vec![Answer::nothing().then_gone()]).unheard(3),
+        Row::new("gone after 503", GET, vec![failure(503).until_close().then_gone()]).unheard(3),
         Row::new("gone after 429", "start_session", vec![failure(429).until_close().then_gone()]).unheard(3),
         Row::new("gone without an answer", "start_session", vec![Answer::nothing().then_gone()]),
     ];

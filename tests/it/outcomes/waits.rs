@@ -1,7 +1,7 @@
 //! How long the service asks to wait, in all its forms. The test clock starts on 1 January 2026, a Thursday.
 
 use super::server::Answer;
-use super::{Breaks, Row, Time, failure, report, success};
+use super::{Row, Time, failure, report, success};
 
 const START: &str = "Thu, 01 Jan 2026 00:00:00 GMT";
 const SOON: &str = "Thu, 01 Jan 2026 00:00:05 GMT";
@@ -63,7 +63,7 @@ async fn the_rate_limits_reset_stands_in_for_retry_after() {
         reset("longer than is waited for", "60"),
         reset("negative", "-1"),
         reset("a word", "soon"),
-        reset("beyond the end of time", "10000000000000000000").breaks(Breaks::Panic),
+        reset("beyond the end of time", "10000000000000000000"),
         row(
             "by the service's clock",
             &[("date", "Thu, 01 Jan 2026 00:00:05 GMT"), ("x-ratelimit-reset", "1767225607")],
