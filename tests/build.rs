@@ -70,17 +70,15 @@ fn main() -> Result<(), Box<dyn Error>> {
                 #[allow(unused_mut, reason = "operations without arguments have nothing to set")]
                 let mut call = client.#method();
                 #(#sets)*
-                outcome(call.send().await)
+                let builder = format!("{call:?} {call:#?}");
+                Shown::new(builder, call.send().await)
             }
         }
     });
     let code = quote! {
-        /// Calls the operation with every argument of the example set.
-        ///
-        /// # Errors
-        /// As the call.
+        /// Calls the operation with every argument of the example set, and keeps what a log could show of it.
         #[expect(clippy::too_many_lines, reason = "an arm per operation, written by a program")]
-        pub async fn call(client: &Client, operation: &str, example: &Example) -> Result<Decoded, Error> {
+        pub async fn show(client: &Client, operation: &str, example: &Example) -> Shown {
             match operation {
                 #(#arms)*
                 other => handwritten(client, other, example).await,

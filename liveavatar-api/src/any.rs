@@ -103,7 +103,8 @@ impl AnyCall<'_> {
         let id = self.operation.id;
         let raw: &crate::raw::Client = self.client;
         let refused = |why: &str| Error::refused(format!("{id}: {why}"));
-        if self.path.contains("%7B") || self.path.contains('{') {
+        // A value's own braces are escaped.
+        if self.path.contains('{') {
             return Err(refused(&format!("{} lacks a parameter of its path", self.operation.path)));
         }
         let url =

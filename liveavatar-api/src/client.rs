@@ -1,5 +1,6 @@
 //! Building a client: credential, base URL, time limits, environment.
 
+use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,7 +130,6 @@ impl Deref for Client {
 }
 
 /// Builds a [`Client`].
-#[derive(Debug)]
 #[must_use]
 pub struct ClientBuilder {
     base_url: String,
@@ -140,6 +140,13 @@ pub struct ClientBuilder {
     clock: Option<Arc<dyn Clock>>,
     seed: Option<u64>,
     observer: Option<Arc<dyn Observer>>,
+}
+
+/// Shows nothing: the address may still carry a password, which `build` refuses.
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder").finish_non_exhaustive()
+    }
 }
 
 impl ClientBuilder {
@@ -169,7 +176,8 @@ impl ClientBuilder {
 
     /// One's own HTTP client, as far as it is configured: proxies, certificates, pool sizes.
     ///
-    /// It is taken unbuilt, because credentials are safe only if it follows no redirect, which is set here.
+    /// It is taken unbuilt, because credentials are safe only if it follows no redirect and logs no bytes, which is set
+    /// here.
     pub fn http(mut self, http: reqwest::ClientBuilder) -> Self {
         self.http = Some(http);
         self
@@ -205,8 +213,9 @@ impl ClientBuilder {
             // A proxy that the environment names cannot reach a service on this machine.
             if local { http.no_proxy() } else { http }
         });
-        // The default policy forwards `X-API-KEY` to whatever host an answer names.
-        let http = http.redirect(reqwest::redirect::Policy::none()).https_only(!plain).build()?;
+        // The default policy forwards `X-API-KEY` to whatever host an answer names; a verbose connection logs it.
+        let http = http.redirect(reqwest::redirect::Policy::none()).connection_verbose(false);
+        let http = http.https_only(!plain).build()?;
         let shared = Shared {
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             retries: Retries::new(self.seed),

@@ -34,6 +34,8 @@ pub struct Attempt {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Ended {
+    /// Whether the call succeeded with it, as far as the transport can tell: the data may still have another shape.
+    pub succeeded: bool,
     /// The HTTP status, none if there was no answer.
     pub status: Option<u16>,
     /// From sending to the answer's last byte.

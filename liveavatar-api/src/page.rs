@@ -29,16 +29,20 @@ pub trait Paged: Call<Data = Page<Self::Item>> + Clone {
     /// # Cancel safety
     /// Cancel safe: a page that was asked for and not received is asked for again.
     fn pages(self) -> impl Stream<Item = Result<(i64, Page<Self::Item>), Error>> + Send {
-        let first = Some(self.number());
-        stream::try_unfold((self, first), |(call, number)| async move {
-            let Some(number) = number else { return Ok(None) };
-            let page = call.clone().at(number).data().await?;
-            if page.results.is_empty() {
-                return Ok(None);
+        let first = self.number();
+        // The first call is sent as it is, so that a number that is none is refused like anywhere else.
+        stream::try_unfold(Some((self.clone(), first)), move |state| {
+            let filters = self.clone();
+            async move {
+                let Some((call, number)) = state else { return Ok(None) };
+                let base = call.client().baseurl().to_owned();
+                let page = call.data().await?;
+                if page.results.is_empty() {
+                    return Ok(None);
+                }
+                let next = page.next.as_deref().and_then(|next| next_number(next, &base, number));
+                Ok(Some(((number, page), next.map(|next| (filters.at(next), next)))))
             }
-            let next =
-                page.next.as_deref().and_then(|next| next_number(next, call.client().baseurl(), number));
-            Ok(Some(((number, page), (call, next))))
         })
     }
 

@@ -15,14 +15,23 @@ pub(crate) fn span(operation: &Operation, url: &reqwest::Url) -> Span {
         url.template = operation.path,
         server.address = url.host_str(),
         server.port = url.port_or_known_default(),
+        otel.status_code = field::Empty,
         http.response.status_code = field::Empty,
         http.request.resend_count = field::Empty,
         liveavatar.request_id = field::Empty,
     )
 }
 
-/// Notes how a request ended: in the span if it was the last, as a warning if another follows.
+/// Notes how a request ended: in the span if it was the call's last, and as an event.
 pub(crate) fn ended(attempt: &Attempt, ended: &Ended) {
+    let operation = attempt.operation.id;
+    let milliseconds = u64::try_from(ended.duration.as_millis()).unwrap_or(u64::MAX);
+    if let Some(pause) = ended.retry_in {
+        let pause_milliseconds = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        let (attempt, status) = (attempt.number, ended.status);
+        warn!(operation, attempt, status, milliseconds, pause_milliseconds, "request failed and is repeated");
+        return;
+    }
     let span = Span::current();
     if let Some(status) = ended.status {
         span.record("http.response.status_code", status);
@@ -33,23 +42,11 @@ pub(crate) fn ended(attempt: &Attempt, ended: &Ended) {
     if attempt.number > 1 {
         span.record("http.request.resend_count", attempt.number - 1);
     }
-    let milliseconds = u64::try_from(ended.duration.as_millis()).unwrap_or(u64::MAX);
-    if let Some(pause) = ended.retry_in {
-        warn!(
-            operation = attempt.operation.id,
-            attempt = attempt.number,
-            status = ended.status,
-            milliseconds,
-            pause_milliseconds = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
-            "request failed and is repeated"
-        );
+    let (attempt, status) = (attempt.number, ended.status);
+    if ended.succeeded {
+        debug!(operation, attempt, status, milliseconds, "request succeeded");
     } else {
-        debug!(
-            operation = attempt.operation.id,
-            attempt = attempt.number,
-            status = ended.status,
-            milliseconds,
-            "request ended"
-        );
+        span.record("otel.status_code", "ERROR");
+        warn!(operation, attempt, status, milliseconds, "request failed");
     }
 }

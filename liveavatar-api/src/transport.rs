@@ -27,6 +27,9 @@ const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 /// Shorter texts that were sent say nothing private, and hiding them would garble the answer.
 const HIDDEN_FROM: usize = 8;
 
+/// In a field that is a secret by its name, only what could be part of any word is left.
+const SECRET_FROM: usize = 4;
+
 /// So many characters of a private text, repeated, are taken for its beginning.
 const HIDDEN_HEAD: usize = 16;
 
@@ -299,6 +302,7 @@ async fn run(client: &Client, mut request: Request, operation: &'static Operatio
         let (what, asked) = match result {
             Ok(answer) => {
                 let ended = Ended {
+                    succeeded: true,
                     status: Some(answer.status().as_u16()),
                     duration: now.duration_since(sent_at).unwrap_or_default(),
                     request_id: request_id(answer.headers(), credential.as_ref()),
@@ -319,6 +323,7 @@ async fn run(client: &Client, mut request: Request, operation: &'static Operatio
             .filter(|_| attempts < options.attempts)
             .and_then(|copy| Some((copy, shared.retries.pause(operation, &what, attempts, asked, left)?)));
         let ended = Ended {
+            succeeded: false,
             status: what.status(),
             duration: now.duration_since(sent_at).unwrap_or_default(),
             request_id: what.request_id().cloned(),
@@ -354,6 +359,8 @@ fn failed(outcome: Outcome) -> Response {
     let status = match &outcome.what {
         What::Answer { status, headers, body, .. } => {
             response.headers_mut().clone_from(headers);
+            // The generator's own error prints them.
+            response.headers_mut().values_mut().for_each(|value| value.set_sensitive(true));
             *response.body_mut() = Bytes::from(body.clone());
             if (200..300).contains(status) { NO_ANSWER } else { *status }
         }
@@ -490,8 +497,11 @@ fn without_sent(body: &[u8], credential: Option<&Credential>, sent: Option<&[u8]
     let text = String::from_utf8_lossy(body);
     let mut private = Vec::new();
     if let Some(sent) = sent.and_then(|sent| serde_json::from_slice(sent).ok()) {
-        texts(&sent, &mut private);
+        texts(&sent, HIDDEN_FROM, &mut private);
     }
+    // A text that begins another one must not leave the rest of that one behind.
+    private.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    private.dedup();
     let clean = |text: &str| {
         let mut text = credential.map_or_else(|| text.to_owned(), |credential| credential.scrub(text));
         for private in &private {
@@ -511,10 +521,13 @@ fn without_sent(body: &[u8], credential: Option<&Credential>, sent: Option<&[u8]
 
 /// Every text of a request that could be private, as it was sent and as Python and JSON would quote it.
 ///
-/// Ids stay, because an answer that names the one that was not found is worth reading.
-fn texts(sent: &Value, found: &mut Vec<String>) {
+/// Ids stay, because an answer that names the one that was not found is worth reading; only their usual form is one, since
+/// a key may be as many hexadecimal digits.
+fn texts(sent: &Value, from: usize, found: &mut Vec<String>) {
     match sent {
-        Value::String(text) if text.len() >= HIDDEN_FROM && uuid::Uuid::parse_str(text).is_err() => {
+        Value::String(text)
+            if text.len() >= from && !(text.len() == 36 && uuid::Uuid::parse_str(text).is_ok()) =>
+        {
             let quoted = Value::String(text.clone()).to_string();
             let quoted = &quoted[1..quoted.len() - 1];
             found.extend([
@@ -523,8 +536,13 @@ fn texts(sent: &Value, found: &mut Vec<String>) {
                 quoted.replace("\\\"", "\"").replace('\'', "\\'"),
             ]);
         }
-        Value::Object(map) => map.values().for_each(|inner| texts(inner, found)),
-        Value::Array(list) => list.iter().for_each(|inner| texts(inner, found)),
+        Value::Object(map) => {
+            for (name, inner) in map {
+                let secret = ["secret_value", "token", "prompt"].iter().any(|part| name.contains(part));
+                texts(inner, if secret { SECRET_FROM } else { from }, found);
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|inner| texts(inner, from, found)),
         _ => {}
     }
 }

@@ -1,5 +1,6 @@
 //! The one operation that the generator cannot make: a multipart upload, on the same transport and with the same shape.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -64,7 +65,7 @@ impl crate::Client {
 }
 
 /// Builds the upload of [`Client::create_image_avatar`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct CreateImageAvatar<'a> {
     client: &'a Client,
@@ -128,6 +129,16 @@ impl CreateImageAvatar<'_> {
         } else {
             Err(Error::UnexpectedResponse(answer))
         }
+    }
+}
+
+impl fmt::Debug for CreateImageAvatar<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.file.as_ref().map(Bytes::len);
+        f.debug_struct("CreateImageAvatar")
+            .field("bytes", &bytes)
+            .field("resolution", &self.resolution)
+            .finish()
     }
 }
 

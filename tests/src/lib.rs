@@ -24,7 +24,33 @@ pub struct Decoded {
     pub debug: String,
 }
 
+/// A call, and what `Debug` says of it from the builder to the answer.
+#[derive(Debug)]
+pub struct Shown {
+    /// The builder with its arguments.
+    pub builder: String,
+    /// What the builder's `send` returned, envelope or error.
+    pub answer: String,
+    /// What became of it.
+    pub outcome: Result<Decoded, Error>,
+}
+
+impl Shown {
+    fn new<R: IntoData<Data: Serialize + Debug> + Debug>(builder: String, result: R) -> Self {
+        let answer = format!("{result:?} {result:#?}");
+        Self { builder, answer, outcome: outcome(result) }
+    }
+}
+
 include!(concat!(env!("OUT_DIR"), "/calls.rs"));
+
+/// Calls the operation with every argument of the example set.
+///
+/// # Errors
+/// As the call.
+pub async fn call(client: &Client, operation: &str, example: &Example) -> Result<Decoded, Error> {
+    show(client, operation, example).await.outcome
+}
 
 fn outcome<R: IntoData<Data: Serialize + Debug>>(result: R) -> Result<Decoded, Error> {
     let data = result.into_data()?;
@@ -46,13 +72,14 @@ fn argument<T: DeserializeOwned>(example: &Example, name: &str) -> T {
 }
 
 /// The operations that the document records as hand-written.
-async fn handwritten(client: &Client, operation: &str, example: &Example) -> Result<Decoded, Error> {
+async fn handwritten(client: &Client, operation: &str, example: &Example) -> Shown {
     match operation {
         "create_image_avatar" => {
             let resolution =
                 example.body.as_ref().and_then(|body| body["resolution"].as_str()).unwrap_or("720");
             let resolution = resolution.parse().unwrap_or(CreateImageAvatarBodyResolution::X720);
-            outcome(client.create_image_avatar().file(PNG).resolution(resolution).send().await)
+            let call = client.create_image_avatar().file(PNG).resolution(resolution);
+            Shown::new(format!("{call:?} {call:#?}"), call.send().await)
         }
         other => panic!("the tests know no way to call {other}"),
     }

@@ -1,0 +1,305 @@
+//! What comes in pieces: pages of lists, a transcript that grows, an avatar in training.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use liveavatar_api::mock::{Answer, Server, example_answer};
+use liveavatar_api::session::{Configuration, Lite, SANDBOX_AVATAR_ID, Session};
+use liveavatar_api::types::{ListSessionsType, VoiceListType};
+use liveavatar_api::{Client, Credential, Error, ErrorKind, Options, Paged as _};
+use liveavatar_tests::{TestClock, client};
+use serde_json::{Value, json};
+
+const AVATAR: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
+
+/// A page with some entries, each with another id.
+fn page(operation: &str, entries: u32, next: impl Into<Value>) -> Answer {
+    let mut answer = example_answer(operation).unwrap();
+    let entry = answer["data"]["results"][0].clone();
+    let entry = |number: u32| {
+        let mut entry = entry.clone();
+        entry["id"] = json!(format!("00000000-0000-4000-8000-{number:012}"));
+        entry
+    };
+    answer["data"]["results"] = (0..entries).map(entry).collect();
+    answer["data"]["next"] = next.into();
+    Answer::json(200, answer)
+}
+
+/// The queries so far, one per line.
+fn queries(server: &Server) -> String {
+    server.requests().into_iter().filter_map(|request| request.query).collect::<Vec<_>>().join("\n")
+}
+
+fn link(server: &Server, number: u32) -> String {
+    format!("{}/v1/voices?page={number}", server.url())
+}
+
+#[tokio::test]
+async fn a_list_asks_for_a_page_only_when_it_is_needed() {
+    let server = Server::start().await.unwrap();
+    let client = client(&server);
+    for number in 2..=4 {
+        server.script("list_voices", page("list_voices", 2, link(&server, number)));
+    }
+    let mut items = Box::pin(client.list_voices().items());
+    assert_eq!(server.requests().len(), 0, "before polling");
+    items.next().await.unwrap().unwrap();
+    items.next().await.unwrap().unwrap();
+    assert_eq!(server.requests().len(), 1, "both entries of the first page");
+    items.next().await.unwrap().unwrap();
+    assert_eq!(server.requests().len(), 2, "the third entry");
+    drop(items);
+    assert_eq!(server.requests().len(), 2, "after dropping");
+
+    let mut pages = Box::pin(client.list_voices().pages());
+    assert_eq!(server.requests().len(), 2, "before polling");
+    pages.next().await.unwrap().unwrap();
+    drop(pages);
+    assert_eq!(server.requests().len(), 3, "after dropping");
+}
+
+#[tokio::test]
+async fn every_page_is_asked_for_under_the_filters_of_the_first() {
+    let server = Server::start().await.unwrap();
+    let client = client(&server);
+    server.script("list_sessions", page("list_sessions", 1, "/v1/sessions?page=2"));
+    server.script("list_sessions", page("list_sessions", 2, "/v1/sessions?page=3&type=active"));
+    server.script("list_sessions", page("list_sessions", 1, Value::Null));
+    let call = client.list_sessions().type_(ListSessionsType::Historic).avatar_id(AVATAR).page_size(2);
+    assert_eq!(call.all().await.unwrap().len(), 4);
+    insta::assert_snapshot!(queries(&server), @"
+    avatar_id=0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11&page_size=2&type=historic
+    avatar_id=0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11&page=2&page_size=2&type=historic
+    avatar_id=0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11&page=3&page_size=2&type=historic
+    ");
+}
+
+#[tokio::test]
+async fn a_list_starts_at_the_page_that_the_call_names() {
+    let server = Server::start().await.unwrap();
+    let client = client(&server);
+    server.script("list_voices", page("list_voices", 1, link(&server, 8)));
+    server.script("list_voices", page("list_voices", 1, Value::Null));
+    let call = client.list_voices().page(7).voice_type(VoiceListType::Public);
+    let pages: Vec<_> = call.pages().try_collect().await.unwrap();
+    assert_eq!(pages.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [7, 8]);
+    insta::assert_snapshot!(queries(&server), @"
+    page=7&voice_type=public
+    page=8&voice_type=public
+    ");
+}
+
+#[tokio::test]
+async fn a_link_without_a_number_leads_to_the_next_page() {
+    let server = Server::start().await.unwrap();
+    server.script("list_voices", page("list_voices", 1, "/v1/voices?cursor=abc"));
+    server.script("list_voices", page("list_voices", 1, "/v1/voices?page=three"));
+    server.script("list_voices", page("list_voices", 1, Value::Null));
+    let pages: Vec<_> = client(&server).list_voices().pages().try_collect().await.unwrap();
+    assert_eq!(pages.len(), 3);
+    insta::assert_snapshot!(queries(&server), @"
+    page=2
+    page=3
+    ");
+}
+
+#[tokio::test]
+async fn a_list_ends_where_nothing_leads_on() {
+    let server = Server::start().await.unwrap();
+    let client = client(&server);
+    let ends: [(&str, Value); 6] = [
+        ("no next page", Value::Null),
+        ("another host", json!("https://example.com/v1/voices?page=4")),
+        ("the same page", json!(link(&server, 3))),
+        ("an earlier page", json!(link(&server, 2))),
+        ("no address", json!("http://[")),
+        ("an address without a host", json!("mailto:voices?page=4")),
+    ];
+    for (name, next) in ends {
+        server.script("list_voices", page("list_voices", 1, link(&server, 3)));
+        server.script("list_voices", page("list_voices", 1, next));
+        let voices = client.list_voices().page(2).all().await.unwrap();
+        assert_eq!((voices.len(), server.take_requests().len()), (2, 2), "{name}");
+    }
+    server.script("list_voices", page("list_voices", 0, link(&server, 2)));
+    assert_eq!(client.list_voices().all().await.unwrap().len(), 0);
+    assert_eq!(server.take_requests().len(), 1, "an empty page");
+}
+
+#[tokio::test]
+async fn an_error_ends_a_list_which_can_be_resumed() {
+    let server = Server::start().await.unwrap();
+    let client = client(&server).with_options(Options::new().attempts(1));
+    server.script("list_voices", page("list_voices", 2, link(&server, 2)));
+    server.script("list_voices", Answer::json(500, json!({})));
+    let mut pages = pin!(client.list_voices().page_size(2).pages());
+    let (received, _) = pages.next().await.unwrap().unwrap();
+    let error = pages.next().await.unwrap().unwrap_err();
+    assert_eq!((received, error.kind(), error.operation()), (1, ErrorKind::Server, Some("list_voices")));
+    assert!(pages.next().await.is_none());
+
+    server.script("list_voices", page("list_voices", 2, Value::Null));
+    let resumed = client.list_voices().page_size(2).page(received + 1).pages();
+    let resumed: Vec<_> = resumed.try_collect().await.unwrap();
+    assert_eq!(resumed.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [2]);
+
+    server.script("list_voices", page("list_voices", 2, link(&server, 2)));
+    server.script("list_voices", Answer::json(500, json!({})));
+    let items: Vec<_> = client.list_voices().items().collect().await;
+    assert_eq!(items.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, false]);
+    server.script("list_voices", Answer::json(500, json!({})));
+    assert_eq!(client.list_voices().all().await.unwrap_err().kind(), ErrorKind::Server);
+}
+
+#[tokio::test]
+async fn a_number_that_no_page_has_ends_a_list_before_it_is_sent() {
+    let server = Server::start().await.unwrap();
+    let client = client(&server);
+    let mut pages = pin!(client.list_voices().page(0).pages());
+    assert_eq!(pages.next().await.unwrap().unwrap_err().kind(), ErrorKind::Refused);
+    assert!(pages.next().await.is_none());
+    assert_eq!(server.requests().len(), 0);
+}
+
+/// A client whose pauses can be read.
+fn clocked(server: &Server) -> (Client, TestClock) {
+    let clock = TestClock::default();
+    let builder = Client::builder().base_url(server.url()).clock(clock.clone());
+    let client = builder.credential(Credential::api_key(server.api_key()).unwrap()).build().unwrap();
+    (client, clock)
+}
+
+/// A running session, with its client's clock.
+async fn running(server: &Server) -> (Session<Lite>, TestClock) {
+    let (client, clock) = clocked(server);
+    let lite =
+        Configuration::<Lite>::build(|lite| lite.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true)).unwrap();
+    let session = client.mint(&lite).await.unwrap().start().await.unwrap();
+    let _ = server.take_requests();
+    (session, clock)
+}
+
+fn transcript(lines: &[&str], next: impl Into<Value>, active: bool) -> Answer {
+    let line = |text: &&str| json!({ "role": "user", "transcript": text, "absolute_timestamp": 1, "relative_timestamp": 1 });
+    let lines: Vec<_> = lines.iter().map(line).collect();
+    let data = json!({ "session_active": active, "next_timestamp": next.into(), "transcript_data": lines });
+    Answer::json(200, json!({ "code": 1000, "data": data, "message": null }))
+}
+
+const INTERVAL: Duration = Duration::from_secs(2);
+
+async fn followed(session: &Session<Lite>) -> Result<Vec<String>, Error> {
+    session.follow_transcript(INTERVAL).map_ok(|line| line.transcript).try_collect().await
+}
+
+#[tokio::test]
+async fn a_followed_transcript_tells_each_line_once() {
+    let server = Server::start().await.unwrap();
+    let (session, clock) = running(&server).await;
+    for answer in [
+        transcript(&[], Value::Null, true),
+        transcript(&["a"], Value::Null, true),
+        transcript(&["a", "b"], 10, true),
+        transcript(&["c"], Value::Null, true),
+        transcript(&["c"], Value::Null, true),
+        transcript(&["c", "c", "d"], Value::Null, false),
+    ] {
+        server.script("get_session_transcript", answer);
+    }
+    assert_eq!(followed(&session).await.unwrap(), ["a", "b", "c", "c", "d"]);
+    let asked: Vec<_> = server.take_requests().into_iter().map(|request| request.query).collect();
+    let first = None;
+    let second = || Some("start_timestamp=10".to_owned());
+    assert_eq!(asked, [first.clone(), first.clone(), first, second(), second(), second()]);
+    // The page after a full one is asked for at once.
+    assert_eq!(clock.slept(), [INTERVAL; 4]);
+}
+
+#[tokio::test]
+async fn a_followed_transcript_of_an_ended_session_is_read_without_a_pause() {
+    let server = Server::start().await.unwrap();
+    let (session, clock) = running(&server).await;
+    for answer in [
+        transcript(&["a"], 10, false),
+        transcript(&["b"], 20, false),
+        // Points back, and so is the last.
+        transcript(&["c"], 10, false),
+    ] {
+        server.script("get_session_transcript", answer);
+    }
+    assert_eq!(followed(&session).await.unwrap(), ["a", "b", "c"]);
+    assert!(clock.slept().is_empty());
+}
+
+#[tokio::test]
+async fn a_followed_transcript_is_lazy_and_ends_with_an_error() {
+    let server = Server::start().await.unwrap();
+    let (session, clock) = running(&server).await;
+    server.script("get_session_transcript", transcript(&["a"], Value::Null, true));
+    server.script("get_session_transcript", Answer::json(404, json!({})));
+    let mut lines = pin!(session.follow_transcript(INTERVAL));
+    assert_eq!(server.requests().len(), 0, "before polling");
+    assert_eq!(lines.next().await.unwrap().unwrap().transcript, "a");
+    assert_eq!((server.requests().len(), clock.slept().len()), (1, 0), "nobody asked for more");
+    assert!(lines.next().await.unwrap().unwrap_err().is_not_found());
+    assert!(lines.next().await.is_none());
+}
+
+/// Answers with an avatar of each status in turn.
+fn training(server: &Server, statuses: &[Value]) {
+    for status in statuses {
+        let mut answer = example_answer("get_avatar_by_id").unwrap();
+        answer["data"]["status"] = status.clone();
+        answer["data"]["error_message"] = json!("no face in the picture");
+        server.script("get_avatar_by_id", Answer::json(200, answer));
+    }
+}
+
+#[tokio::test]
+async fn an_avatar_is_waited_for_until_it_is_active() {
+    let server = Server::start().await.unwrap();
+    let (client, clock) = clocked(&server);
+    let statuses = ["INIT", "DEPLOYING", "BRAND_NEW"].map(Value::from);
+    training(&server, &statuses);
+    training(&server, &[Value::Null, json!("ACTIVE")]);
+    let avatar = client.avatar_ready(AVATAR, INTERVAL, Duration::from_secs(60)).await.unwrap();
+    assert_eq!(avatar.status.unwrap().to_string(), "ACTIVE");
+    assert_eq!(clock.slept(), [INTERVAL; 4]);
+}
+
+#[tokio::test]
+async fn an_avatar_whose_training_failed_says_why() {
+    let server = Server::start().await.unwrap();
+    let (client, _) = clocked(&server);
+    training(&server, &[json!("INIT"), json!("FAILED")]);
+    let error = client.avatar_ready(AVATAR, INTERVAL, Duration::from_secs(60)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Service);
+    insta::assert_snapshot!(error, @"get avatar by id: the avatar's training failed: no face in the picture");
+}
+
+#[tokio::test]
+async fn an_avatar_is_waited_for_no_longer_than_the_limit() {
+    let server = Server::start().await.unwrap();
+    let (client, clock) = clocked(&server);
+    training(&server, &vec![json!("DEPLOYING"); 3]);
+    let error = client.avatar_ready(AVATAR, INTERVAL, Duration::from_secs(5)).await.unwrap_err();
+    assert_eq!((error.kind(), server.requests().len()), (ErrorKind::Timeout, 3));
+    assert_eq!(clock.slept(), [INTERVAL; 2]);
+    insta::assert_snapshot!(error, @"get avatar by id: the avatar is still in training when the time limit passes");
+
+    // A limit of nothing still asks once.
+    training(&server, &[json!("ACTIVE")]);
+    client.avatar_ready(AVATAR, INTERVAL, Duration::ZERO).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_avatar_that_does_not_exist_is_not_waited_for() {
+    let server = Server::start().await.unwrap();
+    let (client, clock) = clocked(&server);
+    server.script("get_avatar_by_id", Answer::json(404, json!({})));
+    let error = client.avatar_ready(AVATAR, INTERVAL, Duration::from_secs(60)).await.unwrap_err();
+    assert!(error.is_not_found());
+    assert!(clock.slept().is_empty());
+}

@@ -1,0 +1,172 @@
+//! What the spans, events and observers tell of a call.
+
+use std::sync::{Arc, Mutex};
+
+use liveavatar_api::mock::{Answer, Server};
+use liveavatar_api::{Attempt, Client, Credential, Ended, IntoData as _, Observer, Options};
+use liveavatar_tests::TestClock;
+use serde_json::json;
+
+use crate::capture;
+
+/// Writes a line for every callback; a clock that stands still keeps durations out of it.
+#[derive(Clone, Debug, Default)]
+struct Diary(Arc<Mutex<Vec<String>>>);
+
+impl Observer for Diary {
+    fn before(&self, request: &Attempt) {
+        let line = format!("before {} #{}", request.operation.id, request.number);
+        self.0.lock().unwrap().push(line);
+    }
+
+    fn after(&self, request: &Attempt, ended: &Ended) {
+        let Ended { status, request_id, retry_in, .. } = ended;
+        let line = format!(
+            "after {} #{}: {status:?}, {request_id:?}, retry in {retry_in:?}",
+            request.operation.id, request.number
+        );
+        self.0.lock().unwrap().push(line);
+    }
+}
+
+impl Diary {
+    fn take(&self) -> String {
+        std::mem::take(&mut *self.0.lock().unwrap()).join("\n")
+    }
+}
+
+fn diarist(base: &str, options: Options) -> (Client, Diary) {
+    let diary = Diary::default();
+    let client = Client::builder().base_url(base).credential(Credential::api_key("canary-api-key").unwrap());
+    let client = client.options(options).clock(TestClock::default()).seed(1).observer(diary.clone());
+    let client = client.build().unwrap();
+    // Setting up TLS logs, too.
+    capture::take();
+    (client, diary)
+}
+
+/// The crate's own lines, without what differs from run to run: ports and times.
+fn logged() -> String {
+    let port = |line: &str| {
+        let Some((start, rest)) = line.split_once("server.port=") else { return line.to_owned() };
+        format!("{start}server.port=[port]{}", rest.trim_start_matches(|it: char| it.is_ascii_digit()))
+    };
+    let logged = capture::take();
+    let own = logged.lines().filter(|line| line.contains(" liveavatar_api::")).map(|line| port(line.trim()));
+    own.collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn a_success_is_a_span_and_an_event() {
+    capture::start();
+    let server = Server::start().await.unwrap();
+    let (client, diary) = diarist(server.url(), Options::new());
+    client.get_user_credits().send().await.into_data().unwrap();
+    insta::assert_snapshot!(logged(), @r#"
+    INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::trace: new
+    DEBUG liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port] http.response.status_code=200 liveavatar.request_id="mock-request-1"}: liveavatar_api::trace: request succeeded operation="get_user_credits" attempt=1 status=200 milliseconds=0
+    INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port] http.response.status_code=200 liveavatar.request_id="mock-request-1"}: liveavatar_api::trace: close
+    "#);
+    insta::assert_snapshot!(diary.take(), @r#"
+    before get_user_credits #1
+    after get_user_credits #1: Some(200), Some("mock-request-1"), retry in None
+    "#);
+}
+
+#[tokio::test]
+async fn a_repetition_is_a_warning_and_counted_in_the_span() {
+    capture::start();
+    let server = Server::start().await.unwrap();
+    let (client, diary) = diarist(server.url(), Options::new());
+    server.script("get_user_credits", Answer::json(503, json!({})));
+    client.get_user_credits().send().await.into_data().unwrap();
+    insta::assert_snapshot!(logged(), @r#"
+    INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::trace: new
+    WARN liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::trace: request failed and is repeated operation="get_user_credits" attempt=1 status=503 milliseconds=0 pause_milliseconds=328
+    DEBUG liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port] http.response.status_code=200 liveavatar.request_id="mock-request-2" http.request.resend_count=1}: liveavatar_api::trace: request succeeded operation="get_user_credits" attempt=2 status=200 milliseconds=0
+    INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port] http.response.status_code=200 liveavatar.request_id="mock-request-2" http.request.resend_count=1}: liveavatar_api::trace: close
+    "#);
+    insta::assert_snapshot!(diary.take(), @r#"
+    before get_user_credits #1
+    after get_user_credits #1: Some(503), Some("mock-request-1"), retry in Some(328.519756ms)
+    before get_user_credits #2
+    after get_user_credits #2: Some(200), Some("mock-request-2"), retry in None
+    "#);
+}
+
+#[tokio::test]
+async fn a_pause_that_the_service_asks_for_is_told() {
+    capture::start();
+    let server = Server::start().await.unwrap();
+    let (client, diary) = diarist(server.url(), Options::new());
+    server.script("create_context", Answer::json(429, json!({})).header("retry-after", "7"));
+    let body = liveavatar_api::types::CreateContext::builder().name("n".to_owned()).prompt("p");
+    client.create_context().body(body.opening_text(None)).send().await.into_data().unwrap();
+    insta::assert_snapshot!(diary.take(), @r#"
+    before create_context #1
+    after create_context #1: Some(429), Some("mock-request-1"), retry in Some(7.328519756s)
+    before create_context #2
+    after create_context #2: Some(200), Some("mock-request-2"), retry in None
+    "#);
+}
+
+#[tokio::test]
+async fn a_failed_validation_is_told_by_its_status() {
+    capture::start();
+    let server = Server::start().await.unwrap();
+    let (client, diary) = diarist(server.url(), Options::new());
+    let detail =
+        json!([{ "loc": ["query", "page"], "msg": "private", "type": "value_error", "input": "private" }]);
+    server.script("list_voices", Answer::json(422, json!({ "detail": detail })));
+    client.list_voices().page(2).send().await.into_data().unwrap_err();
+    insta::assert_snapshot!(logged(), @r#"
+    INFO liveavatar{otel.name="list_voices" otel.kind="client" http.request.method="GET" url.template="/v1/voices" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::trace: new
+    WARN liveavatar{otel.name="list_voices" otel.kind="client" http.request.method="GET" url.template="/v1/voices" server.address="127.0.0.1" server.port=[port] http.response.status_code=422 liveavatar.request_id="mock-request-1" otel.status_code="ERROR"}: liveavatar_api::trace: request failed operation="list_voices" attempt=1 status=422 milliseconds=0
+    INFO liveavatar{otel.name="list_voices" otel.kind="client" http.request.method="GET" url.template="/v1/voices" server.address="127.0.0.1" server.port=[port] http.response.status_code=422 liveavatar.request_id="mock-request-1" otel.status_code="ERROR"}: liveavatar_api::trace: close
+    "#);
+    insta::assert_snapshot!(diary.take(), @r#"
+    before list_voices #1
+    after list_voices #1: Some(422), Some("mock-request-1"), retry in None
+    "#);
+}
+
+#[tokio::test]
+async fn a_path_is_told_by_its_template() {
+    capture::start();
+    let server = Server::start().await.unwrap();
+    let (client, _) = diarist(server.url(), Options::new());
+    client.get_voice_by_id().voice_id("private-voice").send().await.into_data().unwrap();
+    let everything = capture::take();
+    assert!(everything.contains("url.template=\"/v1/voices/{voice_id}\""), "{everything}");
+    assert!(!everything.contains("private-voice"), "{everything}");
+}
+
+#[tokio::test]
+async fn what_is_refused_before_sending_is_not_told() {
+    capture::start();
+    let (client, diary) = diarist("http://127.0.0.1:1", Options::new());
+    client.list_voices().page(0).send().await.into_data().unwrap_err();
+    client.start_session().send().await.into_data().unwrap_err();
+    client.operation("get_voice_by_id").unwrap().send().await.unwrap_err();
+    assert_eq!(capture::take(), "");
+    assert_eq!(diary.take(), "");
+}
+
+#[tokio::test]
+async fn a_refused_connection_has_no_status() {
+    capture::start();
+    let (client, diary) = diarist("http://127.0.0.1:1", Options::new().attempts(2));
+    client.get_user_credits().send().await.into_data().unwrap_err();
+    insta::assert_snapshot!(logged(), @r#"
+    INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::trace: new
+    WARN liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::trace: request failed and is repeated operation="get_user_credits" attempt=1 milliseconds=0 pause_milliseconds=328
+    WARN liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port] http.request.resend_count=1 otel.status_code="ERROR"}: liveavatar_api::trace: request failed operation="get_user_credits" attempt=2 milliseconds=0
+    INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port] http.request.resend_count=1 otel.status_code="ERROR"}: liveavatar_api::trace: close
+    "#);
+    insta::assert_snapshot!(diary.take(), @"
+    before get_user_credits #1
+    after get_user_credits #1: None, None, retry in Some(328.519756ms)
+    before get_user_credits #2
+    after get_user_credits #2: None, None, retry in None
+    ");
+}
