@@ -16,7 +16,7 @@ use crate::credential::{Credential, CredentialKind};
 use crate::observe::{Attempt, Ended, Observer};
 use crate::raw::{Client, Operation};
 use crate::retry::{Retries, asked_pause};
-use crate::wire::integer;
+use crate::wire::integer_or_none;
 
 /// A failed answer's body is read up to here, in bytes: room for every field error, not for a web page's scripts.
 const FAILURE_LIMIT: usize = 256 * 1024;
@@ -348,8 +348,15 @@ fn seen(shared: &Shared, attempt: &Attempt, ended: &Ended) {
 }
 
 /// Writes the number of requests into an answer.
+///
+/// Absent, it was one; that spares the usual answer the header.
 fn counted(mut answer: Response, attempts: u32) -> Response {
-    answer.headers_mut().insert(HeaderName::from_static(ATTEMPTS), HeaderValue::from(attempts));
+    let name = HeaderName::from_static(ATTEMPTS);
+    if attempts > 1 {
+        answer.headers_mut().insert(name, HeaderValue::from(attempts));
+    } else {
+        answer.headers_mut().remove(name);
+    }
     answer
 }
 
@@ -450,8 +457,8 @@ enum Frame {
 fn envelope(body: &Bytes) -> Result<Frame, &'static str> {
     #[derive(serde::Deserialize)]
     struct Outer {
-        #[serde(default)]
-        code: Value,
+        #[serde(default, deserialize_with = "integer_or_none")]
+        code: Option<i64>,
         #[serde(default, rename = "data")]
         _data: serde::de::IgnoredAny,
         #[serde(default, rename = "message")]
@@ -477,7 +484,7 @@ fn envelope(body: &Bytes) -> Result<Frame, &'static str> {
         serde_json::error::Category::Data => "the answer is no envelope",
         _ => "the answer is not JSON",
     })?;
-    match integer(&outer.code) {
+    match outer.code {
         Some(code) if !SUCCESS.contains(&code) => Ok(Frame::Failure),
         _ => Ok(Frame::Success(body)),
     }
@@ -504,9 +511,12 @@ fn without_sent(body: &[u8], credential: Option<&Credential>, sent: Option<&[u8]
     private.dedup();
     let clean = |text: &str| {
         let mut text = credential.map_or_else(|| text.to_owned(), |credential| credential.scrub(text));
-        for private in &private {
-            hide(private, &mut text);
+        for whole in private.iter().filter(|private| private.len() <= text.len()).collect::<Vec<_>>() {
+            if text.contains(whole.as_str()) {
+                text = text.replace(whole.as_str(), AS_SENT);
+            }
         }
+        hide_beginnings(&private, &mut text);
         text
     };
     // In JSON a text can be spelt in many ways, so it is read first.
@@ -556,14 +566,22 @@ fn each_text(value: &mut Value, change: &impl Fn(&str) -> String) {
     }
 }
 
-/// Takes a private text out of another, also where only its beginning is repeated.
-fn hide(private: &str, text: &mut String) {
-    let head = private.char_indices().nth(HIDDEN_HEAD).map_or(private, |(end, _)| &private[..end]);
-    let mut from = 0;
-    while let Some(start) = text[from..].find(head).map(|at| from + at) {
-        let same = text[start..].chars().zip(private.chars()).take_while(|(a, b)| a == b);
-        let end = start + same.map(|(c, _)| c.len_utf8()).sum::<usize>();
-        text.replace_range(start..end, AS_SENT);
-        from = start + AS_SENT.len();
+/// Takes the beginnings of private texts out of another one, which repeats them cut off.
+fn hide_beginnings(private: &[String], text: &mut String) {
+    let same = |private: &str, text: &str| -> usize {
+        let common = private.chars().zip(text.chars()).take_while(|(a, b)| a == b);
+        common.map(|(c, _)| c.len_utf8()).sum()
+    };
+    for head in
+        private.iter().filter_map(|private| Some(&private[..private.char_indices().nth(HIDDEN_HEAD)?.0]))
+    {
+        let mut from = 0;
+        while let Some(start) = text[from..].find(head).map(|at| from + at) {
+            // The same text may be there in several spellings, of which one goes on longest.
+            let length =
+                private.iter().map(|private| same(private, &text[start..])).max().unwrap_or(head.len());
+            text.replace_range(start..start + length, AS_SENT);
+            from = start + AS_SENT.len();
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 use rust_decimal::Decimal;
-use serde::de::{DeserializeOwned, Error as _};
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -101,7 +101,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Envelope<T> {
         struct Frame {
             #[serde(default, deserialize_with = "integer_or_none")]
             code: Option<i64>,
-            #[serde(default, deserialize_with = "any_as_text")]
+            #[serde(default, deserialize_with = "text_or_none")]
             message: Option<String>,
             #[serde(default)]
             data: Option<Box<RawValue>>,
@@ -114,9 +114,77 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Envelope<T> {
 }
 
 /// The code is a number in every recorded answer; a text that is one is read as such, anything else as none.
-fn integer_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
-    Ok(raw.and_then(|raw| integer(&serde_json::from_str(raw.get()).ok()?)))
+pub(crate) fn integer_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    Ok(match Plain::deserialize(deserializer)? {
+        Plain::Integer(number) => Some(number),
+        Plain::Text(text) => text.trim().parse().ok(),
+        Plain::Other => None,
+    })
+}
+
+/// The message is text in every recorded answer; anything else says nothing to people.
+fn text_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(match Plain::deserialize(deserializer)? {
+        Plain::Text(text) => Some(text),
+        Plain::Integer(_) | Plain::Other => None,
+    })
+}
+
+/// A value that should be a number or a text, read without building what else it may be.
+enum Plain {
+    Integer(i64),
+    Text(String),
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Plain {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Plain;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any value")
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Plain, E> {
+                Ok(Plain::Integer(number))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Plain, E> {
+                Ok(i64::try_from(number).map_or(Plain::Other, Plain::Integer))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Plain, E> {
+                Ok(Plain::Text(text.to_owned()))
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Plain, E> {
+                Ok(Plain::Other)
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Plain, E> {
+                Ok(Plain::Other)
+            }
+
+            fn visit_unit<E>(self) -> Result<Plain, E> {
+                Ok(Plain::Other)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Plain, A::Error> {
+                IgnoredAny.visit_seq(list)?;
+                Ok(Plain::Other)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Plain, A::Error> {
+                IgnoredAny.visit_map(map)?;
+                Ok(Plain::Other)
+            }
+        }
+
+        deserializer.deserialize_any(Reader)
+    }
 }
 
 pub(crate) fn integer(value: &Value) -> Option<i64> {
@@ -125,12 +193,6 @@ pub(crate) fn integer(value: &Value) -> Option<i64> {
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     }
-}
-
-/// The message is text in every recorded answer; anything else is kept as its JSON.
-fn any_as_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
-    Ok(raw.map(|raw| serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().to_owned())))
 }
 
 /// A number that an answer may also write as text, such as `"60"`.
