@@ -185,6 +185,16 @@ impl Error {
         self.0.sent
     }
 
+    /// Whether nothing was sent, because an argument, a credential or a configuration breaks a rule.
+    ///
+    /// # Troubleshooting
+    /// The message names the argument and the rule. A wrong kind of credential is changed with
+    /// [`Client::with_credential`](crate::Client::with_credential).
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.0.kind == ErrorKind::Refused
+    }
+
     /// Whether the request's content is at fault; [`fields`](Self::fields) says where.
     ///
     /// # Troubleshooting
@@ -267,6 +277,35 @@ impl Error {
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.0.kind == ErrorKind::Timeout
+    }
+
+    /// Whether the service said no in some other way.
+    ///
+    /// # Troubleshooting
+    /// [`status`](Self::status), [`code`](Self::code) and [`message`](Self::message) are all there is. A redirect lands here:
+    /// check the base URL.
+    #[must_use]
+    pub fn is_service(&self) -> bool {
+        self.0.kind == ErrorKind::Service
+    }
+
+    /// Whether the call succeeded and its answer cannot be read.
+    ///
+    /// # Troubleshooting
+    /// Something on the way answered for the service, or the service has moved on from this version's document: look at the
+    /// answer with [`Client::operation`](crate::Client::operation). What was asked for has happened.
+    #[must_use]
+    pub fn is_decode(&self) -> bool {
+        self.0.kind == ErrorKind::Decode
+    }
+
+    /// Whether the connection failed.
+    ///
+    /// # Troubleshooting
+    /// See [`may_have_been_sent`](Self::may_have_been_sent); [`source`](std::error::Error::source) has the cause.
+    #[must_use]
+    pub fn is_transport(&self) -> bool {
+        self.0.kind == ErrorKind::Transport
     }
 
     /// What to do about it, where that is known.
