@@ -24,6 +24,9 @@ const FAILURE_LIMIT: usize = 256 * 1024;
 /// An answer's body is read up to here, in bytes: a voice preview has some hundred thousand.
 const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 
+/// Room is made for so many bytes of an announced answer at once; more only as it comes, since anybody can announce.
+const RESERVED: usize = 1024 * 1024;
+
 /// Shorter texts that were sent say nothing private, and hiding them would garble the answer.
 const HIDDEN_FROM: usize = 8;
 
@@ -435,7 +438,7 @@ async fn read(answer: &mut Response, limit: usize) -> Result<Bytes, (reqwest::Er
             }
             Ok(Some(chunk)) => {
                 if body.is_empty() {
-                    body.reserve(expected.unwrap_or(chunk.len()).min(limit));
+                    body.reserve(expected.unwrap_or(chunk.len()).min(limit).min(RESERVED));
                 }
                 body.extend_from_slice(&chunk[..chunk.len().min(limit - body.len())]);
                 if body.len() == limit {
@@ -515,7 +518,7 @@ fn without_sent(body: &[u8], credential: Option<&Credential>, sent: Option<&[u8]
     private.dedup();
     let clean = |text: &str| {
         let mut text = credential.map_or_else(|| text.to_owned(), |credential| credential.scrub(text));
-        for whole in private.iter().filter(|private| private.len() <= text.len()).collect::<Vec<_>>() {
+        for whole in &private {
             if text.contains(whole.as_str()) {
                 text = text.replace(whole.as_str(), AS_SENT);
             }
