@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use bytes::{Bytes, BytesMut};
 use progenitor_client::{ClientHooks, ClientInfo, Error, OperationInfo};
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Request, Response, ResponseBuilderExt as _, StatusCode};
+use reqwest::{Request, Response, StatusCode};
 use serde_json::Value;
 
 use crate::call::{ATTEMPTS, request_id};
@@ -278,12 +278,14 @@ fn check_bounds(url: &reqwest::Url, operation: &Operation) -> Result<(), String>
 async fn run(client: &Client, mut request: Request, operation: &'static Operation) -> Response {
     let Transport { credential, options, shared } = client.inner();
     let started = shared.clock.now();
-    let elapsed = |now: SystemTime| now.duration_since(started).unwrap_or_default();
+    let left_at =
+        |now: SystemTime| options.total_limit.saturating_sub(now.duration_since(started).unwrap_or_default());
+    let mut sent_at = started;
     let limit = options.attempt_limit.unwrap_or_else(|| operation.attempt_limit.unwrap_or(ATTEMPT_LIMIT));
     let mut attempts = 0;
     let mut arrived = false;
     loop {
-        let left = options.total_limit.saturating_sub(elapsed(shared.clock.now()));
+        let left = left_at(sent_at);
         if left.is_zero() {
             return failed(Outcome {
                 operation,
@@ -302,7 +304,6 @@ async fn run(client: &Client, mut request: Request, operation: &'static Operatio
             observer.before(&attempt);
         }
 
-        let sent_at = shared.clock.now();
         let sent = copy.as_ref().and_then(|request| request.body()?.as_bytes());
         let result = send(client.client(), request, operation, credential.as_ref(), sent, sent_at).await;
         let now = shared.clock.now();
@@ -325,7 +326,7 @@ async fn run(client: &Client, mut request: Request, operation: &'static Operatio
         };
 
         arrived |= what.may_have_arrived();
-        let left = options.total_limit.saturating_sub(elapsed(now));
+        let left = left_at(now);
         let pause = copy
             .filter(|_| attempts < options.attempts)
             .and_then(|copy| Some((copy, shared.retries.pause(operation, &what, attempts, asked, left)?)));
@@ -341,6 +342,7 @@ async fn run(client: &Client, mut request: Request, operation: &'static Operatio
             return failed(Outcome { operation, attempts, retry_after: asked, sent: arrived, what });
         };
         shared.clock.sleep(pause).await;
+        sent_at = shared.clock.now();
         request = copy;
     }
 }
@@ -498,12 +500,9 @@ fn envelope(body: &Bytes) -> Result<Frame, &'static str> {
 }
 
 /// The same answer with a body that has been read already.
-fn with_body(mut answer: Response, body: Bytes) -> Response {
-    let mut copy = http::Response::builder().url(answer.url().clone()).body(body).unwrap_or_default();
-    *copy.status_mut() = answer.status();
-    *copy.version_mut() = answer.version();
-    *copy.headers_mut() = std::mem::take(answer.headers_mut());
-    copy.into()
+fn with_body(answer: Response, body: Bytes) -> Response {
+    let (parts, _) = http::Response::<reqwest::Body>::from(answer).into_parts();
+    http::Response::from_parts(parts, body).into()
 }
 
 /// A failed answer's text without the credential and without what was sent: failures may echo a key or a whole prompt.
