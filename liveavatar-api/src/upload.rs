@@ -55,7 +55,7 @@ impl crate::Client {
                 _ => {}
             }
             let passed = clock.now().duration_since(started).unwrap_or_default();
-            if passed + interval > limit {
+            if passed.saturating_add(interval) > limit {
                 let message = "the avatar is still in training when the time limit passes";
                 return Err(crate::Error::timed_out(message).during("get_avatar_by_id"));
             }

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use serde_json::Value;
 
 use super::schema::{Schema, decode, escape, resolve, root};
+use crate::raw;
 
 static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(read);
 
@@ -166,7 +167,7 @@ fn read_operation(
     parameters.extend(read_parameters(operation, &format!("{pointer}/{method}")));
     let (success, answer) = read_success(operation);
     Operation {
-        name: short_name(operation["operationId"].as_str().unwrap_or_default(), template, method),
+        name: name_of(template, method),
         method: method.to_uppercase(),
         template,
         parameters,
@@ -177,10 +178,13 @@ fn read_operation(
     }
 }
 
-/// The operation id without the path and method that the upstream framework appends to it.
-fn short_name(id: &str, template: &str, method: &str) -> String {
-    let path: String = template.chars().map(|char| if char.is_alphanumeric() { char } else { '_' }).collect();
-    id.strip_suffix(&format!("{path}_{method}")).unwrap_or(id).to_owned()
+/// The name under which the client calls the operation; both are made of one document.
+fn name_of(template: &str, method: &str) -> String {
+    let same = |operation: &&raw::Operation| {
+        operation.path == template && operation.method.eq_ignore_ascii_case(method)
+    };
+    let known = raw::OPERATIONS.iter().find(same);
+    known.map_or_else(|| format!("{method} {template}"), |operation| operation.id.to_owned())
 }
 
 fn read_parameters(holder: &'static Value, pointer: &str) -> Vec<Parameter> {

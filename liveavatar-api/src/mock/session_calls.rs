@@ -8,16 +8,14 @@ use super::answer::Answer;
 use super::credentials::Caller;
 use super::document::Operation;
 use super::problem::Problem;
-use super::sessions::{Mode, SANDBOX_CAP_SECONDS, Session, Sessions, StartRefusal, Terms};
+use super::sessions::{Mode, Session, Sessions, StartRefusal, Terms};
 use super::transcript;
 use super::validate::Input;
+use crate::session::{
+    DYNAMIC_VARIABLE_KEY_CHARACTERS, DYNAMIC_VARIABLE_VALUE_CHARACTERS, DYNAMIC_VARIABLES_ENTRIES,
+    SANDBOX_AVATAR_ID, SANDBOX_MAX_SESSION_DURATION,
+};
 
-/// The one avatar that works in the sandbox.
-const SANDBOX_AVATAR: &str = "dd73ea75-1218-4ef3-92ce-606d5f7fbc0a";
-/// Limits of `dynamic_variables` (section 4): entries, and characters of keys and values.
-const VARIABLES: usize = 50;
-const VARIABLE_KEY_CHARS: usize = 64;
-const VARIABLE_VALUE_CHARS: usize = 1000;
 /// Configurations that let an external agent drive a LITE session.
 const CONNECTORS: [&str; 3] = ["elevenlabs_agent_config", "openai_realtime_config", "gemini_realtime_config"];
 /// The reason when neither the request nor the document names one.
@@ -99,10 +97,10 @@ fn terms(call: &Call<'_>, cap_seconds: u64) -> Result<Terms, Answer> {
     }
     let avatar_id = text(body, "avatar_id").unwrap_or_default().to_lowercase();
     let is_sandbox = given("is_sandbox") == Some(&Value::Bool(true));
-    if is_sandbox && avatar_id != SANDBOX_AVATAR {
+    if is_sandbox && avatar_id != SANDBOX_AVATAR_ID {
         return Err(Answer::bad_request(&["avatar_id"], "This avatar is not supported in sandbox mode"));
     }
-    let cap_seconds = if is_sandbox { cap_seconds.min(SANDBOX_CAP_SECONDS) } else { cap_seconds };
+    let cap_seconds = if is_sandbox { cap_seconds.min(SANDBOX_MAX_SESSION_DURATION) } else { cap_seconds };
     let wanted = given("max_session_duration").and_then(Value::as_i64);
     // Nothing is on record about negative durations; they end at once.
     let max_seconds = wanted.map_or(cap_seconds, |seconds| u64::try_from(seconds).unwrap_or(0));
@@ -170,20 +168,20 @@ fn check_variables(variables: Option<&Value>, place: &[&str]) -> Vec<Problem> {
             .with_context(json!({ "max_length": limit }))
     };
     let mut problems = Vec::new();
-    if variables.len() > VARIABLES {
+    if variables.len() > DYNAMIC_VARIABLES_ENTRIES {
         let message = format!(
-            "Dictionary should have at most {VARIABLES} items after validation, not {}",
+            "Dictionary should have at most {DYNAMIC_VARIABLES_ENTRIES} items after validation, not {}",
             variables.len()
         );
         problems.push(Problem::new("too_long", at(&[]), message, Value::from(variables.clone())));
     }
     for (key, value) in variables {
-        if key.chars().count() > VARIABLE_KEY_CHARS {
-            problems.push(too_long(at(&[key, "[key]"]), VARIABLE_KEY_CHARS, key));
+        if key.chars().count() > DYNAMIC_VARIABLE_KEY_CHARACTERS {
+            problems.push(too_long(at(&[key, "[key]"]), DYNAMIC_VARIABLE_KEY_CHARACTERS, key));
         }
         let value = value.as_str().unwrap_or_default();
-        if value.chars().count() > VARIABLE_VALUE_CHARS {
-            problems.push(too_long(at(&[key]), VARIABLE_VALUE_CHARS, value));
+        if value.chars().count() > DYNAMIC_VARIABLE_VALUE_CHARACTERS {
+            problems.push(too_long(at(&[key]), DYNAMIC_VARIABLE_VALUE_CHARACTERS, value));
         }
     }
     problems

@@ -14,8 +14,6 @@ use super::transcript::Window;
 
 /// A session without keep-alive ends after this time, by the documentation.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
-/// Longest sandbox session in seconds, by field reports.
-pub(super) const SANDBOX_CAP_SECONDS: u64 = 60;
 /// Moment at which every server starts, so that timestamps are stable: 2026-01-01T00:00:00Z, in seconds since 1970.
 const EPOCH: i64 = 1_767_225_600;
 /// Ids count up from here; version and variant bits are those of a random UUID.

@@ -168,7 +168,7 @@ impl<M> Session<M> {
     /// What user and avatar have said so far, all pages of it; FULL sessions only have any.
     ///
     /// # Errors
-    /// When a call failed.
+    /// When a call failed, or the pages do not end.
     ///
     /// # Cancel safety
     /// Cancel safe.
@@ -178,13 +178,10 @@ impl<M> Session<M> {
         for _ in 0..TRANSCRIPT_PAGES {
             let page = self.transcript_from(from).await?;
             said.extend(page.transcript_data);
-            match page.next_timestamp {
-                // A page that points backwards or at itself would never end.
-                Some(next) if from.is_none_or(|from| next > from) => from = Some(next),
-                _ => break,
-            }
+            let Some(next) = forward(from, page.next_timestamp) else { return Ok(said) };
+            from = Some(next);
         }
-        Ok(said)
+        Err(Error::decode("the transcript names ever further pages"))
     }
 
     /// What user and avatar say, as it is said, until the session has ended.
@@ -211,11 +208,9 @@ impl<M> Session<M> {
             // A page is asked for again while the session goes on; what was read of it is not told twice.
             let all = page.transcript_data.len();
             let new: Vec<_> = page.transcript_data.into_iter().skip(read).map(Ok).collect();
-            let next = match page.next_timestamp {
-                Some(next) if from.is_none_or(|from| next > from) => {
-                    Some(Follow { from: Some(next), read: 0, wait: false })
-                }
-                _ => page.session_active.then_some(Follow { from, read: all.max(read), wait: true }),
+            let next = match forward(from, page.next_timestamp) {
+                next @ Some(_) => Some(Follow { from: next, read: 0, wait: false }),
+                None => page.session_active.then_some(Follow { from, read: all.max(read), wait: true }),
             };
             Ok(Some((stream::iter(new), next)))
         });
@@ -229,6 +224,11 @@ impl<M> Session<M> {
         }
         call.data().await
     }
+}
+
+/// The next page of a transcript; one that points backwards or at itself would never end.
+fn forward(from: Option<i64>, next: Option<i64>) -> Option<i64> {
+    next.filter(|next| from.is_none_or(|from| *next > from))
 }
 
 /// Where a transcript is read on.
