@@ -1,11 +1,13 @@
-//! The maintainer's commands: `cargo xtask regen`.
+//! The maintainer's commands: `cargo xtask regen` and `cargo xtask diff`.
 //!
 //! A library as well, so that a plain `cargo test` can run the same checks.
 
+pub mod diff;
 pub mod failure;
 pub mod lower;
 pub mod normalise;
 pub mod overlay;
+pub mod pipeline;
 pub mod regen;
 pub mod source;
 pub mod surface;

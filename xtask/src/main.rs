@@ -4,8 +4,10 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use xtask::failure::Outcome;
-use xtask::regen::{self, Mode};
+use xtask::diff::report::Format;
+use xtask::diff::rules::Level;
+use xtask::failure::{Failure, Outcome};
+use xtask::regen::{self, Mode, Options};
 use xtask::source::{PUBLISHED, Source};
 
 /// Keeps the generated client in step with the service's OpenAPI document.
@@ -22,6 +24,24 @@ enum Command {
     ///
     /// Exit codes: 0 fresh or written, 4 stale (with --check), 100 failed with nothing written.
     Regen(RegenArgs),
+    /// Say what changed from one document to another, and what it means for callers of the crate.
+    ///
+    /// Exit codes: 0 compared, 1 as bad as --fail-on says, 100 failed. A part that no rule understands counts as a warning.
+    Diff(DiffArgs),
+}
+
+#[derive(Args)]
+struct DiffArgs {
+    /// The older document: a path or an address.
+    base: String,
+    /// The newer document: a path or an address; without it, the committed one.
+    revision: Option<String>,
+    /// How to write the difference.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Exit with 1 when anything is this bad or worse.
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    fail_on: Option<Level>,
 }
 
 #[derive(Args)]
@@ -39,25 +59,25 @@ struct RegenArgs {
     /// Write nothing; show what would change.
     #[arg(long)]
     dry_run: bool,
+    /// Write even if the document has lost operations.
+    #[arg(long, conflicts_with_all = ["check", "dry_run"])]
+    accept_breaking: bool,
     /// List every place that an overlay action or a lowering step changed.
     #[arg(long, short)]
     verbose: bool,
 }
 
 fn main() -> ExitCode {
-    let Command::Regen(args) = Cli::parse().command;
-    let source = match (&args.from, args.fetch) {
-        (Some(from), _) => Some(Source::parse(from)),
-        (None, true) => Some(Source::Url(PUBLISHED.to_owned())),
-        (None, false) => None,
-    };
-    let mode = match (args.check, args.dry_run) {
-        (true, _) => Mode::Check,
-        (_, true) => Mode::DryRun,
-        _ => Mode::Write,
-    };
     let mut out = std::io::stdout().lock();
-    let outcome = regen::run(&regen::workspace(), source.as_ref(), mode, args.verbose, &mut out);
+    let outcome = match Cli::parse().command {
+        Command::Regen(args) => regen(&args, &mut out),
+        Command::Diff(args) => {
+            let revision = args.revision.as_deref().map(Source::parse);
+            let base = Source::parse(&args.base);
+            let root = regen::workspace();
+            xtask::diff::run(&root, &base, revision.as_ref(), args.format, args.fail_on, &mut out)
+        }
+    };
     let outcome = outcome.unwrap_or_else(|failure| {
         // Only a closed pipe can fail here, and then nobody reads it.
         let _ = out.flush();
@@ -65,4 +85,20 @@ fn main() -> ExitCode {
         Outcome::Failed
     });
     ExitCode::from(outcome.exit_code())
+}
+
+fn regen(args: &RegenArgs, out: &mut dyn std::io::Write) -> Result<Outcome, Failure> {
+    let source = match (&args.from, args.fetch) {
+        (Some(from), _) => Some(Source::parse(from)),
+        (None, true) => Some(Source::Url(PUBLISHED.to_owned())),
+        (None, false) => None,
+    };
+    let mode = match (args.check, args.dry_run, args.accept_breaking) {
+        (true, ..) => Mode::Check,
+        (_, true, _) => Mode::DryRun,
+        (_, _, true) => Mode::WriteBreaking,
+        _ => Mode::Write,
+    };
+    let today = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()).date_naive();
+    regen::run(&regen::workspace(), source.as_ref(), &Options { mode, verbose: args.verbose, today }, out)
 }

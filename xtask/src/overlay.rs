@@ -1,7 +1,9 @@
 //! Applies `openapi/overlay.json`: an OpenAPI Overlay 1.0 document with our corrections of the service's document.
 //!
-//! Stricter than the specification asks: every action states its reason, and an action that changes nothing is an error,
+//! Stricter than the specification asks: every action states its reason, and an action that changes nothing is told,
 //! because it means that the service's document has moved on.
+
+use std::hash::{Hash as _, Hasher as _};
 
 use serde_json::Value;
 use serde_json_path::JsonPath;
@@ -10,11 +12,20 @@ use crate::failure::Failure;
 
 const NAME: &str = "openapi/overlay.json";
 
-/// Applies every action in order and returns one line per action.
+/// What the actions did.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// One line per action that changed something.
+    pub notes: Vec<String>,
+    /// The actions that changed nothing.
+    pub stale: Vec<Failure>,
+}
+
+/// Applies every action in order.
 ///
 /// # Errors
-/// When the overlay is malformed, or an action no longer changes anything.
-pub fn apply(document: &mut Value, overlay: &Value) -> Result<Vec<String>, Failure> {
+/// When the overlay is malformed.
+pub fn apply(document: &mut Value, overlay: &Value) -> Result<Applied, Failure> {
     let malformed =
         |what: String| Failure::new(format!("{NAME}: {what}"), "see the OpenAPI Overlay 1.0 specification");
     if overlay.get("overlay").and_then(Value::as_str).is_none_or(|version| !version.starts_with("1.")) {
@@ -24,7 +35,8 @@ pub fn apply(document: &mut Value, overlay: &Value) -> Result<Vec<String>, Failu
         .get("actions")
         .and_then(Value::as_array)
         .ok_or_else(|| malformed("no `actions`".to_owned()))?;
-    let mut notes = Vec::new();
+    let mut applied = Applied::default();
+    let mut hash = fingerprint(document);
     for (index, action) in actions.iter().enumerate() {
         let target = action
             .get("target")
@@ -53,9 +65,9 @@ pub fn apply(document: &mut Value, overlay: &Value) -> Result<Vec<String>, Failu
             .map(serde_json_path::NormalizedPath::to_json_pointer)
             .collect();
         if pointers.is_empty() {
-            return Err(stale("matches nothing"));
+            applied.stale.push(stale("matches nothing"));
+            continue;
         }
-        let before = document.clone();
         if action.get("remove") == Some(&Value::Bool(true)) {
             // From the end, so that indices of one array stay right.
             pointers.reverse();
@@ -73,12 +85,22 @@ pub fn apply(document: &mut Value, overlay: &Value) -> Result<Vec<String>, Failu
                 "action {index} ({target}) has neither `update` nor `remove: true`"
             )));
         }
-        if *document == before {
-            return Err(stale("changes nothing"));
+        let now = fingerprint(document);
+        if now == hash {
+            applied.stale.push(stale("changes nothing"));
+            continue;
         }
-        notes.push(format!("{target}: {} place(s): {reason}", pointers.len()));
+        hash = now;
+        applied.notes.push(format!("{target}: {} place(s): {reason}", pointers.len()));
     }
-    Ok(notes)
+    Ok(applied)
+}
+
+/// Tells whether a document has changed, without a copy of it; of use within one run only.
+pub(crate) fn fingerprint(document: &Value) -> u64 {
+    let mut hasher = rustc_hash::FxHasher::default();
+    document.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn remove(document: &mut Value, pointer: &str) {

@@ -4,12 +4,17 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use chrono::NaiveDate;
+use semver::Version;
 use serde_json::Value;
 use similar::TextDiff;
 
+use crate::diff::report::{self, Format};
+use crate::diff::{self, Bump, Diff};
 use crate::failure::{Failure, Outcome};
+use crate::pipeline::{self, Pipeline};
 use crate::source::Source;
-use crate::{lower, normalise, overlay, surface};
+use crate::{normalise, surface};
 
 /// The service's document, normalised: the source of truth.
 pub const UPSTREAM: &str = "openapi/upstream.json";
@@ -22,6 +27,9 @@ pub const PACKAGED: &str = "liveavatar-api/openapi/liveavatar-v1.json";
 /// The corrected 3.1 document inside the crate: rules for session configurations, and the mock service.
 pub const CORRECTED: &str = "liveavatar-api/openapi/service.json";
 
+/// The log of the API's changes.
+pub const CHANGES: &str = "openapi/CHANGES.md";
+
 /// Lines of unchanged text around a change.
 const CONTEXT: usize = 3;
 
@@ -30,10 +38,23 @@ const CONTEXT: usize = 3;
 pub enum Mode {
     /// Write what is stale.
     Write,
+    /// Write what is stale, even if operations are lost.
+    WriteBreaking,
     /// Say what is stale.
     Check,
     /// Show what would change.
     DryRun,
+}
+
+/// How the command runs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What to do with what follows from the document.
+    pub mode: Mode,
+    /// Whether to list every place that a correction or step changed.
+    pub verbose: bool,
+    /// The date of an entry in the log of changes.
+    pub today: NaiveDate,
 }
 
 /// The workspace that this command was built in.
@@ -52,12 +73,12 @@ struct Derived {
 /// Runs the command below `root`; without a `source` the committed document is read.
 ///
 /// # Errors
-/// When the document, the overlay or a lowering step cannot be used; nothing is written then.
+/// When the document, the overlay or a lowering step cannot be used, or the document has lost operations; nothing is written
+/// then.
 pub fn run(
     root: &Path,
     source: Option<&Source>,
-    mode: Mode,
-    verbose: bool,
+    options: &Options,
     out: &mut dyn Write,
 ) -> Result<Outcome, Failure> {
     let name = source.map_or_else(|| UPSTREAM.to_owned(), Source::name);
@@ -66,20 +87,137 @@ pub fn run(
         Some(source) => source.read()?,
         None => Source::File(root.join(UPSTREAM)).read()?,
     };
-    let (derived, lowered) = derive(root, document, &name, verbose, out)?;
+    let overlay = pipeline::corrections(root)?;
+    let pipeline = prepare(normalise::normalise(document, &name)?, &overlay, options.verbose, out)?;
+    let difference = difference(root, &pipeline, &name, &overlay)?;
+    if let Some(difference) = &difference {
+        report::write(difference, Format::Text, out).map_err(|error| unwritable(&error))?;
+        let (version, next) = versions(difference)?;
+        say(out, "Version", &format!("{version} -> {next} proposed"))?;
+    }
 
+    let stale = stale(root, derived(root, &pipeline, difference.as_ref(), options.today)?, options.mode, out)?;
+    if stale.is_empty() {
+        return Ok(Outcome::Fresh);
+    }
+    if options.mode == Mode::Check {
+        let from = source.map(|source| format!(" --from {}", source.name())).unwrap_or_default();
+        writeln!(out, "         fix: cargo xtask regen{from}").map_err(|error| unwritable(&error))?;
+        return Ok(Outcome::Stale);
+    }
+    let lost = difference.as_ref().map(Diff::lost_operations).unwrap_or_default();
+    if !lost.is_empty() && options.mode != Mode::WriteBreaking {
+        let problem = format!("{name} has lost {} operation(s): {}", lost.len(), lost.join(", "));
+        let fix = "make sure that the service has really withdrawn them, then add --accept-breaking";
+        if options.mode == Mode::Write {
+            return Err(Failure::new(problem, fix));
+        }
+        say(out, "Refused", &format!("{problem}\n         fix: {fix}"))?;
+    }
+    // Slower than all the rest, and only a changed document can fail it.
+    surface::generated(&pipeline.lowered.document)?;
+    if options.mode != Mode::DryRun {
+        write(root, &stale)?;
+        for file in &stale {
+            say(out, "Wrote", file.path)?;
+        }
+        say(out, "Next", "cargo insta test --review shows what changed in the crate's public surface")?;
+    }
+    Ok(Outcome::Fresh)
+}
+
+/// Corrects and lowers the document; a correction or step that no longer applies is an error.
+fn prepare(upstream: Value, overlay: &Value, verbose: bool, out: &mut dyn Write) -> Result<Pipeline, Failure> {
+    let mut pipeline = Pipeline::run(upstream, overlay)?;
+    if let Some(failure) = Failure::all(pipeline.stale()) {
+        return Err(failure);
+    }
+    let notes = &pipeline.corrections.notes;
+    say(out, "Corrected", &format!("{} overlay actions", notes.len()))?;
+    detail(out, verbose, notes.iter().cloned())?;
+    let steps = &pipeline.lowered.notes;
+    let places: usize = steps.iter().map(|(_, applied)| applied.len()).sum();
+    say(out, "Lowered", &format!("{} steps, {places} places", steps.len()))?;
+    let lines =
+        steps.iter().flat_map(|(step, places)| places.iter().map(move |place| format!("{step}: {place}")));
+    detail(out, verbose, lines)?;
+    Ok(pipeline)
+}
+
+/// How the document differs from the committed one; `None` if it does not, or if none is committed.
+fn difference(root: &Path, new: &Pipeline, name: &str, overlay: &Value) -> Result<Option<Diff>, Failure> {
+    let committed = root.join(UPSTREAM);
+    if !committed.exists() {
+        return Ok(None);
+    }
+    let old = normalise::normalise(Source::File(committed).read()?, UPSTREAM)?;
+    if old == new.upstream {
+        return Ok(None);
+    }
+    // What was committed last went through with the corrections of its time.
+    let old = Pipeline::run(old, overlay)?;
+    diff::of_pipelines((UPSTREAM, &old), (name, new)).map(Some)
+}
+
+/// The version of the crate, and the one that such a difference asks for.
+fn versions(difference: &Diff) -> Result<(Version, Version), Failure> {
+    let version = Version::parse(env!("CARGO_PKG_VERSION"))
+        .map_err(|error| Failure::new(format!("the version of the workspace: {error}"), "mend it in Cargo.toml"))?;
+    let next = match (version.major, difference.bump()) {
+        (0, Bump::Breaking) => Version::new(0, version.minor + 1, 0),
+        (major, Bump::Breaking) => Version::new(major + 1, 0, 0),
+        (major @ 1.., Bump::Additive) => Version::new(major, version.minor + 1, 0),
+        (major, _) => Version::new(major, version.minor, version.patch + 1),
+    };
+    Ok((version, next))
+}
+
+/// Everything that follows from the service's document.
+fn derived(
+    root: &Path,
+    pipeline: &Pipeline,
+    difference: Option<&Diff>,
+    today: NaiveDate,
+) -> Result<Vec<Derived>, Failure> {
+    let lowered = normalise::text(&pipeline.lowered.document);
+    let mut derived = vec![
+        Derived { path: UPSTREAM, text: normalise::text(&pipeline.upstream) },
+        Derived { path: LOWERED, text: lowered.clone() },
+        Derived { path: PACKAGED, text: lowered },
+        Derived { path: CORRECTED, text: normalise::text(&pipeline.corrected) },
+    ];
+    if let Some(difference) = difference {
+        let (_, next) = versions(difference)?;
+        let entry = format!("## {today}: version {next}\n\n{}", report::markdown(difference));
+        derived.push(Derived { path: CHANGES, text: with_entry(&read(root, CHANGES)?, &entry) });
+    }
+    Ok(derived)
+}
+
+/// The log with one entry more, in front of all others.
+fn with_entry(log: &str, entry: &str) -> String {
+    const TITLE: &str = "# Changes of the API\n\nWritten by `cargo xtask regen`, the newest first.\n";
+    let log = if log.trim().is_empty() { TITLE } else { log };
+    let first = log.find("\n## ").map_or(log.len(), |newline| newline + 1);
+    let (head, others) = log.split_at(first);
+    let gap = if others.is_empty() { "" } else { "\n" };
+    format!("{}\n\n{}\n{gap}{others}", head.trim_end(), entry.trim_end())
+}
+
+/// A file below `root`; one that is not there is empty.
+fn read(root: &Path, path: &str) -> Result<String, Failure> {
+    match fs::read_to_string(root.join(path)) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(Failure::new(format!("cannot read {path}: {error}"), "mend its permissions")),
+    }
+}
+
+/// Says which files are fresh and which are stale, and returns the latter.
+fn stale(root: &Path, derived: Vec<Derived>, mode: Mode, out: &mut dyn Write) -> Result<Vec<Derived>, Failure> {
     let mut stale = Vec::new();
     for file in derived {
-        let old = match fs::read_to_string(root.join(file.path)) {
-            Ok(old) => old,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => {
-                return Err(Failure::new(
-                    format!("cannot read {}: {error}", file.path),
-                    "mend its permissions",
-                ));
-            }
-        };
+        let old = read(root, file.path)?;
         if old == file.text {
             say(out, "Fresh", file.path)?;
             continue;
@@ -101,62 +239,7 @@ pub fn run(
         }
         stale.push(file);
     }
-    if stale.is_empty() {
-        return Ok(Outcome::Fresh);
-    }
-    if mode == Mode::Check {
-        let from = source.map(|source| format!(" --from {}", source.name())).unwrap_or_default();
-        writeln!(out, "         fix: cargo xtask regen{from}").map_err(|error| unwritable(&error))?;
-        return Ok(Outcome::Stale);
-    }
-    // Slower than all the rest, and only a changed document can fail it.
-    surface::generated(&lowered)?;
-    if mode == Mode::Write {
-        write(root, &stale)?;
-        for file in &stale {
-            say(out, "Wrote", file.path)?;
-        }
-        say(out, "Next", "cargo insta test --review shows what changed in the crate's public surface")?;
-    }
-    Ok(Outcome::Fresh)
-}
-
-/// Everything that follows from the service's document, and the lowered document for a trial run.
-fn derive(
-    root: &Path,
-    document: Value,
-    name: &str,
-    verbose: bool,
-    out: &mut dyn Write,
-) -> Result<(Vec<Derived>, Value), Failure> {
-    let upstream = normalise::normalise(document, name)?;
-    let corrections = Source::File(root.join(OVERLAY)).read()?;
-
-    let mut corrected = upstream.clone();
-    let actions = overlay::apply(&mut corrected, &corrections)?;
-    normalise::sort(&mut corrected);
-    say(out, "Corrected", &format!("{} overlay actions", actions.len()))?;
-    detail(out, verbose, actions)?;
-
-    let (mut lowered, steps) = lower::lower(&corrected)?;
-    normalise::sort(&mut lowered);
-    say(
-        out,
-        "Lowered",
-        &format!("{} steps, {} places", steps.len(), steps.iter().map(|(_, a)| a.len()).sum::<usize>()),
-    )?;
-    let lines =
-        steps.iter().flat_map(|(step, places)| places.iter().map(move |place| format!("{step}: {place}")));
-    detail(out, verbose, lines)?;
-
-    let lowered_text = normalise::text(&lowered);
-    let derived = vec![
-        Derived { path: UPSTREAM, text: normalise::text(&upstream) },
-        Derived { path: LOWERED, text: lowered_text.clone() },
-        Derived { path: PACKAGED, text: lowered_text },
-        Derived { path: CORRECTED, text: normalise::text(&corrected) },
-    ];
-    Ok((derived, lowered))
+    Ok(stale)
 }
 
 /// Writes all files beside their places first, so that a full disk leaves every old file whole.
@@ -188,7 +271,7 @@ fn write(root: &Path, files: &[Derived]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn unwritable(error: &std::io::Error) -> Failure {
+pub(crate) fn unwritable(error: &std::io::Error) -> Failure {
     Failure::new(format!("cannot write the report: {error}"), "keep the terminal or pipe open")
 }
 

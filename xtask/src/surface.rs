@@ -3,14 +3,18 @@
 //! Read from the source, generated and hand-written, with `syn`: rustdoc's JSON would know more, but asks for a nightly
 //! toolchain, and a snapshot that only some machines can check is none.
 
+use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::sync::Once;
 
 use quote::ToTokens;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use syn::{Fields, ImplItem, Item, ReturnType, TraitItem, Visibility};
 
 use crate::failure::Failure;
+use crate::lower::{Document, closure, references};
 
 #[path = "../../liveavatar-api/build/generate.rs"]
 mod generate;
@@ -31,14 +35,87 @@ pub fn generated(lowered: &Value) -> Result<Vec<String>, Failure> {
     };
     let document: openapiv3::OpenAPI =
         serde_json::from_value(lowered.clone()).map_err(|error| refused(error.to_string()))?;
-    // Most of what progenitor cannot do ends in a panic, which is worth as much as an error here.
-    let file = std::panic::catch_unwind(|| generate::generate(&document))
-        .map_err(|_| refused("it panicked, see above".to_owned()))?
-        .map_err(refused)?;
+    let file = caught(|| generate::generate(&document)).and_then(|file| file).map_err(refused)?;
     let mut lines = Vec::new();
     items(&file.items, GENERATED, &mut lines);
     lines.sort();
     Ok(lines)
+}
+
+/// Runs what may panic: most of what progenitor cannot do ends so, which is worth as much as an error here.
+fn caught<T>(run: impl FnOnce() -> T + std::panic::UnwindSafe) -> Result<T, String> {
+    thread_local! {
+        static QUIET: Cell<bool> = const { Cell::new(false) };
+    }
+    static HOOK: Once = Once::new();
+    // The message goes into the error; a backtrace through the generator helps nobody.
+    HOOK.call_once(|| {
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !QUIET.get() {
+                hook(panic);
+            }
+        }));
+    });
+    QUIET.set(true);
+    let result = std::panic::catch_unwind(run);
+    QUIET.set(false);
+    result.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
+    })
+}
+
+/// The public items that progenitor makes of each of two lowered documents, apart from those that cannot differ.
+///
+/// Only the operations and components that differ, and what these lead to, are generated: the rest is the same in both, and
+/// takes most of the time.
+///
+/// # Errors
+/// When progenitor refuses a document.
+pub fn differing(old: &Value, new: &Value) -> Result<(Vec<String>, Vec<String>), Failure> {
+    let (old, new) = (Document(old.clone()), Document(new.clone()));
+    let components: BTreeSet<String> = differing_keys(old.schemas(), new.schemas()).into_iter().collect();
+    let reaches = |document: &Document, part: &Value| {
+        let mut roots = BTreeSet::new();
+        references(part, &mut roots);
+        !closure(document.schemas(), roots).is_disjoint(&components)
+    };
+    let paths = |document: &Document| document.0.get("paths").and_then(Value::as_object).cloned().unwrap_or_default();
+    let (old_paths, new_paths) = (paths(&old), paths(&new));
+    let mut changed: BTreeSet<String> = differing_keys(&old_paths, &new_paths).into_iter().collect();
+    for (document, paths) in [(&old, &old_paths), (&new, &new_paths)] {
+        changed.extend(paths.iter().filter(|(_, item)| reaches(document, item)).map(|(path, _)| path.clone()));
+    }
+    if components.is_empty() && changed.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+
+    let part = |document: &Document, mut paths: Map<String, Value>| {
+        paths.retain(|path, _| changed.contains(path));
+        let mut part = document.0.clone();
+        part["paths"] = Value::Object(paths);
+        let mut roots = components.clone();
+        references(&part["paths"], &mut roots);
+        let kept = closure(document.schemas(), roots);
+        if let Some(schemas) = part.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
+            schemas.retain(|name, _| kept.contains(name));
+        }
+        part
+    };
+    let (old, new) = (part(&old, old_paths), part(&new, new_paths));
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| generated(&old));
+        let new = generated(&new);
+        let old = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok((old?, new?))
+    })
+}
+
+/// The keys under which two objects differ.
+fn differing_keys(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<String> {
+    let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    keys.into_iter().filter(|key| old.get(*key) != new.get(*key)).cloned().collect()
 }
 
 /// The public items of the hand-written part of the crate below `src`.

@@ -28,7 +28,8 @@ impl Document {
     }
 
     /// The components, by name.
-    pub(super) fn schemas(&self) -> &Map<String, Value> {
+    #[must_use]
+    pub fn schemas(&self) -> &Map<String, Value> {
         static EMPTY: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new(Map::new);
         self.0.pointer("/components/schemas").and_then(Value::as_object).unwrap_or(&EMPTY)
     }
@@ -118,7 +119,7 @@ pub(super) fn target(schema: &Map<String, Value>) -> Option<&str> {
 }
 
 /// Every component named anywhere inside `value`.
-pub(super) fn references(value: &Value, found: &mut BTreeSet<String>) {
+pub fn references(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(map) => {
             found.extend(
@@ -134,8 +135,20 @@ pub(super) fn references(value: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
+/// Names of the components that anything outside the components' schemas reaches.
+#[must_use]
+pub fn reached(document: &Value) -> BTreeSet<String> {
+    let mut roots = BTreeSet::new();
+    let components = document.get("components").and_then(Value::as_object).into_iter().flatten();
+    let others = components.filter(|(section, _)| *section != "schemas").map(|(_, section)| section);
+    document.get("paths").into_iter().chain(others).for_each(|part| references(part, &mut roots));
+    let schemas = document.pointer("/components/schemas").and_then(Value::as_object);
+    schemas.map_or_else(BTreeSet::new, |schemas| closure(schemas, roots))
+}
+
 /// `roots` and every component that they reach.
-pub(super) fn closure(schemas: &Map<String, Value>, roots: BTreeSet<String>) -> BTreeSet<String> {
+#[must_use]
+pub fn closure(schemas: &Map<String, Value>, roots: BTreeSet<String>) -> BTreeSet<String> {
     let mut open: Vec<_> = roots.into_iter().collect();
     let mut seen = BTreeSet::new();
     while let Some(name) = open.pop() {

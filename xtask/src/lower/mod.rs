@@ -1,7 +1,7 @@
 //! Lowers the corrected OpenAPI 3.1 document to the OpenAPI 3.0.3 subset that progenitor reads.
 //!
 //! One quirk of the document is one named step in [`STEPS`]. A step says what it changed, and one that changes nothing is
-//! an error: the quirk is gone and the step should go too. A quirk that no step knows makes progenitor fail, which
+//! told: the quirk is gone and the step should go too. A quirk that no step knows makes progenitor fail, which
 //! `regen` tries before it writes.
 
 #![expect(clippy::unnecessary_wraps, reason = "every step has the one signature that the table needs")]
@@ -13,10 +13,13 @@ mod names;
 mod operations;
 mod schemas;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-pub use document::{Document, short_operation_name};
+use crate::overlay::fingerprint;
+pub use document::{Document, closure, reached, references, short_operation_name};
 
 /// The crate whose hand-written types the lowered document names through `x-rust-type`.
 pub const CRATE: &str = "liveavatar-api";
@@ -197,29 +200,67 @@ impl Step {
     /// Applies the step and says what it changed.
     ///
     /// # Errors
-    /// When it changes nothing, or cannot do what it is for.
+    /// When it cannot do what it is for.
     pub fn apply(&self, document: &mut Document) -> Result<Applied, Failure> {
-        let before = document.0.clone();
-        let applied = (self.run)(document)?;
-        if document.0 == before {
-            return Err(Failure::new(
-                format!("lowering step `{}` matches nothing\n      reason: {}", self.name, self.why),
-                "remove the step from xtask/src/lower/mod.rs, or mend what it looks for",
-            ));
-        }
-        Ok(applied)
+        (self.run)(document)
+    }
+
+    /// What to say when the step changes nothing.
+    #[must_use]
+    pub fn stale(&self) -> Failure {
+        Failure::new(
+            format!("lowering step `{}` matches nothing\n      reason: {}", self.name, self.why),
+            "remove the step from xtask/src/lower/mod.rs, or mend what it looks for",
+        )
     }
 }
 
-/// Runs every step and returns the lowered document with what each step changed.
+/// A lowered document.
+#[derive(Debug)]
+pub struct Lowered {
+    /// What progenitor reads.
+    pub document: Value,
+    /// What every step changed.
+    pub notes: Notes,
+    /// The steps that changed nothing.
+    pub stale: Vec<Failure>,
+    /// The component of the corrected document that each component comes from.
+    pub origins: BTreeMap<String, String>,
+}
+
+/// The mark by which a component's origin is known through all renaming; never part of the result.
+const ORIGIN: &str = "x-origin";
+
+/// Runs every step.
 ///
 /// # Errors
-/// When a step finds nothing to do, or cannot do it.
-pub fn lower(corrected: &Value) -> Result<(Value, Notes), Failure> {
+/// When a step cannot do what it is for.
+pub fn lower(corrected: &Value) -> Result<Lowered, Failure> {
     let mut document = Document(corrected.clone());
-    let steps =
-        STEPS.iter().map(|step| Ok((step.name, step.apply(&mut document)?))).collect::<Result<_, _>>()?;
-    Ok((document.0, steps))
+    for (name, schema) in document.schemas_mut() {
+        // Beside a reference the mark would be a quirk to be cured.
+        if let Some(schema) = schema.as_object_mut().filter(|schema| !schema.contains_key("$ref")) {
+            schema.insert(ORIGIN.into(), json!(name));
+        }
+    }
+    let (mut notes, mut stale) = (Notes::new(), Vec::new());
+    let mut hash = fingerprint(&document.0);
+    for step in STEPS {
+        let applied = step.apply(&mut document)?;
+        let now = fingerprint(&document.0);
+        if now == hash {
+            stale.push(step.stale());
+        }
+        hash = now;
+        notes.push((step.name, applied));
+    }
+    let mut origins = BTreeMap::new();
+    for (name, schema) in document.schemas_mut() {
+        if let Some(Value::String(origin)) = schema.as_object_mut().and_then(|schema| schema.remove(ORIGIN)) {
+            origins.insert(name.clone(), origin);
+        }
+    }
+    Ok(Lowered { document: document.0, notes, stale, origins })
 }
 
 /// An `x-rust-type` that names a hand-written type of the crate.
