@@ -1,4 +1,4 @@
-//! The workspace's tests: the document and what follows from it, every operation, configurations, sessions, the mock;
+//! The workspace's tests: the document, what follows from it and how it changes, every operation, configurations, sessions, the mock;
 //! what holds for any input is in `properties`, what any answer comes to in `outcomes`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where something is not as it should be")]
@@ -6,12 +6,14 @@
 mod answers;
 mod client;
 mod configuration;
+mod differ;
 mod document;
 mod escape;
 mod mock;
 mod operations;
 mod outcomes;
 mod properties;
+mod rehearsal;
 mod sessions;
 mod streams;
 mod surface;

@@ -53,19 +53,19 @@ impl Source {
         let name = self.name();
         let text = match self {
             Self::File(path) => std::fs::read_to_string(path).map_err(|error| {
-                Failure::new(format!("cannot read {name}: {error}"), "name an existing JSON file with --from")
+                Failure::new(format!("cannot read {name}: {error}"), "name an existing JSON file")
             })?,
             Self::Url(url) => fetch(url).map_err(|error| {
                 Failure::new(
                     format!("cannot fetch {name}: {error}"),
-                    "check the address and the network, or save the document and name the file with --from",
+                    "check the address and the network, or save the document and name the file",
                 )
             })?,
         };
         serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
             Failure::new(
                 format!("{name} is not JSON: {error}"),
-                "point --from at the OpenAPI document itself",
+                "name the OpenAPI document itself",
             )
         })
     }

@@ -36,7 +36,14 @@ impl<'a> Walk<'a> {
         self.unreached(place);
     }
 
-    fn security_scheme(&mut self, place: &Place, name: &str, pointer: &str, before: Option<&Value>, after: Option<&Value>) {
+    fn security_scheme(
+        &mut self,
+        place: &Place,
+        name: &str,
+        pointer: &str,
+        before: Option<&Value>,
+        after: Option<&Value>,
+    ) {
         let place = Place { label: format!("security scheme `{name}`"), ..place.clone() };
         let pointer = pointer.to_owned();
         match (before, after) {
@@ -47,13 +54,39 @@ impl<'a> Walk<'a> {
                         self.documentation(&place, pointer, key, before, after);
                     } else {
                         let text = changed(&format!("`{key}`"), before, after);
-                        self.emit(&place, rules::SCHEME_CHANGED, Say { pointer, text, before, after });
+                        self.emit(&place, &rules::SCHEME_CHANGED, Say { pointer, text, before, after });
                     }
                 }
             }
-            (None, _) => self.emit(&place, rules::SCHEME_ADDED, Say { pointer, text: "is new".to_owned(), before, after }),
-            (_, None) => self.emit(&place, rules::SCHEME_REMOVED, Say { pointer, text: "is gone".to_owned(), before, after }),
+            (None, _) => self.emit(
+                &place,
+                &rules::SCHEME_ADDED,
+                Say { pointer, text: "is new".to_owned(), before, after },
+            ),
+            (_, None) if !self.asked_for(name) => {
+                let text = "is gone; no operation asked for it".to_owned();
+                self.emit(&place, &rules::SCHEME_UNUSED_REMOVED, Say { pointer, text, before, after });
+            }
+            (_, None) => self.emit(
+                &place,
+                &rules::SCHEME_REMOVED,
+                Say { pointer, text: "is gone".to_owned(), before, after },
+            ),
         }
+    }
+
+    /// Whether an operation of the base, or all of them, may be called with this credential.
+    fn asked_for(&self, name: &str) -> bool {
+        fn asks(value: &Value, name: &str) -> bool {
+            match value {
+                Value::Object(map) => map.iter().any(|(key, inner)| match (key.as_str(), inner) {
+                    ("security", Value::Array(list)) => list.iter().any(|one| one.get(name).is_some()),
+                    _ => asks(inner, name),
+                }),
+                _ => false,
+            }
+        }
+        asks(self.base, name)
     }
 
     /// Schemas that differ and that the operations of both documents do not lead to side by side.
@@ -67,12 +100,14 @@ impl<'a> Walk<'a> {
             let pointer = child("/components/schemas", name);
             let (rule, text) = match (before, after) {
                 (Some(_), Some(_)) if compared.contains(&(name, name)) => continue,
-                (Some(_), Some(_)) => (rules::UNUSED_CHANGED, "differs, and no operation of both documents reaches it"),
+                (Some(_), Some(_)) => {
+                    (&rules::UNUSED_CHANGED, "differs, and no operation of both documents reaches it")
+                }
                 // What led to it has told.
                 (None, _) if from_new.contains(name) => continue,
                 (_, None) if from_old.contains(name) => continue,
-                (None, _) => (rules::UNUSED_ADDED, "is new, and no operation reaches it"),
-                (_, None) => (rules::UNUSED_REMOVED, "is gone; no operation reached it"),
+                (None, _) => (&rules::UNUSED_ADDED, "is new, and no operation reaches it"),
+                (_, None) => (&rules::UNUSED_REMOVED, "is gone; no operation reached it"),
             };
             self.emit(&place, rule, Say { pointer, text: text.to_owned(), before, after });
         }

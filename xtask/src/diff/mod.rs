@@ -1,6 +1,6 @@
 //! What a changed document means for callers of the crate.
 //!
-//! Two OpenAPI 3.1 documents are walked side by side ([`walk`], [`bodies`], [`schema`], [`components`]). A schema is read
+//! Two OpenAPI 3.1 documents are walked side by side ([`walk`]: operations, bodies, components, schemas). A schema is read
 //! through a [`view`] that brings the spellings of one meaning into one form; what differs is named by a [`rule`](rules),
 //! and what no rule understands is [unhandled](Diff::unhandled), never silent. A component is compared once for each side,
 //! and the operations that lead to it are told with it. Then the generated code of both documents is compared ([`rust`]),
@@ -8,10 +8,12 @@
 
 mod bodies;
 mod components;
+mod operation;
 pub mod report;
 pub mod rules;
 mod rust;
 mod schema;
+mod unions;
 mod view;
 mod walk;
 
@@ -138,7 +140,7 @@ pub fn run(
     let (base_name, base) = (base.name(), read(base, &base.name())?);
     let revision_name = revision.map_or_else(|| regen::UPSTREAM.to_owned(), Source::name);
     let revision = read(revision.unwrap_or(&committed), &revision_name)?;
-    let diff = between(root, (&base_name, base), (&revision_name, revision))?;
+    let diff = between(root, (&base_name, &base), (&revision_name, &revision))?;
     report::write(&diff, format, out).map_err(|error| regen::unwritable(&error))?;
     let met = fail_on.is_some_and(|level| diff.level().is_some_and(|worst| worst >= level));
     Ok(if met { Outcome::Different } else { Outcome::Fresh })
@@ -148,9 +150,9 @@ pub fn run(
 ///
 /// # Errors
 /// When the corrections cannot be read.
-pub fn between(root: &Path, base: (&str, Value), revision: (&str, Value)) -> Result<Diff, Failure> {
+pub fn between(root: &Path, base: (&str, &Value), revision: (&str, &Value)) -> Result<Diff, Failure> {
     if base.1 == revision.1 {
-        return Ok(compare((base.0, &base.1), (revision.0, &revision.1), None, Vec::new()));
+        return Ok(compare(base, revision, None, Vec::new()));
     }
     let overlay = pipeline::corrections(root)?;
     // The two have nothing to do with each other until here.
@@ -163,15 +165,26 @@ pub fn between(root: &Path, base: (&str, Value), revision: (&str, Value)) -> Res
     let delta = old.and_then(|old| Ok((old, new?))).and_then(|(old, mut new)| {
         let stale = new.stale().len();
         if stale > 0 {
-            notes.push(format!("{stale} correction(s) or lowering step(s) no longer apply; `cargo xtask regen` names them"));
+            notes.push(format!(
+                "{stale} correction(s) or lowering step(s) no longer apply; `cargo xtask regen` names them"
+            ));
         }
         delta(&old, &new)
     });
     let delta = delta.map_err(|failure| {
         let problem = failure.to_string();
-        notes.push(format!("the generated code could not be compared: {}", problem.lines().next().unwrap_or_default()));
+        notes.push(format!(
+            "the generated code could not be compared: {}",
+            problem.lines().next().unwrap_or_default()
+        ));
     });
-    Ok(compare((base.0, &base.1), (revision.0, &revision.1), delta.ok(), notes))
+    Ok(compare(base, revision, delta.ok(), notes))
+}
+
+/// Compares two normalised documents alone, without the code that is generated from them.
+#[must_use]
+pub fn documents(base: &Value, revision: &Value) -> Diff {
+    compare(("base", base), ("revision", revision), None, Vec::new())
 }
 
 /// Compares two documents that went through the pipeline.
@@ -195,10 +208,18 @@ struct Draft {
     causes: Vec<rust::Cause>,
 }
 
-fn compare(base: (&str, &Value), revision: (&str, &Value), delta: Option<rust::Delta>, notes: Vec<String>) -> Diff {
+fn compare(
+    base: (&str, &Value),
+    revision: (&str, &Value),
+    delta: Option<rust::Delta>,
+    notes: Vec<String>,
+) -> Diff {
     let walk = Walk::run(base.1, revision.1);
-    let unhandled =
-        walk.unhandled.iter().map(|(pointer, text)| Unhandled { pointer: pointer.clone(), text: text.clone() }).collect();
+    let unhandled = walk
+        .unhandled
+        .iter()
+        .map(|(pointer, text)| Unhandled { pointer: pointer.clone(), text: text.clone() })
+        .collect();
     let operations = operations(&walk);
     let mut drafts: BTreeMap<(String, String, Option<&'static str>, String), Draft> = BTreeMap::new();
     for (node, operations) in walk.nodes.into_iter().zip(operations) {
@@ -239,11 +260,13 @@ fn compare(base: (&str, &Value), revision: (&str, &Value), delta: Option<rust::D
     if let Some(delta) = delta {
         rust::attribute(delta, &mut drafts);
     }
-    let renamed = rules::SCHEMA_RENAMED.name;
+    let renamed = rules::REFERENCE_CHANGED.name;
     // The same shape under another name is no change, unless a Rust type takes its name from it.
     drafts.retain(|draft| !draft.change.id.ends_with(renamed) || !draft.change.rust.is_empty());
     let mut changes: Vec<Change> = drafts.into_iter().map(|draft| draft.change).collect();
-    changes.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| (&a.pointer, &a.id, a.side).cmp(&(&b.pointer, &b.id, b.side))));
+    changes.sort_by(|a, b| {
+        b.level.cmp(&a.level).then_with(|| (&a.pointer, &a.id, a.side).cmp(&(&b.pointer, &b.id, b.side)))
+    });
     Diff { base: base.0.to_owned(), revision: revision.0.to_owned(), changes, unhandled, notes }
 }
 
@@ -272,5 +295,6 @@ fn fingerprint(found: &Found, side: Option<&str>) -> String {
 fn digest(parts: &[&str]) -> String {
     const BYTES: usize = 6;
     let hash = Sha256::digest(parts.join("\n"));
-    hash.iter().take(BYTES).map(|byte| format!("{byte:02x}")).collect()
+    let number = hash.iter().take(BYTES).fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
+    format!("{number:012x}")
 }

@@ -60,6 +60,11 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// Whether this is that rule.
+    pub(super) fn is(&self, other: &Rule) -> bool {
+        std::ptr::eq(self, other)
+    }
+
     /// How bad the change is for data that travels this way.
     #[must_use]
     pub fn level(&self, side: Option<Side>) -> Level {
@@ -82,11 +87,13 @@ impl Rule {
     }
 }
 
-const TOLERANT: &str = "answers are read tolerantly: values, members, fields and bounds that they do not know do no harm";
+const TOLERANT: &str =
+    "answers are read tolerantly: values, members, fields and bounds that they do not know do no harm";
 const REFUSED: &str = "a call that was accepted may be refused";
 const MORE: &str = "what was accepted still is";
 const KEPT: &str = "an answer keeps all that it promised";
-const SERVER_DEFAULT: &str = "the client leaves the value out, so the service's new default applies without a change of code";
+const SERVER_DEFAULT: &str =
+    "the client leaves the value out, so the service's new default applies without a change of code";
 const DOCUMENTATION: &str = "it becomes documentation and nothing else";
 const GONE: &str = "the crate has nothing left to call";
 const CREDENTIAL: &str = "the client sends the credential that the document names";
@@ -95,11 +102,11 @@ const UNDOCUMENTED: &str = "the service may still take it, but nothing says so";
 macro_rules! rules {
     ($($constant:ident = $name:literal, $request:ident, $response:ident, $why:expr;)*) => {
         $(
-            pub(super) const $constant: &Rule =
-                &Rule { name: $name, request: Level::$request, response: Level::$response, why: $why };
+            pub(super) static $constant: Rule =
+                Rule { name: $name, request: Level::$request, response: Level::$response, why: $why };
         )*
         /// Every rule.
-        pub const ALL: &[&Rule] = &[$($constant),*];
+        pub static ALL: &[&Rule] = &[$(&$constant),*];
     };
 }
 
@@ -114,6 +121,7 @@ rules! {
     SCHEME_ADDED = "security-scheme-added", Info, Info, "nothing has to use it";
     SCHEME_REMOVED = "security-scheme-removed", Breaking, Breaking, CREDENTIAL;
     SCHEME_CHANGED = "security-scheme-changed", Breaking, Breaking, CREDENTIAL;
+    SCHEME_UNUSED_REMOVED = "unused-security-scheme-removed", Info, Info, "no operation asked for it";
     UNUSED_ADDED = "unused-component-added", Info, Info, "no operation reaches it, so nothing is generated from it";
     UNUSED_REMOVED = "unused-component-removed", Info, Info, "no operation reached it, so nothing was generated from it";
     UNUSED_CHANGED = "unused-component-changed", Info, Info, "no operation reaches it on both sides, so nothing is generated from it";
@@ -129,6 +137,7 @@ rules! {
     PATH_PARAMETER_RENAMED = "path-parameter-renamed", Info, Info, "the address stays the same; the Rust items show the new name";
     SECURITY_ADDED = "security-alternative-added", Info, Info, MORE;
     SECURITY_REMOVED = "security-alternative-removed", Breaking, Breaking, CREDENTIAL;
+    SECURITY_UNNEEDED = "security-alternative-unneeded", Info, Info, "a call without a credential suffices, and so does one with any";
     // Parameters and bodies.
     PARAMETER_ADDED = "added", Info, Info, MORE;
     PARAMETER_ADDED_REQUIRED = "added-required", Breaking, Breaking, REFUSED;
@@ -165,6 +174,8 @@ rules! {
     BECAME_FREE = "enum-removed", Info, Warning, "a call may send more; an answer may hold values that code never saw";
     LIMIT_TIGHTENED = "tightened", Breaking, Info, "values beyond it may be refused; answers are not checked against limits";
     LIMIT_LOOSENED = "loosened", Info, Info, "a call may send more; answers are not checked against limits";
+    UNIQUE_ADDED = "unique-items-added", Breaking, Info, "a list with an item twice may be refused; answers are not checked";
+    UNIQUE_REMOVED = "unique-items-removed", Info, Info, MORE;
     PATTERN_ADDED = "pattern-added", Breaking, Info, "texts that were accepted may be refused; answers are not checked";
     PATTERN_CHANGED = "pattern-changed", Warning, Info, "which texts are refused now cannot be told by comparing; answers are not checked";
     PATTERN_REMOVED = "pattern-removed", Info, Info, MORE;
@@ -188,6 +199,6 @@ rules! {
     REACTIVATED = "reactivated", Info, Info, MORE;
     DOCUMENTATION_CHANGED = "documentation-changed", Info, Info, DOCUMENTATION;
     // Names.
-    SCHEMA_RENAMED = "schema-renamed", Info, Info, "the same data under another name; the Rust items show what follows";
+    REFERENCE_CHANGED = "reference-changed", Info, Info, "the same data under another name; the Rust items show what follows";
     SURFACE_CHANGED = "rust-surface-changed", Info, Info, "the generated code changes although no rule names a cause";
 }

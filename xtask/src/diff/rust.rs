@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::rules::{self, Level, Rule};
 use super::walk::{Found, Owner};
@@ -27,7 +27,7 @@ struct Origin {
 pub(crate) struct Surface {
     items: BTreeMap<Item, String>,
     /// Where the types come from, by the plain form of their names.
-    origins: BTreeMap<String, Origin>,
+    origins: BTreeMap<String, Vec<Origin>>,
     /// The method that each builder belongs to.
     methods: BTreeMap<String, String>,
 }
@@ -64,40 +64,36 @@ impl Surface {
     }
 
     /// Where a type comes from: what has its name, or the longest beginning of it.
-    fn origin(&self, kind: &str) -> Option<Origin> {
+    fn origins(&self, kind: &str) -> Vec<Origin> {
         let name = plain(kind);
-        let longest = self.origins.iter().filter(|(key, _)| name.starts_with(key.as_str()));
-        longest.max_by_key(|(key, _)| key.len()).map(|(_, origin)| origin.clone())
+        let beginnings = self.origins.iter().filter(|(key, _)| name.starts_with(key.as_str()));
+        beginnings.max_by_key(|(key, _)| key.len()).map(|(_, origins)| origins.clone()).unwrap_or_default()
     }
 }
 
 /// Where the types of a lowered document come from, by the plain form of their names.
-fn origins(lowered: &Lowered) -> BTreeMap<String, Origin> {
-    let mut origins = BTreeMap::new();
-    let mut operation = |name: &str, parts: &Map<String, Value>| {
-        origins.insert(plain(name), Origin { owner: name.to_owned(), member: None });
-        for parameter in parts.get("parameters").and_then(Value::as_array).into_iter().flatten() {
-            let Some(parameter) = parameter.get("name").and_then(Value::as_str) else { continue };
-            let origin = Origin { owner: name.to_owned(), member: Some(parameter.to_owned()) };
-            origins.insert(plain(name) + &plain(parameter), origin);
-        }
+fn origins(lowered: &Lowered) -> BTreeMap<String, Vec<Origin>> {
+    let mut origins = BTreeMap::<String, Vec<Origin>>::new();
+    let mut add = |name: String, owner: &str, member: Option<&str>| {
+        let origin = Origin { owner: owner.to_owned(), member: member.map(str::to_owned) };
+        origins.entry(name).or_default().push(origin);
     };
     Document(lowered.document.clone()).each_operation(|_, _, parts| {
-        if let Some(name) = parts.get("operationId").and_then(Value::as_str).map(str::to_owned) {
-            operation(&name, parts);
+        let Some(name) = parts.get("operationId").and_then(Value::as_str) else { return };
+        add(plain(name), name, None);
+        for parameter in parts.get("parameters").and_then(Value::as_array).into_iter().flatten() {
+            if let Some(parameter) = parameter.get("name").and_then(Value::as_str) {
+                add(plain(name) + &plain(parameter), name, Some(parameter));
+            }
         }
     });
     let schemas = lowered.document.pointer("/components/schemas").and_then(Value::as_object);
     for (name, schema) in schemas.into_iter().flatten() {
         let Some(owner) = lowered.origins.get(name) else { continue };
-        for property in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
-            let origin = Origin { owner: owner.clone(), member: Some(property.0.clone()) };
-            origins.insert(plain(name) + &plain(property.0), origin);
+        add(plain(name), owner, None);
+        for (property, _) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            add(plain(name) + &plain(property), owner, Some(property));
         }
-    }
-    // Last: a component's own name means the component.
-    for (name, owner) in &lowered.origins {
-        origins.insert(plain(name), Origin { owner: owner.clone(), member: None });
     }
     origins
 }
@@ -106,11 +102,20 @@ impl Item {
     /// Reads a line of the surface; `None` for what only repeats another line.
     fn read(line: &str, methods: &BTreeMap<String, String>) -> Option<(Self, String)> {
         const TYPES: &str = "raw::types::";
-        if line.contains("raw::types::builder::") || line.ends_with(">::new(client: &'a super::Client) -> Self") {
+        // The modules are there whatever the document says.
+        if line.starts_with("mod raw::") {
+            return None;
+        }
+        // A setter that takes a closure stands beside one that takes the value.
+        if line.contains("raw::types::builder::")
+            || line.contains("FnOnce(")
+            || line.ends_with(">::new(client: &'a super::Client) -> Self")
+        {
             return None;
         }
         for kind in ["struct", "enum", "type"] {
-            if let Some(rest) = line.strip_prefix(kind).and_then(|rest| rest.trim_start().strip_prefix(TYPES)) {
+            if let Some(rest) = line.strip_prefix(kind).and_then(|rest| rest.trim_start().strip_prefix(TYPES))
+            {
                 let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                 let after = &rest[name.len()..];
                 return Some((Self::Type(name), format!("{kind}{after}")));
@@ -150,7 +155,9 @@ impl Item {
                 return Some((Self::Answer(method), answer.to_owned()));
             }
             let kind = rest.split_once("TryInto<").map_or(rest, |(_, kind)| kind);
-            let kind = kind.split_once(">, <").map_or_else(|| kind.strip_suffix('>').unwrap_or(kind), |(kind, _)| kind);
+            let kind = kind
+                .split_once(">, <")
+                .map_or_else(|| kind.strip_suffix('>').unwrap_or(kind), |(kind, _)| kind);
             return Some((Self::Setter(method, setter), kind.to_owned()));
         }
         if line.starts_with("struct raw::builder::") {
@@ -189,33 +196,41 @@ impl Delta {
                 Item::Setter(method, _) | Item::Answer(method) => Some(Item::Method(method.clone())),
                 _ => None,
             };
-            let moves_along = whole.is_some_and(|whole| old.items.contains_key(&whole) != new.items.contains_key(&whole));
+            let moves_along = whole.is_some_and(|whole| old.items.get(&whole) != new.items.get(&whole));
             if was == is || moves_along {
                 continue;
             }
-            let origins = [old, new].into_iter().filter_map(|surface| item.origin(surface)).collect();
+            let origins = [old, new].into_iter().flat_map(|surface| item.origins(surface)).collect();
             let (text, loss) = item.difference(was.map(String::as_str), is.map(String::as_str));
-            differences.push(Difference { item: item.clone(), text, loss, kinds: [was.cloned(), is.cloned()], origins });
+            differences.push(Difference {
+                item: item.clone(),
+                text,
+                loss,
+                kinds: [was.cloned(), is.cloned()],
+                origins,
+            });
         }
         Self(differences)
     }
 }
 
 impl Item {
-    fn origin(&self, surface: &Surface) -> Option<Origin> {
+    fn origins(&self, surface: &Surface) -> Vec<Origin> {
+        let of_method = |method: &String, member: Option<&String>| {
+            let known = surface.methods.values().any(|known| known == method);
+            known.then(|| Origin { owner: method.clone(), member: member.cloned() }).into_iter().collect()
+        };
         match self {
-            Self::Type(name) => surface.origin(name),
+            Self::Type(name) => surface.origins(name),
             Self::Field(name, member) | Self::Variant(name, member) => {
-                let origin = surface.origin(name)?;
-                Some(Origin { member: origin.member.or_else(|| Some(member.clone())), ..origin })
+                let of_type = surface.origins(name).into_iter();
+                of_type
+                    .map(|origin| Origin { member: origin.member.or_else(|| Some(member.clone())), ..origin })
+                    .collect()
             }
-            Self::Method(method) | Self::Answer(method) if surface.methods.values().any(|known| known == method) => {
-                Some(Origin { owner: method.clone(), member: None })
-            }
-            Self::Setter(method, parameter) if surface.methods.values().any(|known| known == method) => {
-                Some(Origin { owner: method.clone(), member: Some(parameter.clone()) })
-            }
-            _ => None,
+            Self::Method(method) | Self::Answer(method) => of_method(method, None),
+            Self::Setter(method, parameter) => of_method(method, Some(parameter)),
+            Self::Other(_) => Vec::new(),
         }
     }
 
@@ -274,9 +289,6 @@ impl Cause {
             let Some(value) = value else { continue };
             let mut roots = BTreeSet::new();
             references(value, &mut roots);
-            if std::ptr::eq(found.rule, rules::SCHEMA_RENAMED) {
-                roots.extend(value.as_str().map(str::to_owned));
-            }
             let schemas = document.pointer("/components/schemas").and_then(Value::as_object);
             reach.extend(schemas.map_or_else(BTreeSet::new, |schemas| closure(schemas, roots)));
         }
@@ -293,23 +305,27 @@ impl Cause {
     }
 }
 
+/// Why a change is breaking whatever its rule says.
+const BROKEN: &str = "code that uses the Rust item no longer compiles";
+
 /// Rules for changes that leave no trace in generated code.
 const INERT: &[&Rule] = &[
-    rules::DOCUMENTATION_CHANGED,
-    rules::DEFAULT_CHANGED,
-    rules::DEPRECATED,
-    rules::REACTIVATED,
-    rules::OPERATION_DEPRECATED,
-    rules::OPERATION_REACTIVATED,
-    rules::OPERATION_TAG_ADDED,
-    rules::OPERATION_TAG_REMOVED,
-    rules::SECURITY_ADDED,
-    rules::SECURITY_REMOVED,
-    rules::READ_ONLY,
-    rules::NOT_READ_ONLY,
-    rules::WRITE_ONLY,
-    rules::NOT_WRITE_ONLY,
-    rules::DISCRIMINATOR,
+    &rules::DOCUMENTATION_CHANGED,
+    &rules::DEFAULT_CHANGED,
+    &rules::DEPRECATED,
+    &rules::REACTIVATED,
+    &rules::OPERATION_DEPRECATED,
+    &rules::OPERATION_REACTIVATED,
+    &rules::OPERATION_TAG_ADDED,
+    &rules::OPERATION_TAG_REMOVED,
+    &rules::SECURITY_ADDED,
+    &rules::SECURITY_REMOVED,
+    &rules::SECURITY_UNNEEDED,
+    &rules::READ_ONLY,
+    &rules::NOT_READ_ONLY,
+    &rules::WRITE_ONLY,
+    &rules::NOT_WRITE_ONLY,
+    &rules::DISCRIMINATOR,
 ];
 
 /// Gives each difference to the changes that cause it; one without a cause becomes a change.
@@ -332,27 +348,28 @@ pub(super) fn attribute(delta: Delta, drafts: &mut Vec<Draft>) {
             change.rust.push(difference.text.clone());
             if difference.loss && change.level < Level::Breaking {
                 change.level = Level::Breaking;
-                change.why = "code that uses the Rust item no longer compiles";
+                change.why = BROKEN;
             }
         }
     }
-    for difference in left {
-        let rule = rules::SURFACE_CHANGED;
-        drafts.push(Draft {
-            change: Change {
-                id: rule.name.to_owned(),
-                level: if difference.loss { Level::Breaking } else { Level::Info },
-                side: None,
-                operations: Vec::new(),
-                fingerprint: super::digest(&[rule.name, &difference.text]),
-                pointer: String::new(),
-                text: format!("the generated code changes: {}", difference.text),
-                rust: vec![difference.text],
-                why: rule.why,
-            },
-            causes: Vec::new(),
-        });
+    if left.is_empty() {
+        return;
     }
+    let rule = &rules::SURFACE_CHANGED;
+    let loss = left.iter().any(|difference| difference.loss);
+    let items: Vec<String> = left.into_iter().map(|difference| difference.text).collect();
+    let change = Change {
+        id: rule.name.to_owned(),
+        level: if loss { Level::Breaking } else { Level::Info },
+        side: None,
+        operations: Vec::new(),
+        pointer: String::new(),
+        text: "the document: the generated code changes and no other change names the cause".to_owned(),
+        fingerprint: super::digest(&[rule.name, &items.join("\n")]),
+        rust: items,
+        why: if loss { BROKEN } else { rule.why },
+    };
+    drafts.push(Draft { change, causes: Vec::new() });
 }
 
 /// The drafts that cause a difference: the most telling kind of evidence that anything has.
@@ -361,7 +378,7 @@ fn causes(difference: &Difference, drafts: &[Draft], given: &BTreeMap<String, Ve
         let candidates = drafts.iter().enumerate();
         let with = candidates.filter(|(_, draft)| {
             let mut causes = draft.causes.iter();
-            causes.any(|cause| !INERT.iter().any(|inert| std::ptr::eq(*inert, cause.rule)) && evidence(cause))
+            causes.any(|cause| !INERT.iter().any(|inert| cause.rule.is(inert)) && evidence(cause))
         });
         with.map(|(index, _)| index).collect()
     };
@@ -376,7 +393,7 @@ fn causes(difference: &Difference, drafts: &[Draft], given: &BTreeMap<String, Ve
     if is_type {
         let by_reach = reached();
         if !by_reach.is_empty() {
-            return by_reach;
+            return fitting(difference, drafts, by_reach);
         }
     }
     let mentioned: BTreeSet<usize> = difference
@@ -409,19 +426,29 @@ fn causes(difference: &Difference, drafts: &[Draft], given: &BTreeMap<String, Ve
 
 /// Of several changes in one place, those of the kind that makes such a difference.
 fn fitting(difference: &Difference, drafts: &[Draft], candidates: Vec<usize>) -> Vec<usize> {
-    let optional = |kind: &Option<String>| kind.as_deref().map(|kind| kind.trim_start_matches("Option<").trim_end_matches('>').to_owned());
-    let only_optional = match &difference.kinds {
-        [Some(was), Some(is)] if was != is => optional(&difference.kinds[0]) == optional(&difference.kinds[1]),
-        _ => false,
+    let prefer = |candidates: Vec<usize>, fits: &dyn Fn(&str) -> bool| {
+        let some: Vec<usize> =
+            candidates.iter().copied().filter(|index| fits(&drafts[*index].change.id)).collect();
+        if some.is_empty() { candidates } else { some }
     };
+    // Another name for the same data explains nothing that a change of the data explains.
+    let candidates = prefer(candidates, &|id| !id.ends_with(rules::REFERENCE_CHANGED.name));
+    // What is new in the document takes nothing away from the code, and what is gone adds nothing.
+    let candidates = match &difference.kinds {
+        [None, _] => prefer(candidates, &|id| !id.ends_with("removed")),
+        [_, None] => prefer(candidates, &|id| !id.contains("-added")),
+        _ => candidates,
+    };
+    let bare = |kind: &str| kind.trim_start_matches("Option<").trim_end_matches('>').to_owned();
+    let only_optional =
+        matches!(&difference.kinds, [Some(was), Some(is)] if was != is && bare(was) == bare(is));
     let words: &[&str] = match &difference.item {
         Item::Variant(..) => &["enum-value", "union-member"],
         _ if only_optional => &["required", "optional", "null"],
-        Item::Field(..) | Item::Setter(..) if difference.kinds[0].is_none() => &["-added"],
-        Item::Field(..) | Item::Setter(..) if difference.kinds[1].is_none() => &["-removed"],
+        Item::Field(..) | Item::Setter(..) if difference.kinds.contains(&None) => {
+            &["-added", "-removed", "-renamed"]
+        }
         _ => return candidates,
     };
-    let fits = |index: &&usize| words.iter().any(|word| drafts[**index].change.id.contains(word));
-    let some: Vec<usize> = candidates.iter().filter(fits).copied().collect();
-    if some.is_empty() { candidates } else { some }
+    prefer(candidates, &|id| words.iter().any(|word| id.contains(word)))
 }

@@ -77,7 +77,9 @@ impl<'a> View<'a> {
             let at = child(pointer, key);
             match (key.as_str(), value) {
                 ("type", Value::String(kind)) => self.kinds([kind.as_str()]),
-                ("type", Value::Array(kinds)) => self.kinds(kinds.iter().filter_map(Value::as_str)),
+                ("type", Value::Array(kinds)) if kinds.iter().all(Value::is_string) => {
+                    self.kinds(kinds.iter().filter_map(Value::as_str));
+                }
                 ("nullable", Value::Bool(nullable)) => self.nullable |= nullable,
                 ("const", value) => self.allowed(std::slice::from_ref(value)),
                 ("enum", Value::Array(values)) => self.allowed(values),
@@ -161,7 +163,10 @@ impl<'a> View<'a> {
             return self.clone();
         };
         let mut view = Self::of(target, pointer);
+        view.raw = self.raw;
         view.nullable |= self.nullable;
+        // What the component says of itself is not said of this place.
+        view.words.retain(|key, _| !ANNOTATIONS.contains(key));
         let beside = self.words.iter().filter(|(key, _)| **key != "$ref");
         view.words.extend(beside.map(|(key, word)| (*key, word.clone())));
         view
@@ -188,12 +193,19 @@ impl<'a> View<'a> {
     pub(super) fn properties(&self) -> BTreeMap<&'a str, Word<'a>> {
         let Some(word) = self.words.get("properties") else { return BTreeMap::new() };
         let entries = word.value.as_object().into_iter().flatten();
-        entries.map(|(name, value)| (name.as_str(), Word { value, pointer: child(&word.pointer, name) })).collect()
+        entries
+            .map(|(name, value)| (name.as_str(), Word { value, pointer: child(&word.pointer, name) }))
+            .collect()
     }
 
     /// The names under `required`.
     pub(super) fn required(&self) -> BTreeSet<&'a str> {
-        self.word("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
+        self.word("required")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect()
     }
 
     /// Without what is said of the place rather than of the values in it.

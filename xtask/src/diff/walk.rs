@@ -38,9 +38,16 @@ pub(super) struct Node {
 pub(super) enum Owner {
     Document,
     /// An operation, with the names of its method in both documents.
-    Operation { key: String, base: Option<String>, revision: Option<String> },
+    Operation {
+        key: String,
+        base: Option<String>,
+        revision: Option<String>,
+    },
     /// A component, with its names in both documents.
-    Schema { base: String, revision: String },
+    Schema {
+        base: String,
+        revision: String,
+    },
 }
 
 /// A change before it is known who feels it.
@@ -82,8 +89,8 @@ pub(super) struct Say<'v> {
 pub(super) struct Operation<'a> {
     pub(super) path: &'a str,
     pub(super) method: &'a str,
-    item: &'a Map<String, Value>,
-    pub(super) operation: &'a Map<String, Value>,
+    pub(super) item: &'a Map<String, Value>,
+    pub(super) parts: &'a Map<String, Value>,
 }
 
 impl<'a> Operation<'a> {
@@ -91,23 +98,23 @@ impl<'a> Operation<'a> {
         child(&child("/paths", self.path), self.method)
     }
 
-    fn key(&self) -> String {
+    pub(super) fn key(&self) -> String {
         format!("{} {}", self.method.to_uppercase(), self.path)
     }
 
-    fn name(&self) -> Option<&'a str> {
-        let id = self.operation.get("operationId")?.as_str()?;
+    pub(super) fn name(&self) -> Option<&'a str> {
+        let id = self.parts.get("operationId")?.as_str()?;
         Some(short_operation_name(id, self.path, self.method))
     }
 
     /// The path without the names of its parameters.
-    fn template(&self) -> String {
+    pub(super) fn template(&self) -> String {
         let parts = self.path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part });
         parts.collect::<Vec<_>>().join("/")
     }
 
     /// The path's parameters, in order.
-    fn path_parameters(&self) -> Vec<&'a str> {
+    pub(super) fn path_parameters(&self) -> Vec<&'a str> {
         self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect()
     }
 }
@@ -125,7 +132,8 @@ impl<'a> Walk<'a> {
             open: Vec::new(),
         };
         let root = walk.node(Owner::Document);
-        let place = Place { node: root, side: None, subject: "", label: "the document".to_owned(), member: None };
+        let place =
+            Place { node: root, side: None, subject: "", label: "the document".to_owned(), member: None };
         walk.document(&place);
         walk.components(&place);
         walk
@@ -160,7 +168,10 @@ impl<'a> Walk<'a> {
     /// Notes a part that differs and that no rule understands.
     pub(super) fn unknown(&mut self, place: &Place, pointer: &str, key: &str) {
         let what = if key.is_empty() { "this part".to_owned() } else { format!("`{key}`") };
-        self.unhandled.insert(pointer.to_owned(), format!("{}: {what} differs and no rule understands it", place.label));
+        self.unhandled.insert(
+            pointer.to_owned(),
+            format!("{}: {what} differs and no rule understands it", place.label),
+        );
     }
 
     fn document(&mut self, place: &Place) {
@@ -171,20 +182,26 @@ impl<'a> Walk<'a> {
                 "paths" => self.paths(before, after),
                 "components" => {}
                 "info" => {
-                    for (key, before, after) in entries(before.and_then(Value::as_object), after.and_then(Value::as_object)) {
+                    for (key, before, after) in
+                        entries(before.and_then(Value::as_object), after.and_then(Value::as_object))
+                    {
                         let text = changed(&format!("`{key}`"), before, after);
-                        self.emit(place, rules::INFO_CHANGED, Say { pointer: child(&pointer, key), text, before, after });
+                        self.emit(
+                            place,
+                            &rules::INFO_CHANGED,
+                            Say { pointer: child(&pointer, key), text, before, after },
+                        );
                     }
                 }
                 "servers" => self.servers(place, &pointer, before, after),
                 "tags" | "externalDocs" => {
                     let text = changed(&format!("`{key}`"), before, after);
-                    self.emit(place, rules::TAG_CHANGED, Say { pointer, text, before, after });
+                    self.emit(place, &rules::TAG_CHANGED, Say { pointer, text, before, after });
                 }
                 "security" => self.security(place, before, after, &pointer),
                 "openapi" => {
                     let text = changed("the version of OpenAPI", before, after);
-                    self.emit(place, rules::OPENAPI_CHANGED, Say { pointer, text, before, after });
+                    self.emit(place, &rules::OPENAPI_CHANGED, Say { pointer, text, before, after });
                 }
                 _ => self.unknown(place, &pointer, key),
             }
@@ -206,10 +223,12 @@ impl<'a> Walk<'a> {
         for url in urls {
             let at = |index: usize| child(pointer, &index.to_string());
             let (rule, text, pointer) = match (old.get(url), new.get(url)) {
-                (None, Some((index, _))) => (rules::SERVER_ADDED, format!("new server {url}"), at(*index)),
-                (Some((index, _)), None) => (rules::SERVER_REMOVED, format!("server {url} is gone"), at(*index)),
+                (None, Some((index, _))) => (&rules::SERVER_ADDED, format!("new server {url}"), at(*index)),
+                (Some((index, _)), None) => {
+                    (&rules::SERVER_REMOVED, format!("server {url} is gone"), at(*index))
+                }
                 (Some((_, old)), Some((index, new))) if old != new => {
-                    (rules::SERVER_CHANGED, format!("server {url} is described otherwise"), at(*index))
+                    (&rules::SERVER_CHANGED, format!("server {url} is described otherwise"), at(*index))
                 }
                 _ => continue,
             };
@@ -218,7 +237,8 @@ impl<'a> Walk<'a> {
             self.emit(place, rule, Say { pointer, text, before, after });
         }
         let sorted = |list: Option<&Value>| {
-            let mut texts: Vec<String> = list.and_then(Value::as_array).into_iter().flatten().map(Value::to_string).collect();
+            let mut texts: Vec<String> =
+                list.and_then(Value::as_array).into_iter().flatten().map(Value::to_string).collect();
             texts.sort();
             texts
         };
@@ -230,7 +250,9 @@ impl<'a> Walk<'a> {
     fn paths(&mut self, before: Option<&'a Value>, after: Option<&'a Value>) {
         let (old, new) = (operations(before), operations(after));
         let root = Place { node: 0, side: None, subject: "", label: "the paths".to_owned(), member: None };
-        for (path, before, after) in entries(before.and_then(Value::as_object), after.and_then(Value::as_object)) {
+        for (path, before, after) in
+            entries(before.and_then(Value::as_object), after.and_then(Value::as_object))
+        {
             self.path_item(&root, path, before, after);
         }
 
@@ -256,17 +278,17 @@ impl<'a> Walk<'a> {
         }
         for (operation, rule, what) in gone
             .iter()
-            .map(|old| (old, rules::OPERATION_REMOVED, "is gone"))
-            .chain(come.iter().map(|new| (new, rules::OPERATION_ADDED, "is new")))
+            .map(|old| (old, &rules::OPERATION_REMOVED, "is gone"))
+            .chain(come.iter().map(|new| (new, &rules::OPERATION_ADDED, "is new")))
         {
-            let removed = std::ptr::eq(rule, rules::OPERATION_REMOVED);
+            let removed = rule.is(&rules::OPERATION_REMOVED);
             let name = operation.name().map(str::to_owned);
             let (base, revision) = if removed { (name, None) } else { (None, name) };
             let node = self.node(Owner::Operation { key: operation.key(), base, revision });
             let place = Place { node, side: None, subject: "", label: operation.key(), member: None };
-            let value = Value::Object(operation.operation.clone());
+            let value = Value::Object(operation.parts.clone());
             let (before, after) = if removed { (Some(&value), None) } else { (None, Some(&value)) };
-            let text = match operation.operation.get("summary").and_then(Value::as_str) {
+            let text = match operation.parts.get("summary").and_then(Value::as_str) {
                 Some(summary) => format!("{what} (\"{summary}\")"),
                 None => what.to_owned(),
             };
@@ -275,7 +297,13 @@ impl<'a> Walk<'a> {
     }
 
     /// What a path says of all its operations together.
-    fn path_item(&mut self, root: &Place, path: &'a str, before: Option<&'a Value>, after: Option<&'a Value>) {
+    fn path_item(
+        &mut self,
+        root: &Place,
+        path: &'a str,
+        before: Option<&'a Value>,
+        after: Option<&'a Value>,
+    ) {
         let pointer = child("/paths", path);
         let place = Place { label: format!("path {path}"), ..root.clone() };
         let (old, new) = (before.and_then(Value::as_object), after.and_then(Value::as_object));
@@ -293,7 +321,8 @@ impl<'a> Walk<'a> {
         for (key, before, after) in entries(old, new) {
             let pointer = child(&pointer, key);
             match key {
-                _ if METHODS.contains(&key) && [before, after].into_iter().flatten().all(Value::is_object) => {}
+                _ if METHODS.contains(&key)
+                    && [before, after].into_iter().flatten().all(Value::is_object) => {}
                 // Part of every operation.
                 "parameters" => {}
                 "servers" => self.servers(&place, &pointer, before, after),
@@ -316,90 +345,7 @@ impl<'a> Walk<'a> {
             (_, None) => format!("`{key}` is gone"),
             _ => format!("`{key}` is worded otherwise"),
         };
-        self.emit(place, rules::DOCUMENTATION_CHANGED, Say { pointer, text, before, after });
-    }
-
-    fn operation(&mut self, old: &Operation<'a>, new: &Operation<'a>) {
-        let node = self.node(Owner::Operation {
-            key: new.key(),
-            base: old.name().map(str::to_owned),
-            revision: new.name().map(str::to_owned),
-        });
-        let place = Place { node, side: None, subject: "", label: new.key(), member: None };
-        let pointer = new.pointer();
-        if old.template() != new.template() || old.method != new.method {
-            let text = format!("moved here from {}", old.key());
-            self.emit(&place, rules::OPERATION_MOVED, Say { pointer: pointer.clone(), text, before: None, after: None });
-        } else {
-            for (before, after) in old.path_parameters().iter().zip(new.path_parameters()) {
-                if *before != after {
-                    let place = Place { member: Some(after.to_owned()), ..place.clone() };
-                    let text = format!("the path's `{before}` is now called `{after}`");
-                    let (before, after) = (Value::from(*before), Value::from(after));
-                    let say = Say { pointer: pointer.clone(), text, before: Some(&before), after: Some(&after) };
-                    self.emit(&place, rules::PATH_PARAMETER_RENAMED, say);
-                }
-            }
-        }
-        for (key, before, after) in entries(Some(old.operation), Some(new.operation)) {
-            let pointer = child(&pointer, key);
-            match key {
-                "operationId" => {
-                    let text = changed("the operationId", before, after);
-                    self.emit(&place, rules::OPERATION_ID, Say { pointer, text, before, after });
-                }
-                "deprecated" => {
-                    let on = (rules::OPERATION_DEPRECATED, "is deprecated now");
-                    let off = (rules::OPERATION_REACTIVATED, "is no longer deprecated");
-                    self.flag(&place, pointer, key, [on, off], before, after);
-                }
-                "tags" => {
-                    let (was, is) = (texts(before), texts(after));
-                    for tag in was.difference(&is) {
-                        let text = format!("no longer has the tag \"{tag}\"");
-                        self.emit(&place, rules::OPERATION_TAG_REMOVED, Say { pointer: pointer.clone(), text, before, after });
-                    }
-                    for tag in is.difference(&was) {
-                        let text = format!("has the tag \"{tag}\" now");
-                        self.emit(&place, rules::OPERATION_TAG_ADDED, Say { pointer: pointer.clone(), text, before, after });
-                    }
-                }
-                // Compared below, also where only what they refer to has changed.
-                "parameters" | "requestBody" | "responses" | "security" => {}
-                _ if ANNOTATIONS.contains(&key) => self.documentation(&place, pointer, key, before, after),
-                _ => self.unknown(&place, &pointer, key),
-            }
-        }
-        let (base, revision) = (self.base, self.revision);
-        let security = |document: &'a Value, operation: &Operation<'a>| {
-            operation.operation.get("security").or_else(|| document.get("security"))
-        };
-        self.security(&place, security(base, old), security(revision, new), &child(&pointer, "security"));
-        self.parameters(&place, old, new);
-        self.body(&place, old, new);
-        let responses = |operation: &Operation<'a>| operation.operation.get("responses");
-        self.responses(&place, responses(old), responses(new), &child(&pointer, "responses"));
-    }
-
-    fn security(&mut self, place: &Place, before: Option<&Value>, after: Option<&Value>, pointer: &str) {
-        // No list, an empty list and an empty requirement all say: no credential needed.
-        let alternatives = |list: Option<&Value>| -> BTreeSet<String> {
-            let list = list.and_then(Value::as_array).filter(|list| !list.is_empty());
-            list.map_or_else(|| BTreeSet::from(["{}".to_owned()]), |list| list.iter().map(Value::to_string).collect())
-        };
-        let spelt = |alternative: &str| match alternative {
-            "{}" => "no credential".to_owned(),
-            other => format!("the credential {other}"),
-        };
-        let (was, is) = (alternatives(before), alternatives(after));
-        for gone in was.difference(&is) {
-            let say = Say { pointer: pointer.to_owned(), text: format!("{} no longer suffices", spelt(gone)), before, after };
-            self.emit(place, rules::SECURITY_REMOVED, say);
-        }
-        for new in is.difference(&was) {
-            let say = Say { pointer: pointer.to_owned(), text: format!("{} suffices now", spelt(new)), before, after };
-            self.emit(place, rules::SECURITY_ADDED, say);
-        }
+        self.emit(place, &rules::DOCUMENTATION_CHANGED, Say { pointer, text, before, after });
     }
 
     /// What a reference to a parameter, body, answer or header leads to.
@@ -414,99 +360,33 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The parameters of an operation and of its path, by place and name.
-    fn effective(&mut self, document: &'a Value, operation: &Operation<'a>) -> BTreeMap<(&'a str, &'a str), Word<'a>> {
-        let of_path = child(&child("/paths", operation.path), "parameters");
-        let of_operation = child(&operation.pointer(), "parameters");
-        let mut all = BTreeMap::new();
-        for (list, pointer) in
-            [(operation.item.get("parameters"), of_path), (operation.operation.get("parameters"), of_operation)]
-        {
-            for (index, value) in list.and_then(Value::as_array).into_iter().flatten().enumerate() {
-                let word = self.resolved(document, Word { value, pointer: child(&pointer, &index.to_string()) });
-                let text = |key: &str| word.value.get(key).and_then(Value::as_str).unwrap_or_default();
-                all.insert((text("in"), text("name")), word);
-            }
-        }
-        all
+    pub(super) fn requiredness(
+        &mut self,
+        place: &Place,
+        pointer: String,
+        was: Option<&Value>,
+        is: Option<&Value>,
+    ) {
+        let on = (&rules::BECAME_REQUIRED, "is required now");
+        self.flag(place, pointer, "required", [on, (&rules::BECAME_OPTIONAL, "is optional now")], was, is);
     }
 
-    fn parameters(&mut self, place: &Place, old: &Operation<'a>, new: &Operation<'a>) {
-        let (base, revision) = (self.base, self.revision);
-        let mut was = self.effective(base, old);
-        let is = self.effective(revision, new);
-        // A renamed part of the path is the same parameter.
-        if old.template() == new.template() {
-            for (before, after) in old.path_parameters().into_iter().zip(new.path_parameters()) {
-                if before != after
-                    && let Some(word) = was.remove(&("path", before))
-                {
-                    was.insert(("path", after), word);
-                }
-            }
-        }
-        let keys: BTreeSet<_> = was.keys().chain(is.keys()).copied().collect();
-        for key @ (location, name) in keys {
-            let place = Place {
-                side: Some(Side::Request),
-                subject: "parameter",
-                label: format!("{}, {location} parameter `{name}`", place.label),
-                member: Some(name.to_owned()),
-                ..place.clone()
-            };
-            match (was.get(&key), is.get(&key)) {
-                (Some(before), Some(after)) => self.parameter(&place, before, after),
-                (None, Some(after)) => {
-                    let required = after.value.get("required") == Some(&Value::Bool(true));
-                    let (rule, text) = if required {
-                        (rules::PARAMETER_ADDED_REQUIRED, "is new and required")
-                    } else {
-                        (rules::PARAMETER_ADDED, "is new")
-                    };
-                    let text = text.to_owned();
-                    self.emit(&place, rule, Say { pointer: after.pointer.clone(), text, before: None, after: Some(after.value) });
-                }
-                (Some(before), None) => {
-                    let say = Say {
-                        pointer: before.pointer.clone(),
-                        text: "is gone".to_owned(),
-                        before: Some(before.value),
-                        after: None,
-                    };
-                    self.emit(&place, rules::PARAMETER_REMOVED, say);
-                }
-                (None, None) => {}
-            }
-        }
-    }
-
-    fn parameter(&mut self, place: &Place, before: &Word<'a>, after: &Word<'a>) {
-        let (old, new) = (object(before.value), object(after.value));
-        for (key, was, is) in entries(old, new) {
-            let pointer = child(&after.pointer, key);
-            match key {
-                "name" | "in" | "schema" => {}
-                "required" => self.requiredness(place, pointer, was, is),
-                "deprecated" => self.deprecation(place, pointer, was, is),
-                "style" | "explode" | "allowReserved" | "allowEmptyValue" => {
-                    let text = changed(&format!("`{key}`"), was, is);
-                    self.emit(place, rules::SERIALIZATION_CHANGED, Say { pointer, text, before: was, after: is });
-                }
-                _ if ANNOTATIONS.contains(&key) => self.documentation(place, pointer, key, was, is),
-                _ => self.unknown(place, &pointer, key),
-            }
-        }
-        self.schema(place, &under(before, "schema"), &under(after, "schema"));
-    }
-
-    pub(super) fn requiredness(&mut self, place: &Place, pointer: String, was: Option<&Value>, is: Option<&Value>) {
-        let on = (rules::BECAME_REQUIRED, "is required now");
-        self.flag(place, pointer, "required", [on, (rules::BECAME_OPTIONAL, "is optional now")], was, is);
-    }
-
-    pub(super) fn deprecation(&mut self, place: &Place, pointer: String, was: Option<&Value>, is: Option<&Value>) {
-        let on = (rules::DEPRECATED, "is deprecated now");
-        self.flag(place, pointer, "deprecated", [on, (rules::REACTIVATED, "is no longer deprecated")], was, is);
+    pub(super) fn deprecation(
+        &mut self,
+        place: &Place,
+        pointer: String,
+        was: Option<&Value>,
+        is: Option<&Value>,
+    ) {
+        let on = (&rules::DEPRECATED, "is deprecated now");
+        self.flag(
+            place,
+            pointer,
+            "deprecated",
+            [on, (&rules::REACTIVATED, "is no longer deprecated")],
+            was,
+            is,
+        );
     }
 
     /// A keyword that is true, or is false or absent, which is the same.
@@ -536,8 +416,11 @@ pub(super) fn entries<'v>(
     before: Option<&'v Map<String, Value>>,
     after: Option<&'v Map<String, Value>>,
 ) -> Vec<(&'v str, Option<&'v Value>, Option<&'v Value>)> {
-    let keys: BTreeSet<&str> = before.into_iter().chain(after).flat_map(Map::keys).map(String::as_str).collect();
-    let values = keys.into_iter().map(|key| (key, before.and_then(|map| map.get(key)), after.and_then(|map| map.get(key))));
+    let keys: BTreeSet<&str> =
+        before.into_iter().chain(after).flat_map(Map::keys).map(String::as_str).collect();
+    let values = keys
+        .into_iter()
+        .map(|key| (key, before.and_then(|map| map.get(key)), after.and_then(|map| map.get(key))));
     values.filter(|(_, before, after)| before != after).collect()
 }
 
@@ -556,14 +439,10 @@ fn operations(paths: Option<&Value>) -> Vec<Operation<'_>> {
     let all = items.flat_map(|(path, item)| {
         let methods = item.iter().filter(|(method, _)| METHODS.contains(&method.as_str()));
         methods.filter_map(move |(method, operation)| {
-            Some(Operation { path, method, item, operation: operation.as_object()? })
+            Some(Operation { path, method, item, parts: operation.as_object()? })
         })
     });
     all.collect()
-}
-
-fn texts(list: Option<&Value>) -> BTreeSet<&str> {
-    list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 pub(super) fn success(status: &str) -> bool {
