@@ -25,9 +25,8 @@ pub fn sort(value: &mut Value) {
 /// # Errors
 /// When it is some other JSON.
 pub fn normalise(mut document: Value, name: &str) -> Result<Value, Failure> {
-    let refuse = |what: &str| {
-        Err(Failure::new(format!("{name} {what}"), "name the service's OpenAPI 3.1 document"))
-    };
+    let refuse =
+        |what: &str| Err(Failure::new(format!("{name} {what}"), "name the service's OpenAPI 3.1 document"));
     match document.get("openapi").and_then(Value::as_str) {
         Some(version) if version.starts_with("3.1") => {}
         Some(version) => return refuse(&format!("is an OpenAPI {version} document, not 3.1")),

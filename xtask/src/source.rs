@@ -63,10 +63,7 @@ impl Source {
             })?,
         };
         serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
-            Failure::new(
-                format!("{name} is not JSON: {error}"),
-                "name the OpenAPI document itself",
-            )
+            Failure::new(format!("{name} is not JSON: {error}"), "name the OpenAPI document itself")
         })
     }
 }
