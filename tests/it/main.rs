@@ -13,5 +13,6 @@ mod operations;
 mod outcomes;
 mod properties;
 mod sessions;
+mod store;
 mod streams;
 mod surface;

@@ -16,6 +16,7 @@ mod problem;
 mod rules;
 mod schema;
 mod shape;
+pub mod store;
 mod values;
 
 pub use configuration::{AnyConfiguration, AnyMode, Configuration, Mintable};
