@@ -13,6 +13,7 @@ mod mode_rules;
 mod parse;
 mod path;
 mod problem;
+mod reap;
 mod rules;
 mod schema;
 mod shape;
@@ -28,6 +29,7 @@ pub use limits::{
 };
 pub use mode::{Custom, Full, Lite, Mode, ModeName};
 pub use problem::{Problem, Problems, Severity};
+pub use reap::{Fate, Kept, Reap, Reaped, ReapedSession, SLOT_FREE_AFTER};
 pub use rules::{RULES, Rule};
 
 pub(crate) use parse::parse;

@@ -19,8 +19,12 @@
 
 mod file;
 mod journal;
+#[cfg(feature = "redis")]
+mod redis;
 
 pub use file::FileStore;
+#[cfg(feature = "redis")]
+pub use redis::{RedisStore, RedisStoreBuilder};
 
 use std::collections::BTreeSet;
 use std::fmt;
