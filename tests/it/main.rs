@@ -11,6 +11,7 @@ mod escape;
 mod mock;
 mod operations;
 mod outcomes;
+mod own_room;
 mod properties;
 mod sessions;
 mod store;

@@ -37,7 +37,9 @@ impl Client {
     pub async fn mint<C: Mintable>(&self, configuration: &C) -> Result<Minted<C::Mode>, Error> {
         let problems = configuration.problems_at(self.clock().now());
         if problems.has_errors() {
-            return Err(Error::refused(problems.to_string()).caused_by(problems));
+            let lines = problems.errors().map(|problem| format!("{}: {}", problem.path(), problem.message()));
+            let text = lines.collect::<Vec<_>>().join("; ");
+            return Err(Error::refused(text).during("create_session_token").caused_by(problems));
         }
         let token = self.create_session_token().body(configuration.body().clone()).data().await?;
         Ok(Minted {
