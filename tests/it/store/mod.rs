@@ -1,6 +1,10 @@
 //! Stores of running sessions: what they promise of any, and what each survives.
 
 mod file;
+mod fleet;
+mod reap;
+mod redis;
+mod redis_server;
 
 use std::time::{Duration, SystemTime};
 
