@@ -2,7 +2,7 @@
 //!
 //! Told by the environment: `FLEET_URL` and `FLEET_KEY` of the service, `FLEET_STORE` (a folder, or an address of Redis), `FLEET_SLOTS`,
 //! `FLEET_LEASE` and `FLEET_BEAT` in milliseconds, `FLEET_SESSIONS` at once, `FLEET_SEED`. At the line `finish` on its input it stops its own sessions and
-//! goes on reaping until the input ends. On its output: `lost ID` for a session that somebody else stopped while it lived.
+//! goes on reaping until the input ends. On its output: what it reaped, and `lost ID` for a session that somebody else stopped while it lived.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -142,7 +142,7 @@ async fn a_process_killed_on_a_shared_folder_leaves_nothing_running() {
     fleet.kill_one();
     fleet.starts(WANTED).await;
     let told = fleet.finish().await;
-    assert!(running > 0 && told.contains("reaped"), "{told}");
+    assert!(running > 0 && told.contains(" stopped"), "{told}");
 }
 
 #[tokio::test]
@@ -168,5 +168,5 @@ async fn three_processes_on_redis_survive_sigkill_and_its_restarts_with_and_with
     redis.start_again().await;
     fleet.starts(SLOTS).await;
     let told = fleet.finish().await;
-    assert!(told.contains("reaped"), "{told}");
+    assert!(told.contains(" stopped"), "{told}");
 }
