@@ -128,6 +128,20 @@ async fn a_journal_cut_at_any_byte_keeps_every_whole_line_and_goes_on() {
 }
 
 #[tokio::test]
+async fn a_long_torn_tail_is_cut_off_by_a_shorter_line() {
+    let folder = folder();
+    drop(open(folder.path()));
+    let whole = fs::read(journal(folder.path())).unwrap();
+    let store = open(folder.path());
+    store.take(session(1), later()).await.unwrap();
+    let taken = fs::read(journal(folder.path())).unwrap();
+    fs::write(journal(folder.path()), [&taken[..], &[b'x'; 100]].concat()).unwrap();
+    store.give_back(session(1)).await.unwrap();
+    let after = fs::read(journal(folder.path())).unwrap();
+    assert!(after.starts_with(&whole) && after.ends_with(b"\n") && !after.contains(&b'x'));
+}
+
+#[tokio::test]
 async fn a_line_that_is_damaged_in_the_middle_costs_only_itself() {
     let written = folder();
     let store = open(written.path());
