@@ -100,9 +100,9 @@ async fn a_session_that_could_not_be_stopped_is_reported_and_offered_again() {
     }
     let reaper = client.reap().store(FileStore::open(folder.path()).unwrap().clock(clock.clone()));
     let reaper = reaper.only_abandoned();
-    let reaped = reaper.run().await;
-    assert!(!reaped.is_complete() && !reaped.freed_slots());
-    assert!(lines(&reaped).starts_with("1 not stopped: stop session: 500"), "{}", lines(&reaped));
+    let report = reaper.run().await;
+    assert!(!report.is_complete() && !report.freed_slots());
+    assert!(lines(&report).starts_with("1 not stopped: stop session: 500"), "{}", lines(&report));
     assert_eq!(lines(&reaper.run().await), "");
     for _ in 0..10 {
         // What is left of the answers would fail it again.

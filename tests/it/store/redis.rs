@@ -57,8 +57,8 @@ async fn a_slot_is_taken_by_one_session_and_free_a_pause_after_it_is_given_back(
 async fn no_two_machines_get_the_same_slot() {
     let Some(server) = RedisServer::start("many takes at once").await else { return };
     let stores: Vec<RedisStore> = (0..4).map(|_| server.store().slots(slots(10)).build().unwrap()).collect();
-    let takes = (0..40).map(|number| stores[number % 4].take(session(number as u128), later()));
-    let taken = futures_util::future::join_all(takes).await;
+    let calls = (0..40).map(|number| stores[number % 4].take(session(number as u128), later()));
+    let taken = futures_util::future::join_all(calls).await;
     assert_eq!(taken.iter().filter(|taken| taken.is_ok()).count(), 10);
     assert!(taken.into_iter().filter_map(Result::err).all(|error| error.is_no_slot()));
 }
