@@ -45,9 +45,14 @@ fn measure(criterion: &mut Criterion, name: &str, store: &Arc<dyn Store>) {
     group.bench_function("renew", |bencher| {
         bencher.to_async(&runtime).iter(|| async { black_box(store.renew(Uuid::from_u128(7)).await) });
     });
-    group.bench_function("held", |bencher| {
-        bencher.to_async(&runtime).iter(|| async { black_box(store.held().await.map(|held| held.len())) });
-    });
+    // A Redis that is new is not sure for half a lease, and an error is not what is measured.
+    if runtime.block_on(store.held()).is_ok() {
+        group.bench_function("held", |bencher| {
+            bencher
+                .to_async(&runtime)
+                .iter(|| async { black_box(store.held().await.map(|held| held.len())) });
+        });
+    }
     group.throughput(Throughput::Elements(AT_ONCE.try_into().unwrap_or(u64::MAX)));
     group.bench_function("take and give back, 1000 at once", |bencher| {
         bencher.to_async(&runtime).iter(|| async {
