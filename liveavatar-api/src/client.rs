@@ -15,6 +15,7 @@ use crate::observe::Observer;
 use crate::raw;
 use crate::retry::Retries;
 use crate::secret::Secret;
+use crate::session::store::Store;
 use crate::transport::{Options, Shared, Transport};
 
 /// Where the service lives.
@@ -87,6 +88,7 @@ impl Client {
             clock: None,
             seed: None,
             observer: None,
+            store: None,
         }
     }
 
@@ -119,6 +121,10 @@ impl Client {
     pub(crate) fn clock(&self) -> &dyn Clock {
         &*self.raw.inner().shared.clock
     }
+
+    pub(crate) fn session_store(&self) -> Option<&Arc<dyn Store>> {
+        self.raw.inner().shared.store.as_ref()
+    }
 }
 
 impl Deref for Client {
@@ -140,6 +146,7 @@ pub struct ClientBuilder {
     clock: Option<Arc<dyn Clock>>,
     seed: Option<u64>,
     observer: Option<Arc<dyn Observer>>,
+    store: Option<Arc<dyn Store>>,
 }
 
 /// Shows nothing: the address may still carry a password, which `build` refuses.
@@ -201,6 +208,14 @@ impl ClientBuilder {
         self
     }
 
+    /// Where running sessions are remembered outside this process, so that a crash leaves none unknown.
+    ///
+    /// Without one, nothing is.
+    pub fn session_store(mut self, store: impl Store) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
     /// Builds the client; nothing is sent.
     ///
     /// # Errors
@@ -220,6 +235,7 @@ impl ClientBuilder {
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             retries: Retries::new(self.seed),
             observer: self.observer,
+            store: self.store,
         };
         let transport =
             Transport { credential: self.credential, options: self.options, shared: Arc::new(shared) };

@@ -30,6 +30,7 @@
 //! - [`Client`] has a method for each of the 44 operations, generated from the service's OpenAPI document (see [`raw`]).
 //!   [`Call::data`] sends a call and opens its answer; [`Paged`] walks a list. [`Client::operation`] calls by name.
 //! - [`session`] has the configuration of each mode, its rules, and the calls that a session lives by.
+//! - [`session::store`] remembers running sessions outside the process, and [`Client::reap`] stops what a crash left behind.
 //! - [`types`] are the document's types. What is sent is strict; what is received keeps unknown values ([`Open`]) and
 //!   survives null and missing parts.
 //! - [`Error`] is the one error type; its predicates say what to do about it.

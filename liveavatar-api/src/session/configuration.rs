@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 use std::str::FromStr;
+use std::time::SystemTime;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -11,7 +12,7 @@ use super::mode::{Custom, Full, Lite, Mode, ModeName};
 use super::path::Path;
 use super::problem::{Problem, Problems};
 use super::rules::{MISSING_FIELD, MODE_UNKNOWN, WRONG_MODE_FIELD, WRONG_TYPE};
-use super::{check, parse};
+use super::{check, own_room, parse};
 use crate::types::CreateSessionTokenBody;
 
 /// The configuration of one session in one mode, checked by every rule before it exists.
@@ -314,6 +315,11 @@ pub trait Mintable {
 
     /// The token request as it is sent.
     fn body(&self) -> &CreateSessionTokenBody;
+
+    /// What has come to speak against it since it was checked, such as a LiveKit token that has expired.
+    fn problems_at(&self, _now: SystemTime) -> Problems {
+        Problems::default()
+    }
 }
 
 impl<M: Mode> Mintable for Configuration<M> {
@@ -321,6 +327,14 @@ impl<M: Mode> Mintable for Configuration<M> {
 
     fn body(&self) -> &CreateSessionTokenBody {
         &self.body
+    }
+
+    /// None for a configuration that was taken unchecked.
+    fn problems_at(&self, now: SystemTime) -> Problems {
+        if self.warnings.has_errors() {
+            return Problems::default();
+        }
+        own_room::problems_at(M::NAME, &self.body, now)
     }
 }
 
@@ -336,6 +350,14 @@ impl Mintable for AnyConfiguration {
             Self::Full(configuration) => configuration.body(),
             Self::Lite(configuration) => configuration.body(),
             Self::Custom(configuration) => configuration.body(),
+        }
+    }
+
+    fn problems_at(&self, now: SystemTime) -> Problems {
+        match self {
+            Self::Full(configuration) => configuration.problems_at(now),
+            Self::Lite(configuration) => configuration.problems_at(now),
+            Self::Custom(configuration) => configuration.problems_at(now),
         }
     }
 }

@@ -29,12 +29,18 @@ impl Client {
     /// The configuration cannot be changed afterwards.
     ///
     /// # Errors
-    /// When the client has no API key, or the service refuses the configuration: a foreign avatar, a duration above the
-    /// plan's limit.
+    /// When the client has no API key, the configuration's LiveKit token has expired by now, or the service refuses the
+    /// configuration: a foreign avatar, a duration above the plan's limit.
     ///
     /// # Cancel safety
     /// Dropped before the answer, a token may exist that nobody knows; it costs nothing and expires.
     pub async fn mint<C: Mintable>(&self, configuration: &C) -> Result<Minted<C::Mode>, Error> {
+        let problems = configuration.problems_at(self.clock().now());
+        if problems.has_errors() {
+            let lines = problems.errors().map(|problem| format!("{}: {}", problem.path(), problem.message()));
+            let text = lines.collect::<Vec<_>>().join("; ");
+            return Err(Error::refused(text).during("create_session_token").caused_by(problems));
+        }
         let token = self.create_session_token().body(configuration.body().clone()).data().await?;
         Ok(Minted {
             client: self.clone(),

@@ -10,12 +10,15 @@ mod lifecycle;
 mod limits;
 mod mode;
 mod mode_rules;
+mod own_room;
 mod parse;
 mod path;
 mod problem;
+mod reap;
 mod rules;
 mod schema;
 mod shape;
+pub mod store;
 mod values;
 
 pub use configuration::{AnyConfiguration, AnyMode, Configuration, Mintable};
@@ -26,7 +29,10 @@ pub use limits::{
     SHORTEST_MAX_SESSION_DURATION,
 };
 pub use mode::{Custom, Full, Lite, Mode, ModeName};
+#[cfg(feature = "livekit")]
+pub use own_room::{LIVEKIT_VARIABLES, LiveKitServer};
 pub use problem::{Problem, Problems, Severity};
+pub use reap::{Fate, Kept, Reap, Reaped, ReapedSession, SLOT_FREE_AFTER};
 pub use rules::{RULES, Rule};
 
 pub(crate) use parse::parse;

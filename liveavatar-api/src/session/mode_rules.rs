@@ -41,7 +41,7 @@ impl<'a> Context<'a> {
         Self { mode, root }
     }
 
-    fn get(&self, keys: &[&str]) -> Option<&'a Value> {
+    pub(super) fn get(&self, keys: &[&str]) -> Option<&'a Value> {
         let value = keys.iter().try_fold(self.root, |value, key| value.get(key))?;
         (!value.is_null()).then_some(value)
     }
@@ -50,7 +50,7 @@ impl<'a> Context<'a> {
         self.get(keys).is_some()
     }
 
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.mode == ModeName::Full
     }
 
@@ -60,12 +60,12 @@ impl<'a> Context<'a> {
     }
 
     /// `max_session_duration`, as written and in seconds.
-    fn duration(&self) -> Option<(&'a Number, f64)> {
+    pub(super) fn duration(&self) -> Option<(&'a Number, f64)> {
         let number = self.get(&["max_session_duration"])?.as_number()?;
         Some((number, number.as_f64()?))
     }
 
-    fn is_sandbox(&self) -> bool {
+    pub(super) fn is_sandbox(&self) -> bool {
         self.get(&["is_sandbox"]) == Some(&Value::Bool(true))
     }
 
@@ -77,16 +77,16 @@ impl<'a> Context<'a> {
 }
 
 impl Finding {
-    fn at(keys: &[&str], message: impl Into<String>) -> Self {
+    pub(super) fn at(keys: &[&str], message: impl Into<String>) -> Self {
         Self { path: Path::of(keys), message: message.into(), hint: None }
     }
 
-    fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    fn when(self, broken: bool) -> Vec<Self> {
+    pub(super) fn when(self, broken: bool) -> Vec<Self> {
         if broken { vec![self] } else { vec![] }
     }
 }

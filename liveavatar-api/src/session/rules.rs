@@ -5,6 +5,7 @@
 
 use super::mode_rules as check;
 use super::mode_rules::{Context, Finding};
+use super::own_room;
 use super::problem::{ModeName, Problem, Severity};
 use super::shape::Found;
 use serde_json::Value;
@@ -104,6 +105,31 @@ pub static RULES: &[Rule] = &[
         "CUSTOM needs `livekit_config`.",
         check::custom_needs_livekit,
     ),
+    Rule::warning(
+        "livekit-token-unreadable",
+        "LiveKit: tokens are JWTs; no refusal is recorded",
+        "A LiveKit token is a JWT.",
+        own_room::token_unreadable,
+    ),
+    Rule::error(
+        "livekit-token-room",
+        "LiveKit: a token is bound to the room it names",
+        "The LiveKit token is for the room of `livekit_room`.",
+        own_room::token_room,
+    ),
+    Rule::error(
+        "livekit-token-join",
+        "LiveKit; sdk livekit-plugins-liveavatar 1.8.9",
+        "The LiveKit token has `roomJoin`.",
+        own_room::token_join,
+    ),
+    Rule::error(
+        "livekit-token-publish",
+        "field reports: a start without data rights fails; sdk grahamseamans/liveavatar-livekit-examples",
+        "The LiveKit token does not forbid `canPublish` or `canPublishData`.",
+        own_room::token_publish,
+    ),
+    LIVEKIT_TOKEN_EXPIRED,
     Rule::error(
         "sandbox-avatar",
         "docs; sdk heygen-com/liveavatar-agent-skills; field reports",
@@ -182,6 +208,13 @@ pub(super) const MODE_MISSING: Rule = Rule::error(
     "field reports",
     "`mode` may be left out only with `voice_agent`, which decides it then.",
     check::mode_missing,
+);
+/// Checked by the machine's clock, and by the client's once more when the token is used.
+pub(super) const LIVEKIT_TOKEN_EXPIRED: Rule = Rule::error(
+    "livekit-token-expired",
+    "LiveKit: an expired token is refused at join",
+    "The LiveKit token outlives the session.",
+    own_room::token_expired,
 );
 pub(super) const UNKNOWN_FIELD: Rule = Rule::shape(
     "unknown-field",

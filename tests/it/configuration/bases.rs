@@ -22,7 +22,50 @@ pub(super) fn lite() -> Value {
 }
 
 pub(super) fn room() -> Value {
-    json!({"livekit_url": "wss://room.example", "livekit_room": "r", "livekit_client_token": "t"})
+    room_with(&json!({"exp": FAR, "video": {"room": "r", "roomJoin": true}}))
+}
+
+/// 2100, in seconds since 1970.
+const FAR: u64 = 4_102_444_800;
+
+/// A room whose token has these claims.
+fn room_with(claims: &Value) -> Value {
+    json!({"livekit_url": "wss://room.example", "livekit_room": "r", "livekit_client_token": jwt(claims)})
+}
+
+/// A JWT that nobody signed.
+pub(crate) fn jwt(claims: &Value) -> String {
+    use base64::Engine as _;
+    let part = |value: &Value| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("{}.{}.c2lnbmVk", part(&json!({"alg": "HS256"})), part(claims))
+}
+
+fn in_room(claims: &Value) -> Value {
+    json!({"mode": "LITE", "avatar_id": ID, "livekit_config": room_with(claims)})
+}
+
+pub(super) fn token_for_another_room() -> Value {
+    in_room(&json!({"exp": FAR, "video": {"room": "lobby", "roomJoin": true}}))
+}
+
+pub(super) fn token_without_grants() -> Value {
+    in_room(&json!({"exp": FAR}))
+}
+
+pub(super) fn token_that_forbids() -> Value {
+    let grants = json!({"room": "r", "roomJoin": true, "canPublish": false, "canPublishData": false});
+    in_room(&json!({"exp": FAR, "video": grants}))
+}
+
+pub(super) fn token_that_expired() -> Value {
+    in_room(&json!({"exp": 1_767_225_600, "video": {"room": "r", "roomJoin": true}}))
+}
+
+pub(super) fn token_that_ends_too_soon() -> Value {
+    let mut value = in_room(&json!({"exp": FAR, "video": {"room": "r", "roomJoin": true}}));
+    // More seconds than are left until 2100.
+    value["max_session_duration"] = json!(FAR);
+    value
 }
 
 pub(super) fn channel() -> Value {

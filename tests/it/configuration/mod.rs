@@ -1,6 +1,6 @@
 //! Every rule for session configurations: a base that is clean, and one change per case.
 
-mod bases;
+pub(crate) mod bases;
 mod fields;
 mod rules;
 mod secrets;

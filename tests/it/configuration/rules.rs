@@ -1,7 +1,10 @@
 //! Rules over several fields.
 
 use super::Case;
-use super::bases::{custom, everything_of_full, full, lite, persona, too_long_variables, too_many_variables};
+use super::bases::{
+    custom, everything_of_full, full, lite, persona, token_for_another_room, token_that_ends_too_soon,
+    token_that_expired, token_that_forbids, token_without_grants, too_long_variables, too_many_variables,
+};
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "neither persona nor agent", base: full, change: r#"{"voice_agent": null}"# },
@@ -31,6 +34,16 @@ pub(super) const CASES: &[Case] = &[
         change: r#"{"openai_realtime_config": {"secret_id": "$ID"}}"#,
     },
     Case { name: "custom without room", base: custom, change: r#"{"livekit_config": null}"# },
+    Case {
+        name: "token of a room is no JWT",
+        base: custom,
+        change: r#"{"livekit_config": {"livekit_client_token": "t"}}"#,
+    },
+    Case { name: "token for another room", base: token_for_another_room, change: "{}" },
+    Case { name: "token without grants", base: token_without_grants, change: "{}" },
+    Case { name: "token that forbids to publish", base: token_that_forbids, change: "{}" },
+    Case { name: "token that has expired", base: token_that_expired, change: "{}" },
+    Case { name: "token that ends before the session", base: token_that_ends_too_soon, change: "{}" },
     Case { name: "sandbox with another avatar", base: full, change: r#"{"is_sandbox": true}"# },
     Case {
         name: "sandbox with a broken avatar",
