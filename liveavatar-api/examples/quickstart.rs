@@ -10,7 +10,7 @@ mod support;
 use std::process::ExitCode;
 
 use liveavatar_api::Error;
-use liveavatar_api::session::{AnyConfiguration, AnyMode, KEEP_ALIVE_INTERVAL, Session};
+use liveavatar_api::session::{AnyConfiguration, AnyMode, KEEP_ALIVE_INTERVAL, Started};
 use liveavatar_api::types::SessionEndReason;
 use support::{Connected, connect};
 
@@ -86,7 +86,7 @@ async fn run(configuration: &AnyConfiguration) -> Result<(), Box<dyn std::error:
 }
 
 /// Tells where to join without showing the tokens, which would let anybody in.
-fn show_where_to_join(session: &Session<AnyMode>) {
+fn show_where_to_join(session: &Started<AnyMode>) {
     let started = session.started();
     if let Some(url) = &started.livekit_url {
         println!("join     LiveKit room at {url} with `livekit_client_token` (a secret, not shown)");
@@ -97,7 +97,7 @@ fn show_where_to_join(session: &Session<AnyMode>) {
 }
 
 /// Keeps the session alive for a few beats; the mock needs no real time between them.
-async fn live(session: &Session<AnyMode>, mock: bool) -> Result<(), Error> {
+async fn live(session: &Started<AnyMode>, mock: bool) -> Result<(), Error> {
     for beat in 1..=BEATS {
         if !mock {
             tokio::time::sleep(KEEP_ALIVE_INTERVAL / 10).await;

@@ -1,9 +1,11 @@
 //! Spans and events of every call, under OpenTelemetry's names for HTTP; never a header, a body or a full address.
 
-use tracing::{Span, debug, field, info_span, warn};
+use tracing::{Span, debug, error, field, info_span, warn};
+use uuid::Uuid;
 
 use crate::observe::{Attempt, Ended};
 use crate::raw::Operation;
+use crate::session::{StoreError, Unstopped};
 
 /// The span of a call, all its requests included.
 pub(crate) fn span(operation: &Operation, url: &reqwest::Url) -> Span {
@@ -49,4 +51,14 @@ pub(crate) fn ended(attempt: &Attempt, ended: &Ended) {
         span.record("otel.status_code", "ERROR");
         warn!(operation, attempt, status, milliseconds, "request failed");
     }
+}
+
+/// A session costs credits, and nobody can stop it: there is nothing worse to say.
+pub(crate) fn unstopped(unstopped: &Unstopped) {
+    error!(session = %unstopped.id, "{unstopped}");
+}
+
+/// The session goes on; what the store knows of it is old.
+pub(crate) fn store_failed(session: Uuid, failed: &StoreError) {
+    warn!(%session, "{failed}");
 }

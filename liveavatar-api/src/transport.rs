@@ -95,6 +95,11 @@ impl Options {
         self.total_limit = limit;
         self
     }
+
+    pub(crate) fn within(self, limit: Duration) -> Self {
+        let limit = limit.min(self.total_limit);
+        self.total_limit(limit)
+    }
 }
 
 /// What a client carries into every call.

@@ -5,9 +5,12 @@
 //! sent.
 
 mod configuration;
+mod duty;
 mod hint;
+pub(crate) mod keeper;
 mod lifecycle;
 mod limits;
+mod line;
 mod mode;
 mod mode_rules;
 mod parse;
@@ -16,10 +19,14 @@ mod problem;
 mod rules;
 mod schema;
 mod shape;
+mod status;
+mod store;
+mod supervised;
 mod values;
 
 pub use configuration::{AnyConfiguration, AnyMode, Configuration, Mintable};
-pub use lifecycle::{KEEP_ALIVE_INTERVAL, Minted, Session};
+pub use duty::STOP_LIMIT;
+pub use lifecycle::{KEEP_ALIVE_INTERVAL, Minted, Started};
 pub use limits::{
     DOCUMENTED_OPENAI_MODELS, DYNAMIC_VARIABLE_KEY_CHARACTERS, DYNAMIC_VARIABLE_VALUE_CHARACTERS,
     DYNAMIC_VARIABLES_ENTRIES, SANDBOX_AVATAR_ID, SANDBOX_MAX_SESSION_DURATION,
@@ -28,6 +35,9 @@ pub use limits::{
 pub use mode::{Custom, Full, Lite, Mode, ModeName};
 pub use problem::{Problem, Problems, Severity};
 pub use rules::{RULES, Rule};
+pub use status::{EndReason, Event, Events, State, Status, Unstopped, UnstoppedCause};
+pub use store::{BoxFuture, Store, StoreError};
+pub use supervised::{Opening, Session, WARN_BEFORE};
 
 pub(crate) use parse::parse;
 
