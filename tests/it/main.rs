@@ -14,4 +14,5 @@ mod outcomes;
 mod properties;
 mod sessions;
 mod streams;
+mod supervision;
 mod surface;

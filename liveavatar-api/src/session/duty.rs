@@ -166,13 +166,14 @@ impl Duty {
         }
     }
 
-    /// The service does not know the session any more; asks why, and tells `line`.
+    /// The service does not know the session any more; asks why, makes sure of it, and tells `line`.
     pub(super) async fn gone(mut self, line: Arc<Line>) {
         self.stage = Stage::Stopping;
         self.line = Some(line);
+        self.keeper.note(self.id, State::Ending);
         let details = self.client.get_session().session_id(self.id.to_string()).data().await;
         let reason = details.ok().and_then(|details| details.end_reason);
-        self.ended(EndReason::Service(reason)).await;
+        self.stopping(EndReason::Service(reason)).await;
     }
 
     /// The session certainly does not run.
@@ -293,7 +294,12 @@ impl Drop for Duty {
 
 /// Whether the service said no, so that nothing runs; anything else but a success leaves it open.
 fn certainly_not_started(error: &Error) -> bool {
-    let refused = error.status().is_some_and(|status| (300..500).contains(&status) && status != 408);
+    let refused = match error.status() {
+        // A start that was repeated may be refused because the one before has started the session after all.
+        Some(400 | 409) => error.attempts() < 2,
+        Some(status) => (300..500).contains(&status) && status != 408,
+        None => false,
+    };
     refused || !error.may_have_been_sent()
 }
 
