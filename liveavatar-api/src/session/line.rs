@@ -195,7 +195,7 @@ impl Line {
         self.plan().heard = Some(self.keeper.clock().now());
     }
 
-    /// Ends the session for a reason of ours; a session that was reported is tried again.
+    /// Ends the session for a reason of ours; a session that was reported is tried again only where somebody asks for it.
     pub(super) fn end(self: &Arc<Self>, reason: EndReason) {
         let duty = {
             let mut plan = self.plan();
@@ -204,7 +204,7 @@ impl Line {
         };
         let Some(duty) = duty else {
             let status = self.status();
-            if status.state == State::Unstopped {
+            if status.state == State::Unstopped && reason == EndReason::Stopped {
                 self.keeper.stop_again(status.id, reason);
             }
             return;
@@ -229,6 +229,7 @@ impl Line {
     pub(super) fn unstopped(&self, unstopped: Unstopped) {
         self.plan().unstopped = Some(unstopped);
         self.set(State::Unstopped);
+        self.plan().listeners.close();
     }
 
     pub(super) fn store_failed(&self, error: StoreError) {

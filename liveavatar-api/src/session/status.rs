@@ -115,7 +115,7 @@ pub enum Event {
 pub struct Events(broadcast::Receiver<Event>);
 
 impl Events {
-    /// The next event, none after the session's last.
+    /// The next event, none after the session has ended or was reported.
     ///
     /// # Cancel safety
     /// Cancel safe: no event is lost.
