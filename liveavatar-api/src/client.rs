@@ -53,9 +53,20 @@ const BACKGROUND_LIMIT: Duration = Duration::from_secs(30);
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Client {
-    raw: raw::Client,
+pub struct Client(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    calls: Arc<Calls>,
     keeper: Arc<Keeper>,
+}
+
+/// What a session holds of its client: not its keeper, so that the two do not keep each other.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    pub(crate) raw: raw::Client,
+    /// For what nobody waits for.
+    pub(crate) background: raw::Client,
 }
 
 impl Client {
@@ -103,7 +114,7 @@ impl Client {
     /// This client with another credential, on the same connections.
     #[must_use]
     pub fn with_credential(&self, credential: Credential) -> Self {
-        self.with(self.raw.with_credential(credential))
+        self.with(self.0.calls.raw.with_credential(credential))
     }
 
     /// This client with other limits and repetitions, on the same connections; for one call or for many.
@@ -117,11 +128,16 @@ impl Client {
     /// ```
     #[must_use]
     pub fn with_options(&self, options: Options) -> Self {
-        self.with(self.raw.with(|transport| transport.options = options))
+        self.with(self.0.calls.raw.with(|transport| transport.options = options))
     }
 
     fn with(&self, raw: raw::Client) -> Self {
-        Self { raw, keeper: Arc::clone(&self.keeper) }
+        Self::of(raw, Arc::clone(&self.0.keeper))
+    }
+
+    fn of(raw: raw::Client, keeper: Arc<Keeper>) -> Self {
+        let calls = Arc::new(Calls { background: raw.in_background(), raw });
+        Self(Arc::new(Inner { calls, keeper }))
     }
 
     /// The supervised sessions of this client and its clones that run or may run, with where they stand.
@@ -129,7 +145,7 @@ impl Client {
     /// Besides those with a handle: what is being started or stopped, and what could not be stopped.
     #[must_use]
     pub fn sessions(&self) -> BTreeMap<Uuid, State> {
-        self.keeper.sessions()
+        self.0.keeper.sessions()
     }
 
     /// Stops all supervised sessions of this client and its clones, and waits; returns those that may still run.
@@ -141,21 +157,25 @@ impl Client {
     /// Cancel safe: dropped, the stops go on in the background. Call it again to wait.
     #[must_use = "the sessions in it may still run"]
     pub async fn shutdown(&self) -> Vec<Unstopped> {
-        self.keeper.shutdown().await
+        self.0.keeper.shutdown().await
     }
 
     pub(crate) fn keeper(&self) -> &Arc<Keeper> {
-        &self.keeper
+        &self.0.keeper
+    }
+
+    pub(crate) fn calls(&self) -> &Arc<Calls> {
+        &self.0.calls
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {
-        &*self.raw.inner().shared.clock
+        &*self.inner().shared.clock
     }
 }
 
 impl raw::Client {
     /// For what nobody waits for: a call that takes long is better begun anew, which the caller does.
-    pub(crate) fn in_background(&self) -> Self {
+    fn in_background(&self) -> Self {
         self.with(|transport| transport.options = transport.options.clone().within(BACKGROUND_LIMIT))
     }
 
@@ -174,7 +194,7 @@ impl Deref for Client {
     type Target = raw::Client;
 
     fn deref(&self) -> &raw::Client {
-        &self.raw
+        &self.0.calls.raw
     }
 }
 
@@ -288,7 +308,7 @@ impl ClientBuilder {
         let transport =
             Transport { credential: self.credential, options: self.options, shared: Arc::new(shared) };
         let raw = raw::Client::new_with_client(&url, http, transport);
-        Ok(Client { raw, keeper: Arc::new(keeper) })
+        Ok(Client::of(raw, Arc::new(keeper)))
     }
 }
 

@@ -10,9 +10,9 @@ use super::keeper::Keeper;
 use super::line::Line;
 use super::status::{EndReason, State, Unstopped, UnstoppedCause};
 use crate::call::Call as _;
+use crate::client::Calls;
 use crate::credential::Credential;
 use crate::error::Error;
-use crate::raw;
 use crate::types::{self, CreateSessionTokenBody, SessionEndReason};
 
 /// How long the stop of a session is repeated before the session is reported as not certainly stopped.
@@ -56,7 +56,7 @@ enum Stage {
 /// reports the session.
 pub(super) struct Duty {
     keeper: Arc<Keeper>,
-    client: Arc<raw::Client>,
+    client: Arc<Calls>,
     id: Uuid,
     stage: Stage,
     /// Whether the store holds a slot for it.
@@ -78,15 +78,15 @@ pub(super) struct Begun {
 /// Mints and starts a session, unless nobody `wants` it any more before it is started.
 pub(super) async fn begin(
     keeper: &Arc<Keeper>,
-    client: &raw::Client,
+    client: &Arc<Calls>,
     body: &CreateSessionTokenBody,
     longest: Option<Duration>,
     wanted: impl Fn() -> Result<(), Error>,
 ) -> Result<Begun, Error> {
     wanted()?;
-    let token = client.create_session_token().body(body.clone()).data().await?;
+    let token = client.raw.create_session_token().body(body.clone()).data().await?;
     wanted()?;
-    let bearer = client.with_credential(Credential::session_token(token.session_token)?);
+    let bearer = client.raw.with_credential(Credential::session_token(token.session_token)?);
     let mut duty = Duty::minted(keeper, client, token.session_id);
     duty.take_slot(longest).await?;
     // Dropping the duty gives the slot back.
@@ -111,11 +111,11 @@ pub(super) async fn begin(
 }
 
 impl Duty {
-    fn minted(keeper: &Arc<Keeper>, client: &raw::Client, id: Uuid) -> Self {
+    fn minted(keeper: &Arc<Keeper>, client: &Arc<Calls>, id: Uuid) -> Self {
         keeper.note(id, State::Minted);
         Self {
             keeper: Arc::clone(keeper),
-            client: Arc::new(client.in_background()),
+            client: Arc::clone(client),
             id,
             stage: Stage::Minted,
             taken: false,
@@ -125,7 +125,7 @@ impl Duty {
     }
 
     /// The duty for a session that was reported, to try again.
-    pub(super) fn again(keeper: &Arc<Keeper>, client: Arc<raw::Client>, id: Uuid) -> Self {
+    pub(super) fn again(keeper: &Arc<Keeper>, client: Arc<Calls>, id: Uuid) -> Self {
         let keeper = Arc::clone(keeper);
         Self { keeper, client, id, stage: Stage::Live, taken: true, unsure_until: None, line: None }
     }
@@ -134,7 +134,7 @@ impl Duty {
         self.id
     }
 
-    pub(super) fn client(&self) -> &Arc<raw::Client> {
+    pub(super) fn client(&self) -> &Arc<Calls> {
         &self.client
     }
 
@@ -171,7 +171,7 @@ impl Duty {
         self.stage = Stage::Stopping;
         self.line = Some(line);
         self.keeper.note(self.id, State::Ending);
-        let details = self.client.get_session().session_id(self.id.to_string()).data().await;
+        let details = self.client.background.get_session().session_id(self.id.to_string()).data().await;
         let reason = details.ok().and_then(|details| details.end_reason);
         self.stopping(EndReason::Service(reason)).await;
     }
@@ -203,7 +203,7 @@ impl Duty {
         let mut pause = FIRST_PAUSE;
         loop {
             let body = types::StopSession::builder().session_id(self.id).reason(reason);
-            let result = self.client.stop_session().body(body).data().await;
+            let result = self.client.background.stop_session().body(body).data().await;
             let now = self.keeper.clock().now();
             let last = match result {
                 Ok(_) => return Ok(()),

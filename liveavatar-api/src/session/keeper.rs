@@ -18,9 +18,9 @@ use super::duty::Duty;
 use super::line::Line;
 use super::status::{EndReason, State, Unstopped};
 use super::store::{BoxFuture, Store, StoreError};
+use crate::client::Calls;
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::raw;
 
 /// A store that does not answer must not hold up a session.
 const STORE_LIMIT: Duration = Duration::from_secs(10);
@@ -60,7 +60,7 @@ struct Known {
 }
 
 struct Again {
-    client: Arc<raw::Client>,
+    client: Arc<Calls>,
     line: Weak<Line>,
     unstopped: Unstopped,
 }
@@ -132,7 +132,7 @@ impl Keeper {
     }
 
     /// Tells everybody that a session may still run, and remembers how to try again.
-    pub(super) fn report(&self, unstopped: &Unstopped, client: Arc<raw::Client>, line: Option<&Arc<Line>>) {
+    pub(super) fn report(&self, unstopped: &Unstopped, client: Arc<Calls>, line: Option<&Arc<Line>>) {
         let line = line.map_or_else(Weak::new, Arc::downgrade);
         let again = Some(Box::new(Again { client, line, unstopped: unstopped.clone() }));
         self.lock().sessions.insert(unstopped.id, Known { state: State::Unstopped, again });

@@ -12,8 +12,8 @@ use super::keeper::Keeper;
 use super::status::{EndReason, Event, Events, Listeners, State, Status, Unstopped};
 use super::store::StoreError;
 use crate::call::Call as _;
+use crate::client::Calls;
 use crate::error::Error;
-use crate::raw;
 use crate::types::{self, CreateSessionTokenBody};
 
 /// A rotation begins so many warning times before the end: a start takes 4 s, and 20 to 30 s on bad days (field reports).
@@ -35,7 +35,7 @@ pub(super) struct Terms {
 
 /// What a further session is made of, as long as the handle lives.
 pub(super) struct Recipe {
-    pub(super) client: raw::Client,
+    pub(super) client: Arc<Calls>,
     pub(super) body: CreateSessionTokenBody,
     pub(super) longest: Option<Duration>,
 }
@@ -334,13 +334,13 @@ impl Line {
     }
 
     /// Tells the service and the store that the session is alive.
-    async fn beat(self: Arc<Self>, id: Uuid, client: Arc<raw::Client>, calls: bool) {
+    async fn beat(self: Arc<Self>, id: Uuid, client: Arc<Calls>, calls: bool) {
         let call = async {
             if !calls {
                 return Ok(());
             }
             let body = types::KeepSessionAlive::builder().session_id(id);
-            client.keep_session_alive().body(body).data().await.map(drop)
+            client.background.keep_session_alive().body(body).data().await.map(drop)
         };
         let renew = async {
             match self.keeper.store() {
@@ -396,7 +396,7 @@ impl Line {
         let Some((id, client)) = current else { return };
         let body = types::StopSession::builder().session_id(id).reason(EndReason::MaxDuration.wire());
         // An error is no news: if the session has not ended, the start says so.
-        let _ = client.stop_session().body(body).data().await;
+        let _ = client.background.stop_session().body(body).data().await;
         self.keeper.clock().sleep(SLOT_PAUSE).await;
         if !self.replace(recipe).await {
             self.end(EndReason::MaxDuration);

@@ -165,8 +165,8 @@ async fn open(
         }
         keeper.check_open()
     };
-    let opened = begin(keeper, &client, &body, longest, wanted).await.and_then(|begun| {
-        let recipe = Recipe { client: (*client).clone(), body, longest };
+    let opened = begin(keeper, client.calls(), &body, longest, wanted).await.and_then(|begun| {
+        let recipe = Recipe { client: Arc::clone(client.calls()), body, longest };
         let owner = Owner(Line::new(keeper, begun, terms, recipe));
         // A shutdown in between has not seen it; dropping the owner stops it.
         keeper.check_open()?;
