@@ -46,11 +46,13 @@ pub(super) struct Line {
     terms: Terms,
     recipe: Option<Box<Recipe>>,
     key: OnceLock<u64>,
-    status: watch::Sender<Status>,
+    /// Made when somebody first watches; it takes more memory than all the rest.
+    watch: OnceLock<watch::Sender<Status>>,
     plan: Mutex<Plan>,
 }
 
 struct Plan {
+    status: Status,
     /// None as soon as the session is being ended.
     duty: Option<super::duty::Duty>,
     started: Arc<types::StartSessionResponse>,
@@ -109,13 +111,13 @@ impl Line {
         let times = times(&begun, recipe.longest, now);
         // Sessions that are opened together are not kept alive together.
         let phase = terms.keep_alive.mul_f64(keeper.random());
-        let (status, _) = watch::channel(Status {
-            id: begun.duty.id(),
-            state: State::Started,
-            ends_at: times.map(|times| times.ends),
-            ends_soon: false,
-        });
         let plan = Plan {
+            status: Status {
+                id: begun.duty.id(),
+                state: State::Started,
+                ends_at: times.map(|times| times.ends),
+                ends_soon: false,
+            },
             step: first_step(times.as_ref(), &terms),
             duty: Some(begun.duty),
             started: Arc::new(begun.started),
@@ -134,7 +136,7 @@ impl Line {
             terms,
             recipe,
             key: OnceLock::new(),
-            status,
+            watch: OnceLock::new(),
             plan: Mutex::new(plan),
         };
         let line = Arc::new(line);
@@ -156,11 +158,12 @@ impl Line {
     }
 
     pub(super) fn status(&self) -> Status {
-        self.status.borrow().clone()
+        self.plan().status.clone()
     }
 
     pub(super) fn watch(&self) -> watch::Receiver<Status> {
-        self.status.subscribe()
+        let plan = self.plan();
+        self.watch.get_or_init(|| watch::Sender::new(plan.status.clone())).subscribe()
     }
 
     pub(super) fn started(&self) -> Arc<types::StartSessionResponse> {
@@ -180,14 +183,11 @@ impl Line {
     ///
     /// Called by whoever knows: with the start today, by the LITE socket or the FULL room where there is one.
     pub(super) fn ready(&self) {
-        self.change(|status| {
-            let started = status.state == State::Started;
-            if started {
-                status.state = State::Ready;
-                self.keeper.note(status.id, State::Ready);
-            }
-            started
-        });
+        let mut plan = self.plan();
+        if plan.status.state == State::Started {
+            self.keeper.note(plan.status.id, State::Ready);
+            self.update(&mut plan, |status| status.state = State::Ready);
+        }
     }
 
     /// The service has just had a sign of life of another kind, so that the next call can be spared.
@@ -197,63 +197,61 @@ impl Line {
 
     /// Ends the session for a reason of ours; a session that was reported is tried again only where somebody asks for it.
     pub(super) fn end(self: &Arc<Self>, reason: EndReason) {
-        let duty = {
+        let (duty, id, state) = {
             let mut plan = self.plan();
             plan.step = None;
-            plan.duty.take()
-        };
-        let Some(duty) = duty else {
-            let status = self.status();
-            if status.state == State::Unstopped && reason == EndReason::Stopped {
-                self.keeper.stop_again(status.id, reason);
+            let duty = plan.duty.take();
+            if duty.is_some() {
+                self.update(&mut plan, |status| status.state = State::Ending);
             }
-            return;
+            (duty, plan.status.id, plan.status.state.clone())
         };
-        self.ending();
-        duty.stop(reason, Some(Arc::clone(self)));
-        self.keeper.leave(self.key());
+        if let Some(duty) = duty {
+            duty.stop(reason, Some(Arc::clone(self)));
+            self.keeper.leave(self.key());
+        } else if state == State::Unstopped && reason == EndReason::Stopped {
+            self.keeper.stop_again(id, reason);
+        }
     }
 
     /// Its stop is under way.
     pub(super) fn ending(&self) {
-        self.set(State::Ending);
+        self.update(&mut self.plan(), |status| status.state = State::Ending);
     }
 
     /// It certainly does not run any more.
     pub(super) fn ended(&self, reason: EndReason) {
-        self.set(State::Ended(reason));
-        self.plan().listeners.close();
+        self.over(State::Ended(reason), None);
     }
 
     /// It was reported.
     pub(super) fn unstopped(&self, unstopped: Unstopped) {
-        self.plan().unstopped = Some(unstopped);
-        self.set(State::Unstopped);
-        self.plan().listeners.close();
+        self.over(State::Unstopped, Some(unstopped));
+    }
+
+    fn over(&self, state: State, unstopped: Option<Unstopped>) {
+        let mut plan = self.plan();
+        plan.unstopped = unstopped;
+        self.update(&mut plan, |status| status.state = state);
+        plan.listeners.close();
     }
 
     pub(super) fn store_failed(&self, error: StoreError) {
         self.plan().listeners.tell(Event::StoreFailed(Arc::new(error)));
     }
 
-    fn set(&self, state: State) {
-        self.change(|status| {
-            let other = status.state != state;
-            status.state = state;
-            other
-        });
-    }
-
-    /// Changes the status, and tells it as an event where the state is another one.
-    fn change(&self, change: impl FnOnce(&mut Status) -> bool) {
-        let mut state = None;
-        self.status.send_if_modified(|status| {
-            let changed = change(status);
-            state = changed.then(|| status.state.clone());
-            changed
-        });
-        if let Some(state) = state {
-            self.plan().listeners.tell(Event::State(state));
+    /// Changes the status for everybody who looks, and tells another state as an event.
+    fn update(&self, plan: &mut Plan, change: impl FnOnce(&mut Status)) {
+        let before = plan.status.clone();
+        change(&mut plan.status);
+        if plan.status == before {
+            return;
+        }
+        if plan.status.state != before.state {
+            plan.listeners.tell(Event::State(plan.status.state.clone()));
+        }
+        if let Some(watch) = self.watch.get() {
+            watch.send_replace(plan.status.clone());
         }
     }
 
@@ -275,7 +273,6 @@ impl Line {
 
     /// Does what is due; `at` is the time in the queue that has come.
     pub(super) fn attend(self: &Arc<Self>, at: SystemTime, now: SystemTime) {
-        let mut warn = None;
         let (mut beats, mut rotates, mut ends) = (None, false, false);
         {
             let mut plan = self.plan();
@@ -294,7 +291,9 @@ impl Line {
                         Some((times.before(self.terms.warn_before), Step::Warn))
                     }
                     Step::Warn => {
-                        warn = Some(times.ends.duration_since(now).unwrap_or_default());
+                        self.update(&mut plan, |status| status.ends_soon = true);
+                        let left = times.ends.duration_since(now).unwrap_or_default();
+                        plan.listeners.tell(Event::EndsSoon(left));
                         Some((times.over, Step::End))
                     }
                     Step::End => {
@@ -316,10 +315,6 @@ impl Line {
                 }
             }
             self.queue_next(&mut plan);
-        }
-        if let Some(left) = warn {
-            self.status.send_modify(|status| status.ends_soon = true);
-            self.plan().listeners.tell(Event::EndsSoon(left));
         }
         if ends {
             self.end(EndReason::MaxDuration);
@@ -436,7 +431,7 @@ impl Line {
                 plan.rotating = false;
                 let Some(old) = plan.duty.replace(duty) else { return true };
                 plan.listeners.tell(Event::Rotated { from: old.id(), to });
-                self.status.send_modify(|status| {
+                self.update(&mut plan, |status| {
                     status.id = to;
                     status.ends_at = times.map(|times| times.ends);
                     status.ends_soon = false;
