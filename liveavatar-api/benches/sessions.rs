@@ -1,7 +1,8 @@
 //! What supervised sessions cost: memory for each, processor time for each keep-alive, and how punctual they are.
 //!
 //! `cargo bench -p liveavatar-api --bench sessions`. Ten thousand sessions of one client live for ten virtual minutes on one
-//! thread, with the server on it too; the time of the same calls made by plain reqwest is measured beside it.
+//! thread, with the server on it too; the time of the same calls made by plain reqwest is measured beside it. Virtual time
+//! stands still while the thread works, so that they then live for some real seconds at ten times the rate.
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot run says where")]
 
@@ -28,6 +29,8 @@ const SESSIONS: usize = 10_000;
 /// Opened before memory is counted, so that connections, pools and tables stand.
 const WARM_UP: usize = 500;
 const VIRTUAL: Duration = Duration::from_secs(600);
+const REAL: Duration = Duration::from_secs(18);
+const REAL_INTERVAL: Duration = Duration::from_secs(6);
 /// No keep-alive may come later than this after its time.
 const LATEST: Duration = Duration::from_secs(5);
 /// A LiveKit token and a socket address are about this long, in characters.
@@ -41,7 +44,8 @@ const PLAIN: u32 = 20_000;
 struct Heard {
     last: HashMap<Uuid, Instant>,
     minted: u128,
-    keep_alives: u64,
+    interval: Duration,
+    keep_alives: u32,
     latest: Duration,
     /// Keep-alives in each virtual second.
     seconds: Vec<u32>,
@@ -82,7 +86,7 @@ async fn keep_alive(State(heard): State<Shared>, body: Bytes) -> impl IntoRespon
     let (mut heard, now) = (heard.lock().unwrap(), Instant::now());
     if let Some(began) = heard.began {
         let last = heard.last.insert(id, now).unwrap_or(began);
-        let late = now.duration_since(last).saturating_sub(KEEP_ALIVE_INTERVAL);
+        let late = now.duration_since(last).saturating_sub(heard.interval);
         heard.latest = heard.latest.max(late);
         heard.keep_alives += 1;
         let second = usize::try_from(now.duration_since(began).as_secs()).unwrap();
@@ -117,15 +121,46 @@ fn processor_time() -> Duration {
     told.unwrap_or_else(|| std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default())
 }
 
-fn open(runtime: &Runtime, client: &Client, count: usize, sessions: &mut Vec<Session<Lite>>) {
+fn open(
+    runtime: &Runtime,
+    client: &Client,
+    every: Duration,
+    count: usize,
+    sessions: &mut Vec<Session<Lite>>,
+) {
     let configuration =
         Configuration::<Lite>::build(|lite| lite.avatar_id(SANDBOX_AVATAR_ID).max_session_duration(3600))
             .unwrap();
     runtime.block_on(async {
         for _ in 0..count {
-            sessions.push(client.open(&configuration).await.unwrap());
+            sessions.push(client.open(&configuration).keep_alive_every(every).await.unwrap());
         }
     });
+}
+
+/// Lets all sessions live for a while, and says how they were kept alive.
+fn live(runtime: &Runtime, heard: &Shared, interval: Duration, time: Duration, kind: &str) -> Duration {
+    let before = runtime.block_on(async {
+        let mut heard = heard.lock().unwrap();
+        heard.last.clear();
+        (heard.began, heard.interval) = (Some(Instant::now()), interval);
+        (heard.keep_alives, heard.latest) = (0, Duration::ZERO);
+        heard.seconds = vec![0; usize::try_from(time.as_secs()).unwrap()];
+        drop(heard);
+        let before = processor_time();
+        tokio::time::sleep(time).await;
+        before
+    });
+    let spent = processor_time() - before;
+    let heard = heard.lock().unwrap();
+    let (calls, busiest) = (heard.keep_alives, heard.seconds.iter().max().unwrap());
+    println!("{SESSIONS} sessions for {time:?} of {kind} time, one keep-alive in {interval:?}");
+    println!("  keep-alives        {calls}, {busiest} in the busiest second");
+    println!("  latest             {:?} after its time, allowed {LATEST:?}", heard.latest);
+    println!("  processor          {:.1} % of one core", 100.0 * spent.as_secs_f64() / time.as_secs_f64());
+    assert_eq!(heard.last.len(), SESSIONS, "a session was never kept alive");
+    assert!(heard.latest <= LATEST, "a keep-alive came {:?} late", heard.latest);
+    spent / calls
 }
 
 /// The same call by plain reqwest, with the server's part in it.
@@ -158,44 +193,28 @@ fn main() {
     let client = client.build().unwrap();
 
     let mut sessions = Vec::with_capacity(SESSIONS);
-    open(&runtime, &client, WARM_UP, &mut sessions);
+    open(&runtime, &client, KEEP_ALIVE_INTERVAL, WARM_UP, &mut sessions);
     let counted = SESSIONS - WARM_UP;
-    let opened = measure(|| open(&runtime, &client, counted, &mut sessions));
+    let opened = measure(|| open(&runtime, &client, KEEP_ALIVE_INTERVAL, counted, &mut sessions));
     // The handles' own place stood before.
     let bytes = usize::try_from(opened.bytes_current).unwrap() / counted + size_of::<Session<Lite>>();
-    println!(
-        "memory per session           {bytes} bytes, {} of them tokens and addresses",
-        2 * TOKEN + ADDRESS
-    );
-    println!("allocations held per session {:.1}", opened.count_current as f64 / counted as f64);
+    let tokens = 2 * TOKEN + ADDRESS;
+    println!("memory per session   {bytes} bytes, of which {tokens} are tokens and addresses");
 
-    let before = runtime.block_on(async {
-        tokio::time::pause();
-        let mut heard = heard.lock().unwrap();
-        heard.began = Some(Instant::now());
-        heard.seconds = vec![0; usize::try_from(VIRTUAL.as_secs()).unwrap()];
-        drop(heard);
-        let before = processor_time();
-        tokio::time::sleep(VIRTUAL).await;
-        before
+    runtime.block_on(async { tokio::time::pause() });
+    let each = live(&runtime, &heard, KEEP_ALIVE_INTERVAL, VIRTUAL, "virtual");
+    println!("  per keep-alive     {each:?}, plain reqwest {plain:?}, the server's part included in both");
+    runtime.block_on(async { tokio::time::resume() });
+
+    sessions.clear();
+    runtime.block_on(async {
+        while !client.sessions().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     });
-    let spent = processor_time() - before;
-    let heard = heard.lock().unwrap();
-    let calls = u32::try_from(heard.keep_alives).unwrap();
-    let busiest = heard.seconds.iter().max().unwrap();
-    println!("keep-alives                  {calls} of {SESSIONS} sessions in {VIRTUAL:?} of virtual time");
-    println!("latest                       {:?} after its time, allowed {LATEST:?}", heard.latest);
-    println!("spread                       {busiest} in the busiest second, {} on average", calls / 600);
-    println!(
-        "processor per keep-alive     {:?}, plain reqwest {plain:?}, server included in both",
-        spent / calls
-    );
-    println!(
-        "processor in all             {:.2} % of one core",
-        100.0 * spent.as_secs_f64() / VIRTUAL.as_secs_f64()
-    );
-    assert_eq!(heard.last.len(), SESSIONS, "a session was never kept alive");
-    assert!(heard.latest <= LATEST, "a keep-alive came {:?} late", heard.latest);
-    drop(heard);
-    assert!(runtime.block_on(client.shutdown()).is_empty());
+    heard.lock().unwrap().began = None;
+    open(&runtime, &client, REAL_INTERVAL, SESSIONS, &mut sessions);
+    live(&runtime, &heard, REAL_INTERVAL, REAL, "real");
+    let unstopped = runtime.block_on(client.shutdown());
+    assert!(unstopped.is_empty(), "{} sessions may still run", unstopped.len());
 }

@@ -55,10 +55,12 @@ pub(crate) fn ended(attempt: &Attempt, ended: &Ended) {
 
 /// A session costs credits, and nobody can stop it: there is nothing worse to say.
 pub(crate) fn unstopped(unstopped: &Unstopped) {
-    error!(session = %unstopped.id, "{unstopped}");
+    let error = std::error::Error::source(unstopped).map(ToString::to_string);
+    error!(session = %unstopped.id, cause = %unstopped.cause, error, "session may still run");
 }
 
 /// The session goes on; what the store knows of it is old.
 pub(crate) fn store_failed(session: Uuid, failed: &StoreError) {
-    warn!(%session, "{failed}");
+    let error = std::error::Error::source(failed).map(ToString::to_string);
+    warn!(%session, cause = %failed, error, "session store failed");
 }

@@ -330,6 +330,7 @@ impl Line {
 
     /// Tells the service and the store that the session is alive.
     async fn beat(self: Arc<Self>, id: Uuid, client: Arc<Calls>, calls: bool) {
+        let _beating = Beating(&self);
         let call = async {
             if !calls {
                 return Ok(());
@@ -352,7 +353,6 @@ impl Line {
         let gone = called.as_ref().is_err_and(Error::is_not_found);
         let duty = {
             let mut plan = self.plan();
-            plan.beating = false;
             if plan.duty.as_ref().is_none_or(|duty| duty.id() != id) {
                 return;
             }
@@ -372,12 +372,13 @@ impl Line {
         if let Some(duty) = duty {
             self.ending();
             self.keeper.leave(self.key());
-            duty.gone(self).await;
+            duty.gone(Arc::clone(&self)).await;
         }
     }
 
     /// Puts another session into this one's place before its time is over; where that fails to the last, ends it.
     async fn rotate(self: Arc<Self>) {
+        let _rotating = Rotating(&self);
         let Some(recipe) = &self.recipe else { return };
         let Some(times) = self.plan().times else { return };
         for again_at in [times.before(self.terms.warn_before), times.over] {
@@ -452,6 +453,27 @@ impl Line {
     fn plan(&self) -> MutexGuard<'_, Plan> {
         // Nothing under the lock panics half-way.
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lets the next keep-alive come, also after a panic in an observer or a store.
+struct Beating<'a>(&'a Line);
+
+impl Drop for Beating<'_> {
+    fn drop(&mut self) {
+        self.0.plan().beating = false;
+    }
+}
+
+/// Ends the session whose rotation was broken off, by a panic or with its runtime: nobody else answers for its end.
+struct Rotating<'a>(&'a Arc<Line>);
+
+impl Drop for Rotating<'_> {
+    fn drop(&mut self) {
+        let broken_off = self.0.plan().rotating;
+        if broken_off {
+            self.0.end(EndReason::MaxDuration);
+        }
     }
 }
 

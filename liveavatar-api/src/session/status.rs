@@ -183,14 +183,19 @@ pub enum UnstoppedCause {
     Failed(Arc<Error>),
 }
 
+impl fmt::Display for UnstoppedCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoRuntime => "no Tokio runtime is alive to stop it",
+            Self::Refused(_) => "the service refuses to stop it",
+            Self::Failed(_) => "no stop came through",
+        })
+    }
+}
+
 impl fmt::Display for Unstopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "session {} may still run: ", self.id)?;
-        f.write_str(match self.cause {
-            UnstoppedCause::NoRuntime => "no Tokio runtime is alive to stop it",
-            UnstoppedCause::Refused(_) => "the service refuses to stop it",
-            UnstoppedCause::Failed(_) => "no stop came through",
-        })
+        write!(f, "session {} may still run: {}", self.id, self.cause)
     }
 }
 

@@ -136,9 +136,9 @@ impl<M: 'static> IntoFuture for Opening<M> {
             let (answer, opened) = oneshot::channel();
             // A task of its own, so that whoever waits can go away at any time without anything being left half-way.
             runtime.spawn(in_this_span(open(self.client.clone(), self.body, self.terms, answer)));
-            let owner = opened
-                .await
-                .unwrap_or_else(|_| Err(Error::refused("the Tokio runtime shut down meanwhile")))?;
+            let owner = opened.await.unwrap_or_else(|_| {
+                Err(Error::refused("the Tokio runtime shut down meanwhile, or an observer panicked"))
+            })?;
             Ok(Session { owner, client: self.client, mode: PhantomData })
         })
     }
