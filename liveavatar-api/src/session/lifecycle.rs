@@ -104,13 +104,13 @@ impl<M> Minted<M> {
 pub struct Started<M> {
     client: Client,
     id: Uuid,
-    started: Arc<types::StartSessionResponse>,
+    answer: Arc<types::StartSessionResponse>,
     mode: PhantomData<fn() -> M>,
 }
 
 impl<M> Started<M> {
-    pub(super) fn new(client: Client, id: Uuid, started: Arc<types::StartSessionResponse>) -> Self {
-        Self { client, id, started, mode: PhantomData }
+    pub(super) fn new(client: Client, id: Uuid, answer: Arc<types::StartSessionResponse>) -> Self {
+        Self { client, id, answer, mode: PhantomData }
     }
 
     /// The session's id.
@@ -122,13 +122,13 @@ impl<M> Started<M> {
     /// What the start answered: where to join the LiveKit room, the LITE socket's address.
     #[must_use]
     pub fn started(&self) -> &types::StartSessionResponse {
-        &self.started
+        &self.answer
     }
 
     /// How long the service lets the session run, counted from its start.
     #[must_use]
     pub fn max_duration(&self) -> Option<Duration> {
-        self.started
+        self.answer
             .max_session_duration
             .and_then(|seconds| u64::try_from(seconds).ok())
             .map(Duration::from_secs)
@@ -200,7 +200,7 @@ impl<M> Started<M> {
         &self,
         interval: Duration,
     ) -> impl Stream<Item = Result<types::SessionTranscriptData, Error>> + Send + use<M> {
-        let session = Self::new(self.client.clone(), self.id, Arc::clone(&self.started));
+        let session = Self::new(self.client.clone(), self.id, Arc::clone(&self.answer));
         let start = Some(Follow { from: None, read: 0, wait: false });
         let pages = stream::try_unfold((session, start), move |(session, state)| async move {
             let Some(Follow { from, read, wait }) = state else { return Ok::<_, Error>(None) };

@@ -196,7 +196,7 @@ fn a_session_survives_the_runtime_of_another_one() {
     drop(first.block_on(async { client.open(&lite()).await.unwrap() }));
     first.block_on(async {
         while !client.sessions().is_empty() {
-            tokio::task::yield_now().await
+            tokio::task::yield_now().await;
         }
     });
     drop(first);

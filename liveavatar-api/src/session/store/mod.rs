@@ -16,19 +16,19 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Takes a slot for a session that is about to start, and remembers it; durable when this returns.
     ///
     /// `until` is the latest time at which it can still run.
-    fn take<'a>(&'a self, session: Uuid, until: SystemTime) -> BoxFuture<'a, Result<(), StoreError>>;
+    fn take(&self, session: Uuid, until: SystemTime) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Says that the session and this process are alive; called with every keep-alive.
-    fn renew<'a>(&'a self, session: Uuid) -> BoxFuture<'a, Result<(), StoreError>>;
+    fn renew(&self, session: Uuid) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Gives the slot back: the session is certainly stopped, or certainly never started.
-    fn give_back<'a>(&'a self, session: Uuid) -> BoxFuture<'a, Result<(), StoreError>>;
+    fn give_back(&self, session: Uuid) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Sessions whose owner is gone, claimed for the caller alone.
-    fn abandoned<'a>(&'a self) -> BoxFuture<'a, Result<Vec<Uuid>, StoreError>>;
+    fn abandoned(&self) -> BoxFuture<'_, Result<Vec<Uuid>, StoreError>>;
 
     /// Sessions that some living owner holds: never to be reaped.
-    fn held<'a>(&'a self) -> BoxFuture<'a, Result<BTreeSet<Uuid>, StoreError>>;
+    fn held(&self) -> BoxFuture<'_, Result<BTreeSet<Uuid>, StoreError>>;
 }
 
 /// Why a store did not do what it was asked.
