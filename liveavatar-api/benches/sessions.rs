@@ -52,6 +52,15 @@ struct Heard {
     began: Option<Instant>,
 }
 
+impl Heard {
+    fn begin(&mut self, interval: Duration, time: Duration) {
+        self.last.clear();
+        (self.began, self.interval) = (Some(Instant::now()), interval);
+        (self.keep_alives, self.latest) = (0, Duration::ZERO);
+        self.seconds = vec![0; usize::try_from(time.as_secs()).unwrap()];
+    }
+}
+
 type Shared = Arc<Mutex<Heard>>;
 
 fn answer(status: StatusCode, data: &Value) -> impl IntoResponse + use<> {
@@ -141,17 +150,12 @@ fn open(
 /// Lets all sessions live for a while, and says how they were kept alive.
 fn live(runtime: &Runtime, heard: &Shared, interval: Duration, time: Duration, kind: &str) -> Duration {
     let before = runtime.block_on(async {
-        let mut heard = heard.lock().unwrap();
-        heard.last.clear();
-        (heard.began, heard.interval) = (Some(Instant::now()), interval);
-        (heard.keep_alives, heard.latest) = (0, Duration::ZERO);
-        heard.seconds = vec![0; usize::try_from(time.as_secs()).unwrap()];
-        drop(heard);
+        heard.lock().unwrap().begin(interval, time);
         let before = processor_time();
         tokio::time::sleep(time).await;
         before
     });
-    let spent = processor_time() - before;
+    let spent = processor_time().saturating_sub(before);
     let heard = heard.lock().unwrap();
     let (calls, busiest) = (heard.keep_alives, heard.seconds.iter().max().unwrap());
     println!("{SESSIONS} sessions for {time:?} of {kind} time, one keep-alive in {interval:?}");
@@ -179,7 +183,7 @@ fn plain(runtime: &Runtime, url: &str) -> Duration {
         for _ in 0..PLAIN {
             call().await;
         }
-        (processor_time() - before) / PLAIN
+        processor_time().saturating_sub(before) / PLAIN
     })
 }
 
