@@ -8,16 +8,16 @@
 mod support;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use liveavatar_api::Error;
-use liveavatar_api::session::{AnyConfiguration, AnyMode, KEEP_ALIVE_INTERVAL, Session};
-use liveavatar_api::types::SessionEndReason;
+use liveavatar_api::session::{AnyConfiguration, AnyMode, Session};
 use support::{Connected, connect};
 
 const DEFAULT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/full-sandbox.json");
 
-/// How many beats this example keeps the session alive.
-const BEATS: u32 = 2;
+/// How long this example leaves the session to whoever has joined.
+const TALK: Duration = Duration::from_secs(12);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -59,22 +59,18 @@ fn read(path: &str) -> Result<AnyConfiguration, String> {
 async fn run(configuration: &AnyConfiguration) -> Result<(), Box<dyn std::error::Error>> {
     let Connected { client, mock } = connect().await?;
 
-    let minted = client.mint(configuration).await?;
-    println!("minted   session {}", minted.id());
-    let session = minted.start().await?;
-    println!("started  for up to {:?}", session.max_duration().unwrap_or_default());
+    // From here on the session is kept alive; whatever happens to its handle, it is stopped: it costs credits while it runs.
+    let session = client.open(configuration).await?;
+    println!("opened   session {} for up to {:?}", session.id(), session.time_left().unwrap_or_default());
     show_where_to_join(&session);
 
-    // Whatever happens from here on, the session is stopped: it costs credits while it runs.
-    let lived = tokio::select! {
-        lived = live(&session, mock.is_some()) => lived,
-        _ = tokio::signal::ctrl_c() => {
-            println!("interrupted");
-            Ok(())
-        }
-    };
-    session.stop(SessionEndReason::UserClosed).await?;
-    lived?;
+    tokio::select! {
+        // The mock plays its conversation in no time.
+        () = tokio::time::sleep(if mock.is_some() { Duration::ZERO } else { TALK }) => {}
+        reason = session.ended() => println!("ended    {:?}", reason?),
+        _ = tokio::signal::ctrl_c() => println!("interrupted"),
+    }
+    session.stop().await?;
     let details = session.details().await?;
     println!("stopped  after {} s, {} credits", details.duration, details.credits_consumed);
 
@@ -94,16 +90,4 @@ fn show_where_to_join(session: &Session<AnyMode>) {
     if started.ws_url.is_some() {
         println!("audio    goes to the socket at `ws_url` (a secret, not shown)");
     }
-}
-
-/// Keeps the session alive for a few beats; the mock needs no real time between them.
-async fn live(session: &Session<AnyMode>, mock: bool) -> Result<(), Error> {
-    for beat in 1..=BEATS {
-        if !mock {
-            tokio::time::sleep(KEEP_ALIVE_INTERVAL / 10).await;
-        }
-        session.keep_alive().await?;
-        println!("alive    {beat}/{BEATS}");
-    }
-    Ok(())
 }

@@ -5,7 +5,7 @@
 mod support;
 
 use liveavatar_api::session::{Configuration, Full, SANDBOX_AVATAR_ID};
-use liveavatar_api::types::{AvatarPersona, CreateSessionMemory, MemoryRef, MemoryType, SessionEndReason};
+use liveavatar_api::types::{AvatarPersona, CreateSessionMemory, MemoryRef, MemoryType};
 use liveavatar_api::{Call as _, Uuid};
 use support::{Connected, connect};
 
@@ -21,8 +21,8 @@ fn configuration(memory: Option<Uuid>) -> Result<Configuration<Full>, Box<dyn st
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let Connected { client, mock: _mock } = connect().await?;
 
-    let session = client.mint(&configuration(None)?).await?.start().await?;
-    session.stop(SessionEndReason::UserClosed).await?;
+    let session = client.open(&configuration(None)?).await?;
+    session.stop().await?;
     for line in session.transcript().await? {
         println!("{}: {}", line.role, line.transcript);
     }

@@ -1,5 +1,6 @@
 //! Building a client: credential, base URL, time limits, environment.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use progenitor_client::ClientInfo as _;
 use reqwest::Url;
+use uuid::Uuid;
 
 use crate::clock::{Clock, SystemClock};
 use crate::credential::Credential;
@@ -15,7 +17,9 @@ use crate::observe::Observer;
 use crate::raw;
 use crate::retry::Retries;
 use crate::secret::Secret;
+use crate::session::keeper::{Hook, Keeper};
 use crate::session::store::Store;
+use crate::session::{State, Unstopped};
 use crate::transport::{Options, Shared, Transport};
 
 /// Where the service lives.
@@ -29,6 +33,9 @@ pub const BASE_URL_VARIABLE: &str = "LIVEAVATAR_BASE_URL";
 
 /// A connection stands in 0.6 s on ordinary days (field reports); after this the network is at fault.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// What nobody waits for takes at most so long with all its requests: half of a keep-alive interval.
+const BACKGROUND_LIMIT: Duration = Duration::from_secs(30);
 
 /// A client of the service.
 ///
@@ -47,8 +54,20 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Client {
-    raw: raw::Client,
+pub struct Client(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    calls: Arc<Calls>,
+    keeper: Arc<Keeper>,
+}
+
+/// What a session holds of its client: not its keeper, so that the two do not keep each other.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    pub(crate) raw: raw::Client,
+    /// For what nobody waits for.
+    pub(crate) background: raw::Client,
 }
 
 impl Client {
@@ -89,13 +108,14 @@ impl Client {
             seed: None,
             observer: None,
             store: None,
+            hook: None,
         }
     }
 
     /// This client with another credential, on the same connections.
     #[must_use]
     pub fn with_credential(&self, credential: Credential) -> Self {
-        self.with(|transport| transport.credential = Some(credential))
+        self.with(self.0.calls.raw.with_credential(credential))
     }
 
     /// This client with other limits and repetitions, on the same connections; for one call or for many.
@@ -109,21 +129,69 @@ impl Client {
     /// ```
     #[must_use]
     pub fn with_options(&self, options: Options) -> Self {
-        self.with(|transport| transport.options = options)
+        self.with(self.0.calls.raw.with(|transport| transport.options = options))
     }
 
-    fn with(&self, change: impl FnOnce(&mut Transport)) -> Self {
-        let mut transport = self.raw.inner().clone();
-        change(&mut transport);
-        Self { raw: raw::Client::new_with_client(self.raw.baseurl(), self.raw.client().clone(), transport) }
+    fn with(&self, raw: raw::Client) -> Self {
+        Self::of(raw, Arc::clone(&self.0.keeper))
     }
 
-    pub(crate) fn clock(&self) -> &dyn Clock {
-        &*self.raw.inner().shared.clock
+    fn of(raw: raw::Client, keeper: Arc<Keeper>) -> Self {
+        let calls = Arc::new(Calls { background: raw.in_background(), raw });
+        Self(Arc::new(Inner { calls, keeper }))
+    }
+
+    /// The supervised sessions of this client and its clones that run or may run, with where they stand.
+    ///
+    /// Besides those with a handle: what is being started or stopped, and what could not be stopped.
+    #[must_use]
+    pub fn sessions(&self) -> BTreeMap<Uuid, State> {
+        self.0.keeper.sessions()
+    }
+
+    /// Stops all supervised sessions of this client and its clones, and waits; returns those that may still run.
+    ///
+    /// For Ctrl-C and the end of a program. No session is opened from here on; sessions that could not be stopped before are
+    /// tried again. It takes up to [`STOP_LIMIT`](crate::session::STOP_LIMIT) and the start that is under way.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: dropped, the stops go on in the background. Call it again to wait.
+    #[must_use = "the sessions in it may still run"]
+    pub async fn shutdown(&self) -> Vec<Unstopped> {
+        self.0.keeper.shutdown().await
     }
 
     pub(crate) fn session_store(&self) -> Option<&Arc<dyn Store>> {
-        self.raw.inner().shared.store.as_ref()
+        self.0.keeper.store()
+    }
+
+    pub(crate) fn keeper(&self) -> &Arc<Keeper> {
+        &self.0.keeper
+    }
+
+    pub(crate) fn calls(&self) -> &Arc<Calls> {
+        &self.0.calls
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.inner().shared.clock
+    }
+}
+
+impl raw::Client {
+    /// For what nobody waits for: a call that takes long is better begun anew, which the caller does.
+    fn in_background(&self) -> Self {
+        self.with(|transport| transport.options = transport.options.clone().within(BACKGROUND_LIMIT))
+    }
+
+    pub(crate) fn with_credential(&self, credential: Credential) -> Self {
+        self.with(|transport| transport.credential = Some(credential))
+    }
+
+    fn with(&self, change: impl FnOnce(&mut Transport)) -> Self {
+        let mut transport = self.inner().clone();
+        change(&mut transport);
+        Self::new_with_client(self.baseurl(), self.client().clone(), transport)
     }
 }
 
@@ -131,7 +199,7 @@ impl Deref for Client {
     type Target = raw::Client;
 
     fn deref(&self) -> &raw::Client {
-        &self.raw
+        &self.0.calls.raw
     }
 }
 
@@ -147,6 +215,7 @@ pub struct ClientBuilder {
     seed: Option<u64>,
     observer: Option<Arc<dyn Observer>>,
     store: Option<Arc<dyn Store>>,
+    hook: Option<Hook>,
 }
 
 /// Shows nothing: the address may still carry a password, which `build` refuses.
@@ -216,6 +285,15 @@ impl ClientBuilder {
         self
     }
 
+    /// Told of every supervised session that may still run, although everything was done to stop it.
+    ///
+    /// It is called from wherever that became certain, also while a panic unwinds or a runtime shuts down: it must not block, and
+    /// should not wait for a lock of its own. Without it, an event of the `tracing` feature says the same.
+    pub fn on_unstopped(mut self, callback: impl Fn(&Unstopped) + Send + Sync + 'static) -> Self {
+        self.hook = Some(Box::new(callback));
+        self
+    }
+
     /// Builds the client; nothing is sent.
     ///
     /// # Errors
@@ -231,15 +309,13 @@ impl ClientBuilder {
         // The default policy forwards `X-API-KEY` to whatever host an answer names; a verbose connection logs it.
         let http = http.redirect(reqwest::redirect::Policy::none()).connection_verbose(false);
         let http = http.https_only(!plain).build()?;
-        let shared = Shared {
-            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
-            retries: Retries::new(self.seed),
-            observer: self.observer,
-            store: self.store,
-        };
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
+        let keeper = Keeper::new(Arc::clone(&clock), self.store, self.hook, self.seed);
+        let shared = Shared { clock, retries: Retries::new(self.seed), observer: self.observer };
         let transport =
             Transport { credential: self.credential, options: self.options, shared: Arc::new(shared) };
-        Ok(Client { raw: raw::Client::new_with_client(&url, http, transport) })
+        let raw = raw::Client::new_with_client(&url, http, transport);
+        Ok(Client::of(raw, Arc::new(keeper)))
     }
 }
 

@@ -3,7 +3,9 @@
 use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
 
 /// Tells the time and waits.
 ///
@@ -17,6 +19,8 @@ pub trait Clock: Debug + Send + Sync + 'static {
 }
 
 /// The machine's clock, read once; from there on its monotonic one counts, so that setting the clock ends no call.
+///
+/// Tokio's, which agrees with its timer also where a test has paused both.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SystemClock {
     read_at: SystemTime,

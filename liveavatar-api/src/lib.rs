@@ -1,6 +1,6 @@
 //! Client for the LiveAvatar API (HeyGen), the service for real-time talking avatars.
 //!
-//! A backend mints a session token, starts the session, keeps it alive and stops it. In FULL mode the service runs the
+//! A backend mints a session token, starts the session, keeps it alive and stops it: [`Client::open`] does all four. In FULL mode the service runs the
 //! conversation; in LITE mode, formerly CUSTOM, the caller supplies the audio. Sessions cost credits by the minute, from
 //! start to stop.
 //!
@@ -10,14 +10,12 @@
 //! # async fn first_session() -> Result<(), Box<dyn std::error::Error>> {
 //! use liveavatar_api::Client;
 //! use liveavatar_api::session::AnyConfiguration;
-//! use liveavatar_api::types::SessionEndReason;
 //!
 //! let client = Client::from_env()?; // LIVEAVATAR_API_KEY
 //! let configuration = AnyConfiguration::from_json(&std::fs::read_to_string("session.json")?)?;
-//! let session = client.mint(&configuration).await?.start().await?;
+//! let session = client.open(&configuration).await?; // kept alive from here on
 //! println!("join {:?}", session.started().livekit_url);
-//! session.keep_alive().await?; // every `KEEP_ALIVE_INTERVAL`
-//! session.stop(SessionEndReason::UserClosed).await?;
+//! session.stop().await?; // as dropping it does
 //! for line in session.transcript().await? {
 //!     println!("{}: {}", line.role, line.transcript);
 //! }
@@ -29,7 +27,7 @@
 //!
 //! - [`Client`] has a method for each of the 44 operations, generated from the service's OpenAPI document (see [`raw`]).
 //!   [`Call::data`] sends a call and opens its answer; [`Paged`] walks a list. [`Client::operation`] calls by name.
-//! - [`session`] has the configuration of each mode, its rules, and the calls that a session lives by.
+//! - [`session`] has the configuration of each mode, its rules, and sessions that keep themselves alive and end well.
 //! - [`session::store`] remembers running sessions outside the process, and [`Client::reap`] stops what a crash left behind.
 //! - [`types`] are the document's types. What is sent is strict; what is received keeps unknown values ([`Open`]) and
 //!   survives null and missing parts.

@@ -1,9 +1,12 @@
 //! Spans and events of every call, under OpenTelemetry's names for HTTP; never a header, a body or a full address.
 
-use tracing::{Span, debug, field, info_span, warn};
+use tracing::{Span, debug, error, field, info_span, warn};
+use uuid::Uuid;
 
 use crate::observe::{Attempt, Ended};
 use crate::raw::Operation;
+use crate::session::Unstopped;
+use crate::session::store::StoreError;
 
 /// The span of a call, all its requests included.
 pub(crate) fn span(operation: &Operation, url: &reqwest::Url) -> Span {
@@ -49,4 +52,16 @@ pub(crate) fn ended(attempt: &Attempt, ended: &Ended) {
         span.record("otel.status_code", "ERROR");
         warn!(operation, attempt, status, milliseconds, "request failed");
     }
+}
+
+/// A session costs credits, and nobody can stop it: there is nothing worse to say.
+pub(crate) fn unstopped(unstopped: &Unstopped) {
+    let error = std::error::Error::source(unstopped).map(ToString::to_string);
+    error!(session = %unstopped.id, cause = %unstopped.cause, error, "session may still run");
+}
+
+/// The session goes on; what the store knows of it is old.
+pub(crate) fn store_failed(session: Uuid, failed: &StoreError) {
+    let error = std::error::Error::source(failed).map(ToString::to_string);
+    warn!(%session, cause = %failed, error, "session store failed");
 }

@@ -16,7 +16,6 @@ use crate::credential::{Credential, CredentialKind};
 use crate::observe::{Attempt, Ended, Observer};
 use crate::raw::{Client, Operation};
 use crate::retry::{Retries, asked_pause};
-use crate::session::store::Store;
 use crate::wire::integer_or_none;
 
 /// A failed answer's body is read up to here, in bytes: room for every field error, not for a web page's scripts.
@@ -96,6 +95,11 @@ impl Options {
         self.total_limit = limit;
         self
     }
+
+    pub(crate) fn within(self, limit: Duration) -> Self {
+        let limit = limit.min(self.total_limit);
+        self.total_limit(limit)
+    }
 }
 
 /// What a client carries into every call.
@@ -112,7 +116,6 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) retries: Retries,
     pub(crate) observer: Option<Arc<dyn Observer>>,
-    pub(crate) store: Option<Arc<dyn Store>>,
 }
 
 /// How a call failed, read where one may wait, so that an error can be made of it where one may not.

@@ -5,26 +5,25 @@
 //! goes on reaping until the input ends. On its output: what it reaped, and `lost ID` for a session that somebody else stopped while it lived.
 
 use std::num::NonZero;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use liveavatar_api::session::store::{FileStore, RedisStore, Store};
-use liveavatar_api::session::{Configuration, Lite};
-use liveavatar_api::types::SessionEndReason;
-use liveavatar_api::{Client, Credential, Options};
+use liveavatar_api::session::{Configuration, EndReason, Lite, State};
+use liveavatar_api::{Client, Clock, Credential, Options};
 
 type Failure = Box<dyn std::error::Error>;
 
-/// No session of the test lasts longer.
-const UNTIL: Duration = Duration::from_secs(600);
+/// The shortest that a client takes.
+const KEEP_ALIVE: Duration = Duration::from_secs(1);
 
 /// A session is kept alive for so many beats at most.
 const MOST_BEATS: u64 = 12;
 
 struct Fleet {
     client: Client,
-    store: Arc<dyn Store>,
     configuration: Configuration<Lite>,
     beat: Duration,
     finishing: AtomicBool,
@@ -52,19 +51,21 @@ async fn main() -> Result<(), Failure> {
     } else {
         Arc::new(FileStore::open(address)?)
     };
+    let beat = Duration::from_millis(number("BEAT")?);
+    let times = u32::try_from(KEEP_ALIVE.as_millis() / beat.as_millis())?;
     let client = Client::builder()
         .base_url(setting("URL")?)
         .credential(Credential::api_key(setting("KEY")?)?)
-        .session_store(Arc::clone(&store))
+        .session_store(store)
+        .clock(Fast { since: Instant::now(), read_at: SystemTime::now(), times })
         .options(Options::new().attempts(2))
         .build()?;
     let fleet = Arc::new(Fleet {
         client,
-        store,
         configuration: Configuration::<Lite>::build(|lite| {
             lite.avatar_id(liveavatar_api::Uuid::from_u128(7))
         })?,
-        beat: Duration::from_millis(number("BEAT")?),
+        beat,
         finishing: AtomicBool::new(false),
         random: Mutex::new(number("SEED")?),
     });
@@ -127,38 +128,38 @@ impl Fleet {
 
     /// One session from its token to its slot's return.
     async fn session(&self) {
-        let Ok(minted) = self.client.mint(&self.configuration).await else { return self.pause().await };
-        let id = minted.id();
-        if self.store.take(id, SystemTime::now() + UNTIL).await.is_err() {
-            // It may have been taken all the same; it was certainly not started.
-            let _ = self.store.give_back(id).await;
-            return self.pause().await;
-        }
-        let Ok(session) = minted.start().await else {
-            // A start that failed is refused or has been stopped; the mock does not fail to stop.
-            self.certainly_give_back(id).await;
-            return self.pause().await;
-        };
+        let opened = self.client.open(&self.configuration).keep_alive_every(KEEP_ALIVE).await;
+        let Ok(session) = opened else { return self.pause().await };
         for _ in 0..=self.below(MOST_BEATS) {
             self.pause().await;
-            match session.keep_alive().await {
-                Err(error) if error.is_not_found() => println!("lost {id}"),
-                // A store that is away is told with the next beat.
-                _ => drop(self.store.renew(id).await),
-            }
             if self.finishing.load(Ordering::Relaxed) {
                 break;
             }
         }
-        while session.stop(SessionEndReason::UserClosed).await.is_err() {
+        // What could not be stopped is tried again: nothing of it may be left.
+        while session.stop().await.is_err() {
             self.pause().await;
         }
-        self.certainly_give_back(id).await;
+        if let State::Ended(EndReason::Service(_)) = session.state() {
+            println!("lost {}", session.id());
+        }
+    }
+}
+
+/// A clock on which a keep-alive comes every beat.
+#[derive(Debug)]
+struct Fast {
+    since: Instant,
+    read_at: SystemTime,
+    times: u32,
+}
+
+impl Clock for Fast {
+    fn now(&self) -> SystemTime {
+        self.read_at + self.since.elapsed() * self.times
     }
 
-    async fn certainly_give_back(&self, id: liveavatar_api::Uuid) {
-        while self.store.give_back(id).await.is_err() {
-            self.pause().await;
-        }
+    fn sleep(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(tokio::time::sleep(time / self.times))
     }
 }

@@ -18,4 +18,5 @@ mod rehearsal;
 mod sessions;
 mod store;
 mod streams;
+mod supervision;
 mod surface;

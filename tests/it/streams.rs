@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use liveavatar_api::mock::{Answer, Server, example_answer};
-use liveavatar_api::session::{Configuration, Lite, SANDBOX_AVATAR_ID, Session};
+use liveavatar_api::session::{Configuration, Lite, SANDBOX_AVATAR_ID, Started};
 use liveavatar_api::types::{ListSessionsType, VoiceListType};
 use liveavatar_api::{Client, Credential, Error, ErrorKind, Options, Paged as _};
 use liveavatar_tests::{TestClock, client};
@@ -172,7 +172,7 @@ fn clocked(server: &Server) -> (Client, TestClock) {
 }
 
 /// A running session, with its client's clock.
-async fn running(server: &Server) -> (Session<Lite>, TestClock) {
+async fn running(server: &Server) -> (Started<Lite>, TestClock) {
     let (client, clock) = clocked(server);
     let lite =
         Configuration::<Lite>::build(|lite| lite.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true)).unwrap();
@@ -190,7 +190,7 @@ fn transcript(lines: &[&str], next: impl Into<Value>, active: bool) -> Answer {
 
 const INTERVAL: Duration = Duration::from_secs(2);
 
-async fn followed(session: &Session<Lite>) -> Result<Vec<String>, Error> {
+async fn followed(session: &Started<Lite>) -> Result<Vec<String>, Error> {
     session.follow_transcript(INTERVAL).map_ok(|line| line.transcript).try_collect().await
 }
 

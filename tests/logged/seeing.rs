@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use liveavatar_api::mock::{Answer, Server};
+use liveavatar_api::session::{Configuration, Lite, SANDBOX_AVATAR_ID};
 use liveavatar_api::{Attempt, Client, Credential, Ended, IntoData as _, Observer, Options};
 use liveavatar_tests::TestClock;
 use serde_json::json;
@@ -169,4 +170,20 @@ async fn a_refused_connection_has_no_status() {
     before get_user_credits #2
     after get_user_credits #2: None, None, retry in None
     ");
+}
+
+#[tokio::test]
+async fn a_session_that_may_still_run_is_an_error() {
+    capture::start();
+    let server = Server::start().await.unwrap();
+    let key = Credential::api_key(server.api_key()).unwrap();
+    let client = Client::builder().base_url(server.url()).credential(key).build().unwrap();
+    let configuration = Configuration::<Lite>::build(|lite| lite.avatar_id(SANDBOX_AVATAR_ID)).unwrap();
+    let session = client.open(&configuration).await.unwrap();
+    server.script("stop_session", Answer::json(401, json!({})));
+    session.stop().await.unwrap_err();
+    let everything = capture::take();
+    let errors: Vec<_> = everything.lines().map(str::trim).filter(|line| line.starts_with("ERROR")).collect();
+    insta::assert_snapshot!(errors.join("\n"), @r#"ERROR liveavatar_api::trace: session may still run session=5e551001-0000-4000-8000-000000000001 cause=the service refuses to stop it error="stop session: 401 unauthorized (request mock-request-3)""#);
+    assert!(!everything.contains("canary"), "{everything}");
 }

@@ -5,6 +5,9 @@ mod read;
 use std::fmt;
 use std::time::Duration;
 
+use crate::session::Unstopped;
+use crate::session::store::StoreError;
+
 /// A failed call, or one that was refused before it was sent.
 ///
 /// `Display` says what failed in one line, [`source`](std::error::Error::source) has the next level. Neither shows a
@@ -55,6 +58,10 @@ pub enum ErrorKind {
     Timeout,
     /// The connection failed. Whether the service acted is not known, unless it never stood.
     Transport,
+    /// The session store could not be used, so that nothing was started.
+    Store,
+    /// A session was to be stopped and may still run.
+    Unstopped,
 }
 
 /// One field that the service refused.
@@ -86,6 +93,28 @@ impl Error {
 
     pub(crate) fn refused(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Refused, message)
+    }
+
+    /// A session was not started for want of a slot or of the store itself.
+    pub(crate) fn store(error: StoreError) -> Self {
+        let (kind, message) = if error.is_no_slot() {
+            (ErrorKind::ConcurrencyLimit, "the session store has no free slot")
+        } else {
+            (ErrorKind::Store, "the session store could not be used, and the session was not started")
+        };
+        let mut refused = Self::new(kind, message);
+        refused.0.retry_after = error.retry_after();
+        refused.0.sent = false;
+        refused.caused_by(error)
+    }
+
+    /// A session may still run.
+    pub(crate) fn unstopped(unstopped: Option<Unstopped>) -> Self {
+        let error = Self::new(ErrorKind::Unstopped, "the session may still run");
+        match unstopped {
+            Some(unstopped) => error.caused_by(unstopped),
+            None => error,
+        }
     }
 
     pub(crate) fn timed_out(message: impl Into<String>) -> Self {
@@ -306,6 +335,25 @@ impl Error {
     #[must_use]
     pub fn is_transport(&self) -> bool {
         self.0.kind == ErrorKind::Transport
+    }
+
+    /// Whether the session store could not be used.
+    ///
+    /// # Troubleshooting
+    /// Nothing was started. [`source`](std::error::Error::source) has the store's own error.
+    #[must_use]
+    pub fn is_store(&self) -> bool {
+        self.0.kind == ErrorKind::Store
+    }
+
+    /// Whether a session was to be stopped and may still run.
+    ///
+    /// # Troubleshooting
+    /// [`source`](std::error::Error::source) says why no stop came through. Stop it again, or by its id with another key; without a
+    /// sign of life the service ends it by itself after some minutes.
+    #[must_use]
+    pub fn is_unstopped(&self) -> bool {
+        self.0.kind == ErrorKind::Unstopped
     }
 
     /// What to do about it, where that is known.

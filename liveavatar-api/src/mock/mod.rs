@@ -31,4 +31,4 @@ mod validate;
 pub use answer::Answer;
 pub use document::{OperationInfo, operations};
 pub use example::{Example, example_answer, example_request, example_requests};
-pub use server::{Builder, Recorded, Server};
+pub use server::{Builder, Failure, Fault, Recorded, Server};

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -114,6 +115,18 @@ impl Server {
         lock(&self.shared.scripts).entry(&operation.name).or_default().push_back(answer);
     }
 
+    /// Lets requests go wrong: `faults` is asked for each one, with the short name of its operation.
+    ///
+    /// It comes before scripted answers. A request that goes wrong without an answer is not recorded.
+    pub fn faults(&self, faults: impl FnMut(&str) -> Option<Fault> + Send + 'static) {
+        *lock(&self.shared.faults) = Some(Box::new(faults));
+    }
+
+    /// Lets requests be as they are again.
+    pub fn no_faults(&self) {
+        *lock(&self.shared.faults) = None;
+    }
+
     /// Stops the server and waits until it has answered what is under way.
     pub async fn shutdown(mut self) {
         drop(self.stop.take());
@@ -172,6 +185,7 @@ impl Builder {
             api_key: self.api_key,
             sessions: Mutex::new(Sessions::new(self.session_limit, self.max_session_seconds)),
             scripts: Mutex::default(),
+            faults: Mutex::default(),
             log: Mutex::default(),
         });
         let router = Router::new().fallback(serve).with_state(Arc::clone(&shared));
@@ -248,11 +262,38 @@ impl fmt::Debug for Recorded {
     }
 }
 
+/// What goes wrong with one request, for [`Server::faults`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Fault {
+    /// It takes effect and is answered, so long after it came.
+    Late(Duration),
+    /// It goes wrong before it has taken effect.
+    Before(Failure),
+    /// It takes effect, and its answer goes wrong.
+    After(Failure),
+}
+
+/// How a request goes wrong.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Failure {
+    /// It gets this answer.
+    Answer(Answer),
+    /// Its connection breaks.
+    Break,
+    /// It gets no answer; the connection stays.
+    Silence,
+}
+
+type Faults = Box<dyn FnMut(&str) -> Option<Fault> + Send>;
+
 struct Shared {
     url: String,
     api_key: String,
     sessions: Mutex<Sessions>,
     scripts: Mutex<HashMap<&'static str, VecDeque<Answer>>>,
+    faults: Mutex<Option<Faults>>,
     log: Mutex<Log>,
 }
 
@@ -279,7 +320,21 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response<
     let (bytes, answer) = match axum::body::to_bytes(body, MAX_BODY_BYTES).await {
         Ok(bytes) => {
             let raw = Raw { uri: &parts.uri, headers: &parts.headers, bytes: &bytes };
-            let answer = answer(&shared, found, raw).await;
+            let fault =
+                operation.and_then(|it| lock(&shared.faults).as_mut().and_then(|faults| faults(&it.name)));
+            let answered = match fault {
+                None => Some(answer(&shared, found, raw).await),
+                Some(Fault::Late(time)) => {
+                    tokio::time::sleep(time).await;
+                    Some(answer(&shared, found, raw).await)
+                }
+                Some(Fault::Before(failure)) => failing(failure).await,
+                Some(Fault::After(failure)) => {
+                    answer(&shared, found, raw).await;
+                    failing(failure).await
+                }
+            };
+            let Some(answer) = answered else { return broken() };
             (bytes.to_vec(), answer)
         }
         Err(_) => (Vec::new(), Answer::no_route(413, "Request Entity Too Large")),
@@ -289,6 +344,21 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response<
     log.entries.push(recorded);
     log.count += 1;
     answer.into_response(&format!("mock-request-{}", log.count))
+}
+
+/// The answer of a request that goes wrong, none where its connection breaks.
+async fn failing(failure: Failure) -> Option<Answer> {
+    match failure {
+        Failure::Answer(answer) => Some(answer),
+        Failure::Break => None,
+        Failure::Silence => std::future::pending().await,
+    }
+}
+
+/// An answer whose connection breaks before it is whole.
+fn broken() -> Response<Body> {
+    let cut = io::Error::from(io::ErrorKind::ConnectionReset);
+    Response::new(Body::from_stream(futures_util::stream::iter([Err::<Vec<u8>, _>(cut)])))
 }
 
 async fn answer(shared: &Shared, found: Route, raw: Raw<'_>) -> Answer {

@@ -1,6 +1,7 @@
 //! Minting a token, starting the session, keeping it alive, stopping it, and reading what was said.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{self, Stream, TryStreamExt as _};
@@ -58,7 +59,7 @@ pub struct Minted<M> {
     client: Client,
     id: Uuid,
     token: Secret,
-    mode: PhantomData<M>,
+    mode: PhantomData<fn() -> M>,
 }
 
 impl<M> Minted<M> {
@@ -83,10 +84,10 @@ impl<M> Minted<M> {
     /// # Cancel safety
     /// Not cancel safe: dropped before the answer, the session may run until the service ends it for idleness. Stop it by
     /// [`id`](Self::id) then.
-    pub async fn start(self) -> Result<Session<M>, Error> {
+    pub async fn start(self) -> Result<Started<M>, Error> {
         let bearer = self.client.with_credential(Credential::session_token(self.token.clone())?);
         match bearer.start_session().data().await {
-            Ok(started) => Ok(Session { client: self.client, id: self.id, started, mode: PhantomData }),
+            Ok(started) => Ok(Started::new(self.client, self.id, Arc::new(started))),
             Err(error) => {
                 // A refusal with 4xx started nothing; a 5xx, a lost connection or a strange answer may have.
                 let refused = error.status().is_some_and(|status| (300..500).contains(&status));
@@ -100,20 +101,24 @@ impl<M> Minted<M> {
     }
 }
 
-/// A running session.
+/// A running session that nobody looks after.
 ///
 /// It runs, and costs credits, until [`stop`](Self::stop) or until the service ends it; dropping this handle does not
-/// stop it.
+/// stop it. [`Client::open`] makes one that keeps itself alive and stops.
 #[derive(Clone, Debug)]
 #[must_use = "a session runs until it is stopped"]
-pub struct Session<M> {
+pub struct Started<M> {
     client: Client,
     id: Uuid,
-    started: types::StartSessionResponse,
-    mode: PhantomData<M>,
+    answer: Arc<types::StartSessionResponse>,
+    mode: PhantomData<fn() -> M>,
 }
 
-impl<M> Session<M> {
+impl<M> Started<M> {
+    pub(super) fn new(client: Client, id: Uuid, answer: Arc<types::StartSessionResponse>) -> Self {
+        Self { client, id, answer, mode: PhantomData }
+    }
+
     /// The session's id.
     #[must_use]
     pub fn id(&self) -> Uuid {
@@ -123,13 +128,13 @@ impl<M> Session<M> {
     /// What the start answered: where to join the LiveKit room, the LITE socket's address.
     #[must_use]
     pub fn started(&self) -> &types::StartSessionResponse {
-        &self.started
+        &self.answer
     }
 
     /// How long the service lets the session run, counted from its start.
     #[must_use]
     pub fn max_duration(&self) -> Option<Duration> {
-        self.started
+        self.answer
             .max_session_duration
             .and_then(|seconds| u64::try_from(seconds).ok())
             .map(Duration::from_secs)
@@ -200,17 +205,15 @@ impl<M> Session<M> {
     pub fn follow_transcript(
         &self,
         interval: Duration,
-    ) -> impl Stream<Item = Result<types::SessionTranscriptData, Error>> + Send + '_
-    where
-        M: Sync,
-    {
+    ) -> impl Stream<Item = Result<types::SessionTranscriptData, Error>> + Send + use<M> {
+        let session = Self::new(self.client.clone(), self.id, Arc::clone(&self.answer));
         let start = Some(Follow { from: None, read: 0, wait: false });
-        let pages = stream::try_unfold(start, move |state| async move {
+        let pages = stream::try_unfold((session, start), move |(session, state)| async move {
             let Some(Follow { from, read, wait }) = state else { return Ok::<_, Error>(None) };
             if wait {
-                self.client.clock().sleep(interval).await;
+                session.client.clock().sleep(interval).await;
             }
-            let page = self.transcript_from(from).await?;
+            let page = session.transcript_from(from).await?;
             // A page is asked for again while the session goes on; what was read of it is not told twice.
             let all = page.transcript_data.len();
             let new: Vec<_> = page.transcript_data.into_iter().skip(read).map(Ok).collect();
@@ -218,7 +221,7 @@ impl<M> Session<M> {
                 next @ Some(_) => Some(Follow { from: next, read: 0, wait: false }),
                 None => page.session_active.then_some(Follow { from, read: all.max(read), wait: true }),
             };
-            Ok(Some((stream::iter(new), next)))
+            Ok(Some((stream::iter(new), (session, next))))
         });
         pages.try_flatten()
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt as _};
 use uuid::Uuid;
 
+use super::status::State;
 use super::store::{Store, StoreError};
 use crate::call::Call as _;
 use crate::client::Client;
@@ -52,8 +53,8 @@ type Keep = Arc<dyn Fn(&ListHistoricEntry) -> bool + Send + Sync>;
 
 /// Stops the sessions that nobody needs, see [`Client::reap`].
 ///
-/// First those that the store claims from owners that are gone. Then, of all that the service lists as active, those that no living owner
-/// holds in the store and that the caller does not [keep](Self::keep). Whatever else uses the account without the store, such as a
+/// First those that the store claims from owners that are gone. Then, of all that the service lists as active, those that this client
+/// does not supervise, that no living owner holds in the store, and that the caller does not [keep](Self::keep). Whatever else uses the account without the store, such as a
 /// browser that was given a token, has to be kept by the caller, or ruled out by [`only_abandoned`](Self::only_abandoned).
 #[derive(Clone)]
 #[must_use = "a reaper does nothing until it runs"]
@@ -124,7 +125,8 @@ impl Reap {
     /// ```no_run
     /// # async fn open(client: liveavatar_api::Client, configuration: liveavatar_api::session::AnyConfiguration)
     /// # -> Result<(), liveavatar_api::Error> {
-    /// let session = client.reap().or_retry(|| async { client.mint(&configuration).await?.start().await }).await?;
+    /// # use std::future::IntoFuture as _;
+    /// let session = client.reap().or_retry(|| client.open(&configuration).into_future()).await?;
     /// # let _ = session;
     /// # Ok(())
     /// # }
@@ -165,7 +167,9 @@ impl Reap {
             Ok(active) => active,
             Err(error) => return reaped.list = Some(error),
         };
-        // Asked after the list: what was active then was noted before.
+        // Asked after the list, as the store is below: what was active then was known before.
+        let supervised = self.client.sessions();
+        let own = |id: &Uuid| supervised.get(id).is_some_and(|state| *state != State::Unstopped);
         let held = match &self.store {
             Some(store) => store.held().await.map_err(|error| reaped.store = Some(error)).ok(),
             None => Some(BTreeSet::new()),
@@ -177,6 +181,7 @@ impl Reap {
                 self.keep.contains(&entry.id) || self.keep_if.as_ref().is_some_and(|keep| keep(&entry));
             let kept = match &held {
                 _ if wanted => Fate::Kept(Kept::Wanted),
+                _ if own(&entry.id) => Fate::Kept(Kept::Held),
                 Some(held) if held.contains(&entry.id) => Fate::Kept(Kept::Held),
                 None => Fate::Kept(Kept::Unsure),
                 Some(_) => {

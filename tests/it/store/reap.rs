@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use liveavatar_api::mock::{Answer, Server};
 use liveavatar_api::session::store::{BoxFuture, FileStore, Store, StoreError};
-use liveavatar_api::session::{Configuration, Lite, Reaped, SLOT_FREE_AFTER, Session};
+use liveavatar_api::session::{Configuration, Lite, Reaped, SLOT_FREE_AFTER, Started};
 use liveavatar_api::{Client, Clock as _, Credential, Error, Uuid};
 use liveavatar_tests::TestClock;
 use serde_json::json;
@@ -22,7 +22,7 @@ fn client(server: &Server, clock: &TestClock) -> Client {
     Client::builder().base_url(server.url()).credential(key).clock(clock.clone()).build().unwrap()
 }
 
-async fn open(client: &Client) -> Result<Session<Lite>, Error> {
+async fn open(client: &Client) -> Result<Started<Lite>, Error> {
     client.mint(&lite()).await?.start().await
 }
 

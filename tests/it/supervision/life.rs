@@ -1,0 +1,181 @@
+//! A session that nothing goes wrong with, and what it says of itself.
+
+use std::time::Duration;
+
+use liveavatar_api::mock::{Answer, Server};
+use liveavatar_api::session::{EndReason, KEEP_ALIVE_INTERVAL, State};
+use liveavatar_api::types::{SessionEndReason, StopSession};
+use liveavatar_api::{Call as _, Client};
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use super::{Lab, lasting, lite};
+
+/// The events of a session with the virtual seconds at which they came, until its last.
+async fn story(mut events: liveavatar_api::session::Events) -> String {
+    let start = Instant::now();
+    let mut lines = Vec::new();
+    while let Some(event) = events.next().await {
+        lines.push(format!("{:4.0} s  {event:?}", start.elapsed().as_secs_f64()));
+    }
+    lines.join("\n")
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_session_is_kept_alive_until_it_is_stopped() {
+    let lab = Lab::start().await;
+    let session = lab.client.open(&lite()).await.unwrap();
+    assert_eq!(session.state(), State::Ready);
+    sleep(KEEP_ALIVE_INTERVAL * 10).await;
+    assert_eq!(lab.server.running_sessions(), [session.id()]);
+    session.stop().await.unwrap();
+    assert_eq!(session.state(), State::Ended(EndReason::Stopped));
+    assert!(lab.server.running_sessions().is_empty() && lab.client.sessions().is_empty());
+    sleep(KEEP_ALIVE_INTERVAL * 2).await;
+    insta::assert_snapshot!(lab.calls(), @"
+    create_session_token 200
+    start_session 201
+    keep_session_alive 200 x10
+    stop_session 200
+    ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_handle_tells_where_to_join_and_when_it_ends() {
+    let lab = Lab::start().await;
+    let session = lab.client.open(&lasting(600)).await.unwrap();
+    assert!(session.started().ws_url.is_some());
+    sleep(Duration::from_secs(100)).await;
+    assert_eq!(session.time_left().unwrap().as_secs(), 500);
+    assert_eq!(session.details().await.unwrap().id, session.id());
+    let shown = format!("{session:?} {:?} {:?}", session.status(), lab.client.open(&lite()));
+    assert!(!shown.contains("canary"), "{shown}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_warns_before_its_time_is_over_and_ends_with_it() {
+    let lab = Lab::start().await;
+    let session = lab.client.open(&lasting(300)).await.unwrap();
+    let mut status = session.watch();
+    let story = tokio::spawn(story(session.events()));
+    let start = Instant::now();
+    status.wait_for(|status| status.ends_soon).await.unwrap();
+    assert_eq!(start.elapsed().as_secs(), 285);
+    assert_eq!(session.ended().await.unwrap(), EndReason::MaxDuration);
+    insta::assert_snapshot!(story.await.unwrap(), @"
+    285 s  EndsSoon(15s)
+    300 s  State(Ending)
+    300 s  State(Ended(MaxDuration))
+    ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_the_service_ended_says_why() {
+    let lab = Lab::start().await;
+    let session = lab.client.open(&lite()).await.unwrap();
+    let body = StopSession::builder().session_id(session.id()).reason(SessionEndReason::NoCredits);
+    lab.client.stop_session().body(body).data().await.unwrap();
+    let reason = session.ended().await.unwrap();
+    assert_eq!(reason, EndReason::Service(Some(SessionEndReason::NoCredits.into())));
+    // There is nothing left to stop.
+    session.stop().await.unwrap();
+    insta::assert_snapshot!(lab.calls(), @"
+    create_session_token 200
+    start_session 201
+    stop_session 200
+    keep_session_alive 404
+    get_session 200
+    stop_session 404
+    ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_keep_alive_is_told_and_the_next_one_comes_sooner() {
+    let lab = Lab::start().await;
+    let session = lab.client.open(&lasting(300)).await.unwrap();
+    for _ in 0..4 {
+        lab.server.script("keep_session_alive", Answer::json(503, json!({})));
+    }
+    insta::assert_snapshot!(story(session.events()).await, @r#"
+     41 s  KeepAliveFailed(Error { kind: Server, operation: Some("keep_session_alive"), status: Some(503), code: None, message: "service unavailable", fields: [], request_id: Some("mock-request-6"), attempts: 4, retry_after: None, sent: true, source: None })
+    285 s  EndsSoon(15s)
+    300 s  State(Ending)
+    300 s  State(Ended(MaxDuration))
+    "#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sign_of_life_spares_the_call() {
+    let lab = Lab::start().await;
+    let session = lab.client.open(&lite()).await.unwrap();
+    for _ in 0..20 {
+        session.sign_of_life();
+        sleep(Duration::from_secs(20)).await;
+    }
+    assert_eq!(lab.count("keep_session_alive"), 0);
+    sleep(Duration::from_secs(120)).await;
+    assert_eq!(lab.count("keep_session_alive"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_opened_together_are_not_kept_alive_together() {
+    let lab = Lab::start().await;
+    let mut sessions = Vec::new();
+    for _ in 0..60 {
+        sessions.push(lab.client.open(&lite()).await.unwrap());
+    }
+    let mut most = 0;
+    for _ in 0..60 {
+        let before = lab.count("keep_session_alive");
+        sleep(Duration::from_secs(1)).await;
+        most = most.max(lab.count("keep_session_alive") - before);
+    }
+    assert!((2..=6).contains(&most), "{most} of 60 in one second");
+    assert_eq!(lab.count("keep_session_alive"), 60);
+}
+
+#[tokio::test]
+async fn an_option_out_of_range_is_refused() {
+    let lab = Lab::start().await;
+    let mut said = Vec::new();
+    for seconds in [0, 181] {
+        let opening = lab.client.open(&lite()).keep_alive_every(Duration::from_secs(seconds));
+        said.push(opening.await.unwrap_err().to_string());
+    }
+    insta::assert_snapshot!(said.join("\n"), @"
+    keep_alive_every: 0ns is not from 1s to 180s; leave it out for 60s
+    keep_alive_every: 181s is not from 1s to 180s; leave it out for 60s
+    ");
+    assert!(lab.server.requests().is_empty());
+}
+
+#[test]
+fn a_session_is_not_opened_where_nothing_could_keep_it_alive() {
+    let client = Client::new("canary").unwrap();
+    let opening = client.open(&lite()).into_future();
+    let error = futures_util::FutureExt::now_or_never(opening).unwrap().unwrap_err();
+    insta::assert_snapshot!(error, @"a session is opened within a Tokio runtime, which keeps it alive");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_stops_every_session_and_opens_none_any_more() {
+    let lab = Lab::start().await;
+    let first = lab.client.open(&lite()).await.unwrap();
+    let second = lab.client.open(&lite()).await.unwrap();
+    assert_eq!(lab.client.sessions().len(), 2);
+    assert!(lab.client.clone().shutdown().await.is_empty());
+    assert!(lab.server.running_sessions().is_empty());
+    for session in [first, second] {
+        assert_eq!(session.state(), State::Ended(EndReason::Stopped));
+    }
+    insta::assert_snapshot!(lab.client.open(&lite()).await.unwrap_err(), @"the client was shut down, and opens no session any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_limit_of_sessions_is_told_and_nothing_runs() {
+    let lab = Lab::with(Server::builder().session_limit(1), None).await;
+    let session = lab.client.open(&lite()).await.unwrap();
+    assert!(lab.client.open(&lite()).await.unwrap_err().is_concurrency_limit());
+    assert_eq!(lab.client.sessions().keys().copied().collect::<Vec<_>>(), [session.id()]);
+    assert_eq!(lab.count("stop_session"), 0);
+}

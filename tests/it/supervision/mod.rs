@@ -1,0 +1,108 @@
+//! Supervised sessions: kept alive, warned, rotated and stopped, whatever happens to their owners; on a paused clock.
+
+mod cancelled;
+mod killed;
+mod life;
+mod rotated;
+mod stopped;
+mod stored;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use liveavatar_api::mock::{Builder, Server};
+use liveavatar_api::session::store::Store;
+use liveavatar_api::session::{Configuration, Lite, Unstopped};
+use liveavatar_api::types::{ListHistoricEntry, ListSessionsType};
+use liveavatar_api::{Client, Credential, Paged as _, Uuid};
+use tokio::time::sleep;
+
+const AVATAR: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
+
+/// A mock, a client whose sessions are supervised, and what it reports.
+struct Lab {
+    server: Server,
+    client: Client,
+    reported: Arc<Mutex<Vec<Unstopped>>>,
+}
+
+impl Lab {
+    async fn start() -> Self {
+        Self::with(Server::builder().session_limit(10_000), None).await
+    }
+
+    async fn with(server: Builder, store: Option<Arc<dyn Store>>) -> Self {
+        let server = server.start().await.unwrap();
+        let (client, reported) = reporting(&server, store);
+        Self { server, client, reported }
+    }
+
+    /// What was reported so far.
+    fn reported(&self) -> Vec<String> {
+        self.reported.lock().unwrap().iter().map(ToString::to_string).collect()
+    }
+
+    /// The calls so far, by the names of their operations, repetitions counted.
+    fn calls(&self) -> String {
+        let mut calls: Vec<(String, u32)> = Vec::new();
+        for request in self.server.requests() {
+            let name = format!("{} {}", request.operation.unwrap_or_default(), request.status);
+            match calls.last_mut() {
+                Some((last, count)) if *last == name => *count += 1,
+                _ => calls.push((name, 1)),
+            }
+        }
+        let calls =
+            calls.into_iter().map(|(name, count)| if count == 1 { name } else { format!("{name} x{count}") });
+        calls.collect::<Vec<_>>().join("\n")
+    }
+
+    fn count(&self, operation: &str) -> usize {
+        self.server.requests().iter().filter(|it| it.operation.as_deref() == Some(operation)).count()
+    }
+
+    /// Fails if a session runs that nobody knows of, or ran until the service ended it for want of a sign of life.
+    async fn check_nothing_leaked(&self, when: &str) {
+        self.server.no_faults();
+        let known: BTreeSet<Uuid> = self.reported.lock().unwrap().iter().map(|it| it.id).collect();
+        let running: Vec<Uuid> = self.server.running_sessions();
+        let unknown: Vec<_> = running.iter().filter(|id| !known.contains(id)).collect();
+        assert!(unknown.is_empty(), "{when}: running and unknown: {unknown:?}");
+        let idle = self.historic().await.into_iter().filter(|entry| {
+            entry.end_reason.as_ref().is_some_and(|reason| reason.to_string() == "IDLE_TIMEOUT")
+        });
+        let idle: Vec<_> = idle.map(|entry| entry.id).filter(|id| !known.contains(id)).collect();
+        assert!(idle.is_empty(), "{when}: left to the service: {idle:?}");
+    }
+
+    async fn historic(&self) -> Vec<ListHistoricEntry> {
+        self.client.list_sessions().type_(ListSessionsType::Historic).page_size(100).all().await.unwrap()
+    }
+}
+
+fn reporting(server: &Server, store: Option<Arc<dyn Store>>) -> (Client, Arc<Mutex<Vec<Unstopped>>>) {
+    let reported = Arc::new(Mutex::new(Vec::new()));
+    let list = Arc::clone(&reported);
+    let builder = Client::builder().base_url(server.url()).seed(1);
+    let builder = builder.credential(Credential::api_key(server.api_key()).unwrap());
+    let builder = builder.on_unstopped(move |unstopped| list.lock().unwrap().push(unstopped.clone()));
+    let builder = match store {
+        Some(store) => builder.session_store(store),
+        None => builder,
+    };
+    (builder.build().unwrap(), reported)
+}
+
+fn lite() -> Configuration<Lite> {
+    Configuration::<Lite>::build(|lite| lite.avatar_id(AVATAR)).unwrap()
+}
+
+fn lasting(seconds: i64) -> Configuration<Lite> {
+    Configuration::<Lite>::build(|lite| lite.avatar_id(AVATAR).max_session_duration(seconds)).unwrap()
+}
+
+/// Long enough for everything that a session's end may take, in virtual time.
+async fn settle() {
+    sleep(Duration::from_secs(400)).await;
+}

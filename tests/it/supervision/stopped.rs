@@ -1,0 +1,207 @@
+//! A stop is repeated until it is certain, or the session is reported.
+
+use std::panic::resume_unwind;
+use std::time::Duration;
+
+use liveavatar_api::mock::{Answer, Failure, Fault, Server};
+use liveavatar_api::session::{EndReason, STOP_LIMIT, State};
+use liveavatar_api::{Call as _, Credential, ErrorKind};
+use serde_json::json;
+use tokio::runtime::Runtime;
+use tokio::time::{Instant, sleep};
+
+use super::{Lab, lite, reporting, settle};
+
+fn refuse(status: u16) -> Answer {
+    Answer::json(status, json!({ "code": 4010, "message": "no" }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handle_that_goes_away_in_whatever_manner_stops_its_session() {
+    let lab = Lab::start().await;
+    drop(lab.client.open(&lite()).await.unwrap());
+
+    let client = lab.client.clone();
+    let panicking = tokio::spawn(async move {
+        let _session = client.open(&lite()).await.unwrap();
+        resume_unwind(Box::new("the owner panics"));
+    });
+    panicking.await.unwrap_err();
+
+    let client = lab.client.clone();
+    let aborted = tokio::spawn(async move {
+        let session = client.open(&lite()).await.unwrap();
+        session.ended().await
+    });
+    sleep(Duration::from_secs(90)).await;
+    assert_eq!(lab.server.running_sessions().len(), 1);
+    aborted.abort();
+
+    let session = lab.client.open(&lite()).await.unwrap();
+    tokio::task::spawn_blocking(move || std::thread::spawn(|| drop(session)).join().unwrap()).await.unwrap();
+
+    settle().await;
+    lab.check_nothing_leaked("all four").await;
+    let reasons: Vec<_> =
+        lab.historic().await.into_iter().map(|entry| entry.end_reason.unwrap().to_string()).collect();
+    assert_eq!(reasons, ["USER_DISCONNECTED"; 4]);
+    assert!(lab.reported().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_is_repeated_until_it_is_certain() {
+    let lab = Lab::start().await;
+    let session = lab.client.open(&lite()).await.unwrap();
+    let mut faults = vec![
+        Some(Fault::After(Failure::Break)),
+        Some(Fault::Before(Failure::Answer(refuse(429)))),
+        Some(Fault::Before(Failure::Silence)),
+    ];
+    faults.extend((0..8).map(|_| Some(Fault::Before(Failure::Answer(refuse(503))))));
+    lab.server.faults(move |operation| if operation == "stop_session" { faults.pop()? } else { None });
+    session.stop().await.unwrap();
+    assert_eq!(session.state(), State::Ended(EndReason::Stopped));
+    lab.check_nothing_leaked("after eleven failures").await;
+    assert!(lab.reported().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_never_comes_through_is_reported_after_its_limit_and_can_be_tried_again() {
+    let lab = Lab::start().await;
+    let session = lab.client.open(&lite()).await.unwrap();
+    lab.server.faults(|_| Some(Fault::Before(Failure::Answer(refuse(503)))));
+    let start = Instant::now();
+    let error = session.stop().await.unwrap_err();
+    assert!((STOP_LIMIT..STOP_LIMIT * 6 / 5).contains(&start.elapsed()), "{:?}", start.elapsed());
+    assert_eq!((error.kind(), session.state()), (ErrorKind::Unstopped, State::Unstopped));
+    let cause = std::error::Error::source(&error).unwrap();
+    insta::assert_snapshot!(format!("{error}\n{cause}\n{}", lab.reported().join("\n")), @"
+    the session may still run
+    session 5e551001-0000-4000-8000-000000000001 may still run: no stop came through
+    session 5e551001-0000-4000-8000-000000000001 may still run: no stop came through
+    ");
+    assert_eq!(lab.client.sessions()[&session.id()], State::Unstopped);
+    lab.server.no_faults();
+    session.stop().await.unwrap();
+    assert_eq!(session.state(), State::Ended(EndReason::Stopped));
+    assert!(lab.client.sessions().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_stop_is_reported_at_once_and_a_shutdown_tries_it_again() {
+    let lab = Lab::start().await;
+    let session = lab.client.open(&lite()).await.unwrap();
+    lab.server.script("stop_session", refuse(401));
+    assert!(session.stop().await.unwrap_err().is_unstopped());
+    assert_eq!(lab.reported().len(), 1);
+    lab.server.script("stop_session", refuse(403));
+    assert_eq!(lab.client.shutdown().await.len(), 1);
+    assert_eq!(session.state(), State::Unstopped);
+    assert!(lab.client.shutdown().await.is_empty());
+    assert_eq!(session.state(), State::Ended(EndReason::Stopped));
+    assert!(lab.server.running_sessions().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_whose_outcome_is_open_is_stopped() {
+    let started = json!({ "code": 1000, "data": { "session": "in another shape" }, "message": null });
+    let failures = [
+        Failure::Break,
+        Failure::Silence,
+        Failure::Answer(refuse(500)),
+        Failure::Answer(refuse(504)),
+        Failure::Answer(refuse(408)),
+        Failure::Answer(Answer::json(201, started)),
+        Failure::Answer(Answer::raw(201, "text/html", "<p>")),
+    ];
+    let lab = Lab::start().await;
+    for failure in failures {
+        let mut fault = Some(Fault::After(failure.clone()));
+        lab.server.faults(move |operation| if operation == "start_session" { fault.take() } else { None });
+        lab.client.open(&lite()).await.unwrap_err();
+        settle().await;
+        lab.check_nothing_leaked(&format!("{failure:?}")).await;
+        assert!(lab.client.sessions().is_empty() && lab.reported().is_empty());
+    }
+    assert_eq!(lab.historic().await.len(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_takes_effect_after_it_failed_is_stopped_then() {
+    let lab = Lab::start().await;
+    let mut fault = Some(Fault::Before(Failure::Answer(refuse(504))));
+    lab.server.faults(move |operation| if operation == "start_session" { fault.take() } else { None });
+    lab.client.open(&lite()).await.unwrap_err();
+    let start = lab.server.requests().into_iter().find(|it| it.operation.as_deref() == Some("start_session"));
+    let token = start.unwrap().header("authorization").unwrap().trim_start_matches("Bearer ").to_owned();
+    // The first stop has been answered with 404 by now.
+    sleep(Duration::from_secs(10)).await;
+    assert!(lab.count("stop_session") > 1);
+    let late = lab.client.with_credential(Credential::session_token(token).unwrap());
+    late.start_session().data().await.unwrap();
+    assert_eq!(lab.server.running_sessions().len(), 1);
+    sleep(Duration::from_secs(40)).await;
+    assert!(lab.server.running_sessions().is_empty() && lab.client.sessions().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_start_leaves_nothing_to_stop() {
+    let lab = Lab::start().await;
+    lab.server.script("start_session", refuse(403));
+    lab.client.open(&lite()).await.unwrap_err();
+    settle().await;
+    assert_eq!((lab.count("stop_session"), lab.client.sessions().len()), (0, 0));
+}
+
+/// A runtime like a program's, which a test can end.
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+#[test]
+fn where_no_runtime_is_alive_a_session_is_reported() {
+    let outside = runtime();
+    let server = outside.block_on(Server::start()).unwrap();
+    let (client, reported) = reporting(&server, None);
+    let inside = runtime();
+    let session = inside.block_on(async { client.open(&lite()).await.unwrap() });
+    drop(inside);
+    assert_eq!(session.state(), State::Unstopped);
+    let id = session.id();
+    drop(session);
+    assert_eq!(reported.lock().unwrap().iter().map(|it| it.id).collect::<Vec<_>>(), [id]);
+    assert_eq!(client.sessions()[&id], State::Unstopped);
+    // It can still be stopped where another runtime is.
+    assert!(outside.block_on(client.shutdown()).is_empty());
+    assert!(server.running_sessions().is_empty());
+}
+
+#[test]
+fn a_handle_dropped_outside_the_runtime_is_stopped_by_it() {
+    let runtime = runtime();
+    let server = runtime.block_on(Server::start()).unwrap();
+    let (client, reported) = reporting(&server, None);
+    let session = runtime.block_on(async { client.open(&lite()).await.unwrap() });
+    drop(session);
+    assert!(runtime.block_on(client.shutdown()).is_empty());
+    assert!(server.running_sessions().is_empty() && reported.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_session_survives_the_runtime_of_another_one() {
+    let outside = runtime();
+    let server = outside.block_on(Server::start()).unwrap();
+    let (client, reported) = reporting(&server, None);
+    let first = runtime();
+    drop(first.block_on(async { client.open(&lite()).await.unwrap() }));
+    first.block_on(async {
+        while !client.sessions().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    });
+    drop(first);
+    let second = runtime();
+    let session = second.block_on(async { client.open(&lite()).await.unwrap() });
+    second.block_on(session.stop()).unwrap();
+    assert!(server.running_sessions().is_empty() && reported.lock().unwrap().is_empty());
+}
