@@ -36,12 +36,7 @@ impl Client {
     /// # Cancel safety
     /// Dropped before the answer, a token may exist that nobody knows; it costs nothing and expires.
     pub async fn mint<C: Mintable>(&self, configuration: &C) -> Result<Minted<C::Mode>, Error> {
-        let problems = configuration.problems_at(self.clock().now());
-        if problems.has_errors() {
-            let lines = problems.errors().map(|problem| format!("{}: {}", problem.path(), problem.message()));
-            let text = lines.collect::<Vec<_>>().join("; ");
-            return Err(Error::refused(text).during("create_session_token").caused_by(problems));
-        }
+        self.check(configuration)?;
         let token = self.create_session_token().body(configuration.body().clone()).data().await?;
         Ok(Minted {
             client: self.clone(),
@@ -49,6 +44,17 @@ impl Client {
             token: token.session_token,
             mode: PhantomData,
         })
+    }
+
+    /// Refuses a configuration that was fine when it was built and is so no more.
+    pub(super) fn check(&self, configuration: &impl Mintable) -> Result<(), Error> {
+        let problems = configuration.problems_at(self.clock().now());
+        if !problems.has_errors() {
+            return Ok(());
+        }
+        let lines = problems.errors().map(|problem| format!("{}: {}", problem.path(), problem.message()));
+        let text = lines.collect::<Vec<_>>().join("; ");
+        Err(Error::refused(text).during("create_session_token").caused_by(problems))
     }
 }
 

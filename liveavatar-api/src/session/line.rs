@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::duty::{Begun, begin};
 use super::keeper::Keeper;
+use super::reap::SLOT_FREE_AFTER;
 use super::status::{EndReason, Event, Events, Listeners, State, Status, Unstopped};
 use super::store::StoreError;
 use crate::call::Call as _;
@@ -18,9 +19,6 @@ use crate::types::{self, CreateSessionTokenBody};
 
 /// A rotation begins so many warning times before the end: a start takes 4 s, and 20 to 30 s on bad days (field reports).
 const ROTATE_BEFORE: u32 = 2;
-
-/// A stopped session's slot is free after 0.8 to 3 s (field reports).
-const SLOT_PAUSE: Duration = Duration::from_secs(3);
 
 /// After a failed keep-alive the next one comes after this part of the interval.
 const SOONER: u32 = 4;
@@ -393,7 +391,7 @@ impl Line {
         let body = types::StopSession::builder().session_id(id).reason(EndReason::MaxDuration.wire());
         // An error is no news: if the session has not ended, the start says so.
         let _ = client.background.stop_session().body(body).data().await;
-        self.keeper.clock().sleep(SLOT_PAUSE).await;
+        self.keeper.clock().sleep(SLOT_FREE_AFTER).await;
         if !self.replace(recipe).await {
             self.end(EndReason::MaxDuration);
         }

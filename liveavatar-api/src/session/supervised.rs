@@ -55,7 +55,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// When nothing was sent: there is no Tokio runtime, the client was shut down, an option is out of range. When the token is
+    /// When nothing was sent: there is no Tokio runtime, the client was shut down, an option is out of range, the
+    /// configuration's LiveKit token has expired by now. When the token is
     /// refused, as [`Client::mint`]. When all slots of the session store are taken, or it cannot be reached. When the start
     /// failed: after a failure that leaves open whether the session runs, it is stopped in the background.
     ///
@@ -65,6 +66,7 @@ impl Client {
     pub fn open<C: Mintable>(&self, configuration: &C) -> Opening<C::Mode> {
         Opening {
             client: self.clone(),
+            checked: self.check(configuration),
             body: configuration.body().clone(),
             terms: Terms { keep_alive: KEEP_ALIVE_INTERVAL, warn_before: WARN_BEFORE, rotating: false },
             mode: PhantomData,
@@ -76,6 +78,7 @@ impl Client {
 #[must_use = "nothing is opened before it is awaited"]
 pub struct Opening<M> {
     client: Client,
+    checked: Result<(), Error>,
     body: CreateSessionTokenBody,
     terms: Terms,
     mode: PhantomData<fn() -> M>,
@@ -128,6 +131,7 @@ impl<M: 'static> IntoFuture for Opening<M> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             self.check()?;
+            self.checked?;
             let Ok(runtime) = Handle::try_current() else {
                 return Err(Error::refused(
                     "a session is opened within a Tokio runtime, which keeps it alive",
