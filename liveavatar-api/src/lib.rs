@@ -30,6 +30,8 @@
 //! - [`Client`] has a method for each of the 44 operations, generated from the service's OpenAPI document (see [`raw`]).
 //!   [`Call::data`] sends a call and opens its answer; [`Paged`] walks a list. [`Client::operation`] calls by name.
 //! - [`session`] has the configuration of each mode, its rules, and the calls that a session lives by.
+//! - [`realtime`] has what is said to an avatar and heard of it: the codec of the LiveKit data channel, the LITE socket
+//!   (feature `lite`), audio (feature `audio`).
 //! - [`types`] are the document's types. What is sent is strict; what is received keeps unknown values ([`Open`]) and
 //!   survives null and missing parts.
 //! - [`Error`] is the one error type; its predicates say what to do about it.
@@ -57,6 +59,7 @@ pub mod mock;
 mod observe;
 mod page;
 pub mod raw;
+pub mod realtime;
 mod retry;
 mod secret;
 pub mod session;

@@ -12,6 +12,7 @@ mod mock;
 mod operations;
 mod outcomes;
 mod properties;
+mod realtime;
 mod sessions;
 mod streams;
 mod surface;

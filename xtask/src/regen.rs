@@ -96,7 +96,8 @@ pub fn run(
         say(out, "Version", &format!("{version} -> {next} proposed"))?;
     }
 
-    let stale = stale(root, derived(root, &pipeline, difference.as_ref(), options.today)?, options.mode, out)?;
+    let stale =
+        stale(root, derived(root, &pipeline, difference.as_ref(), options.today)?, options.mode, out)?;
     if stale.is_empty() {
         return Ok(Outcome::Fresh);
     }
@@ -127,7 +128,12 @@ pub fn run(
 }
 
 /// Corrects and lowers the document; a correction or step that no longer applies is an error.
-fn prepare(upstream: Value, overlay: &Value, verbose: bool, out: &mut dyn Write) -> Result<Pipeline, Failure> {
+fn prepare(
+    upstream: Value,
+    overlay: &Value,
+    verbose: bool,
+    out: &mut dyn Write,
+) -> Result<Pipeline, Failure> {
     let mut pipeline = Pipeline::run(upstream, overlay)?;
     if let Some(failure) = Failure::all(pipeline.stale()) {
         return Err(failure);
@@ -161,8 +167,9 @@ fn difference(root: &Path, new: &Pipeline, name: &str, overlay: &Value) -> Resul
 
 /// The version of the crate, and the one that such a difference asks for.
 fn versions(difference: &Diff) -> Result<(Version, Version), Failure> {
-    let version = Version::parse(env!("CARGO_PKG_VERSION"))
-        .map_err(|error| Failure::new(format!("the version of the workspace: {error}"), "mend it in Cargo.toml"))?;
+    let version = Version::parse(env!("CARGO_PKG_VERSION")).map_err(|error| {
+        Failure::new(format!("the version of the workspace: {error}"), "mend it in Cargo.toml")
+    })?;
     let next = match (version.major, difference.bump()) {
         (0, Bump::Breaking) => Version::new(0, version.minor + 1, 0),
         (major, Bump::Breaking) => Version::new(major + 1, 0, 0),
@@ -214,7 +221,12 @@ fn read(root: &Path, path: &str) -> Result<String, Failure> {
 }
 
 /// Says which files are fresh and which are stale, and returns the latter.
-fn stale(root: &Path, derived: Vec<Derived>, mode: Mode, out: &mut dyn Write) -> Result<Vec<Derived>, Failure> {
+fn stale(
+    root: &Path,
+    derived: Vec<Derived>,
+    mode: Mode,
+    out: &mut dyn Write,
+) -> Result<Vec<Derived>, Failure> {
     let mut stale = Vec::new();
     for file in derived {
         let old = read(root, file.path)?;

@@ -81,11 +81,13 @@ pub fn differing(old: &Value, new: &Value) -> Result<(Vec<String>, Vec<String>),
         references(part, &mut roots);
         !closure(document.schemas(), roots).is_disjoint(&components)
     };
-    let paths = |document: &Document| document.0.get("paths").and_then(Value::as_object).cloned().unwrap_or_default();
+    let paths =
+        |document: &Document| document.0.get("paths").and_then(Value::as_object).cloned().unwrap_or_default();
     let (old_paths, new_paths) = (paths(&old), paths(&new));
     let mut changed: BTreeSet<String> = differing_keys(&old_paths, &new_paths).into_iter().collect();
     for (document, paths) in [(&old, &old_paths), (&new, &new_paths)] {
-        changed.extend(paths.iter().filter(|(_, item)| reaches(document, item)).map(|(path, _)| path.clone()));
+        changed
+            .extend(paths.iter().filter(|(_, item)| reaches(document, item)).map(|(path, _)| path.clone()));
     }
     if components.is_empty() && changed.is_empty() {
         return Ok((Vec::new(), Vec::new()));

@@ -32,7 +32,11 @@ impl<'a> Walk<'a> {
                     (rules::BODY_ADDED, "is new")
                 };
                 let text = text.to_owned();
-                self.emit(&place, rule, Say { pointer: after.pointer, text, before: None, after: Some(after.value) });
+                self.emit(
+                    &place,
+                    rule,
+                    Say { pointer: after.pointer, text, before: None, after: Some(after.value) },
+                );
             }
             (Some(before), None) => {
                 let text = "is gone".to_owned();
@@ -58,7 +62,9 @@ impl<'a> Walk<'a> {
         let media = |word: &Word<'a>| -> BTreeMap<&'a str, Word<'a>> {
             let pointer = child(&word.pointer, "content");
             let entries = word.value.get("content").and_then(Value::as_object).into_iter().flatten();
-            entries.map(|(name, value)| (name.as_str(), Word { value, pointer: child(&pointer, name) })).collect()
+            entries
+                .map(|(name, value)| (name.as_str(), Word { value, pointer: child(&pointer, name) }))
+                .collect()
         };
         let (was, is) = (media(before), media(after));
         let names: BTreeSet<&str> = was.keys().chain(is.keys()).copied().collect();
@@ -71,9 +77,15 @@ impl<'a> Walk<'a> {
                             "schema" => {}
                             "encoding" => {
                                 let text = changed("`encoding`", was, is);
-                                self.emit(place, rules::SERIALIZATION_CHANGED, Say { pointer, text, before: was, after: is });
+                                self.emit(
+                                    place,
+                                    rules::SERIALIZATION_CHANGED,
+                                    Say { pointer, text, before: was, after: is },
+                                );
                             }
-                            _ if ANNOTATIONS.contains(&key) => self.documentation(place, pointer, key, was, is),
+                            _ if ANNOTATIONS.contains(&key) => {
+                                self.documentation(place, pointer, key, was, is)
+                            }
                             _ => self.unknown(place, &pointer, key),
                         }
                     }
@@ -81,12 +93,18 @@ impl<'a> Walk<'a> {
                 }
                 (None, Some(after)) => {
                     let text = format!("may be {name} now");
-                    let say = Say { pointer: after.pointer.clone(), text, before: None, after: Some(after.value) };
+                    let say =
+                        Say { pointer: after.pointer.clone(), text, before: None, after: Some(after.value) };
                     self.emit(place, rules::MEDIA_ADDED, say);
                 }
                 (Some(before), None) => {
                     let text = format!("is no longer {name}");
-                    let say = Say { pointer: before.pointer.clone(), text, before: Some(before.value), after: None };
+                    let say = Say {
+                        pointer: before.pointer.clone(),
+                        text,
+                        before: Some(before.value),
+                        after: None,
+                    };
                     self.emit(place, rules::MEDIA_REMOVED, say);
                 }
                 (None, None) => {}
@@ -94,11 +112,20 @@ impl<'a> Walk<'a> {
         }
     }
 
-    pub(super) fn responses(&mut self, place: &Place, before: Option<&'a Value>, after: Option<&'a Value>, pointer: &str) {
+    pub(super) fn responses(
+        &mut self,
+        place: &Place,
+        before: Option<&'a Value>,
+        after: Option<&'a Value>,
+        pointer: &str,
+    ) {
         let (base, revision) = (self.base, self.revision);
-        let mut by_status = |document: &'a Value, responses: Option<&'a Value>| -> BTreeMap<&'a str, Word<'a>> {
+        let mut by_status = |document: &'a Value,
+                             responses: Option<&'a Value>|
+         -> BTreeMap<&'a str, Word<'a>> {
             let entries = responses.and_then(Value::as_object).into_iter().flatten();
-            let words = entries.map(|(status, value)| (status.as_str(), Word { value, pointer: child(pointer, status) }));
+            let words = entries
+                .map(|(status, value)| (status.as_str(), Word { value, pointer: child(pointer, status) }));
             words.map(|(status, word)| (status, self.resolved(document, word))).collect()
         };
         let (mut was, is) = (by_status(base, before), by_status(revision, after));
@@ -121,18 +148,31 @@ impl<'a> Walk<'a> {
         for status in statuses {
             let success = success(status);
             let side = if success { Side::Response } else { Side::Failure };
-            let place = Place { side: Some(side), label: format!("{}, answer {status}", place.label), ..place.clone() };
+            let place = Place {
+                side: Some(side),
+                label: format!("{}, answer {status}", place.label),
+                ..place.clone()
+            };
             match (was.get(status), is.get(status)) {
                 (Some(before), Some(after)) => self.response(&place, before, after),
                 (None, Some(after)) => {
                     let rule = if success { rules::SUCCESS_ADDED } else { rules::FAILURE_ADDED };
                     let text = "is new".to_owned();
-                    self.emit(&place, rule, Say { pointer: after.pointer.clone(), text, before: None, after: Some(after.value) });
+                    self.emit(
+                        &place,
+                        rule,
+                        Say { pointer: after.pointer.clone(), text, before: None, after: Some(after.value) },
+                    );
                 }
                 (Some(before), None) => {
                     let rule = if success { rules::SUCCESS_REMOVED } else { rules::FAILURE_REMOVED };
                     let text = "is gone".to_owned();
-                    let say = Say { pointer: before.pointer.clone(), text, before: Some(before.value), after: None };
+                    let say = Say {
+                        pointer: before.pointer.clone(),
+                        text,
+                        before: Some(before.value),
+                        after: None,
+                    };
                     self.emit(&place, rule, say);
                 }
                 (None, None) => {}
@@ -164,18 +204,27 @@ impl<'a> Walk<'a> {
         let (was, is) = (by_name(base, before), by_name(revision, after));
         let names: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
         for name in names {
-            let place =
-                Place { subject: "header", label: format!("{}, header `{name}`", place.label), ..place.clone() };
+            let place = Place {
+                subject: "header",
+                label: format!("{}, header `{name}`", place.label),
+                ..place.clone()
+            };
             match (was.get(name), is.get(name)) {
                 (Some(before), Some(after)) => self.header(&place, before, after),
                 (None, Some(after)) => {
                     let text = "is new".to_owned();
-                    let say = Say { pointer: after.pointer.clone(), text, before: None, after: Some(after.value) };
+                    let say =
+                        Say { pointer: after.pointer.clone(), text, before: None, after: Some(after.value) };
                     self.emit(&place, rules::HEADER_ADDED, say);
                 }
                 (Some(before), None) => {
                     let text = "is gone".to_owned();
-                    let say = Say { pointer: before.pointer.clone(), text, before: Some(before.value), after: None };
+                    let say = Say {
+                        pointer: before.pointer.clone(),
+                        text,
+                        before: Some(before.value),
+                        after: None,
+                    };
                     self.emit(&place, rules::HEADER_REMOVED, say);
                 }
                 (None, None) => {}

@@ -36,7 +36,14 @@ impl<'a> Walk<'a> {
         self.unreached(place);
     }
 
-    fn security_scheme(&mut self, place: &Place, name: &str, pointer: &str, before: Option<&Value>, after: Option<&Value>) {
+    fn security_scheme(
+        &mut self,
+        place: &Place,
+        name: &str,
+        pointer: &str,
+        before: Option<&Value>,
+        after: Option<&Value>,
+    ) {
         let place = Place { label: format!("security scheme `{name}`"), ..place.clone() };
         let pointer = pointer.to_owned();
         match (before, after) {
@@ -51,8 +58,16 @@ impl<'a> Walk<'a> {
                     }
                 }
             }
-            (None, _) => self.emit(&place, rules::SCHEME_ADDED, Say { pointer, text: "is new".to_owned(), before, after }),
-            (_, None) => self.emit(&place, rules::SCHEME_REMOVED, Say { pointer, text: "is gone".to_owned(), before, after }),
+            (None, _) => self.emit(
+                &place,
+                rules::SCHEME_ADDED,
+                Say { pointer, text: "is new".to_owned(), before, after },
+            ),
+            (_, None) => self.emit(
+                &place,
+                rules::SCHEME_REMOVED,
+                Say { pointer, text: "is gone".to_owned(), before, after },
+            ),
         }
     }
 
@@ -67,7 +82,9 @@ impl<'a> Walk<'a> {
             let pointer = child("/components/schemas", name);
             let (rule, text) = match (before, after) {
                 (Some(_), Some(_)) if compared.contains(&(name, name)) => continue,
-                (Some(_), Some(_)) => (rules::UNUSED_CHANGED, "differs, and no operation of both documents reaches it"),
+                (Some(_), Some(_)) => {
+                    (rules::UNUSED_CHANGED, "differs, and no operation of both documents reaches it")
+                }
                 // What led to it has told.
                 (None, _) if from_new.contains(name) => continue,
                 (_, None) if from_old.contains(name) => continue,

@@ -163,13 +163,18 @@ pub fn between(root: &Path, base: (&str, Value), revision: (&str, Value)) -> Res
     let delta = old.and_then(|old| Ok((old, new?))).and_then(|(old, mut new)| {
         let stale = new.stale().len();
         if stale > 0 {
-            notes.push(format!("{stale} correction(s) or lowering step(s) no longer apply; `cargo xtask regen` names them"));
+            notes.push(format!(
+                "{stale} correction(s) or lowering step(s) no longer apply; `cargo xtask regen` names them"
+            ));
         }
         delta(&old, &new)
     });
     let delta = delta.map_err(|failure| {
         let problem = failure.to_string();
-        notes.push(format!("the generated code could not be compared: {}", problem.lines().next().unwrap_or_default()));
+        notes.push(format!(
+            "the generated code could not be compared: {}",
+            problem.lines().next().unwrap_or_default()
+        ));
     });
     Ok(compare((base.0, &base.1), (revision.0, &revision.1), delta.ok(), notes))
 }
@@ -195,10 +200,18 @@ struct Draft {
     causes: Vec<rust::Cause>,
 }
 
-fn compare(base: (&str, &Value), revision: (&str, &Value), delta: Option<rust::Delta>, notes: Vec<String>) -> Diff {
+fn compare(
+    base: (&str, &Value),
+    revision: (&str, &Value),
+    delta: Option<rust::Delta>,
+    notes: Vec<String>,
+) -> Diff {
     let walk = Walk::run(base.1, revision.1);
-    let unhandled =
-        walk.unhandled.iter().map(|(pointer, text)| Unhandled { pointer: pointer.clone(), text: text.clone() }).collect();
+    let unhandled = walk
+        .unhandled
+        .iter()
+        .map(|(pointer, text)| Unhandled { pointer: pointer.clone(), text: text.clone() })
+        .collect();
     let operations = operations(&walk);
     let mut drafts: BTreeMap<(String, String, Option<&'static str>, String), Draft> = BTreeMap::new();
     for (node, operations) in walk.nodes.into_iter().zip(operations) {
@@ -243,7 +256,9 @@ fn compare(base: (&str, &Value), revision: (&str, &Value), delta: Option<rust::D
     // The same shape under another name is no change, unless a Rust type takes its name from it.
     drafts.retain(|draft| !draft.change.id.ends_with(renamed) || !draft.change.rust.is_empty());
     let mut changes: Vec<Change> = drafts.into_iter().map(|draft| draft.change).collect();
-    changes.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| (&a.pointer, &a.id, a.side).cmp(&(&b.pointer, &b.id, b.side))));
+    changes.sort_by(|a, b| {
+        b.level.cmp(&a.level).then_with(|| (&a.pointer, &a.id, a.side).cmp(&(&b.pointer, &b.id, b.side)))
+    });
     Diff { base: base.0.to_owned(), revision: revision.0.to_owned(), changes, unhandled, notes }
 }
 

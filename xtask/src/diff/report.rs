@@ -43,7 +43,9 @@ pub fn write(diff: &Diff, format: Format, out: &mut dyn Write) -> io::Result<()>
 /// Counts, in one line.
 #[must_use]
 pub fn summary(diff: &Diff) -> String {
-    let mut counts: Vec<String> = LEVELS.map(|level| (diff.count(level), level.to_string())).into_iter()
+    let mut counts: Vec<String> = LEVELS
+        .map(|level| (diff.count(level), level.to_string()))
+        .into_iter()
         .chain([(diff.unhandled.len(), "not understood".to_owned())])
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!("{count} {what}"))
@@ -56,7 +58,9 @@ pub fn summary(diff: &Diff) -> String {
 
 fn used_by(change: &Change) -> Option<String> {
     // One operation stands in the sentence already.
-    if change.operations.len() < 2 && !change.pointer.starts_with("/components") || change.operations.is_empty() {
+    if change.operations.len() < 2 && !change.pointer.starts_with("/components")
+        || change.operations.is_empty()
+    {
         return None;
     }
     let shown = change.operations.iter().take(OPERATIONS).cloned().collect::<Vec<_>>().join(", ");
@@ -79,7 +83,13 @@ fn text(diff: &Diff, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     for unhandled in &diff.unhandled {
-        writeln!(out, "{:>12} {}\n             at {}", "Unhandled", unhandled.text, place(&unhandled.pointer))?;
+        writeln!(
+            out,
+            "{:>12} {}\n             at {}",
+            "Unhandled",
+            unhandled.text,
+            place(&unhandled.pointer)
+        )?;
     }
     for note in &diff.notes {
         writeln!(out, "{:>12} {note}", "Note")?;

@@ -82,11 +82,13 @@ impl Rule {
     }
 }
 
-const TOLERANT: &str = "answers are read tolerantly: values, members, fields and bounds that they do not know do no harm";
+const TOLERANT: &str =
+    "answers are read tolerantly: values, members, fields and bounds that they do not know do no harm";
 const REFUSED: &str = "a call that was accepted may be refused";
 const MORE: &str = "what was accepted still is";
 const KEPT: &str = "an answer keeps all that it promised";
-const SERVER_DEFAULT: &str = "the client leaves the value out, so the service's new default applies without a change of code";
+const SERVER_DEFAULT: &str =
+    "the client leaves the value out, so the service's new default applies without a change of code";
 const DOCUMENTATION: &str = "it becomes documentation and nothing else";
 const GONE: &str = "the crate has nothing left to call";
 const CREDENTIAL: &str = "the client sends the credential that the document names";

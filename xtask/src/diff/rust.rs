@@ -106,11 +106,14 @@ impl Item {
     /// Reads a line of the surface; `None` for what only repeats another line.
     fn read(line: &str, methods: &BTreeMap<String, String>) -> Option<(Self, String)> {
         const TYPES: &str = "raw::types::";
-        if line.contains("raw::types::builder::") || line.ends_with(">::new(client: &'a super::Client) -> Self") {
+        if line.contains("raw::types::builder::")
+            || line.ends_with(">::new(client: &'a super::Client) -> Self")
+        {
             return None;
         }
         for kind in ["struct", "enum", "type"] {
-            if let Some(rest) = line.strip_prefix(kind).and_then(|rest| rest.trim_start().strip_prefix(TYPES)) {
+            if let Some(rest) = line.strip_prefix(kind).and_then(|rest| rest.trim_start().strip_prefix(TYPES))
+            {
                 let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                 let after = &rest[name.len()..];
                 return Some((Self::Type(name), format!("{kind}{after}")));
@@ -150,7 +153,9 @@ impl Item {
                 return Some((Self::Answer(method), answer.to_owned()));
             }
             let kind = rest.split_once("TryInto<").map_or(rest, |(_, kind)| kind);
-            let kind = kind.split_once(">, <").map_or_else(|| kind.strip_suffix('>').unwrap_or(kind), |(kind, _)| kind);
+            let kind = kind
+                .split_once(">, <")
+                .map_or_else(|| kind.strip_suffix('>').unwrap_or(kind), |(kind, _)| kind);
             return Some((Self::Setter(method, setter), kind.to_owned()));
         }
         if line.starts_with("struct raw::builder::") {
@@ -189,13 +194,20 @@ impl Delta {
                 Item::Setter(method, _) | Item::Answer(method) => Some(Item::Method(method.clone())),
                 _ => None,
             };
-            let moves_along = whole.is_some_and(|whole| old.items.contains_key(&whole) != new.items.contains_key(&whole));
+            let moves_along =
+                whole.is_some_and(|whole| old.items.contains_key(&whole) != new.items.contains_key(&whole));
             if was == is || moves_along {
                 continue;
             }
             let origins = [old, new].into_iter().filter_map(|surface| item.origin(surface)).collect();
             let (text, loss) = item.difference(was.map(String::as_str), is.map(String::as_str));
-            differences.push(Difference { item: item.clone(), text, loss, kinds: [was.cloned(), is.cloned()], origins });
+            differences.push(Difference {
+                item: item.clone(),
+                text,
+                loss,
+                kinds: [was.cloned(), is.cloned()],
+                origins,
+            });
         }
         Self(differences)
     }
@@ -209,7 +221,9 @@ impl Item {
                 let origin = surface.origin(name)?;
                 Some(Origin { member: origin.member.or_else(|| Some(member.clone())), ..origin })
             }
-            Self::Method(method) | Self::Answer(method) if surface.methods.values().any(|known| known == method) => {
+            Self::Method(method) | Self::Answer(method)
+                if surface.methods.values().any(|known| known == method) =>
+            {
                 Some(Origin { owner: method.clone(), member: None })
             }
             Self::Setter(method, parameter) if surface.methods.values().any(|known| known == method) => {
@@ -409,9 +423,13 @@ fn causes(difference: &Difference, drafts: &[Draft], given: &BTreeMap<String, Ve
 
 /// Of several changes in one place, those of the kind that makes such a difference.
 fn fitting(difference: &Difference, drafts: &[Draft], candidates: Vec<usize>) -> Vec<usize> {
-    let optional = |kind: &Option<String>| kind.as_deref().map(|kind| kind.trim_start_matches("Option<").trim_end_matches('>').to_owned());
+    let optional = |kind: &Option<String>| {
+        kind.as_deref().map(|kind| kind.trim_start_matches("Option<").trim_end_matches('>').to_owned())
+    };
     let only_optional = match &difference.kinds {
-        [Some(was), Some(is)] if was != is => optional(&difference.kinds[0]) == optional(&difference.kinds[1]),
+        [Some(was), Some(is)] if was != is => {
+            optional(&difference.kinds[0]) == optional(&difference.kinds[1])
+        }
         _ => false,
     };
     let words: &[&str] = match &difference.item {

@@ -68,7 +68,9 @@ impl<'a> Walk<'a> {
                     let text = format!("is `{new}` of its members now; it was `{old}`");
                     self.emit(place, rules::UNION_KIND, Say { pointer, text, before: None, after: None });
                 }
-                let views = |words: &[Word<'a>]| words.iter().map(|word| View::of(word.value, &word.pointer)).collect();
+                let views = |words: &[Word<'a>]| {
+                    words.iter().map(|word| View::of(word.value, &word.pointer)).collect()
+                };
                 self.members(place, views(was), views(is), [rules::MEMBER_ADDED, rules::MEMBER_REMOVED]);
             }
             // A schema that becomes a union with itself as a member, or the other way round.
@@ -94,7 +96,8 @@ impl<'a> Walk<'a> {
     /// What a union says beside its members, apart from what only people read.
     fn beside_union(view: &View<'a>) -> Vec<(String, String)> {
         let rest = view.clone().bare();
-        let mut words: Vec<_> = rest.words.into_iter().map(|(key, word)| (key.to_owned(), word.pointer)).collect();
+        let mut words: Vec<_> =
+            rest.words.into_iter().map(|(key, word)| (key.to_owned(), word.pointer)).collect();
         if view.types.is_some() {
             words.push(("type".to_owned(), child(&view.pointer, "type")));
         }
@@ -191,10 +194,15 @@ impl<'a> Walk<'a> {
         self.pairs.insert((old, new, side), node);
         self.nodes[place.node].uses.insert(node);
         let (from, to) = (child("/components/schemas", old), child("/components/schemas", new));
-        let place = Place { node, side: Some(side), subject: "schema", label: format!("`{new}`"), member: None };
+        let place =
+            Place { node, side: Some(side), subject: "schema", label: format!("`{new}`"), member: None };
         match (self.base.pointer(&from), self.revision.pointer(&to)) {
             (Some(before), Some(after)) => {
-                self.schema(&place, &Word { value: before, pointer: from }, &Word { value: after, pointer: to });
+                self.schema(
+                    &place,
+                    &Word { value: before, pointer: from },
+                    &Word { value: after, pointer: to },
+                );
             }
             (None, None) => {}
             (before, _) => {
@@ -229,11 +237,19 @@ impl<'a> Walk<'a> {
         }
         for member in before {
             let text = format!("may no longer be {}", member_name(&member));
-            self.emit(place, removed, Say { pointer: member.pointer, text, before: Some(member.raw), after: None });
+            self.emit(
+                place,
+                removed,
+                Say { pointer: member.pointer, text, before: Some(member.raw), after: None },
+            );
         }
         for member in after {
             let text = format!("may be {} now", member_name(&member));
-            self.emit(place, added, Say { pointer: member.pointer, text, before: None, after: Some(member.raw) });
+            self.emit(
+                place,
+                added,
+                Say { pointer: member.pointer, text, before: None, after: Some(member.raw) },
+            );
         }
     }
 
@@ -310,13 +326,16 @@ impl<'a> Walk<'a> {
                     let views = |view: &View<'a>| -> Vec<View<'a>> {
                         let Some(word) = view.words.get(key) else { return Vec::new() };
                         let parts = word.value.as_array().into_iter().flatten().enumerate();
-                        parts.map(|(at, part)| View::of(part, &child(&word.pointer, &at.to_string()))).collect()
+                        parts
+                            .map(|(at, part)| View::of(part, &child(&word.pointer, &at.to_string())))
+                            .collect()
                     };
                     let rules = [rules::PART_ADDED, rules::PART_REMOVED];
                     self.members(place, views(before), views(after), rules);
                 }
                 _ if was == is => {}
-                "required" if before.words.contains_key("properties") || after.words.contains_key("properties") => {}
+                "required"
+                    if before.words.contains_key("properties") || after.words.contains_key("properties") => {}
                 "required" => self.properties(place, before, after),
                 "format" => {
                     let rule = match (was, is) {
@@ -339,7 +358,14 @@ impl<'a> Walk<'a> {
                 }
                 "uniqueItems" => {
                     let on = (rules::LIMIT_TIGHTENED, "takes no item twice now");
-                    self.flag(place, pointer, key, [on, (rules::LIMIT_LOOSENED, "may hold an item twice now")], was, is);
+                    self.flag(
+                        place,
+                        pointer,
+                        key,
+                        [on, (rules::LIMIT_LOOSENED, "may hold an item twice now")],
+                        was,
+                        is,
+                    );
                 }
                 "discriminator" => self.discriminator(place, before, after),
                 "default" | "deprecated" | "readOnly" | "writeOnly" | "$ref" => {}
@@ -355,9 +381,9 @@ impl<'a> Walk<'a> {
             match (wide, narrow) {
                 (None, _) => true,
                 (Some(_), None) => false,
-                (Some(wide), Some(narrow)) => {
-                    narrow.iter().all(|kind| wide.contains(kind) || (*kind == "integer" && wide.contains("number")))
-                }
+                (Some(wide), Some(narrow)) => narrow
+                    .iter()
+                    .all(|kind| wide.contains(kind) || (*kind == "integer" && wide.contains("number"))),
             }
         }
         if before.types == after.types {
@@ -375,7 +401,12 @@ impl<'a> Walk<'a> {
             Some(types) => types.iter().copied().collect::<Vec<_>>().join(" or "),
         };
         let text = format!("is {} now; it was {}", names(new), names(old));
-        let say = Say { pointer: child(&after.pointer, "type"), text, before: Some(before.raw), after: Some(after.raw) };
+        let say = Say {
+            pointer: child(&after.pointer, "type"),
+            text,
+            before: Some(before.raw),
+            after: Some(after.raw),
+        };
         self.emit(place, rule, say);
         go_on
     }
@@ -387,11 +418,19 @@ impl<'a> Walk<'a> {
             (None, None) => {}
             (None, Some(values)) => {
                 let text = format!("is one of {} now; it was anything", list(values));
-                self.emit(place, rules::BECAME_ENUM, Say { pointer, text, before: None, after: Some(after.raw) });
+                self.emit(
+                    place,
+                    rules::BECAME_ENUM,
+                    Say { pointer, text, before: None, after: Some(after.raw) },
+                );
             }
             (Some(values), None) => {
                 let text = format!("may be anything now; it was one of {}", list(values));
-                self.emit(place, rules::BECAME_FREE, Say { pointer, text, before: Some(before.raw), after: None });
+                self.emit(
+                    place,
+                    rules::BECAME_FREE,
+                    Say { pointer, text, before: Some(before.raw), after: None },
+                );
             }
             (Some(old), Some(new)) => {
                 for gone in old.iter().filter(|value| !new.contains(value)) {
@@ -438,7 +477,8 @@ impl<'a> Walk<'a> {
         for name in names {
             let place = Place {
                 subject: "property",
-                label: format!("{}.{name}", place.label.trim_end_matches('`')) + if place.label.ends_with('`') { "`" } else { "" },
+                label: format!("{}.{name}", place.label.trim_end_matches('`'))
+                    + if place.label.ends_with('`') { "`" } else { "" },
                 member: Some(place.member.clone().unwrap_or_else(|| name.to_owned())),
                 ..place.clone()
             };
@@ -451,24 +491,31 @@ impl<'a> Walk<'a> {
                         (rules::PROPERTY_ADDED, "is new")
                     };
                     let text = text.to_owned();
-                    self.emit(&place, rule, Say { pointer: new.pointer.clone(), text, before: None, after: Some(new.value) });
+                    self.emit(
+                        &place,
+                        rule,
+                        Say { pointer: new.pointer.clone(), text, before: None, after: Some(new.value) },
+                    );
                     continue;
                 }
                 (Some(old), None) if !requires => {
-                    let twin = is.iter().find(|(other, new)| !was.contains_key(*other) && new.value == old.value);
+                    let twin =
+                        is.iter().find(|(other, new)| !was.contains_key(*other) && new.value == old.value);
                     let text = match twin {
                         Some((other, _)) => format!("is gone; `{other}` is new and just like it"),
                         None => "is gone".to_owned(),
                     };
-                    let say = Say { pointer: old.pointer.clone(), text, before: Some(old.value), after: None };
+                    let say =
+                        Say { pointer: old.pointer.clone(), text, before: Some(old.value), after: None };
                     self.emit(&place, rules::PROPERTY_REMOVED, say);
                     continue;
                 }
                 (Some(old), Some(new)) => self.schema(&place, old, new),
                 // Required without being described: described by nothing, which is anything.
                 (old, new) => {
-                    let anything = |view: &View<'a>| {
-                        Word { value: &ANYTHING, pointer: child(&child(&view.pointer, "properties"), name) }
+                    let anything = |view: &View<'a>| Word {
+                        value: &ANYTHING,
+                        pointer: child(&child(&view.pointer, "properties"), name),
                     };
                     let old = old.cloned().unwrap_or_else(|| anything(before));
                     let new = new.cloned().unwrap_or_else(|| anything(after));
@@ -481,7 +528,9 @@ impl<'a> Walk<'a> {
                 } else {
                     (rules::BECAME_OPTIONAL, "is optional now")
                 };
-                let pointer = is.get(name).map_or_else(|| child(&after.pointer, "required"), |word| word.pointer.clone());
+                let pointer = is
+                    .get(name)
+                    .map_or_else(|| child(&after.pointer, "required"), |word| word.pointer.clone());
                 let (old, new) = (Value::Bool(required), Value::Bool(requires));
                 let say = Say { pointer, text: text.to_owned(), before: Some(&old), after: Some(&new) };
                 self.emit(&place, rule, say);
@@ -557,7 +606,11 @@ impl<'a> Walk<'a> {
                 };
                 if !followed {
                     let text = changed(&format!("the discriminator's member for `{value}`"), before, after);
-                    self.emit(place, rules::DISCRIMINATOR, Say { pointer: child(&at, value), text, before, after });
+                    self.emit(
+                        place,
+                        rules::DISCRIMINATOR,
+                        Say { pointer: child(&at, value), text, before, after },
+                    );
                 }
             }
         }

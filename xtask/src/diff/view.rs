@@ -188,12 +188,19 @@ impl<'a> View<'a> {
     pub(super) fn properties(&self) -> BTreeMap<&'a str, Word<'a>> {
         let Some(word) = self.words.get("properties") else { return BTreeMap::new() };
         let entries = word.value.as_object().into_iter().flatten();
-        entries.map(|(name, value)| (name.as_str(), Word { value, pointer: child(&word.pointer, name) })).collect()
+        entries
+            .map(|(name, value)| (name.as_str(), Word { value, pointer: child(&word.pointer, name) }))
+            .collect()
     }
 
     /// The names under `required`.
     pub(super) fn required(&self) -> BTreeSet<&'a str> {
-        self.word("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
+        self.word("required")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect()
     }
 
     /// Without what is said of the place rather than of the values in it.

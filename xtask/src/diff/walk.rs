@@ -38,9 +38,16 @@ pub(super) struct Node {
 pub(super) enum Owner {
     Document,
     /// An operation, with the names of its method in both documents.
-    Operation { key: String, base: Option<String>, revision: Option<String> },
+    Operation {
+        key: String,
+        base: Option<String>,
+        revision: Option<String>,
+    },
     /// A component, with its names in both documents.
-    Schema { base: String, revision: String },
+    Schema {
+        base: String,
+        revision: String,
+    },
 }
 
 /// A change before it is known who feels it.
@@ -125,7 +132,8 @@ impl<'a> Walk<'a> {
             open: Vec::new(),
         };
         let root = walk.node(Owner::Document);
-        let place = Place { node: root, side: None, subject: "", label: "the document".to_owned(), member: None };
+        let place =
+            Place { node: root, side: None, subject: "", label: "the document".to_owned(), member: None };
         walk.document(&place);
         walk.components(&place);
         walk
@@ -160,7 +168,10 @@ impl<'a> Walk<'a> {
     /// Notes a part that differs and that no rule understands.
     pub(super) fn unknown(&mut self, place: &Place, pointer: &str, key: &str) {
         let what = if key.is_empty() { "this part".to_owned() } else { format!("`{key}`") };
-        self.unhandled.insert(pointer.to_owned(), format!("{}: {what} differs and no rule understands it", place.label));
+        self.unhandled.insert(
+            pointer.to_owned(),
+            format!("{}: {what} differs and no rule understands it", place.label),
+        );
     }
 
     fn document(&mut self, place: &Place) {
@@ -171,9 +182,15 @@ impl<'a> Walk<'a> {
                 "paths" => self.paths(before, after),
                 "components" => {}
                 "info" => {
-                    for (key, before, after) in entries(before.and_then(Value::as_object), after.and_then(Value::as_object)) {
+                    for (key, before, after) in
+                        entries(before.and_then(Value::as_object), after.and_then(Value::as_object))
+                    {
                         let text = changed(&format!("`{key}`"), before, after);
-                        self.emit(place, rules::INFO_CHANGED, Say { pointer: child(&pointer, key), text, before, after });
+                        self.emit(
+                            place,
+                            rules::INFO_CHANGED,
+                            Say { pointer: child(&pointer, key), text, before, after },
+                        );
                     }
                 }
                 "servers" => self.servers(place, &pointer, before, after),
@@ -207,7 +224,9 @@ impl<'a> Walk<'a> {
             let at = |index: usize| child(pointer, &index.to_string());
             let (rule, text, pointer) = match (old.get(url), new.get(url)) {
                 (None, Some((index, _))) => (rules::SERVER_ADDED, format!("new server {url}"), at(*index)),
-                (Some((index, _)), None) => (rules::SERVER_REMOVED, format!("server {url} is gone"), at(*index)),
+                (Some((index, _)), None) => {
+                    (rules::SERVER_REMOVED, format!("server {url} is gone"), at(*index))
+                }
                 (Some((_, old)), Some((index, new))) if old != new => {
                     (rules::SERVER_CHANGED, format!("server {url} is described otherwise"), at(*index))
                 }
@@ -218,7 +237,8 @@ impl<'a> Walk<'a> {
             self.emit(place, rule, Say { pointer, text, before, after });
         }
         let sorted = |list: Option<&Value>| {
-            let mut texts: Vec<String> = list.and_then(Value::as_array).into_iter().flatten().map(Value::to_string).collect();
+            let mut texts: Vec<String> =
+                list.and_then(Value::as_array).into_iter().flatten().map(Value::to_string).collect();
             texts.sort();
             texts
         };
@@ -230,7 +250,9 @@ impl<'a> Walk<'a> {
     fn paths(&mut self, before: Option<&'a Value>, after: Option<&'a Value>) {
         let (old, new) = (operations(before), operations(after));
         let root = Place { node: 0, side: None, subject: "", label: "the paths".to_owned(), member: None };
-        for (path, before, after) in entries(before.and_then(Value::as_object), after.and_then(Value::as_object)) {
+        for (path, before, after) in
+            entries(before.and_then(Value::as_object), after.and_then(Value::as_object))
+        {
             self.path_item(&root, path, before, after);
         }
 
@@ -275,7 +297,13 @@ impl<'a> Walk<'a> {
     }
 
     /// What a path says of all its operations together.
-    fn path_item(&mut self, root: &Place, path: &'a str, before: Option<&'a Value>, after: Option<&'a Value>) {
+    fn path_item(
+        &mut self,
+        root: &Place,
+        path: &'a str,
+        before: Option<&'a Value>,
+        after: Option<&'a Value>,
+    ) {
         let pointer = child("/paths", path);
         let place = Place { label: format!("path {path}"), ..root.clone() };
         let (old, new) = (before.and_then(Value::as_object), after.and_then(Value::as_object));
@@ -293,7 +321,8 @@ impl<'a> Walk<'a> {
         for (key, before, after) in entries(old, new) {
             let pointer = child(&pointer, key);
             match key {
-                _ if METHODS.contains(&key) && [before, after].into_iter().flatten().all(Value::is_object) => {}
+                _ if METHODS.contains(&key)
+                    && [before, after].into_iter().flatten().all(Value::is_object) => {}
                 // Part of every operation.
                 "parameters" => {}
                 "servers" => self.servers(&place, &pointer, before, after),
@@ -329,14 +358,19 @@ impl<'a> Walk<'a> {
         let pointer = new.pointer();
         if old.template() != new.template() || old.method != new.method {
             let text = format!("moved here from {}", old.key());
-            self.emit(&place, rules::OPERATION_MOVED, Say { pointer: pointer.clone(), text, before: None, after: None });
+            self.emit(
+                &place,
+                rules::OPERATION_MOVED,
+                Say { pointer: pointer.clone(), text, before: None, after: None },
+            );
         } else {
             for (before, after) in old.path_parameters().iter().zip(new.path_parameters()) {
                 if *before != after {
                     let place = Place { member: Some(after.to_owned()), ..place.clone() };
                     let text = format!("the path's `{before}` is now called `{after}`");
                     let (before, after) = (Value::from(*before), Value::from(after));
-                    let say = Say { pointer: pointer.clone(), text, before: Some(&before), after: Some(&after) };
+                    let say =
+                        Say { pointer: pointer.clone(), text, before: Some(&before), after: Some(&after) };
                     self.emit(&place, rules::PATH_PARAMETER_RENAMED, say);
                 }
             }
@@ -357,11 +391,19 @@ impl<'a> Walk<'a> {
                     let (was, is) = (texts(before), texts(after));
                     for tag in was.difference(&is) {
                         let text = format!("no longer has the tag \"{tag}\"");
-                        self.emit(&place, rules::OPERATION_TAG_REMOVED, Say { pointer: pointer.clone(), text, before, after });
+                        self.emit(
+                            &place,
+                            rules::OPERATION_TAG_REMOVED,
+                            Say { pointer: pointer.clone(), text, before, after },
+                        );
                     }
                     for tag in is.difference(&was) {
                         let text = format!("has the tag \"{tag}\" now");
-                        self.emit(&place, rules::OPERATION_TAG_ADDED, Say { pointer: pointer.clone(), text, before, after });
+                        self.emit(
+                            &place,
+                            rules::OPERATION_TAG_ADDED,
+                            Say { pointer: pointer.clone(), text, before, after },
+                        );
                     }
                 }
                 // Compared below, also where only what they refer to has changed.
@@ -385,7 +427,10 @@ impl<'a> Walk<'a> {
         // No list, an empty list and an empty requirement all say: no credential needed.
         let alternatives = |list: Option<&Value>| -> BTreeSet<String> {
             let list = list.and_then(Value::as_array).filter(|list| !list.is_empty());
-            list.map_or_else(|| BTreeSet::from(["{}".to_owned()]), |list| list.iter().map(Value::to_string).collect())
+            list.map_or_else(
+                || BTreeSet::from(["{}".to_owned()]),
+                |list| list.iter().map(Value::to_string).collect(),
+            )
         };
         let spelt = |alternative: &str| match alternative {
             "{}" => "no credential".to_owned(),
@@ -393,11 +438,21 @@ impl<'a> Walk<'a> {
         };
         let (was, is) = (alternatives(before), alternatives(after));
         for gone in was.difference(&is) {
-            let say = Say { pointer: pointer.to_owned(), text: format!("{} no longer suffices", spelt(gone)), before, after };
+            let say = Say {
+                pointer: pointer.to_owned(),
+                text: format!("{} no longer suffices", spelt(gone)),
+                before,
+                after,
+            };
             self.emit(place, rules::SECURITY_REMOVED, say);
         }
         for new in is.difference(&was) {
-            let say = Say { pointer: pointer.to_owned(), text: format!("{} suffices now", spelt(new)), before, after };
+            let say = Say {
+                pointer: pointer.to_owned(),
+                text: format!("{} suffices now", spelt(new)),
+                before,
+                after,
+            };
             self.emit(place, rules::SECURITY_ADDED, say);
         }
     }
@@ -415,15 +470,21 @@ impl<'a> Walk<'a> {
     }
 
     /// The parameters of an operation and of its path, by place and name.
-    fn effective(&mut self, document: &'a Value, operation: &Operation<'a>) -> BTreeMap<(&'a str, &'a str), Word<'a>> {
+    fn effective(
+        &mut self,
+        document: &'a Value,
+        operation: &Operation<'a>,
+    ) -> BTreeMap<(&'a str, &'a str), Word<'a>> {
         let of_path = child(&child("/paths", operation.path), "parameters");
         let of_operation = child(&operation.pointer(), "parameters");
         let mut all = BTreeMap::new();
-        for (list, pointer) in
-            [(operation.item.get("parameters"), of_path), (operation.operation.get("parameters"), of_operation)]
-        {
+        for (list, pointer) in [
+            (operation.item.get("parameters"), of_path),
+            (operation.operation.get("parameters"), of_operation),
+        ] {
             for (index, value) in list.and_then(Value::as_array).into_iter().flatten().enumerate() {
-                let word = self.resolved(document, Word { value, pointer: child(&pointer, &index.to_string()) });
+                let word =
+                    self.resolved(document, Word { value, pointer: child(&pointer, &index.to_string()) });
                 let text = |key: &str| word.value.get(key).and_then(Value::as_str).unwrap_or_default();
                 all.insert((text("in"), text("name")), word);
             }
@@ -464,7 +525,11 @@ impl<'a> Walk<'a> {
                         (rules::PARAMETER_ADDED, "is new")
                     };
                     let text = text.to_owned();
-                    self.emit(&place, rule, Say { pointer: after.pointer.clone(), text, before: None, after: Some(after.value) });
+                    self.emit(
+                        &place,
+                        rule,
+                        Say { pointer: after.pointer.clone(), text, before: None, after: Some(after.value) },
+                    );
                 }
                 (Some(before), None) => {
                     let say = Say {
@@ -490,7 +555,11 @@ impl<'a> Walk<'a> {
                 "deprecated" => self.deprecation(place, pointer, was, is),
                 "style" | "explode" | "allowReserved" | "allowEmptyValue" => {
                     let text = changed(&format!("`{key}`"), was, is);
-                    self.emit(place, rules::SERIALIZATION_CHANGED, Say { pointer, text, before: was, after: is });
+                    self.emit(
+                        place,
+                        rules::SERIALIZATION_CHANGED,
+                        Say { pointer, text, before: was, after: is },
+                    );
                 }
                 _ if ANNOTATIONS.contains(&key) => self.documentation(place, pointer, key, was, is),
                 _ => self.unknown(place, &pointer, key),
@@ -499,14 +568,33 @@ impl<'a> Walk<'a> {
         self.schema(place, &under(before, "schema"), &under(after, "schema"));
     }
 
-    pub(super) fn requiredness(&mut self, place: &Place, pointer: String, was: Option<&Value>, is: Option<&Value>) {
+    pub(super) fn requiredness(
+        &mut self,
+        place: &Place,
+        pointer: String,
+        was: Option<&Value>,
+        is: Option<&Value>,
+    ) {
         let on = (rules::BECAME_REQUIRED, "is required now");
         self.flag(place, pointer, "required", [on, (rules::BECAME_OPTIONAL, "is optional now")], was, is);
     }
 
-    pub(super) fn deprecation(&mut self, place: &Place, pointer: String, was: Option<&Value>, is: Option<&Value>) {
+    pub(super) fn deprecation(
+        &mut self,
+        place: &Place,
+        pointer: String,
+        was: Option<&Value>,
+        is: Option<&Value>,
+    ) {
         let on = (rules::DEPRECATED, "is deprecated now");
-        self.flag(place, pointer, "deprecated", [on, (rules::REACTIVATED, "is no longer deprecated")], was, is);
+        self.flag(
+            place,
+            pointer,
+            "deprecated",
+            [on, (rules::REACTIVATED, "is no longer deprecated")],
+            was,
+            is,
+        );
     }
 
     /// A keyword that is true, or is false or absent, which is the same.
@@ -536,8 +624,11 @@ pub(super) fn entries<'v>(
     before: Option<&'v Map<String, Value>>,
     after: Option<&'v Map<String, Value>>,
 ) -> Vec<(&'v str, Option<&'v Value>, Option<&'v Value>)> {
-    let keys: BTreeSet<&str> = before.into_iter().chain(after).flat_map(Map::keys).map(String::as_str).collect();
-    let values = keys.into_iter().map(|key| (key, before.and_then(|map| map.get(key)), after.and_then(|map| map.get(key))));
+    let keys: BTreeSet<&str> =
+        before.into_iter().chain(after).flat_map(Map::keys).map(String::as_str).collect();
+    let values = keys
+        .into_iter()
+        .map(|key| (key, before.and_then(|map| map.get(key)), after.and_then(|map| map.get(key))));
     values.filter(|(_, before, after)| before != after).collect()
 }
 
