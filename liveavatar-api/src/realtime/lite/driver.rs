@@ -155,7 +155,13 @@ impl Driver {
         self.outbox.clear(now);
         self.lose_all();
         self.link = match std::mem::replace(&mut self.link, Link::Gone) {
-            Link::Open(connection) => Link::Closing(connection, now + CLOSE_LIMIT),
+            Link::Open(mut connection) => {
+                // An interrupt that was asked for just before still goes out.
+                for text in self.controls.drain(..).filter(|_| self.ready) {
+                    let _ = Pin::new(&mut *connection).start_send(Message::text(text));
+                }
+                Link::Closing(connection, now + CLOSE_LIMIT)
+            }
             Link::Closing(connection, by) => Link::Closing(connection, by),
             Link::Opening(_) | Link::Gone => Link::Gone,
         };
@@ -218,7 +224,7 @@ impl Driver {
         self.end(id, end);
     }
 
-    /// Reads what has come; false when the connection is at its end.
+    /// Reads what has come.
     fn read(&mut self, cx: &mut Context<'_>, now: Instant) {
         while let Link::Open(connection) = &mut self.link {
             match Pin::new(&mut **connection).poll_next(cx) {
@@ -271,6 +277,9 @@ impl Driver {
             _ => {}
         }
         if let Some((id, outcome)) = self.flight.event(&event, now) {
+            if matches!(outcome, Outcome::Interrupted | Outcome::Failed(_)) {
+                self.outbox.cut(now);
+            }
             self.ended(&id, outcome);
         }
         self.tell(event);
@@ -443,7 +452,12 @@ impl Future for Driver {
         loop {
             let now = Instant::now();
             this.take_orders(cx, now);
+            let before = std::mem::discriminant(&this.link);
             this.poll_link(cx, now);
+            if std::mem::discriminant(&this.link) != before && !matches!(this.link, Link::Gone) {
+                // What it has become was not asked yet, so it would wake nobody.
+                continue;
+            }
             if matches!(this.link, Link::Gone) {
                 let why = this.closing.unwrap_or(Closed::Broken);
                 this.lose_all();

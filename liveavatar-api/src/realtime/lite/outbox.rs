@@ -66,6 +66,11 @@ impl Outbox {
     pub(super) fn clear(&mut self, now: Instant) {
         self.waiting.clear();
         self.sending = None;
+        self.cut(now);
+    }
+
+    /// Notes that what was sent is not played any more.
+    pub(super) fn cut(&mut self, now: Instant) {
         self.play_until = now;
     }
 
