@@ -17,6 +17,11 @@ const HEAD: &str = r#"{"type":"agent.speak","event_id":"#;
 const MIDDLE: &str = r#","audio":""#;
 const TAIL: &str = r#""}"#;
 
+/// See [`Chunks::LONGEST`].
+const LONGEST_SECONDS: usize = 15;
+
+const _: () = assert!((LONGEST_SECONDS * BYTES_PER_SECOND).div_ceil(3) * 4 + 8 * 1024 < MAX_FRAME_BYTES);
+
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 type Base64 = base64::engine::Simd;
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
@@ -55,7 +60,7 @@ impl Default for Chunks {
 
 impl Chunks {
     /// The longest frame whose text stays below [`MAX_FRAME_BYTES`], with room for an id of some kilobytes.
-    pub const LONGEST: Duration = Duration::from_secs(15);
+    pub const LONGEST: Duration = Duration::from_secs(LONGEST_SECONDS as u64);
 
     /// The shortest frame; shorter ones were seen to stop the lips.
     pub const SHORTEST: Duration = Duration::from_millis(100);
@@ -104,7 +109,10 @@ pub struct Framer {
 /// Shows no audio.
 impl fmt::Debug for Framer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Framer").field("chunks", &self.chunks).field("open_bytes", &self.open).finish()
+        f.debug_struct("Framer")
+            .field("chunks", &self.chunks)
+            .field("open_bytes", &self.open)
+            .finish_non_exhaustive()
     }
 }
 
@@ -263,7 +271,3 @@ impl fmt::Debug for Frame {
             .finish_non_exhaustive()
     }
 }
-
-const _: () = assert!(
-    (Chunks::LONGEST.as_secs() as usize * BYTES_PER_SECOND).div_ceil(3) * 4 + 8 * 1024 < MAX_FRAME_BYTES
-);

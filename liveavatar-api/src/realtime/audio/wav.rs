@@ -87,7 +87,8 @@ fn unreadable(error: hound::Error) -> Error {
         hound::Error::Unsupported => {
             "the WAV file has a format that is not supported; convert it to 16-bit PCM"
         }
-        _ => "the WAV file cannot be read",
+        hound::Error::IoError(_) => "the WAV file ends too early or cannot be read",
+        _ => "the file is no WAV file; convert it, or decode it to PCM",
     };
     Error::refused(what).caused_by(error)
 }

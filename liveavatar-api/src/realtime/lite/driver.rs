@@ -374,21 +374,17 @@ impl Driver {
 
     /// When to look again if nothing happens.
     fn deadline(&self) -> Option<Instant> {
-        let mut deadlines = [None; 5];
-        deadlines[0] = self.flight.deadline();
-        match &self.link {
-            Link::Closing(_, by) => deadlines[1] = Some(*by),
-            Link::Gone => {}
-            Link::Opening(_) | Link::Open(_) if !self.ready => deadlines[1] = Some(self.ready_by),
-            Link::Opening(_) | Link::Open(_) => match self.stalled {
-                Some(since) => deadlines[2] = Some(since + WRITE_LIMIT),
-                None => {
-                    deadlines[3] = self.outbox.deadline();
-                    deadlines[4] = self.options.keep_alive.map(|interval| self.last_frame + interval);
-                }
-            },
-        }
-        deadlines.into_iter().flatten().min()
+        let open = matches!(self.link, Link::Open(_) | Link::Opening(_));
+        let of_link = match &self.link {
+            Link::Closing(_, by) => Some(*by),
+            _ if open && !self.ready => Some(self.ready_by),
+            // What waits for a connection that takes nothing waits for no time.
+            _ => self.stalled.map(|since| since + WRITE_LIMIT),
+        };
+        let writes = open && self.ready && self.stalled.is_none();
+        let keep_alive = self.options.keep_alive.map(|interval| self.last_frame + interval);
+        let of_writing = [self.outbox.deadline(), keep_alive].into_iter().flatten().filter(|_| writes);
+        of_writing.chain(of_link).chain(self.flight.deadline()).min()
     }
 
     /// Does what the time has come for, except for writing.

@@ -130,7 +130,9 @@ impl Flight {
     /// Ends everything, because the connection is gone; returns the ids.
     pub(super) fn lose(&mut self) -> Vec<String> {
         let ids: Vec<String> = self.under_way.drain(..).map(|utterance| utterance.id).collect();
-        ids.iter().for_each(|id| self.remember(id.clone()));
+        for id in &ids {
+            self.remember(id.clone());
+        }
         // Another connection tells nothing of what was said on this one.
         self.strays.clear();
         self.interrupts.clear();

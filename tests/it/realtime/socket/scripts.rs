@@ -30,7 +30,9 @@ pub(super) const SCRIPTS: &[Script] = &[
     script("the session ends before it is ready", &["state closed"], ""),
     script(
         "noise is no event",
-        &["binary; raw hello; raw []; raw {}; raw {\"type\":7}; ready; binary; raw {\"type\":\"\"}"],
+        &[
+            "binary; raw hello; raw []; raw {}; raw {\"type\":7}; ready; wait 50; binary; raw hello; raw {\"type\":\"\"}",
+        ],
         "subscribe; wait 100; read events; close",
     ),
     // Correlation.
