@@ -89,11 +89,10 @@ fn voice(text: &str) -> impl Stream<Item = Vec<i16>> + Send + 'static {
     let letters: Vec<char> = text.chars().collect();
     let speaking = stream::iter(letters).then(|letter| async move {
         sleep(LETTER / 4).await;
-        let samples = LETTER.as_millis() as u32 * SAMPLE_RATE / 1_000;
-        let pitch =
-            if letter.is_alphabetic() { 110.0 + f64::from(u32::from(letter) % 32) * 4.0 } else { 0.0 };
-        let wave = |at: u32| (f64::from(at) * pitch * std::f64::consts::TAU / f64::from(SAMPLE_RATE)).sin();
-        (0..samples).map(|at| (wave(at) * 8_000.0) as i16).collect()
+        // A saw, as high as the letter is late in the alphabet.
+        let period = if letter.is_alphabetic() { 120 - u32::from(letter) % 32 } else { 1 };
+        let level = |at: u32| i16::try_from(at % period * (8_000 / period)).unwrap_or(0);
+        (0..SAMPLES).map(level).collect()
     });
     thinking.chain(speaking)
 }

@@ -277,7 +277,9 @@ impl Driver {
             _ => {}
         }
         if let Some((id, outcome)) = self.flight.event(&event, now) {
-            if matches!(outcome, Outcome::Interrupted | Outcome::Failed(_)) {
+            let cut = matches!(outcome, Outcome::Interrupted | Outcome::Failed(_));
+            // A server that has played all that it was sent needs more at once.
+            if cut || self.flight.is_empty() {
                 self.outbox.cut(now);
             }
             self.ended(&id, outcome);

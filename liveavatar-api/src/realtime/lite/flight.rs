@@ -77,6 +77,11 @@ enum About {
 }
 
 impl Flight {
+    /// Whether everything that was sent is done.
+    pub(super) fn is_empty(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
     /// Notes that audio of an utterance was sent.
     pub(super) fn sent(&mut self, id: &str, audio: Duration) {
         if let Some(utterance) = self.under_way.iter_mut().find(|it| it.id == id) {
