@@ -3,4 +3,5 @@
 mod audio;
 mod full;
 mod lite;
+mod mocked;
 mod socket;

@@ -6,6 +6,7 @@
 mod script;
 mod scripts;
 
+use liveavatar_api::realtime::lite::Socket;
 use script::play;
 use scripts::{SCRIPTS, STALLED};
 
@@ -50,4 +51,24 @@ fn a_server_that_reads_nothing_ends_the_utterance_and_the_socket() {
             "caller sees the socket closed: Broken"
         ]
     );
+}
+
+#[tokio::test]
+async fn an_address_that_cannot_be_used_is_refused_and_not_repeated() {
+    let addresses = [
+        "",
+        "canary",
+        "https://canary.example/",
+        "wss://",
+        "ws://[",
+        "ws://canary.example/socket",
+        "ws://10.0.0.1/canary",
+    ];
+    let mut said = Vec::new();
+    for address in addresses {
+        let error = Socket::connect(&address.into()).await.unwrap_err();
+        assert!(error.is_refused());
+        said.push(error.to_string());
+    }
+    insta::assert_snapshot!(said.join("\n"));
 }
