@@ -29,6 +29,8 @@
 //!   [`Call::data`] sends a call and opens its answer; [`Paged`] walks a list. [`Client::operation`] calls by name.
 //! - [`session`] has the configuration of each mode, its rules, and sessions that keep themselves alive and end well.
 //! - [`session::store`] remembers running sessions outside the process, and [`Client::reap`] stops what a crash left behind.
+//! - [`realtime`] has what is said to an avatar and heard of it: the codec of the LiveKit data channel, the LITE socket
+//!   (feature `lite`), audio (feature `audio`).
 //! - [`types`] are the document's types. What is sent is strict; what is received keeps unknown values ([`Open`]) and
 //!   survives null and missing parts.
 //! - [`Error`] is the one error type; its predicates say what to do about it.
@@ -56,6 +58,7 @@ pub mod mock;
 mod observe;
 mod page;
 pub mod raw;
+pub mod realtime;
 mod retry;
 mod secret;
 pub mod session;

@@ -14,6 +14,7 @@ mod operations;
 mod outcomes;
 mod own_room;
 mod properties;
+mod realtime;
 mod rehearsal;
 mod sessions;
 mod store;

@@ -7,3 +7,4 @@ mod capture;
 mod echoes;
 mod leaks;
 mod seeing;
+mod socket;

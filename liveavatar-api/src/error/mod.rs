@@ -126,6 +126,25 @@ impl Error {
         Self::new(ErrorKind::Decode, message)
     }
 
+    /// A connection other than a call's failed.
+    #[cfg(feature = "lite")]
+    pub(crate) fn transport(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Transport, message)
+    }
+
+    /// The service refused to open a socket.
+    #[cfg(feature = "lite")]
+    pub(crate) fn handshake(status: u16) -> Self {
+        let error = Self::new(read::kind_of(status, None), "the service does not open the socket");
+        error.answered(status, None, 1)
+    }
+
+    /// The service said on a socket that it cannot do what was asked.
+    #[cfg(feature = "lite")]
+    pub(crate) fn said(message: &str) -> Self {
+        Self::new(ErrorKind::Service, format!("the service says: {}", read::quoted(message)))
+    }
+
     /// The training of an avatar failed; nothing is wrong with the call that says so.
     pub(crate) fn failed_training(reason: &str) -> Self {
         Self::new(ErrorKind::Service, format!("the avatar's training failed: {}", read::quoted(reason)))

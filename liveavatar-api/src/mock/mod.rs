@@ -25,6 +25,8 @@ mod schema;
 mod server;
 mod session_calls;
 mod sessions;
+#[cfg(feature = "lite")]
+mod socket;
 mod transcript;
 mod validate;
 
@@ -32,3 +34,5 @@ pub use answer::Answer;
 pub use document::{OperationInfo, operations};
 pub use example::{Example, example_answer, example_request, example_requests};
 pub use server::{Builder, Failure, Fault, Recorded, Server};
+#[cfg(feature = "lite")]
+pub use socket::EventStyle;

@@ -22,6 +22,8 @@ use super::document::{self, Operation, Route, route};
 use super::example::example_answer;
 use super::session_calls::{Call, handler};
 use super::sessions::Sessions;
+#[cfg(feature = "lite")]
+use super::socket::{self, EventStyle};
 use super::validate::{self, Raw};
 
 const API_KEY: &str = "canary-api-key";
@@ -64,6 +66,8 @@ impl Server {
             api_key: API_KEY.to_owned(),
             session_limit: SESSION_LIMIT,
             max_session_seconds: MAX_SESSION_SECONDS,
+            #[cfg(feature = "lite")]
+            sockets: None,
         }
     }
 
@@ -148,6 +152,8 @@ pub struct Builder {
     api_key: String,
     session_limit: usize,
     max_session_seconds: u64,
+    #[cfg(feature = "lite")]
+    sockets: Option<EventStyle>,
 }
 
 impl Builder {
@@ -169,6 +175,15 @@ impl Builder {
         self
     }
 
+    /// Serves the command sockets of LITE sessions too, whose events tell utterances apart in the given way.
+    ///
+    /// Without this, `ws_url` names a host that does not exist.
+    #[cfg(feature = "lite")]
+    pub fn sockets(mut self, style: EventStyle) -> Builder {
+        self.sockets = Some(style);
+        self
+    }
+
     /// Starts the server on the current Tokio runtime.
     ///
     /// # Errors
@@ -180,10 +195,21 @@ impl Builder {
     /// Outside a Tokio runtime.
     pub async fn start(self) -> io::Result<Server> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let sessions = Arc::new(Mutex::new(Sessions::new(self.session_limit, self.max_session_seconds)));
+        #[cfg(feature = "lite")]
+        let sockets = match self.sockets {
+            Some(style) => {
+                let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+                lock(&sessions).sockets = Some(format!("ws://{}", listener.local_addr()?));
+                let serving = tokio::spawn(socket::serve(listener, style, Arc::clone(&sessions)));
+                Some(serving.abort_handle())
+            }
+            None => None,
+        };
         let shared = Arc::new(Shared {
             url: format!("http://{}", listener.local_addr()?),
             api_key: self.api_key,
-            sessions: Mutex::new(Sessions::new(self.session_limit, self.max_session_seconds)),
+            sessions,
             scripts: Mutex::default(),
             faults: Mutex::default(),
             log: Mutex::default(),
@@ -197,6 +223,10 @@ impl Builder {
             });
             // Accepting never gives up, so there is no error to report.
             let _ = served.await;
+            #[cfg(feature = "lite")]
+            if let Some(sockets) = sockets {
+                sockets.abort();
+            }
         });
         Ok(Server { shared, stop: Some(stop), task })
     }
@@ -291,7 +321,7 @@ type Faults = Box<dyn FnMut(&str) -> Option<Fault> + Send>;
 struct Shared {
     url: String,
     api_key: String,
-    sessions: Mutex<Sessions>,
+    sessions: Arc<Mutex<Sessions>>,
     scripts: Mutex<HashMap<&'static str, VecDeque<Answer>>>,
     faults: Mutex<Option<Faults>>,
     log: Mutex<Log>,
@@ -305,7 +335,7 @@ struct Log {
 }
 
 /// A poisoned lock means that a test has failed already; the data is as good as it gets.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -73,6 +73,8 @@ pub(super) struct Session {
     pub(super) id: Uuid,
     pub(super) terms: Terms,
     token: String,
+    /// The address of its socket; none leads nowhere.
+    socket: Option<String>,
     phase: Phase,
     events_deleted: Option<Instant>,
 }
@@ -91,12 +93,14 @@ pub(super) struct Sessions {
     limit: usize,
     /// Longest session outside the sandbox, in seconds.
     pub(super) cap_seconds: u64,
+    /// Where sockets are served, without a slash at its end.
+    pub(super) sockets: Option<String>,
     all: Vec<Session>,
 }
 
 impl Sessions {
     pub(super) fn new(limit: usize, cap_seconds: u64) -> Sessions {
-        Sessions { origin: Instant::now(), limit, cap_seconds, all: Vec::new() }
+        Sessions { origin: Instant::now(), limit, cap_seconds, sockets: None, all: Vec::new() }
     }
 
     /// The session that a token was minted for, whatever its phase.
@@ -112,6 +116,7 @@ impl Sessions {
             id,
             terms,
             token: token.clone(),
+            socket: self.sockets.as_ref().map(|base| format!("{base}/{CANARY}-ws_url/{id}")),
             phase: Phase::Minted,
             events_deleted: None,
         });
@@ -146,6 +151,13 @@ impl Sessions {
             }
             _ => false,
         }
+    }
+
+    /// Whether the session is running.
+    #[cfg(feature = "lite")]
+    pub(super) fn runs(&mut self, id: Uuid) -> bool {
+        self.settle();
+        self.running().any(|session| session.id == id)
     }
 
     /// Ends a running session; false when it is not running.
@@ -274,8 +286,8 @@ impl Session {
             .unwrap_or_else(|| (format!("wss://{MEDIA_HOST}/livekit"), token("livekit-client", id, &room)));
         let is_lite = terms.mode == Mode::Lite;
         let agent = (is_lite && terms.own_room.is_none()).then(|| token("livekit-agent", id, &room));
-        let socket =
-            (is_lite && !terms.has_connector).then(|| format!("wss://{MEDIA_HOST}/{CANARY}-ws_url/{id}"));
+        let nowhere = || format!("wss://{MEDIA_HOST}/{CANARY}-ws_url/{id}");
+        let socket = (is_lite && !terms.has_connector).then(|| self.socket.clone().unwrap_or_else(nowhere));
         json!({
             "session_id": id,
             "livekit_url": url,

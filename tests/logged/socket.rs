@@ -1,0 +1,57 @@
+//! What a LITE socket leaves in logs: neither its address nor the audio, in no library's lines.
+
+use futures_util::stream;
+use liveavatar_api::mock::{EventStyle, Server};
+use liveavatar_api::realtime::lite::{Options, Socket};
+use liveavatar_api::session::{Configuration, Lite};
+use liveavatar_api::types::SessionEndReason;
+use liveavatar_tests::client;
+
+use crate::capture;
+use crate::leaks::Leaks;
+
+/// "canary" in base64, at each of the three places where it can begin.
+const ENCODED: [&str; 3] = ["Y2FuYXJ5", "NhbmFye", "jYW5hcn"];
+
+#[tokio::test]
+async fn nothing_shows_an_address_or_audio() {
+    capture::start();
+    let server = Server::builder().sockets(EventStyle::EventId).start().await.unwrap();
+    let client = client(&server);
+    let configuration =
+        Configuration::<Lite>::build(|lite| lite.avatar_id("0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11")).unwrap();
+    let session = client.mint(&configuration).await.unwrap().start().await.unwrap();
+    let ws_url = session.started().ws_url.clone().unwrap();
+    assert!(ws_url.expose().contains("canary"));
+
+    let mut leaks = Leaks::default();
+    let options = Options::new();
+    leaks.look_debug("socket", "the options", &options);
+    let socket = Socket::connect_with(&ws_url, options).await.unwrap();
+    leaks.look_debug("socket", "the socket", &socket);
+    let events = socket.events();
+    leaks.look_debug("socket", "the events", &events);
+    let audio = "canary".repeat(4_000).into_bytes();
+    let speech = socket.speak(stream::iter([audio]));
+    leaks.look_debug("socket", "the speech", &speech);
+    leaks.look_debug("socket", "what was spoken", &speech.await);
+    session.stop(SessionEndReason::UserClosed).await.unwrap();
+    socket.closed().await;
+    for port in [9, server.url().rsplit(':').next().unwrap().parse().unwrap()] {
+        let nobody = format!("ws://127.0.0.1:{port}/canary-ws_url");
+        leaks.look_error("socket", &Socket::connect(&nobody.into()).await.unwrap_err());
+    }
+    for unusable in ["", "canary", "https://canary.example/canary", "ws://canary.example", "wss://", "ws://["]
+    {
+        leaks.look_error("socket", &Socket::connect(&unusable.into()).await.unwrap_err());
+    }
+
+    let logged = capture::take();
+    assert!(logged.contains("the LITE socket is closed"), "nothing was logged: {logged}");
+    // What REST calls log has tests of its own; a test's server answers its tokens there.
+    leaks.look("socket", "the log", &logged);
+    for encoded in ENCODED {
+        assert!(!logged.contains(encoded), "the log has audio");
+    }
+    leaks.assert_none(30);
+}
