@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _, stream};
 use liveavatar_api::realtime::audio::SAMPLE_RATE;
-use liveavatar_api::realtime::lite::{End, EventKind, Socket, Spoken};
-use liveavatar_api::session::{Configuration, Lite, SANDBOX_AVATAR_ID};
-use liveavatar_api::types::SessionEndReason;
+use liveavatar_api::realtime::lite::{End, EventKind, Spoken};
+use liveavatar_api::session::{Configuration, Lite, SANDBOX_AVATAR_ID, Session};
 use liveavatar_api::{API_KEY_VARIABLE, Client, Credential, mock};
 use tokio::time::{Instant, sleep};
 
@@ -18,17 +17,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (client, _mock) = connect().await?;
     let configuration =
         Configuration::<Lite>::build(|lite| lite.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true))?;
-    let session = client.mint(&configuration).await?.start().await?;
-    let spoken = converse(session.started().ws_url.as_ref()).await;
+    let session = client.open(&configuration).await?;
+    let spoken = converse(&session).await;
     // Whatever happened, the session is stopped: it costs credits while it runs.
-    session.stop(SessionEndReason::UserClosed).await?;
+    session.stop().await?;
     spoken
 }
 
-async fn converse(ws_url: Option<&liveavatar_api::Secret>) -> Result<(), Box<dyn std::error::Error>> {
+async fn converse(session: &Session<Lite>) -> Result<(), Box<dyn std::error::Error>> {
     let begin = Instant::now();
-    let ws_url = ws_url.ok_or("a LITE session without a connector has a socket, and this one has none")?;
-    let socket = Socket::connect(ws_url).await?;
+    let socket = session.connect().await?;
     println!("connected after {:.0?}", begin.elapsed());
 
     let mut events = socket.events();

@@ -61,7 +61,9 @@ fn three_changes_lead_from_an_older_document_to_the_committed_one() {
     let undo: [fn(&mut Value); 3] = [without_preview, with_custom, with_persona_only];
     let document = |undone: &[fn(&mut Value)]| {
         let mut document = today.clone();
-        undone.iter().for_each(|undo| undo(&mut document));
+        for undo in undone {
+            undo(&mut document);
+        }
         normalise::normalise(document, "document").unwrap()
     };
     copy.write(regen::UPSTREAM, &document(&undo).to_string());

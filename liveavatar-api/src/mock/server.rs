@@ -13,6 +13,8 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Response, Uri};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+#[cfg(feature = "lite")]
+use tokio::task::AbortHandle;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -42,6 +44,8 @@ pub struct Server {
     /// Dropping the sender stops the server.
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
+    #[cfg(feature = "lite")]
+    sockets: Option<AbortHandle>,
 }
 
 impl Server {
@@ -93,6 +97,14 @@ impl Server {
     #[must_use]
     pub fn take_requests(&self) -> Vec<Recorded> {
         std::mem::take(&mut lock(&self.shared.log).entries)
+    }
+
+    /// Serves no command sockets from here on: open ones break, and connecting is refused.
+    #[cfg(feature = "lite")]
+    pub fn refuse_sockets(&self) {
+        if let Some(sockets) = &self.sockets {
+            sockets.abort();
+        }
     }
 
     /// The sessions that were started and have not ended, oldest first.
@@ -214,6 +226,8 @@ impl Builder {
             faults: Mutex::default(),
             log: Mutex::default(),
         });
+        #[cfg(feature = "lite")]
+        let sockets_until_then = sockets.clone();
         let router = Router::new().fallback(serve).with_state(Arc::clone(&shared));
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
@@ -224,11 +238,17 @@ impl Builder {
             // Accepting never gives up, so there is no error to report.
             let _ = served.await;
             #[cfg(feature = "lite")]
-            if let Some(sockets) = sockets {
+            if let Some(sockets) = sockets_until_then {
                 sockets.abort();
             }
         });
-        Ok(Server { shared, stop: Some(stop), task })
+        Ok(Server {
+            shared,
+            stop: Some(stop),
+            task,
+            #[cfg(feature = "lite")]
+            sockets,
+        })
     }
 }
 

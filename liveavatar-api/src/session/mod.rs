@@ -62,7 +62,7 @@ pub use limits::{
     DYNAMIC_VARIABLES_ENTRIES, SANDBOX_AVATAR_ID, SANDBOX_MAX_SESSION_DURATION,
     SHORTEST_MAX_SESSION_DURATION,
 };
-pub use mode::{Custom, Full, Lite, Mode, ModeName};
+pub use mode::{Custom, Full, Lite, Mode, ModeName, SuppliesAudio};
 #[cfg(feature = "livekit")]
 pub use own_room::{LIVEKIT_VARIABLES, LiveKitServer};
 pub use problem::{Problem, Problems, Severity};

@@ -38,6 +38,15 @@ pub trait Mode: sealed::Sealed + Clone + Debug + PartialEq + 'static {
     fn body(request: Self::Request) -> CreateSessionTokenBody;
 }
 
+/// A mode in which the caller supplies the audio, over the session's own web socket.
+///
+/// Implemented by [`Lite`] and [`Custom`].
+pub trait SuppliesAudio: Mode {}
+
+impl SuppliesAudio for Lite {}
+
+impl SuppliesAudio for Custom {}
+
 /// FULL: the service listens, thinks and speaks; the caller sends text at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;

@@ -20,6 +20,8 @@ use super::line::{Line, Recipe, Terms};
 use super::status::{EndReason, Events, State, Status};
 use crate::client::Client;
 use crate::error::Error;
+#[cfg(feature = "lite")]
+use crate::realtime::lite::{Options, Socket};
 use crate::types::{self, CreateSessionTokenBody};
 
 /// How long before its end a session warns.
@@ -350,6 +352,60 @@ impl<M> Session<M> {
             // The sender lives in the line, which this handle holds.
             Err(_) => self.state(),
         }
+    }
+}
+
+#[cfg(feature = "lite")]
+impl<M: super::mode::SuppliesAudio> Session<M> {
+    /// Connects the session's web socket and waits until the avatar takes commands.
+    ///
+    /// The session counts its keep-alives from the socket's last frame. After a rotation, connect again: the address is
+    /// another one.
+    ///
+    /// ```no_run
+    /// # async fn speak(
+    /// #     session: liveavatar_api::session::Session<liveavatar_api::session::Lite>,
+    /// #     pcm: impl futures_util::Stream<Item = Vec<u8>> + Send + 'static,
+    /// # ) -> Result<(), liveavatar_api::Error> {
+    /// let socket = session.connect().await?;
+    /// let spoken = socket.speak(pcm).await;
+    /// # let _ = spoken;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When the session has no socket, because a connector supplies the audio; else as
+    /// [`Socket::connect`](crate::realtime::lite::Socket::connect). The session goes on either way: drop it to have it stopped.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is ready, the connection is closed; the session goes on.
+    pub async fn connect(&self) -> Result<Socket, Error> {
+        self.connect_with(Options::new()).await
+    }
+
+    /// Connects as [`connect`](Self::connect) does, with other options.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    ///
+    /// # Cancel safety
+    /// As [`connect`](Self::connect).
+    pub async fn connect_with(&self, options: Options) -> Result<Socket, Error> {
+        let started = self.started();
+        let Some(ws_url) = &started.ws_url else {
+            return Err(Error::refused(
+                "the session has no web socket: a connector supplies its audio, and the LiveKit room takes its commands",
+            ));
+        };
+        // The socket may outlive the session's handle, and must not keep it alive.
+        let line = Arc::downgrade(self.line());
+        let told = move || {
+            if let Some(line) = line.upgrade() {
+                line.sign_of_life();
+            }
+        };
+        Socket::connect_with(ws_url, options.also_on_activity(told)).await
     }
 }
 

@@ -6,14 +6,14 @@ use futures_util::stream;
 use liveavatar_api::mock::{EventStyle, Server};
 use liveavatar_api::realtime::audio;
 use liveavatar_api::realtime::lite::{Closed, End, Socket};
-use liveavatar_api::session::{Configuration, Lite, Session};
+use liveavatar_api::session::{Configuration, Lite, Started};
 use liveavatar_api::types::SessionEndReason;
 use liveavatar_tests::client;
 use tokio::time::{Instant, sleep};
 
 const ID: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
 
-async fn session(server: &Server) -> Session<Lite> {
+async fn session(server: &Server) -> Started<Lite> {
     let configuration = Configuration::<Lite>::build(|lite| lite.avatar_id(ID)).unwrap();
     client(server).mint(&configuration).await.unwrap().start().await.unwrap()
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use liveavatar_api::Client;
-use liveavatar_api::mock::{Answer, Failure, Fault, Server};
+use liveavatar_api::mock::{Answer, EventStyle, Failure, Fault, Server};
 use liveavatar_api::session::Session;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
@@ -61,6 +61,10 @@ async fn own(client: Client, mut random: Rng, kept: Arc<Mutex<Vec<Session<liveav
         opening.into_future().await
     };
     let Ok(session) = opened else { return };
+    // Refused, so that the session goes away with its owner's `?`.
+    if random.u8(..8) == 0 && session.connect().await.is_err() {
+        return;
+    }
     match random.u8(..6) {
         0 => drop(timeout(patience, session.ended()).await),
         1 => {
@@ -85,8 +89,15 @@ async fn own(client: Client, mut random: Rng, kept: Arc<Mutex<Vec<Session<liveav
 }
 
 async fn kill(seed: u64) -> String {
-    let lab =
-        Lab::with(Server::builder().session_limit(SESSIONS * 2).max_session_duration(86_400), None).await;
+    let lab = Lab::with(
+        Server::builder()
+            .session_limit(SESSIONS * 2)
+            .max_session_duration(86_400)
+            .sockets(EventStyle::default()),
+        None,
+    )
+    .await;
+    lab.server.refuse_sockets();
     lab.server.faults(failures(seed));
     let mut random = Rng::with_seed(seed);
     let kept = Arc::default();

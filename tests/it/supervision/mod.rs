@@ -4,6 +4,7 @@ mod cancelled;
 mod killed;
 mod life;
 mod rotated;
+mod spoken;
 mod stopped;
 mod stored;
 

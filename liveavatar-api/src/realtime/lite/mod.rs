@@ -183,6 +183,17 @@ impl Options {
         self.activity = Some(Arc::new(told));
         self
     }
+
+    /// Tells one more, after whoever the caller has set.
+    pub(crate) fn also_on_activity(self, told: impl Fn() + Send + Sync + 'static) -> Self {
+        match self.activity.clone() {
+            Some(first) => self.on_activity(move || {
+                first();
+                told();
+            }),
+            None => self.on_activity(told),
+        }
+    }
 }
 
 /// The command socket of a LITE session.
