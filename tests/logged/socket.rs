@@ -38,8 +38,12 @@ async fn nothing_shows_an_address_or_audio() {
     session.stop(SessionEndReason::UserClosed).await.unwrap();
     socket.closed().await;
     for port in [9, server.url().rsplit(':').next().unwrap().parse().unwrap()] {
-        let nobody = format!("ws://127.0.0.1:{port}/canary-ws_url");
-        leaks.look_error("socket", &Socket::connect(&nobody.into()).await.unwrap_err());
+        for scheme in ["ws", "wss"] {
+            let nobody = format!("{scheme}://127.0.0.1:{port}/canary-ws_url");
+            let error = Socket::connect(&nobody.into()).await.unwrap_err();
+            assert!(!error.is_refused());
+            leaks.look_error("socket", &error);
+        }
     }
     for unusable in ["", "canary", "https://canary.example/canary", "ws://canary.example", "wss://", "ws://["]
     {

@@ -1,5 +1,11 @@
 //! Audio: what is joined again is what was cut, and what is converted is what a reference makes of it.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "levels are made from a sine, which stays in its range"
+)]
+
 use std::f64::consts::TAU;
 use std::io::Cursor;
 use std::time::Duration;
@@ -23,14 +29,14 @@ fn pcm(text: &[u8], id: &str) -> Vec<u8> {
 }
 
 /// Pushes a whole piece, whatever frames that makes.
-fn push(framer: &mut Framer, mut piece: &[u8], frames: &mut Vec<Vec<u8>>, id: &str) {
+fn push(framer: &mut Framer, mut piece: &[u8], made: &mut Vec<Vec<u8>>, id: &str) {
     while !piece.is_empty() {
         let (taken, frame) = framer.push(piece);
         piece = &piece[taken..];
         if let Some(frame) = frame {
             let pcm = pcm(frame.text(), id);
             assert_eq!(pcm.len(), frame.pcm_bytes());
-            frames.push(pcm);
+            made.push(pcm);
             framer.reuse(frame);
         }
     }

@@ -5,6 +5,8 @@ use liveavatar_api::realtime::full::{
     CONTROL_TOPIC, Command, ElevenLabsCommand, Event, EventKind, Packet, PushToTalk, RESPONSE_TOPIC,
     Received, ReceivedCommand,
 };
+use liveavatar_api::session::{Configuration, Full};
+use liveavatar_api::types::{AvatarPersona, SessionInteractivityType};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -58,6 +60,22 @@ fn an_id_is_a_fresh_random_uuid() {
     let (one, two) = (id(), id());
     assert_ne!(one, two);
     assert_eq!(one.parse::<Uuid>().unwrap().get_version_num(), 4);
+}
+
+#[test]
+fn push_to_talk_is_there_where_the_configuration_says_so() {
+    let of = |interactivity: Option<SessionInteractivityType>| {
+        let configuration = Configuration::<Full>::build(|full| {
+            let persona = AvatarPersona::builder().language("en".to_owned());
+            full.avatar_id(Uuid::nil().to_string())
+                .avatar_persona(Some(persona.try_into().unwrap()))
+                .interactivity_type(interactivity)
+        });
+        PushToTalk::of(&configuration.unwrap())
+    };
+    assert_eq!(of(Some(SessionInteractivityType::PushToTalk)), Some(PushToTalk::vouched()));
+    assert_eq!(of(Some(SessionInteractivityType::Conversational)), None);
+    assert_eq!(of(None), None);
 }
 
 #[test]

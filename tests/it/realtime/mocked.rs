@@ -1,11 +1,12 @@
 //! The LITE socket with the mock's: whichever way it tells utterances apart, and as long as the session runs.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use liveavatar_api::mock::{EventStyle, Server};
 use liveavatar_api::realtime::audio;
-use liveavatar_api::realtime::lite::{Closed, End, Socket};
+use liveavatar_api::realtime::lite::{AHEAD, Closed, End, Socket};
 use liveavatar_api::session::{Configuration, Lite, Started};
 use liveavatar_api::types::SessionEndReason;
 use liveavatar_tests::client;
@@ -51,6 +52,30 @@ async fn every_style_tells_of_every_end() {
         assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(2), "{style:?}: {took:?}");
         tokio::time::resume();
     }
+}
+
+#[tokio::test]
+async fn for_three_minutes_no_more_audio_is_taken_than_is_ahead_of_playback() {
+    const PIECE: Duration = Duration::from_millis(20);
+    let server = Server::builder().sockets(EventStyle::EventId).start().await.unwrap();
+    let session = session(&server).await;
+    let socket = Socket::connect(session.started().ws_url.as_ref().unwrap()).await.unwrap();
+    tokio::time::pause();
+    let begin = Instant::now();
+    let most = Arc::new(Mutex::new(Duration::ZERO));
+    let noted = Arc::clone(&most);
+    let pieces = stream::iter(1..=3 * 60 * 50_u32).map(move |at| {
+        let ahead = (PIECE * at).saturating_sub(begin.elapsed());
+        let mut most = noted.lock().unwrap();
+        *most = ahead.max(*most);
+        silence(PIECE)
+    });
+    let spoken = socket.speak(pieces).await;
+    assert!(matches!(spoken.end, End::Finished));
+    assert_eq!(spoken.audio, Duration::from_secs(180));
+    // What is sent ahead, and a frame that waits for its time.
+    let most = *most.lock().unwrap();
+    assert!(most > Duration::from_secs(2) && most <= AHEAD + Duration::from_secs(1), "{most:?}");
 }
 
 #[tokio::test]

@@ -337,7 +337,7 @@ impl Caller {
                 let polled = poll_fn(|cx| Poll::Ready(speech.as_mut().poll(cx))).await;
                 match polled {
                     Poll::Pending => {
-                        self.record.line("caller", format!("has heard nothing of its speech {number}"))
+                        self.record.line("caller", format!("has heard nothing of its speech {number}"));
                     }
                     Poll::Ready(spoken) => {
                         self.speeches.remove(number);
