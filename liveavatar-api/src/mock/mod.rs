@@ -4,6 +4,8 @@
 //! without code here. Only the session operations have behaviour of their own; its facts are those recorded about the
 //! live service. Nothing here opens a connection to the service.
 //!
+//! With the feature `lite`, `Builder::sockets` serves the command sockets of LITE sessions as well.
+//!
 //! ```no_run
 //! # async fn example() -> std::io::Result<()> {
 //! use liveavatar_api::mock::{Answer, Server};

@@ -30,8 +30,8 @@
 //! - Frames have the sizes that the service wants ([`Chunks`]), under one id per utterance, and its end is sent.
 //! - Sending is paced: at most a few seconds ahead of playback, so that an interrupt has little to drop, and the source is
 //!   asked for no more than that.
-//! - Every utterance ends, whatever the server does: a second after its connection is lost, or when its audio has played and
-//!   10 s have passed.
+//! - Every utterance whose audio ends, ends, whatever the server does: with its connection, or 10 s after it should have been
+//!   played.
 //! - The session is kept alive while nothing is sent. Pings are answered; that the server sends no pongs is no reason to
 //!   leave, since it stalls them while it works (official starter).
 //! - A connection that breaks is opened again, once.
