@@ -144,7 +144,8 @@ impl Duty {
         self.taken = true;
         let now = self.keeper.clock().now();
         let until = now.checked_add(longest.unwrap_or(UNKNOWN_DURATION) + START_OPEN);
-        store.take(self.id, until.unwrap_or(now + UNKNOWN_DURATION)).await.map_err(|error| {
+        let take = store.take(self.id, until.unwrap_or(now + UNKNOWN_DURATION));
+        self.keeper.within(take).await.map_err(|error| {
             self.taken = !error.is_no_slot();
             Error::store(error)
         })

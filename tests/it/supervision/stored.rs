@@ -17,7 +17,8 @@ use super::{Lab, lite, settle};
 #[derive(Debug, Default)]
 struct Diary {
     lines: Mutex<Vec<&'static str>>,
-    failures: Mutex<Vec<(&'static str, StoreError)>>,
+    /// None for a call that is never answered.
+    failures: Mutex<Vec<(&'static str, Option<StoreError>)>>,
 }
 
 impl Diary {
@@ -25,11 +26,19 @@ impl Diary {
         self.lines.lock().unwrap().push(what);
         let mut failures = self.failures.lock().unwrap();
         let failure = failures.iter().position(|(when, _)| *when == what).map(|at| failures.remove(at).1);
-        Box::pin(std::future::ready(failure.map_or(Ok(()), Err)))
+        match failure {
+            Some(None) => Box::pin(std::future::pending()),
+            Some(Some(error)) => Box::pin(std::future::ready(Err(error))),
+            None => Box::pin(std::future::ready(Ok(()))),
+        }
     }
 
     fn fail(&self, what: &'static str, error: StoreError) {
-        self.failures.lock().unwrap().push((what, error));
+        self.failures.lock().unwrap().push((what, Some(error)));
+    }
+
+    fn hang(&self, what: &'static str) {
+        self.failures.lock().unwrap().push((what, None));
     }
 
     fn lines(&self) -> String {
@@ -107,6 +116,18 @@ async fn without_a_slot_nothing_is_started() {
     // What could not be reached may have taken it all the same.
     assert_eq!(diary.lines(), "take take give_back");
     insta::assert_snapshot!(lab.calls(), @"create_session_token 200 x2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_holds_up_no_opening() {
+    let (lab, diary) = lab().await;
+    diary.hang("take");
+    let error = tokio::time::timeout(Duration::from_secs(60), lab.client.open(&lite())).await.unwrap();
+    assert!(error.unwrap_err().is_store());
+    settle().await;
+    // It may have been taken all the same.
+    assert_eq!(diary.lines(), "take give_back");
+    assert_eq!(lab.count("start_session"), 0);
 }
 
 #[tokio::test(start_paused = true)]
