@@ -13,10 +13,10 @@ use xtask::{lower, overlay};
 const FILES: [&str; 5] = [regen::UPSTREAM, regen::OVERLAY, regen::LOWERED, regen::PACKAGED, regen::CORRECTED];
 
 /// A workspace of only the files that the command reads and writes.
-pub struct Copy(tempfile::TempDir);
+pub(super) struct Copy(tempfile::TempDir);
 
 impl Copy {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         for file in FILES {
             let to = folder.path().join(file);
@@ -26,46 +26,46 @@ impl Copy {
         Self(folder)
     }
 
-    pub fn path(&self, file: &str) -> PathBuf {
+    pub(super) fn path(&self, file: &str) -> PathBuf {
         self.0.path().join(file)
     }
 
-    pub fn read(&self, file: &str) -> Value {
+    pub(super) fn read(&self, file: &str) -> Value {
         serde_json::from_str(&self.text(file)).unwrap()
     }
 
-    pub fn text(&self, file: &str) -> String {
+    pub(super) fn text(&self, file: &str) -> String {
         std::fs::read_to_string(self.path(file)).unwrap()
     }
 
-    pub fn write(&self, file: &str, text: &str) {
+    pub(super) fn write(&self, file: &str, text: &str) {
         std::fs::write(self.path(file), text).unwrap();
     }
 
-    pub fn all(&self) -> Vec<String> {
+    pub(super) fn all(&self) -> Vec<String> {
         FILES.iter().map(|file| self.text(file)).collect()
     }
 
     /// A source beside the workspace: the committed one with a change.
-    pub fn changed(&self, change: impl FnOnce(&mut Value)) -> Source {
+    pub(super) fn changed(&self, change: impl FnOnce(&mut Value)) -> Source {
         let mut document = self.read(regen::UPSTREAM);
         change(&mut document);
         self.source(&document)
     }
 
     /// A source beside the workspace.
-    pub fn source(&self, document: &Value) -> Source {
+    pub(super) fn source(&self, document: &Value) -> Source {
         self.write("changed.json", &document.to_string());
         Source::File(self.path("changed.json"))
     }
 
     /// Runs the command and returns how it ended and what it said, with the folder's name taken out.
-    pub fn run(&self, source: Option<&Source>, mode: Mode) -> (Outcome, String) {
+    pub(super) fn run(&self, source: Option<&Source>, mode: Mode) -> (Outcome, String) {
         self.run_on(source, mode, 0)
     }
 
     /// The same, some days later.
-    pub fn run_on(&self, source: Option<&Source>, mode: Mode, day: usize) -> (Outcome, String) {
+    pub(super) fn run_on(&self, source: Option<&Source>, mode: Mode, day: usize) -> (Outcome, String) {
         run_in(self.0.path(), source, mode, day)
     }
 }
