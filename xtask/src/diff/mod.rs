@@ -1,9 +1,9 @@
 //! What a changed document means for callers of the crate.
 //!
-//! Two OpenAPI 3.1 documents are walked side by side ([`walk`]: operations, bodies, components, schemas). A schema is read
-//! through a [`view`] that brings the spellings of one meaning into one form; what differs is named by a [`rule`](rules),
+//! Two OpenAPI 3.1 documents are walked side by side (`walk`: operations, bodies, components, schemas). A schema is read
+//! through a `view` that brings the spellings of one meaning into one form; what differs is named by a [`rule`](rules),
 //! and what no rule understands is [unhandled](Diff::unhandled), never silent. A component is compared once for each side,
-//! and the operations that lead to it are told with it. Then the generated code of both documents is compared ([`rust`]),
+//! and the operations that lead to it are told with it. Then the generated code of both documents is compared (`rust`),
 //! each difference goes to the change that causes it, and one that takes something away makes that change breaking.
 
 mod bodies;
