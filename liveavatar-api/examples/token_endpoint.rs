@@ -1,50 +1,21 @@
-//! A backend that mints session tokens for browsers: the key and every choice that costs money stay on the server.
+//! A backend that gives sessions to browsers: the key and every choice that costs money stay on the server.
 //!
-//! `cargo run --example token_endpoint` asks its own endpoint once and ends; a real one goes on serving, behind a login.
+//! `cargo run --example token_endpoint` asks its own endpoint as two pages would, and ends; a real one goes on serving.
 
 mod support;
 
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE};
+use axum::http::request::Parts;
+use liveavatar_api::router::{Choice, Refusal, TokenEndpoint};
 use liveavatar_api::session::{Configuration, Full, SANDBOX_AVATAR_ID};
 use liveavatar_api::types::AvatarPersona;
-use liveavatar_api::{Client, Error};
 use support::{Connected, connect};
 
-/// What the handler needs; the browser chooses none of it.
-#[derive(Clone)]
-struct Service {
-    client: Client,
-    configuration: Configuration<Full>,
-}
-
-async fn token(State(service): State<Service>) -> Response {
-    match service.client.mint(&service.configuration).await {
-        Ok(minted) => {
-            // The token is a credential: it goes to the one browser that asked, and into no cache and no log.
-            let body = serde_json::json!({ "session_id": minted.id(), "session_token": minted.token() });
-            let headers = [(CACHE_CONTROL, "no-store"), (CONTENT_TYPE, "application/json")];
-            (headers, body.to_string()).into_response()
-        }
-        Err(error) => {
-            eprintln!("{error}");
-            // The browser learns what it can do about it, and nothing of what the service said.
-            status_of(&error).into_response()
-        }
-    }
-}
-
-fn status_of(error: &Error) -> StatusCode {
-    if error.is_rate_limited() || error.is_concurrency_limit() {
-        StatusCode::SERVICE_UNAVAILABLE
-    } else if error.is_timeout() {
-        StatusCode::GATEWAY_TIMEOUT
-    } else {
-        StatusCode::BAD_GATEWAY
-    }
+/// Whom a request is from. A real server looks its cookie up among its logins, and counts what the user has had today.
+async fn user(request: Parts) -> Result<String, Refusal> {
+    let cookie = request.headers.get(COOKIE).and_then(|cookie| cookie.to_str().ok());
+    let user = cookie.and_then(|cookie| cookie.strip_prefix("user="));
+    user.map(str::to_owned).ok_or(Refusal::Unauthenticated)
 }
 
 #[tokio::main]
@@ -55,19 +26,33 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         full.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true).max_session_duration(60).avatar_persona(persona)
     })?;
 
-    let router =
-        axum::Router::new().route("/token", post(token)).with_state(Service { client, configuration });
+    // With `starting`, pages get LiveKit's address and token instead, and the server looks after the sessions.
+    let router = TokenEndpoint::new(client.clone(), configuration, user)
+        .allow("avatar_persona.language", Choice::one_of(["en", "de"]))
+        .allow("max_session_duration", Choice::up_to(60))
+        .router()?;
+    let app = axum::Router::new().nest("/session", router);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("http://{}/token", listener.local_addr()?);
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    let url = format!("http://{}/session", listener.local_addr()?);
+    tokio::spawn(async move { axum::serve(listener, app).await });
 
-    let answer = reqwest::Client::builder().no_proxy().build()?.post(&url).send().await?;
-    println!(
-        "POST /token answers {}, cache-control {:?}",
-        answer.status(),
-        answer.headers()[CACHE_CONTROL.as_str()]
-    );
-    let body: serde_json::Value = serde_json::from_slice(&answer.bytes().await?)?;
-    println!("session {} and a token, not shown", body["session_id"]);
+    let http = reqwest::Client::builder().no_proxy().build()?;
+    for choices in [r#"{"avatar_persona": {"language": "de"}}"#, r#"{"avatar_id": "one that costs more"}"#] {
+        let request = http.post(&url).header(COOKIE, "user=ada").header(CONTENT_TYPE, "application/json");
+        let answer = request.body(choices).send().await?;
+        println!("POST {choices}: {}, cache-control {:?}", answer.status(), answer.headers()[CACHE_CONTROL]);
+        let body: serde_json::Value = serde_json::from_slice(&answer.bytes().await?)?;
+        if body["session_token"].is_string() {
+            println!("  session {} and a token, not shown", body["session_id"]);
+        } else {
+            println!("  {body}");
+        }
+    }
+    let answer = http.delete(&url).header(COOKIE, "user=ada").send().await?;
+    println!("DELETE: {}", answer.status());
+
+    // Where the server has started sessions, this stops them before it ends.
+    let unstopped = client.shutdown().await;
+    assert!(unstopped.is_empty(), "{unstopped:?}");
     Ok(())
 }

@@ -169,6 +169,11 @@ impl Client {
         &self.0.keeper
     }
 
+    #[cfg(feature = "axum")]
+    pub(crate) fn is_shut_down(&self) -> bool {
+        self.keeper().check_open().is_err()
+    }
+
     pub(crate) fn calls(&self) -> &Arc<Calls> {
         &self.0.calls
     }

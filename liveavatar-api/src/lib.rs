@@ -37,6 +37,7 @@
 //! - [`Options`] say how often and how long a call may try. What may have been processed is repeated only where twice is the
 //!   same as once; a start or a create never is.
 //! - [`Observer`] is told of every request; the `tracing` feature makes spans and events of them.
+//! - `router`, with the feature `axum`, gives sessions to browsers: a token endpoint for a web server.
 //! - `mock`, with the feature of that name, is a LiveAvatar service in the process.
 //!
 //! # Secrets
@@ -60,6 +61,8 @@ mod page;
 pub mod raw;
 pub mod realtime;
 mod retry;
+#[cfg(feature = "axum")]
+pub mod router;
 mod secret;
 pub mod session;
 #[cfg(feature = "tracing")]

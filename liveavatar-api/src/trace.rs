@@ -65,3 +65,26 @@ pub(crate) fn store_failed(session: Uuid, failed: &StoreError) {
     let error = std::error::Error::source(failed).map(ToString::to_string);
     warn!(%session, cause = %failed, error, "session store failed");
 }
+
+/// A browser got no session; the answer to it says less than this.
+#[cfg(feature = "axum")]
+pub(crate) fn endpoint_failed(error: &crate::Error) {
+    let (kind, operation) = (error.kind(), error.operation());
+    let (status, code, request) = (error.status(), error.code(), error.request_id());
+    // Of what was never sent, the message is this crate's own.
+    let message = error.is_refused().then(|| error.message());
+    warn!(?kind, operation, status, code, request, message, "no session for a browser");
+}
+
+/// The server's own configuration lasts longer than its endpoint allows.
+#[cfg(feature = "axum")]
+pub(crate) fn endpoint_too_long(max_session_duration: u64) {
+    warn!(max_session_duration, "no session for a browser: the configuration is above `longest_session`");
+}
+
+/// A configuration broke rules once a browser's choices were in it.
+#[cfg(feature = "axum")]
+pub(crate) fn endpoint_broken(problems: &crate::session::Problems) {
+    let found: Vec<_> = problems.errors().map(|it| format!("{} {}", it.rule(), it.path())).collect();
+    warn!(problems = found.join(", "), "no session for a browser: the configuration breaks rules");
+}

@@ -16,6 +16,7 @@ mod own_room;
 mod properties;
 mod realtime;
 mod rehearsal;
+mod router;
 mod sessions;
 mod store;
 mod streams;

@@ -5,6 +5,7 @@
 mod canary;
 mod capture;
 mod echoes;
+mod endpoint;
 mod leaks;
 mod seeing;
 mod socket;

@@ -282,6 +282,24 @@ impl AnyConfiguration {
     }
 }
 
+impl From<Configuration<Full>> for AnyConfiguration {
+    fn from(configuration: Configuration<Full>) -> Self {
+        Self::Full(configuration)
+    }
+}
+
+impl From<Configuration<Lite>> for AnyConfiguration {
+    fn from(configuration: Configuration<Lite>) -> Self {
+        Self::Lite(configuration)
+    }
+}
+
+impl From<Configuration<Custom>> for AnyConfiguration {
+    fn from(configuration: Configuration<Custom>) -> Self {
+        Self::Custom(configuration)
+    }
+}
+
 impl FromStr for AnyConfiguration {
     type Err = Problems;
 

@@ -107,7 +107,7 @@ impl Keeper {
     }
 
     /// Refuses new sessions after a shutdown.
-    pub(super) fn check_open(&self) -> Result<(), Error> {
+    pub(crate) fn check_open(&self) -> Result<(), Error> {
         if self.lock().closed {
             return Err(Error::refused("the client was shut down, and opens no session any more"));
         }

@@ -179,7 +179,7 @@ impl<M> Started<M> {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn details(&self) -> Result<types::ListHistoricEntry, Error> {
-        self.client.get_session().session_id(self.id.to_string()).data().await
+        details(&self.client, self.id).await
     }
 
     /// What user and avatar have said so far, all pages of it; FULL sessions only have any.
@@ -256,7 +256,11 @@ struct Follow {
     wait: bool,
 }
 
-async fn stop(client: &Client, id: Uuid, reason: SessionEndReason) -> Result<(), Error> {
+pub(crate) async fn details(client: &Client, id: Uuid) -> Result<types::ListHistoricEntry, Error> {
+    client.get_session().session_id(id.to_string()).data().await
+}
+
+pub(crate) async fn stop(client: &Client, id: Uuid, reason: SessionEndReason) -> Result<(), Error> {
     let body = types::StopSession::builder().session_id(id).reason(reason);
     match client.stop_session().body(body).data().await {
         Ok(_) => Ok(()),

@@ -71,7 +71,11 @@ pub use rules::{RULES, Rule};
 pub use status::{EndReason, Event, Events, State, Status, Unstopped, UnstoppedCause};
 pub use supervised::{Opening, Session, WARN_BEFORE};
 
+#[cfg(feature = "axum")]
+pub(crate) use lifecycle::{details, stop};
 pub(crate) use parse::parse;
+#[cfg(feature = "axum")]
+pub(crate) use path::Path;
 
 use serde_json::Value;
 
@@ -107,4 +111,11 @@ pub(crate) fn check(mode: ModeName, value: &Value) -> Problems {
     let mut all = rules::problems(mode, value, &shape);
     all.extend(shape.into_iter().map(|found| found.problem));
     Problems::new(all)
+}
+
+/// Whether the keys lead to a field of the mode's configuration, or of any mode's.
+#[cfg(feature = "axum")]
+pub(crate) fn has_field(mode: Option<ModeName>, keys: &[&str]) -> bool {
+    let modes = ModeName::ALL.into_iter().filter(|it| mode.is_none_or(|mode| mode == *it));
+    modes.into_iter().any(|mode| schema::Schema::of(mode).leads_to(keys))
 }

@@ -148,6 +148,16 @@ impl<'s> Schema<'s> {
         Some(self.at(self.properties()?.get(name)?))
     }
 
+    /// Whether the keys lead to a field.
+    #[cfg(feature = "axum")]
+    pub(super) fn leads_to(self, keys: &[&str]) -> bool {
+        let Some((name, rest)) = keys.split_first() else { return true };
+        self.options().list.into_iter().any(|option| {
+            let field = option.property(name).or_else(|| option.additional());
+            field.is_some_and(|field| field.leads_to(rest))
+        })
+    }
+
     /// The schema of the fields that are not properties.
     pub(super) fn additional(self) -> Option<Self> {
         self.keyword("additionalProperties").filter(|node| node.is_object()).map(|node| self.at(node))

@@ -1,0 +1,121 @@
+//! The token endpoint: what browsers may choose, what they are answered, and one session per user; over real sockets.
+
+mod choices;
+mod failures;
+mod one_session;
+
+use std::fmt::Write as _;
+
+use axum::http::request::Parts;
+use liveavatar_api::mock::{Recorded, Server};
+use liveavatar_api::router::{Refusal, TokenEndpoint};
+use liveavatar_api::session::AnyConfiguration;
+use liveavatar_api::{Client, Credential};
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+
+pub(crate) const AVATAR: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
+pub(crate) const OTHER_AVATAR: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a12";
+
+/// Headers of an answer that are the endpoint's own doing.
+const HEADERS: [&str; 4] = ["allow", "cache-control", "content-type", "retry-after"];
+
+/// A served endpoint.
+struct Page {
+    url: String,
+    http: reqwest::Client,
+}
+
+impl Page {
+    async fn of(endpoint: TokenEndpoint<String>) -> Self {
+        let app = axum::Router::new().nest("/session", endpoint.router().unwrap());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/session", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Self { url, http: reqwest::Client::builder().no_proxy().build().unwrap() }
+    }
+
+    fn request(&self, method: Method) -> RequestBuilder {
+        self.http.request(method, &self.url)
+    }
+
+    /// A request of a user with these choices.
+    fn post(&self, user: &str, choices: &str) -> RequestBuilder {
+        let request = self.request(Method::POST).header("x-user", user);
+        request.header("content-type", "application/json").body(choices.to_owned())
+    }
+
+    fn delete(&self, user: &str) -> RequestBuilder {
+        self.request(Method::DELETE).header("x-user", user)
+    }
+
+    async fn opened(&self, user: &str) -> Value {
+        let (status, body) = answer(self.post(user, "{}")).await;
+        assert_eq!(status, 200, "{body}");
+        body
+    }
+}
+
+/// The users that the tests know; what they are called says what becomes of them.
+async fn user(request: Parts) -> Result<String, Refusal> {
+    match request.headers.get("x-user").and_then(|user| user.to_str().ok()) {
+        None => Err(Refusal::Unauthenticated),
+        Some("banned") => Err(Refusal::Forbidden),
+        Some("eager") => Err(Refusal::TooMany(std::time::Duration::from_millis(29_500))),
+        Some("unknown") => Err(Refusal::Unavailable),
+        Some(user) => Ok(user.to_owned()),
+    }
+}
+
+/// A client whose time is tokio's, which the tests pause.
+fn client(server: &Server) -> Client {
+    let credential = Credential::api_key(server.api_key()).unwrap();
+    Client::builder().base_url(server.url()).credential(credential).seed(1).build().unwrap()
+}
+
+fn configuration(json: &Value) -> AnyConfiguration {
+    AnyConfiguration::from_json(&json.to_string()).unwrap()
+}
+
+async fn answer(request: RequestBuilder) -> (u16, Value) {
+    let response = request.send().await.unwrap();
+    let status = response.status().as_u16();
+    let bytes = response.bytes().await.unwrap();
+    (status, if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() })
+}
+
+/// A request's answer, and what the service got to see meanwhile, without ids and tokens.
+async fn told(case: &str, server: &Server, request: RequestBuilder) -> String {
+    drop(server.take_requests());
+    let response = request.send().await.unwrap();
+    let mut text = format!("# {case}\n{}\n", response.status());
+    for name in HEADERS {
+        if let Some(value) = response.headers().get(name) {
+            writeln!(text, "{name}: {}", value.to_str().unwrap()).unwrap();
+        }
+    }
+    let bytes = response.bytes().await.unwrap();
+    if !bytes.is_empty() {
+        let mut body = serde_json::from_slice(&bytes).unwrap();
+        hide(&mut body);
+        writeln!(text, "{body}").unwrap();
+    }
+    for Recorded { operation, body, status, .. } in server.requests() {
+        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let operation = operation.unwrap();
+        let body = if operation == "create_session_token" { format!(" {body}") } else { String::new() };
+        writeln!(text, "> {operation}{body}: {status}").unwrap();
+    }
+    text
+}
+
+/// Hides what is another one each time, or secret.
+fn hide(body: &mut Value) {
+    for (key, value) in body.as_object_mut().into_iter().flatten() {
+        if value.is_string()
+            && matches!(key.as_str(), "session_id" | "session_token" | "livekit_client_token")
+        {
+            *value = format!("[{key}]").into();
+        }
+    }
+}
