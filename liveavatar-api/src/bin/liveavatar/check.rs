@@ -200,7 +200,7 @@ impl Masked {
     fn new(text: &str, masks: &[Range<usize>]) -> Self {
         let mut masked = Self { text: String::with_capacity(text.len()), saved: Vec::new() };
         for (at, c) in text.char_indices() {
-            let covered = c.is_alphanumeric() || !c.is_ascii();
+            let covered = !c.is_whitespace() && !"\"'{}[],:=".contains(c);
             if covered && masks.iter().any(|mask| mask.contains(&at)) {
                 masked.text.push('*');
                 if c.len_utf8() > 1 {

@@ -15,6 +15,7 @@ use crate::output::Failure;
 const SESSION_TOKEN_VARIABLE: &str = "LIVEAVATAR_SESSION_TOKEN";
 
 #[derive(Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Service {
     /// The service's address, instead of LIVEAVATAR_BASE_URL or the service itself
     #[arg(long, global = true, value_name = "URL")]

@@ -31,8 +31,9 @@ With --json, standard output has one line per outcome: {\"ok\":true,\"data\":…
 Credentials come from the environment, a file or standard input, never from an argument.
 Colour is for terminals; NO_COLOR turns it off.";
 
-/// What every command takes.
+// No doc comment: clap would take it for what the program is about.
 #[derive(Args)]
+#[command(next_help_heading = "Options of every command")]
 struct Global {
     /// Print JSON, one line per outcome
     #[arg(long, global = true)]
@@ -91,6 +92,7 @@ fn main() -> ExitCode {
 /// The whole command line: what is written here, and a group for each resource of the document.
 fn command() -> Command {
     let command = Command::new(NAME)
+        .bin_name(NAME)
         .version(env!("CARGO_PKG_VERSION"))
         .about("Talks to the LiveAvatar API: real-time talking avatars")
         .after_help(AFTER)
@@ -143,7 +145,9 @@ fn misused(error: &clap::Error) -> ExitCode {
         std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
     if json && error.use_stderr() {
         let text = error.render().to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        // Up to the first empty line: the rest is advice for people.
+        let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+        let message = lines.join(" ").trim_start_matches("error: ").to_owned();
         let rest =
             json!({"kind": "usage", "message": message, "hint": format!("{NAME} --help says what there is")});
         let output = Output { form: Form::Json, secrets: Secrets::Hidden };

@@ -59,7 +59,9 @@ impl Source {
     /// Where to point for a problem: the value, or the nearest thing around it that is there.
     pub(crate) fn span(&self, pointer: &str, at_key: bool) -> Range<usize> {
         if let Some(place) = self.places.get(pointer).filter(|_| !pointer.is_empty()) {
-            return place.key.clone().filter(|_| at_key).unwrap_or_else(|| place.value.clone());
+            // Of what goes over several lines, the name is enough.
+            let long = self.text.get(place.value.clone()).is_some_and(|text| text.contains('\n'));
+            return place.key.clone().filter(|_| at_key || long).unwrap_or_else(|| place.value.clone());
         }
         let mut around = pointer;
         while let Some((parent, _)) = around.rsplit_once('/') {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::call::{body, with_body};
 use crate::connect::Service;
-use crate::document::{Described, operations};
+use crate::document::{Described, Query, operations};
 use crate::output::{Failure, Output};
 
 /// Shorter names, which people use.
@@ -83,7 +83,8 @@ pub(crate) fn commands() -> Vec<Command> {
     resources()
         .into_iter()
         .map(|resource| {
-            let about = format!("{} {}", sentence(resource.verbs.keys()), resource.name.replace('-', " "));
+            let verbs: Vec<&str> = resource.verbs.keys().map(String::as_str).collect();
+            let about = format!("{}: {}", sentence(&resource.name), verbs.join(", "));
             let alias = ALIASES.iter().find(|(name, _)| *name == resource.name).map(|(_, alias)| *alias);
             Command::new(resource.name)
                 .about(about)
@@ -96,11 +97,22 @@ pub(crate) fn commands() -> Vec<Command> {
         .collect()
 }
 
-/// `list, get` as the beginning of a sentence.
-fn sentence<'a>(verbs: impl Iterator<Item = &'a String>) -> String {
-    let text = verbs.map(String::as_str).collect::<Vec<_>>().join(", ");
+/// `voice-agents` as people write it.
+fn sentence(name: &str) -> String {
+    let text = name.replace('-', " ");
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// What the document says of a parameter, and its bounds.
+fn about(described: Described, query: Query) -> String {
+    let bounds = described.operation.bounds.iter().find(|(name, ..)| *name == query.name);
+    let bounds = bounds.map(|(_, least, most)| match *most {
+        i64::MAX => format!("from {least}"),
+        most => format!("from {least} to {most}"),
+    });
+    let texts = [query.about(), bounds.unwrap_or_default()];
+    texts.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 fn command(verb: String, described: Described) -> Command {
@@ -109,8 +121,10 @@ fn command(verb: String, described: Described) -> Command {
         command = command.arg(Arg::new(name).required(true).value_name(name.to_uppercase()));
     }
     for query in described.query() {
-        let mut arg =
-            Arg::new(query.name).long(kebab(query.name)).required(query.required).help(query.about());
+        let mut arg = Arg::new(query.name)
+            .long(kebab(query.name))
+            .required(query.required)
+            .help(about(described, query));
         let choices = query.choices();
         if !choices.is_empty() {
             arg = arg.value_parser(PossibleValuesParser::new(choices));

@@ -135,7 +135,9 @@ impl Start {
             session = opening => session?,
             () = &mut interrupt => {
                 output.progress("stopping what was begun");
-                return left(&client.shutdown().await);
+                left(&client.shutdown().await)?;
+                output.told(json!({"event": "ended", "session_id": null, "reason": "stopped"}), "nothing runs");
+                return Ok(());
             }
         };
         let started = || {
