@@ -100,6 +100,48 @@ impl AnyCall<'_> {
     /// # Cancel safety
     /// Dropped after sending, the service may act all the same.
     pub async fn send(self) -> Result<RawAnswer, Error> {
+        let answer = self.exchange().await?;
+        let outcome = answer.extensions().get::<Outcome>();
+        // A failure in a 2xx travels under another status, see the transport.
+        let status = outcome.and_then(|outcome| outcome.what.status()).unwrap_or(answer.status().as_u16());
+        let headers = answer.headers().clone();
+        Ok(RawAnswer { status, headers, body: answer.bytes().await? })
+    }
+
+    /// Sends the call and opens the answer's envelope, as [`Call::data`](crate::Call::data) does, for data of any shape.
+    ///
+    /// Null where the service answers without data.
+    ///
+    /// # Errors
+    /// When the call was refused before sending, failed, or answered something else than JSON.
+    ///
+    /// # Cancel safety
+    /// Dropped after sending, the service may act all the same.
+    pub async fn data(self) -> Result<Value, Error> {
+        let operation = self.operation.id;
+        let answer = self.exchange().await.map_err(|error| error.during(operation))?;
+        if let Some(outcome) = answer.extensions().get::<Outcome>() {
+            return Err(outcome.into());
+        }
+        let body = answer.bytes().await.map_err(|error| Error::from(error).during(operation))?;
+        if body.is_empty() {
+            return Ok(Value::Null);
+        }
+        match serde_json::from_slice(&body) {
+            Ok(Value::Object(mut envelope)) if envelope.contains_key("data") => {
+                Ok(envelope.remove("data").unwrap_or_default())
+            }
+            Ok(Value::Object(envelope)) if envelope.contains_key("code") => Ok(Value::Null),
+            Ok(bare) => Ok(bare),
+            Err(error) => {
+                let (line, column) = (error.line(), error.column());
+                let message = format!("the answer is not JSON, at line {line} column {column}");
+                Err(Error::decode(message).during(operation))
+            }
+        }
+    }
+
+    async fn exchange(self) -> Result<reqwest::Response, Error> {
         let id = self.operation.id;
         let raw: &crate::raw::Client = self.client;
         let refused = |why: &str| Error::refused(format!("{id}: {why}"));
@@ -126,10 +168,7 @@ impl AnyCall<'_> {
         if let Some(outcome) = outcome.filter(|outcome| !outcome.is_answer()) {
             return Err(outcome.into());
         }
-        // A failure in a 2xx travels under another status, see the transport.
-        let status = outcome.and_then(|outcome| outcome.what.status()).unwrap_or(answer.status().as_u16());
-        let headers = answer.headers().clone();
-        Ok(RawAnswer { status, headers, body: answer.bytes().await? })
+        Ok(answer)
     }
 }
 

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where something is not as it should be")]
 
 mod answers;
+mod cli;
 mod client;
 mod configuration;
 mod differ;

@@ -70,6 +70,7 @@ impl Server {
             api_key: API_KEY.to_owned(),
             session_limit: SESSION_LIMIT,
             max_session_seconds: MAX_SESSION_SECONDS,
+            port: 0,
             #[cfg(feature = "lite")]
             sockets: None,
         }
@@ -164,6 +165,7 @@ pub struct Builder {
     api_key: String,
     session_limit: usize,
     max_session_seconds: u64,
+    port: u16,
     #[cfg(feature = "lite")]
     sockets: Option<EventStyle>,
 }
@@ -187,6 +189,12 @@ impl Builder {
         self
     }
 
+    /// Sets the loopback port to listen on; 0, the default, takes a free one.
+    pub fn port(mut self, port: u16) -> Builder {
+        self.port = port;
+        self
+    }
+
     /// Serves the command sockets of LITE sessions too, whose events tell utterances apart in the given way.
     ///
     /// Without this, `ws_url` names a host that does not exist.
@@ -206,7 +214,7 @@ impl Builder {
     ///
     /// Outside a Tokio runtime.
     pub async fn start(self) -> io::Result<Server> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).await?;
         let sessions = Arc::new(Mutex::new(Sessions::new(self.session_limit, self.max_session_seconds)));
         #[cfg(feature = "lite")]
         let sockets = match self.sockets {

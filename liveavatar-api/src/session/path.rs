@@ -52,6 +52,17 @@ impl Path {
             .collect()
     }
 
+    /// As a JSON pointer (RFC 6901).
+    pub(super) fn pointer(&self) -> String {
+        self.0
+            .iter()
+            .map(|segment| match segment {
+                Segment::Key(key) => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+                Segment::Index(index) => format!("/{index}"),
+            })
+            .collect()
+    }
+
     pub(super) fn last_key(&self) -> Option<&str> {
         self.keys().last().copied()
     }
@@ -93,6 +104,7 @@ mod tests {
         let path = Path::of(&["a"]).index(2).key("b");
         assert_eq!(path.to_string(), "a[2].b");
         assert_eq!(path.key("x.y\n\"").to_string(), r#"a[2].b["x.y\n\""]"#);
+        assert_eq!(Path::of(&["a/b", "~"]).index(2).pointer(), "/a~1b/~0/2");
         let long = Path::default().key(&"k".repeat(41)).to_string();
         assert_eq!(long, format!("[\"{}…\"]", "k".repeat(40)));
     }

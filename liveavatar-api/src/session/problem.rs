@@ -17,6 +17,7 @@ pub struct Problems(Vec<Problem>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     path: String,
+    pointer: String,
     rule: &'static str,
     severity: Severity,
     message: String,
@@ -80,6 +81,7 @@ impl Problem {
     pub(super) fn new(rule: &Rule, path: &Path, message: impl Into<String>) -> Self {
         Self {
             path: path.to_string(),
+            pointer: path.pointer(),
             rule: rule.id,
             severity: rule.severity,
             message: message.into(),
@@ -97,6 +99,12 @@ impl Problem {
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// Returns the field as a JSON pointer (RFC 6901), to find it in the text: here no key is cut.
+    #[must_use]
+    pub fn pointer(&self) -> &str {
+        &self.pointer
     }
 
     /// Returns the id of the broken rule, one of [`RULES`](super::RULES).
