@@ -127,7 +127,7 @@ type Asked<Q, A> = Box<dyn Fn(Q) -> BoxFuture<'static, Result<A, Refusal>> + Sen
 
 /// The configuration before the browser's choices.
 enum Base<U> {
-    Fixed(AnyConfiguration),
+    Fixed(Box<AnyConfiguration>),
     PerUser(Asked<U, AnyConfiguration>),
 }
 
@@ -151,7 +151,7 @@ impl<U: Clone + Eq + Hash + Send + Sync + 'static> TokenEndpoint<U> {
     where
         F: Future<Output = Result<U, Refusal>> + Send + 'static,
     {
-        Self::with(client, Base::Fixed(configuration.into()), asked(authorize))
+        Self::with(client, Base::Fixed(Box::new(configuration.into())), asked(authorize))
     }
 
     /// An endpoint that makes the configuration for each request, from the user that `authorize` returns.
@@ -223,7 +223,7 @@ impl<U: Clone + Eq + Hash + Send + Sync + 'static> TokenEndpoint<U> {
     /// When a path that browsers may choose leads to no field, or the configuration breaks a rule or lasts too long.
     pub fn router(self) -> Result<Router, Error> {
         let base = match &self.base {
-            Base::Fixed(configuration) => Some(configuration),
+            Base::Fixed(configuration) => Some(configuration.as_ref()),
             Base::PerUser(_) => None,
         };
         let mode = base.map(AnyConfiguration::mode);
@@ -259,23 +259,17 @@ impl<U: Clone + Eq + Hash + Send + Sync + 'static> TokenEndpoint<U> {
     /// The seconds asked for, where they are too many.
     fn limit(&self, configuration: &mut Value) -> Result<(), u64> {
         let longest = self.longest.as_secs();
-        match configuration[DURATION].as_f64() {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                clippy::cast_precision_loss,
-                reason = "seconds of a session are far from where these matter"
-            )]
-            Some(seconds) if seconds > longest as f64 => Err(seconds as u64),
-            Some(_) => Ok(()),
-            None if configuration[DURATION].is_null() => {
-                let sandbox = configuration["is_sandbox"] == true;
-                let longest = if sandbox { longest.min(SANDBOX_MAX_SESSION_DURATION) } else { longest };
-                configuration[DURATION] = longest.into();
-                Ok(())
-            }
-            // No number: the check says so.
-            None => Ok(()),
+        if configuration[DURATION].is_null() {
+            let sandbox = configuration["is_sandbox"] == true;
+            let longest = if sandbox { longest.min(SANDBOX_MAX_SESSION_DURATION) } else { longest };
+            configuration[DURATION] = longest.into();
+        }
+        // A browser may write 91.0, which the check takes for 91. What is no number, the check refuses.
+        let most = f64::from(u32::try_from(longest).unwrap_or(u32::MAX));
+        let asked = &configuration[DURATION];
+        match asked.as_f64() {
+            Some(seconds) if seconds > most => Err(asked.as_u64().unwrap_or(u64::MAX)),
+            _ => Ok(()),
         }
     }
 }

@@ -120,6 +120,7 @@ async fn no_session_lasts_longer_than_the_endpoint_lets_it() {
         ("a shorter one is named", &short, "{}"),
         ("the browser wants a shorter one", &lite, r#"{"max_session_duration": 90}"#),
         ("the browser wants a longer one", &lite, r#"{"max_session_duration": 91}"#),
+        ("the browser wants a longer one, with a fraction", &lite, r#"{"max_session_duration": 91.0}"#),
         ("the browser wants more than the sandbox has", &sandbox, r#"{"max_session_duration": 61}"#),
     ] {
         let endpoint = TokenEndpoint::new(client(&server), configuration(base), user)
