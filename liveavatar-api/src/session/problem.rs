@@ -16,8 +16,8 @@ pub struct Problems(Vec<Problem>);
 /// word from a fixed list. Keys are repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    path: String,
-    pointer: String,
+    path: Box<str>,
+    pointer: Box<str>,
     rule: &'static str,
     severity: Severity,
     message: String,
@@ -80,8 +80,8 @@ impl fmt::Display for Severity {
 impl Problem {
     pub(super) fn new(rule: &Rule, path: &Path, message: impl Into<String>) -> Self {
         Self {
-            path: path.to_string(),
-            pointer: path.pointer(),
+            path: path.to_string().into(),
+            pointer: path.pointer().into(),
             rule: rule.id,
             severity: rule.severity,
             message: message.into(),

@@ -41,8 +41,8 @@ impl Call {
     pub(crate) async fn run(self, service: &Service, output: Output) -> Result<(), Failure> {
         let operation = named(&self.operation)?;
         let described = Described::of(operation);
-        known("path", &self.path, described.path_parameters().collect())?;
-        known("query", &self.query, described.query().map(|query| query.name).collect())?;
+        known("path", &self.path, &described.path_parameters().collect::<Vec<_>>())?;
+        known("query", &self.query, &described.query().map(|query| query.name).collect::<Vec<_>>())?;
         let missing =
             described.path_parameters().find(|name| self.path.iter().all(|(given, _)| given != name));
         if let Some(name) = missing {
@@ -147,7 +147,7 @@ fn named(name: &str) -> Result<&'static Operation, Failure> {
 }
 
 /// The service ignores what it does not know, so that a misspelt parameter would look accepted.
-fn known(what: &str, given: &[(String, String)], names: Vec<&str>) -> Result<(), Failure> {
+fn known(what: &str, given: &[(String, String)], names: &[&str]) -> Result<(), Failure> {
     match given.iter().find(|(name, _)| !names.contains(&name.as_str())) {
         None => Ok(()),
         Some((name, _)) if names.is_empty() => {

@@ -69,17 +69,13 @@ pub(crate) fn configuration(file: &Path, output: Output) -> Result<AnyConfigurat
     if output.form == Form::People {
         show(&checked);
     }
-    match read {
-        Some(Ok(configuration)) => Ok(configuration),
-        _ => {
-            let message = format!("{} is no configuration that can be used", checked.source.name);
-            let problems: Vec<Value> = checked.json().collect();
-            Err(Failure::Told {
-                code: USAGE,
-                error: json!({"kind": "configuration", "message": message, "problems": problems}),
-            })
-        }
+    if let Some(Ok(configuration)) = read {
+        return Ok(configuration);
     }
+    let message = format!("{} is no configuration that can be used", checked.source.name);
+    let problems: Vec<Value> = checked.json().collect();
+    let error = json!({"kind": "configuration", "message": message, "problems": problems});
+    Err(Failure::Told { code: USAGE, error })
 }
 
 fn plural(count: usize, what: &str) -> String {
@@ -116,8 +112,8 @@ fn found(source: &Source, problem: &Problem) -> Finding {
             span = place(&source.text, error.line(), error.column());
         }
         // The place is shown above the text.
-        if let Some((_, what)) = message.split_once(": ") {
-            message = what.to_owned();
+        if let Some(end) = message.find(": ") {
+            message.replace_range(..end + 2, "");
         }
     }
     Finding {

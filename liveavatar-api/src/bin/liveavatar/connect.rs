@@ -17,10 +17,10 @@ const SESSION_TOKEN_VARIABLE: &str = "LIVEAVATAR_SESSION_TOKEN";
 #[derive(Args)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Service {
-    /// The service's address, instead of LIVEAVATAR_BASE_URL or the service itself
+    /// The service's address, instead of `LIVEAVATAR_BASE_URL` or the service itself
     #[arg(long, global = true, value_name = "URL")]
     base_url: Option<String>,
-    /// Read the API key from a file, or from standard input with `-`, instead of LIVEAVATAR_API_KEY
+    /// Read the API key from a file, or from standard input with `-`, instead of `LIVEAVATAR_API_KEY`
     #[arg(long, global = true, value_name = "FILE")]
     api_key_file: Option<PathBuf>,
 }
