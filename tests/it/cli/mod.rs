@@ -175,7 +175,7 @@ async fn every_problem_of_a_configuration_is_shown_in_its_place() {
         run(None, &["session", "check", "-"], "{\"mode\": \"LITE\", \"x\": \"sk-1\" \"y\"}").await,
     ];
     assert!(told[2..].iter().all(|told| !told.contains("sk-1")), "{told:?}");
-    insta::assert_snapshot!(told.drain(..).collect::<Vec<_>>().join("\n"));
+    insta::assert_snapshot!(std::mem::take(&mut told).join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
