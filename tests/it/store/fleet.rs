@@ -25,7 +25,6 @@ const LIMIT: Duration = Duration::from_secs(90);
 
 struct Member {
     child: Child,
-    output: std::path::PathBuf,
 }
 
 struct Fleet {
@@ -60,7 +59,7 @@ impl Fleet {
             .stdout(File::create(&output).unwrap())
             .spawn()
             .unwrap();
-        self.members.push(Member { child, output });
+        self.members.push(Member { child });
     }
 
     /// Ends the first process as SIGKILL does.
@@ -91,7 +90,9 @@ impl Fleet {
     }
 
     fn told(&self) -> String {
-        let outputs = self.members.iter().map(|member| std::fs::read_to_string(&member.output).unwrap());
+        // Of the killed ones too: they have reaped until then.
+        let outputs = std::fs::read_dir(self.logs.path()).unwrap();
+        let outputs = outputs.map(|output| std::fs::read_to_string(output.unwrap().path()).unwrap());
         outputs.collect::<Vec<_>>().join("\n")
     }
 

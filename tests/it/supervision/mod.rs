@@ -65,6 +65,12 @@ impl Lab {
 
     /// Fails if a session runs that nobody knows of, or ran until the service ended it for want of a sign of life.
     async fn check_nothing_leaked(&self, when: &str) {
+        let idle = self.idle_and_unknown(when).await;
+        assert!(idle.is_empty(), "{when}: left to the service: {idle:?}");
+    }
+
+    /// Fails if a session runs that nobody knows of; those that ran until the service ended them for want of a sign of life.
+    async fn idle_and_unknown(&self, when: &str) -> Vec<Uuid> {
         self.server.no_faults();
         let known: BTreeSet<Uuid> = self.reported.lock().unwrap().iter().map(|it| it.id).collect();
         let running: Vec<Uuid> = self.server.running_sessions();
@@ -73,8 +79,7 @@ impl Lab {
         let idle = self.historic().await.into_iter().filter(|entry| {
             entry.end_reason.as_ref().is_some_and(|reason| reason.to_string() == "IDLE_TIMEOUT")
         });
-        let idle: Vec<_> = idle.map(|entry| entry.id).filter(|id| !known.contains(id)).collect();
-        assert!(idle.is_empty(), "{when}: left to the service: {idle:?}");
+        idle.map(|entry| entry.id).filter(|id| !known.contains(id)).collect()
     }
 
     async fn historic(&self) -> Vec<ListHistoricEntry> {
