@@ -26,22 +26,11 @@ impl<'a> Walk<'a> {
             (None, None) => {}
             (None, Some(after)) => {
                 let required = after.value.get("required") == Some(&Value::Bool(true));
-                let (rule, text) = if required {
-                    (&rules::BODY_ADDED_REQUIRED, "is new and required")
-                } else {
-                    (&rules::BODY_ADDED, "is new")
-                };
-                let text = text.to_owned();
-                self.emit(
-                    &place,
-                    rule,
-                    Say { pointer: after.pointer, text, before: None, after: Some(after.value) },
-                );
+                let rule = if required { &rules::BODY_ADDED_REQUIRED } else { &rules::BODY_ADDED };
+                self.came(&place, rule, &after, required);
             }
             (Some(before), None) => {
-                let text = "is gone".to_owned();
-                let say = Say { pointer: before.pointer, text, before: Some(before.value), after: None };
-                self.emit(&place, &rules::BODY_REMOVED, say);
+                self.went(&place, &rules::BODY_REMOVED, &before);
             }
             (Some(before), Some(after)) => {
                 for (key, was, is) in entries(object(before.value), object(after.value)) {
@@ -157,23 +146,11 @@ impl<'a> Walk<'a> {
                 (Some(before), Some(after)) => self.response(&place, before, after),
                 (None, Some(after)) => {
                     let rule = if success { &rules::SUCCESS_ADDED } else { &rules::FAILURE_ADDED };
-                    let text = "is new".to_owned();
-                    self.emit(
-                        &place,
-                        rule,
-                        Say { pointer: after.pointer.clone(), text, before: None, after: Some(after.value) },
-                    );
+                    self.came(&place, rule, after, false);
                 }
                 (Some(before), None) => {
                     let rule = if success { &rules::SUCCESS_REMOVED } else { &rules::FAILURE_REMOVED };
-                    let text = "is gone".to_owned();
-                    let say = Say {
-                        pointer: before.pointer.clone(),
-                        text,
-                        before: Some(before.value),
-                        after: None,
-                    };
-                    self.emit(&place, rule, say);
+                    self.went(&place, rule, before);
                 }
                 (None, None) => {}
             }
@@ -212,20 +189,10 @@ impl<'a> Walk<'a> {
             match (was.get(name), is.get(name)) {
                 (Some(before), Some(after)) => self.header(&place, before, after),
                 (None, Some(after)) => {
-                    let text = "is new".to_owned();
-                    let say =
-                        Say { pointer: after.pointer.clone(), text, before: None, after: Some(after.value) };
-                    self.emit(&place, &rules::HEADER_ADDED, say);
+                    self.came(&place, &rules::HEADER_ADDED, after, false);
                 }
                 (Some(before), None) => {
-                    let text = "is gone".to_owned();
-                    let say = Say {
-                        pointer: before.pointer.clone(),
-                        text,
-                        before: Some(before.value),
-                        after: None,
-                    };
-                    self.emit(&place, &rules::HEADER_REMOVED, say);
+                    self.went(&place, &rules::HEADER_REMOVED, before);
                 }
                 (None, None) => {}
             }

@@ -174,26 +174,12 @@ impl<'a> Walk<'a> {
                 (Some(before), Some(after)) => self.parameter(&place, before, after),
                 (None, Some(after)) => {
                     let required = after.value.get("required") == Some(&Value::Bool(true));
-                    let (rule, text) = if required {
-                        (&rules::PARAMETER_ADDED_REQUIRED, "is new and required")
-                    } else {
-                        (&rules::PARAMETER_ADDED, "is new")
-                    };
-                    let text = text.to_owned();
-                    self.emit(
-                        &place,
-                        rule,
-                        Say { pointer: after.pointer.clone(), text, before: None, after: Some(after.value) },
-                    );
+                    let rule =
+                        if required { &rules::PARAMETER_ADDED_REQUIRED } else { &rules::PARAMETER_ADDED };
+                    self.came(&place, rule, after, required);
                 }
                 (Some(before), None) => {
-                    let say = Say {
-                        pointer: before.pointer.clone(),
-                        text: "is gone".to_owned(),
-                        before: Some(before.value),
-                        after: None,
-                    };
-                    self.emit(&place, &rules::PARAMETER_REMOVED, say);
+                    self.went(&place, &rules::PARAMETER_REMOVED, before);
                 }
                 (None, None) => {}
             }

@@ -165,6 +165,19 @@ impl<'a> Walk<'a> {
         });
     }
 
+    /// Notes what is new.
+    pub(super) fn came(&mut self, place: &Place, rule: &'static Rule, after: &Word<'_>, required: bool) {
+        let text = if required { "is new and required" } else { "is new" }.to_owned();
+        let pointer = after.pointer.clone();
+        self.emit(place, rule, Say { pointer, text, before: None, after: Some(after.value) });
+    }
+
+    /// Notes what is gone.
+    pub(super) fn went(&mut self, place: &Place, rule: &'static Rule, before: &Word<'_>) {
+        let (pointer, text) = (before.pointer.clone(), "is gone".to_owned());
+        self.emit(place, rule, Say { pointer, text, before: Some(before.value), after: None });
+    }
+
     /// Notes a part that differs and that no rule understands.
     pub(super) fn unknown(&mut self, place: &Place, pointer: &str, key: &str) {
         let what = if key.is_empty() { "this part".to_owned() } else { format!("`{key}`") };
