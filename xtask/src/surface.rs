@@ -134,7 +134,10 @@ pub fn handwritten(src: &Path) -> Result<Vec<String>, Failure> {
         for entry in fs::read_dir(&folder).map_err(|error| unreadable(&error))? {
             let path = entry.map_err(|error| unreadable(&error))?.path();
             if path.is_dir() {
-                open.push(path);
+                // A program's own items are nobody's to use.
+                if path != src.join("bin") {
+                    open.push(path);
+                }
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = fs::read_to_string(&path).map_err(|error| unreadable(&error))?;
                 let file = syn::parse_file(&text).map_err(|error| {

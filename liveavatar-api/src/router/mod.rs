@@ -54,13 +54,13 @@ use serde_json::{Map, Value};
 
 use answer::{Failure, Field, empty, json};
 use choice::Choices;
-use held::{Held, Live};
+use held::{Held, Live, works_until};
 
 use crate::client::Client;
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::session::store::BoxFuture;
-use crate::session::{AnyConfiguration, SANDBOX_MAX_SESSION_DURATION, has_field};
+use crate::session::{AnyConfiguration, SANDBOX_MAX_SESSION_DURATION, no_field};
 
 /// How long a session lasts at most, unless [`TokenEndpoint::longest_session`] says otherwise.
 ///
@@ -75,8 +75,10 @@ const DURATION: &str = "max_session_duration";
 /// What a second request of a user does while the first one's session is live.
 ///
 /// A session that the server starts is live until it is stopped or over. One of which the browser has the token is live until
-/// the service says that it has ended, or its longest time has passed since it was minted: whether a token is ever used is not
-/// known, and one that is started late outlives that.
+/// the service says that it has ended, or its longest time has passed since it was minted, because whether a token is ever used
+/// is not known. After that, and after a `DELETE`, the token is set aside: at the user's next request the service is asked
+/// whether a session was started with it late, and one that runs counts again. So many tokens can be started at once that were
+/// fetched one by one, until the next request: where that matters, let the server [start](TokenEndpoint::starting) sessions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Second {
@@ -228,13 +230,8 @@ impl<U: Clone + Eq + Hash + Send + Sync + 'static> TokenEndpoint<U> {
         };
         let mode = base.map(AnyConfiguration::mode);
         for path in self.choices.paths() {
-            if !has_field(mode, &path) {
-                let path = path.join(".");
-                let mode = mode.as_ref().map_or("any mode", |mode| mode.as_str());
-                return Err(Error::refused(format!(
-                    "allow: `{path}` leads to no field of {mode}; a path is written like \
-                     `video_settings.quality`"
-                )));
+            if let Some(wrong) = no_field(mode, &path) {
+                return Err(Error::refused(format!("allow: {wrong}")));
             }
         }
         if let Some(base) = base {
@@ -344,19 +341,16 @@ impl<U: Clone + Eq + Hash + Send + Sync + 'static> Endpoint<U> {
         }
 
         let seat = self.held.seat(&user, client.clock().now());
-        let mut live = match settings.second {
+        let mut place = match settings.second {
             Second::Refused => seat.try_lock_owned().map_err(|_| running())?,
             Second::Replaces => seat.lock_owned().await,
         };
-        if let Some(earlier) = &*live
-            && !earlier.is_over(client).await
-        {
+        if place.is_taken(client).await {
             if settings.second == Second::Refused {
                 return Err(running());
             }
-            earlier.stop(client).await.map_err(|error| Failure::not_stopped(&error))?;
+            place.clear(client).await.map_err(|error| Failure::not_stopped(&error))?;
         }
-        *live = None;
 
         let failed = |error: Error| Failure::of(&error, &chosen);
         if settings.starts {
@@ -369,13 +363,15 @@ impl<U: Clone + Eq + Hash + Send + Sync + 'static> Endpoint<U> {
                 max_session_duration: started.max_session_duration,
             };
             let response = json(StatusCode::OK, &given);
-            *live = Some(Live::Started(session));
+            place.live = Some(Live::Started(session));
             return Ok(response);
         }
         let minted = client.mint(&configuration).await.map_err(failed)?;
         let seconds =
             written(&configuration)[DURATION].as_u64().map_or(settings.longest, Duration::from_secs);
-        *live = Some(Live::Minted { id: minted.id(), until: client.clock().now() + seconds });
+        let now = client.clock().now();
+        let works = works_until(minted.token(), now);
+        place.live = Some(Live::Minted { id: minted.id(), until: now + seconds, works });
         let given = Given::Minted { session_id: minted.id(), session_token: minted.token() };
         Ok(json(StatusCode::OK, &given))
     }
@@ -384,11 +380,8 @@ impl<U: Clone + Eq + Hash + Send + Sync + 'static> Endpoint<U> {
         let settings = &self.settings;
         let user = (settings.authorize)(request.into_parts().0).await?;
         let seat = self.held.seat(&user, settings.client.clock().now());
-        let mut live = seat.lock_owned().await;
-        if let Some(live) = &*live {
-            live.stop(&settings.client).await.map_err(|error| Failure::not_stopped(&error))?;
-        }
-        *live = None;
+        let mut place = seat.lock_owned().await;
+        place.clear(&settings.client).await.map_err(|error| Failure::not_stopped(&error))?;
         Ok(empty(StatusCode::NO_CONTENT))
     }
 

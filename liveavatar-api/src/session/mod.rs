@@ -73,6 +73,8 @@ pub use supervised::{Opening, Session, WARN_BEFORE};
 
 #[cfg(feature = "axum")]
 pub(crate) use lifecycle::{details, stop};
+#[cfg(feature = "axum")]
+pub(crate) use own_room::claims;
 pub(crate) use parse::parse;
 #[cfg(feature = "axum")]
 pub(crate) use path::Path;
@@ -113,9 +115,26 @@ pub(crate) fn check(mode: ModeName, value: &Value) -> Problems {
     Problems::new(all)
 }
 
-/// Whether the keys lead to a field of the mode's configuration, or of any mode's.
+/// What a path that leads to no field of the mode, or of any mode, is about, and what may be meant.
+///
+/// None where it leads to a field.
 #[cfg(feature = "axum")]
-pub(crate) fn has_field(mode: Option<ModeName>, keys: &[&str]) -> bool {
-    let modes = ModeName::ALL.into_iter().filter(|it| mode.is_none_or(|mode| mode == *it));
-    modes.into_iter().any(|mode| schema::Schema::of(mode).leads_to(keys))
+pub(crate) fn no_field(mode: Option<ModeName>, keys: &[&str]) -> Option<String> {
+    let modes = || ModeName::ALL.into_iter().filter(|it| mode.is_none_or(|mode| mode == *it));
+    if modes().any(|mode| schema::Schema::of(mode).leads_to(keys)) {
+        return None;
+    }
+    // The check of a configuration knows best what is meant by a field that there is not.
+    let value = keys.iter().rev().fold(Value::Null, |value, key| {
+        Value::Object(serde_json::Map::from_iter([((*key).to_owned(), value)]))
+    });
+    let path = keys.join(".");
+    let problems = modes().next().map(|mode| check(mode, &value));
+    let found = problems.iter().flat_map(Problems::iter).find(|problem| {
+        let at = problem.path();
+        path == at || path.strip_prefix(at).is_some_and(|rest| rest.starts_with('.'))
+    });
+    let of = mode.map_or("any mode", |mode| mode.as_str());
+    let hint = found.and_then(Problem::hint).unwrap_or("a path is written like `video_settings.quality`");
+    Some(format!("`{path}` leads to no field of {of}: {hint}"))
 }

@@ -203,3 +203,37 @@ async fn a_token_whose_session_runs_is_replaced_by_stopping_that() {
     assert_eq!(lab.running(), 0);
     insta::assert_snapshot!(told);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_starts_a_session_late_counts_again() {
+    for (case, second, then) in [
+        ("after its time", Second::Refused, Then::Waits),
+        ("after its time, to be replaced", Second::Replaces, Then::Waits),
+        ("after a stop", Second::Refused, Then::Stops),
+        ("after it was replaced", Second::Replaces, Then::GetsAnother),
+    ] {
+        let lab = Lab::start().await;
+        let page = Page::of(lab.endpoint().second(second)).await;
+        let given = page.opened("ada").await;
+        match then {
+            Then::Waits => sleep(Duration::from_secs(101)).await,
+            Then::Stops => assert_eq!(answer(page.delete("ada")).await.0, 204),
+            Then::GetsAnother => drop(page.opened("ada").await),
+        }
+        lab.start_with(given["session_token"].as_str().unwrap()).await;
+        assert_eq!(lab.running(), 1, "{case}");
+
+        let (status, _) = answer(page.post("ada", "{}")).await;
+        let (wanted, left) = if second == Second::Refused { (409, 1) } else { (200, 0) };
+        assert_eq!((status, lab.running()), (wanted, left), "{case}");
+        assert_eq!(answer(page.delete("ada")).await.0, 204, "{case}");
+        assert_eq!(lab.running(), 0, "{case}");
+    }
+}
+
+/// What a user does with a token before it is used after all.
+enum Then {
+    Waits,
+    Stops,
+    GetsAnother,
+}
