@@ -1,7 +1,8 @@
-//! The maintainer's commands: `cargo xtask regen` and `cargo xtask diff`.
+//! The maintainer's commands: `cargo xtask regen`, `cargo xtask diff` and `cargo xtask ci`.
 //!
 //! A library as well, so that a plain `cargo test` can run the same checks.
 
+pub mod ci;
 pub mod diff;
 pub mod failure;
 pub mod lower;

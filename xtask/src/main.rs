@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use xtask::ci;
 use xtask::diff::report::Format;
 use xtask::diff::rules::Level;
 use xtask::failure::{Failure, Outcome};
@@ -28,6 +29,22 @@ enum Command {
     ///
     /// Exit codes: 0 compared, 1 as bad as --fail-on says, 100 failed. A part that no rule understands counts as a warning.
     Diff(DiffArgs),
+    /// Run everything that must hold before a change lands, or the named steps of it.
+    ///
+    /// Exit codes: 0 all holds, 100 something does not.
+    Ci(CiArgs),
+}
+
+#[derive(Args)]
+struct CiArgs {
+    /// The steps to run, in this order; all of them by default.
+    steps: Vec<String>,
+    /// List the steps.
+    #[arg(long, conflicts_with_all = ["steps", "keep_going"])]
+    list: bool,
+    /// Run the other steps after one has failed.
+    #[arg(long)]
+    keep_going: bool,
 }
 
 #[derive(Args)]
@@ -76,6 +93,11 @@ fn main() -> ExitCode {
             let base = Source::parse(&args.base);
             let root = regen::workspace();
             xtask::diff::run(&root, &base, revision.as_ref(), args.format, args.fail_on, &mut out)
+        }
+        Command::Ci(args) if args.list => ci::list(&mut out),
+        Command::Ci(args) => {
+            let plan = ci::Plan { only: args.steps, keep_going: args.keep_going };
+            ci::run(&regen::workspace(), &plan, &mut out)
         }
     };
     let outcome = outcome.unwrap_or_else(|failure| {

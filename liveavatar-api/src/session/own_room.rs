@@ -130,7 +130,7 @@ mod minting {
     use std::fmt;
     use std::time::Duration;
 
-    use livekit_api::access_token::{AccessToken, VideoGrants};
+    use livekit_token::{AccessToken, VideoGrants};
     use reqwest::Url;
 
     use crate::error::Error;

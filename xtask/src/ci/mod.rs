@@ -1,0 +1,314 @@
+//! `cargo xtask ci`: everything that must hold before a change lands, in one list for every machine.
+
+mod stranger;
+mod supply;
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::failure::{Failure, Outcome};
+use crate::regen::{self, Mode, Options};
+
+/// One thing that must hold.
+struct Step {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&Site) -> Result<(), Failure>,
+}
+
+/// All steps, the slow ones from outside last.
+const STEPS: &[Step] = &[
+    Step {
+        name: "format",
+        about: "the source is formatted",
+        run: |site| site.cargo(&["fmt", "--all", "--check"]),
+    },
+    Step {
+        name: "test",
+        about: "the workspace's tests, and every snippet of the documentation and the README",
+        run: |site| site.cargo(&["test", "--workspace", "--locked"]),
+    },
+    Step { name: "examples", about: "every example runs against the mock", run: examples },
+    Step { name: "regen", about: "what follows from the OpenAPI document is fresh", run: regenerated },
+    Step { name: "lean", about: "nobody builds what only others need", run: lean },
+    Step {
+        name: "clippy",
+        about: "no lint finds anything",
+        run: |site| {
+            site.cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
+        },
+    },
+    Step {
+        name: "doc",
+        about: "the documentation builds, and its links lead somewhere",
+        run: |site| {
+            site.run(site.command("cargo").env("RUSTDOCFLAGS", "-D warnings").args([
+                "doc",
+                "--workspace",
+                "--no-deps",
+                "--locked",
+            ]))
+        },
+    },
+    Step {
+        name: "package",
+        about: "the package builds from its own files",
+        run: |site| site.cargo(&["package", "-p", "liveavatar-api", "--locked", "--allow-dirty"]),
+    },
+    Step { name: "msrv", about: "no dependency asks for a newer Rust than the crate", run: supply::msrv },
+    Step { name: "deny", about: "licences, duplicates and sources of dependencies", run: supply::deny },
+    Step {
+        name: "minimal",
+        about: "the oldest dependencies that are declared suffice",
+        run: supply::minimal,
+    },
+    Step {
+        name: "stranger",
+        about: "clone, the README's commands, a program of one's own",
+        run: stranger::run,
+    },
+];
+
+/// Which steps to run, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// Names of steps; all when empty.
+    pub only: Vec<String>,
+    /// Whether to run the others after one has failed.
+    pub keep_going: bool,
+}
+
+/// Lists the steps.
+///
+/// # Errors
+/// When the list cannot be written.
+pub fn list(out: &mut dyn Write) -> Result<Outcome, Failure> {
+    for step in STEPS {
+        say(out, &format!("{:9} {}", step.name, step.about))?;
+    }
+    Ok(Outcome::Fresh)
+}
+
+/// Runs the steps, and says what each took.
+///
+/// # Errors
+/// When a name is no step's, or steps failed.
+pub fn run(root: &Path, plan: &Plan, out: &mut dyn Write) -> Result<Outcome, Failure> {
+    let chosen: Vec<&Step> = if plan.only.is_empty() {
+        STEPS.iter().collect()
+    } else {
+        plan.only.iter().map(|name| named(name)).collect::<Result<_, _>>()?
+    };
+    let site = Site { root: root.to_owned(), target: target(root)? };
+    let mut failures = Vec::new();
+    let mut times = Vec::new();
+    for step in chosen {
+        say(out, &format!("\n== {}: {}", step.name, step.about))?;
+        let begin = Instant::now();
+        let result = (step.run)(&site);
+        times.push((step.name, begin.elapsed(), result.is_ok()));
+        if let Err(failure) = result {
+            failures.push(failure);
+            if !plan.keep_going {
+                break;
+            }
+        }
+    }
+    say(out, "")?;
+    for (name, time, passed) in &times {
+        let mark = if *passed { "" } else { "  FAILED" };
+        say(out, &format!("{name:9} {:>7.1} s{mark}", time.as_secs_f64()))?;
+    }
+    let all: Duration = times.iter().map(|(_, time, _)| *time).sum();
+    say(out, &format!("{:9} {:>7.1} s", "together", all.as_secs_f64()))?;
+    Failure::all(failures).map_or(Ok(Outcome::Fresh), Err)
+}
+
+fn named(name: &str) -> Result<&'static Step, Failure> {
+    let names = || STEPS.iter().map(|step| step.name).collect::<Vec<_>>().join(", ");
+    STEPS
+        .iter()
+        .find(|step| step.name == name)
+        .ok_or_else(|| Failure::new(format!("`{name}` is no step"), format!("name one of: {}", names())))
+}
+
+/// What is printed here stands before what the step's programs print.
+fn say(out: &mut dyn Write, line: &str) -> Result<(), Failure> {
+    writeln!(out, "{line}")
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::new(format!("the output: {error}"), "keep it open"))
+}
+
+/// Where the steps run.
+struct Site {
+    root: PathBuf,
+    /// Everything is built in one folder, so that nothing is built twice.
+    target: PathBuf,
+}
+
+impl Site {
+    /// A program in the workspace, without what Cargo has told this one about itself.
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target).env("INSTA_UPDATE", "no");
+        let own = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        for (name, _) in env::vars_os().filter(|(name, _)| name.to_str().is_some_and(own)) {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    fn cargo(&self, args: &[&str]) -> Result<(), Failure> {
+        self.run(self.command("cargo").args(args))
+    }
+
+    /// Runs it to its end.
+    fn run(&self, command: &mut Command) -> Result<(), Failure> {
+        let shown = shown(command);
+        let status = command.stdin(Stdio::null()).status().map_err(|error| {
+            Failure::new(format!("`{shown}` did not start: {error}"), "install the program it names")
+        })?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(Failure::new(format!("`{shown}`: {status}"), "mend what it says above, then run this step alone"))
+    }
+
+    /// What it prints.
+    fn output(&self, command: &mut Command) -> Result<String, Failure> {
+        let shown = shown(command);
+        let ran = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+        let output = ran.map_err(|error| {
+            Failure::new(format!("`{shown}` did not start: {error}"), "install the program it names")
+        })?;
+        if !output.status.success() {
+            return Err(Failure::new(format!("`{shown}`: {}", output.status), "mend what it says above"));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// What Cargo knows about the workspace, and about its dependencies if asked.
+    fn metadata(&self, more: &[&str]) -> Result<Value, Failure> {
+        let arguments = ["metadata", "--format-version", "1", "--locked", "--all-features"];
+        let text = self.output(self.command("cargo").args(arguments).args(more))?;
+        serde_json::from_str(&text)
+            .map_err(|error| Failure::new(format!("`cargo metadata`: {error}"), "use another Cargo"))
+    }
+
+    /// All crates that a build compiles, as `name v1.2.3`.
+    fn compiled(&self, selection: &[&str]) -> Result<BTreeSet<String>, Failure> {
+        let arguments = ["tree", "--locked", "-e", "normal,build", "--prefix", "none", "--format", "{p}"];
+        let text = self.output(self.command("cargo").args(arguments).args(selection))?;
+        let crates = text.lines().map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" "));
+        Ok(crates.filter(|found| !found.is_empty()).collect())
+    }
+}
+
+/// The name in `name v1.2.3`.
+fn name(compiled: &str) -> &str {
+    compiled.split_once(' ').map_or(compiled, |(name, _)| name)
+}
+
+fn shown(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+fn target(root: &Path) -> Result<PathBuf, Failure> {
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    std::path::absolute(&target)
+        .map_err(|error| Failure::new(format!("{}: {error}", target.display()), "name another target folder"))
+}
+
+/// Not by package: what the tests have built would be built once more, with fewer features.
+fn examples(site: &Site) -> Result<(), Failure> {
+    for name in stems(&site.root.join("liveavatar-api/examples"))? {
+        site.cargo(&["run", "--quiet", "--locked", "--example", &name])?;
+    }
+    Ok(())
+}
+
+/// The names of the Rust files in a folder, sorted.
+fn stems(folder: &Path) -> Result<Vec<String>, Failure> {
+    let unreadable = |error| Failure::new(format!("{}: {error}", folder.display()), "restore the folder");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            names.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn regenerated(site: &Site) -> Result<(), Failure> {
+    let options = Options { mode: Mode::Check, verbose: false, today: chrono::NaiveDate::default() };
+    match regen::run(&site.root, None, &options, &mut std::io::stdout().lock())? {
+        Outcome::Fresh => Ok(()),
+        _ => Err(Failure::new("committed files are stale", "run `cargo xtask regen`")),
+    }
+}
+
+/// What a maintainer's command must not compile: it stays quick to build.
+const NOT_FOR_XTASK: [&str; 3] = ["hyper", "reqwest", "tokio"];
+
+fn lean(site: &Site) -> Result<(), Failure> {
+    let mut failures = Vec::new();
+    let mut forbid = |what: &str, compiled: &BTreeSet<String>, unwanted: &dyn Fn(&str) -> bool| {
+        for found in compiled.iter().filter(|found| unwanted(found)) {
+            let fix = format!("see who wants it: cargo tree -i {} -e normal,build", found.replace(" v", "@"));
+            failures.push(Failure::new(format!("{what} compiles {found}"), fix));
+        }
+    };
+    forbid("xtask", &site.compiled(&["-p", "xtask"])?, &|found| NOT_FOR_XTASK.contains(&name(found)));
+
+    let metadata = site.metadata(&["--no-deps"])?;
+    let packages = metadata["packages"].as_array().map_or(&[][..], Vec::as_slice);
+    let package = packages.iter().find(|package| package["name"] == "liveavatar-api");
+    let package = package.unwrap_or(&Value::Null);
+    let wanted = switched_on(package, "default");
+    let dependencies = package["dependencies"].as_array().map_or(&[][..], Vec::as_slice);
+    let optional = |name: &str| {
+        let mut named = dependencies.iter().filter(|dependency| dependency["name"] == name);
+        named.any(|dependency| dependency["optional"] == true) && !wanted.contains(name)
+    };
+    // In the version that the features have: an older one may be of somebody else's.
+    let direct = site.compiled(&["-p", "liveavatar-api", "--all-features", "--depth", "1"])?;
+    let others: BTreeSet<_> = direct.iter().filter(|found| optional(name(found))).collect();
+    let default = site.compiled(&["-p", "liveavatar-api"])?;
+    forbid("the crate without features", &default, &|found| others.iter().any(|other| *other == found));
+
+    println!("{:3} crates with what is on by default", default.len());
+    let bare = ["-p", "liveavatar-api", "--no-default-features"];
+    let least = site.compiled(&bare)?;
+    println!("{:3} without anything", least.len());
+    for feature in package["features"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()) {
+        let more = site.compiled(&[&bare[..], &["--features", feature]].concat())?;
+        println!("{:3} more with `{feature}`", more.difference(&least).count());
+    }
+    Failure::all(failures).map_or(Ok(()), Err)
+}
+
+/// The optional dependencies that a feature switches on, by way of others too.
+fn switched_on(package: &Value, feature: &str) -> BTreeSet<String> {
+    let entries = package["features"][feature].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let mut on = BTreeSet::new();
+    for entry in entries {
+        match entry.strip_prefix("dep:") {
+            Some(name) => {
+                on.insert(name.to_owned());
+            }
+            None if entry.contains('/') => {}
+            None => on.extend(switched_on(package, entry)),
+        }
+    }
+    on
+}
