@@ -1,8 +1,8 @@
 //! Client for the LiveAvatar API (HeyGen), the service for real-time talking avatars.
 //!
-//! A backend mints a session token, starts the session, keeps it alive and stops it: [`Client::open`] does all four. In FULL mode the service runs the
-//! conversation; in LITE mode, formerly CUSTOM, the caller supplies the audio. Sessions cost credits by the minute, from
-//! start to stop.
+//! A backend mints a session token, starts the session, keeps it alive and stops it: [`Client::open`] does all four. In FULL
+//! mode the service runs the conversation; in LITE mode, formerly CUSTOM, the caller supplies the audio. Sessions cost credits
+//! by the minute, from start to stop.
 //!
 //! # A first session
 //!
@@ -23,6 +23,8 @@
 //! # }
 //! ```
 //!
+//! The [`guide`] goes on from here: a page per mode, the life of a session, errors, testing.
+//!
 //! # Where things are
 //!
 //! - [`Client`] has a method for each of the 44 operations, generated from the service's OpenAPI document (see [`raw`]).
@@ -39,6 +41,7 @@
 //! - [`Observer`] is told of every request; the `tracing` feature makes spans and events of them.
 //! - `router`, with the feature `axum`, gives sessions to browsers: a token endpoint for a web server.
 //! - `mock`, with the feature of that name, is a LiveAvatar service in the process.
+//! - The command line `liveavatar` comes with the feature `cli`.
 //!
 //! # Secrets
 //!
@@ -54,6 +57,8 @@ mod client;
 mod clock;
 mod credential;
 mod error;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 #[cfg(feature = "mock")]
 pub mod mock;
 mod observe;

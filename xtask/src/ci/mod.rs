@@ -59,8 +59,8 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "package",
-        about: "the package builds from its own files",
-        run: |site| site.cargo(&["package", "-p", "liveavatar-api", "--locked", "--allow-dirty"]),
+        about: "the package could be published, and builds from its own files",
+        run: packaged,
     },
     Step { name: "msrv", about: "no dependency asks for a newer Rust than the crate", run: supply::msrv },
     Step { name: "deny", about: "licences, duplicates and sources of dependencies", run: supply::deny },
@@ -233,6 +233,21 @@ fn examples(site: &Site) -> Result<(), Failure> {
         site.cargo(&["run", "--quiet", "--locked", "--example", &name])?;
     }
     Ok(())
+}
+
+/// Licences that a package must hold; copies, because a package takes nothing from outside its folder.
+const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
+
+fn packaged(site: &Site) -> Result<(), Failure> {
+    for licence in LICENCES {
+        let (ours, copy) = (site.root.join(licence), site.root.join("liveavatar-api").join(licence));
+        let same = fs::read(&ours).is_ok_and(|text| fs::read(&copy).is_ok_and(|copy| copy == text));
+        if !same {
+            let problem = format!("{} is not {}", copy.display(), ours.display());
+            return Err(Failure::new(problem, "copy the one at the top"));
+        }
+    }
+    site.cargo(&["publish", "-p", "liveavatar-api", "--dry-run", "--locked", "--allow-dirty"])
 }
 
 /// The names of the Rust files in a folder, sorted.
