@@ -4,10 +4,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot run says where")]
 
+mod rows;
 mod support;
 
 use allocation_counter::{AllocationInfo, measure};
-use support::{Callers, PlainCredits, decode_ours, decode_plain, page, plain};
+use support::{CALL, CALL_OF_100, Callers, DECODING, PlainCredits, decode_ours, decode_plain, page, plain};
 
 /// Calls before counting starts, so that connection and pools stand.
 const WARM_UP: usize = 20;
@@ -21,26 +22,21 @@ fn least<T>(mut work: impl FnMut() -> T) -> AllocationInfo {
     runs.min_by_key(|info| info.count_total).unwrap()
 }
 
-fn row(name: &str, ours: &AllocationInfo, plain: &AllocationInfo) {
-    println!(
-        "{name:32} ours {:5} in {:7} bytes, plain {:5} in {:7} bytes",
-        ours.count_total, ours.bytes_total, plain.count_total, plain.bytes_total
-    );
+fn row(what: &str, ours: &AllocationInfo, plain: &AllocationInfo) {
+    let shown = |info: &AllocationInfo| format!("{} in {:.1} kB", info.count_total, kilobytes(info));
+    let ratio = kilobytes(ours) / kilobytes(plain);
+    rows::pair("plain", &format!("allocations: {what}"), &shown(ours), &shown(plain), ratio);
+}
+
+fn kilobytes(info: &AllocationInfo) -> f64 {
+    f64::from(u32::try_from(info.bytes_total).unwrap()) / 1_000.0
 }
 
 fn main() {
     // `cargo test --benches` only asks whether the benches run; they count the same then.
     let callers = Callers::new();
     let bytes = page();
-    row(
-        "loopback call",
-        &least(|| callers.credits()),
-        &least(|| callers.plain::<PlainCredits>("/v1/users/credits")),
-    );
-    row(
-        "loopback call, 100 avatars",
-        &least(|| callers.avatars()),
-        &least(|| callers.plain::<plain::Page>("/v1/avatars")),
-    );
-    row("decoding a page of 100 avatars", &least(|| decode_ours(&bytes)), &least(|| decode_plain(&bytes)));
+    row(CALL, &least(|| callers.credits()), &least(|| callers.plain::<PlainCredits>("/v1/users/credits")));
+    row(CALL_OF_100, &least(|| callers.avatars()), &least(|| callers.plain::<plain::Page>("/v1/avatars")));
+    row(DECODING, &least(|| decode_ours(&bytes)), &least(|| decode_plain(&bytes)));
 }

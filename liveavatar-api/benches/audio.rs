@@ -4,9 +4,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot run says where")]
 
+mod rows;
+
 use std::hint::black_box;
 
-use allocation_counter::measure;
+use allocation_counter::{AllocationInfo, measure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use criterion::{Criterion, Throughput, criterion_group};
@@ -74,20 +76,30 @@ fn throughput(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn allocations() {
+fn told() {
     let pcm = minute();
+    for (what, piece) in [("in 20 ms pieces", 960), ("in 1 s pieces", 48_000)] {
+        let mut framer = Framer::new(ID);
+        let what = format!("a minute of PCM to frames, {what}");
+        rows::timed("plain", &what, 4, || frames(&mut framer, &pcm, piece), || by_hand(&pcm));
+    }
     let mut framer = Framer::new(ID);
     frames(&mut framer, &pcm, 960);
-    let info = measure(|| assert!(black_box(frames(&mut framer, &pcm, 960)) > 0));
-    println!("allocations per minute of frames after warm-up: {}", info.count_total);
-    let info = measure(|| assert!(black_box(by_hand(&pcm)) > 0));
-    println!("the same by hand: {} in {} bytes", info.count_total, info.bytes_total);
+    let ours = measure(|| assert!(black_box(frames(&mut framer, &pcm, 960)) > 0));
+    let plain = measure(|| assert!(black_box(by_hand(&pcm)) > 0));
+    let shown = |info: &AllocationInfo| format!("{} in {} kB", info.count_total, info.bytes_total / 1_000);
+    let ratio = f64::from(u32::try_from(ours.count_total).unwrap())
+        / f64::from(u32::try_from(plain.count_total).unwrap());
+    rows::pair("plain", "allocations: a minute of PCM to frames", &shown(&ours), &shown(&plain), ratio);
 }
 
 criterion_group!(benches, throughput);
 
 fn main() {
+    if rows::wanted() {
+        told();
+        return;
+    }
     benches();
     Criterion::default().configure_from_args().final_summary();
-    allocations();
 }

@@ -1,25 +1,21 @@
 //! What the crate costs against plain reqwest and serde: the same work both ways, in one run.
 //!
-//! `cargo bench -p liveavatar-api` prints criterion's times and then one ratio per pair, measured in alternating
-//! batches so that a noisy machine disturbs both sides alike.
+//! `cargo bench -p liveavatar-api --bench calls` prints criterion's times, and with `-- --rows` a ratio per pair.
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot run says where")]
 
+mod rows;
 mod support;
 
 use std::hint::black_box;
-use std::time::Instant;
 
 use criterion::{Criterion, criterion_group};
 use liveavatar_api::session::{Configuration, Full};
 use liveavatar_api::types;
 use serde::Serialize;
-use support::{Callers, PlainCredits, decode_ours, decode_plain, page, plain};
+use support::{CALL, CALL_OF_100, Callers, DECODING, PlainCredits, decode_ours, decode_plain, page, plain};
 
 const ID: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
-
-/// Alternating batches per pair; the median of their ratios is printed.
-const BATCHES: usize = 81;
 
 /// What a user would write by hand for a token request.
 #[derive(Serialize)]
@@ -88,58 +84,42 @@ fn times(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The median over alternating batches of how much longer `ours` takes than `plain`.
-fn ratio<A, B>(name: &str, calls: u32, mut ours: impl FnMut() -> A, mut plain: impl FnMut() -> B) {
-    fn time<T>(calls: u32, work: &mut impl FnMut() -> T) -> f64 {
-        let start = Instant::now();
-        for _ in 0..calls {
-            black_box(work());
-        }
-        start.elapsed().as_secs_f64()
-    }
-    time(calls, &mut ours);
-    time(calls, &mut plain);
-    let mut ratios: Vec<f64> = (0..BATCHES)
-        .map(|batch| {
-            // Whoever goes first finds colder caches, so the order alternates too.
-            let (ours, plain) = if batch % 2 == 0 {
-                let ours = time(calls, &mut ours);
-                (ours, time(calls, &mut plain))
-            } else {
-                let plain = time(calls, &mut plain);
-                (time(calls, &mut ours), plain)
-            };
-            ours / plain
-        })
-        .collect();
-    ratios.sort_by(f64::total_cmp);
-    let at = |share: usize| ratios[ratios.len() * share / 100];
-    println!("{name:40} {:.3}  (quartiles {:.3} to {:.3})", at(50), at(25), at(75));
-}
-
-fn ratios() {
+fn pairs() {
     let bytes = page();
     let callers = Callers::new();
-    println!("ours / plain reqwest + serde, median of {BATCHES} alternating batches");
-    ratio("token request, generated", 2_000, token_request_generated, token_request_plain);
-    ratio("token request, every rule checked", 500, token_request_checked, token_request_plain);
-    ratio("decoding a page of 100 avatars", 20, || decode_ours(&bytes), || decode_plain(&bytes));
-    ratio("loopback call", 50, || callers.credits(), || callers.plain::<PlainCredits>("/v1/users/credits"));
-    ratio(
-        "loopback call, 100 avatars",
-        20,
-        || callers.avatars(),
-        || callers.plain::<plain::Page>("/v1/avatars"),
-    );
+    let pair = "plain";
+    rows::timed(pair, "token request, generated types", 2_000, token_request_generated, token_request_plain);
+    rows::timed(pair, "token request, every rule checked", 500, token_request_checked, token_request_plain);
+    rows::timed(pair, DECODING, 20, || decode_ours(&bytes), || decode_plain(&bytes));
+    let plain = || callers.plain::<PlainCredits>("/v1/users/credits");
+    rows::timed(pair, CALL, 50, || callers.credits(), plain);
+    let plain = || callers.plain::<plain::Page>("/v1/avatars");
+    rows::timed(pair, CALL_OF_100, 20, || callers.avatars(), plain);
+}
+
+/// Calls one side so often, for a profiler that counts: `ours 300`.
+fn count(side: &str, calls: u32) {
+    let callers = Callers::new();
+    for _ in 0..calls {
+        match side {
+            "ours" => drop(black_box(callers.credits())),
+            _ => drop(black_box(callers.plain::<PlainCredits>("/v1/users/credits"))),
+        }
+    }
 }
 
 criterion_group!(benches, times);
 
 fn main() {
-    benches();
-    Criterion::default().configure_from_args().final_summary();
-    // `cargo test --benches` only asks whether the benches run.
-    if !std::env::args().any(|argument| argument == "--test") {
-        ratios();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [command, side, calls, ..] = &arguments[..]
+        && command == "--count"
+    {
+        count(side, calls.parse().unwrap());
+    } else if rows::wanted() {
+        pairs();
+    } else {
+        benches();
+        Criterion::default().configure_from_args().final_summary();
     }
 }

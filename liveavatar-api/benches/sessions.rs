@@ -6,6 +6,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot run says where")]
 
+mod rows;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -158,10 +160,13 @@ fn live(runtime: &Runtime, heard: &Shared, interval: Duration, time: Duration, k
     let spent = processor_time().saturating_sub(before);
     let heard = heard.lock().unwrap();
     let (calls, busiest) = (heard.keep_alives, heard.seconds.iter().max().unwrap());
-    println!("{SESSIONS} sessions for {time:?} of {kind} time, one keep-alive in {interval:?}");
-    println!("  keep-alives        {calls}, {busiest} in the busiest second");
-    println!("  latest             {:?} after its time, allowed {LATEST:?}", heard.latest);
-    println!("  processor          {:.1} % of one core", 100.0 * spent.as_secs_f64() / time.as_secs_f64());
+    let what = format!("{SESSIONS} sessions for {time:?} of {kind} time, a keep-alive every {interval:?}");
+    let share = 100.0 * spent.as_secs_f64() / time.as_secs_f64();
+    let value = format!(
+        "{calls} keep-alives, {busiest} in the busiest second; the latest {:.1?} late; {share:.0} % of one core",
+        heard.latest
+    );
+    rows::fact(&what, &value);
     assert_eq!(heard.last.len(), SESSIONS, "a session was never kept alive");
     assert!(heard.latest <= LATEST, "a keep-alive came {:?} late", heard.latest);
     spent / calls
@@ -203,11 +208,13 @@ fn main() {
     // The handles' own place stood before.
     let bytes = usize::try_from(opened.bytes_current).unwrap() / counted + size_of::<Session<Lite>>();
     let tokens = 2 * TOKEN + ADDRESS;
-    println!("memory per session   {bytes} bytes, of which {tokens} are tokens and addresses");
+    rows::fact("memory of a session", &format!("{bytes} bytes, of which {tokens} are tokens and addresses"));
 
     runtime.block_on(async { tokio::time::pause() });
     let each = live(&runtime, &heard, KEEP_ALIVE_INTERVAL, VIRTUAL, "virtual");
-    println!("  per keep-alive     {each:?}, plain reqwest {plain:?}, the server's part included in both");
+    let ratio = each.as_secs_f64() / plain.as_secs_f64();
+    let what = "processor time of a keep-alive, with the server's part";
+    rows::pair("plain", what, &format!("{each:.1?}"), &format!("{plain:.1?}"), ratio);
     runtime.block_on(async { tokio::time::resume() });
 
     sessions.clear();

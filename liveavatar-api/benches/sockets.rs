@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot run says where")]
 
+mod rows;
+
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -117,7 +119,7 @@ fn first_frame(utterances: u32) {
             times.push(first.at - begin);
         }
     });
-    show("first PCM byte to first frame read by the other side", &mut times);
+    show("first PCM byte to first frame at the server", "", &mut times);
 }
 
 fn memory(sockets: usize) {
@@ -135,7 +137,6 @@ fn memory(sockets: usize) {
         });
     });
     let per = |bytes: i64| bytes / i64::try_from(sockets).unwrap();
-    println!("heap per open socket, idle: {} bytes", per(info.bytes_current));
     let spoken = measure(|| {
         runtime.block_on(async {
             for socket in &open {
@@ -144,9 +145,10 @@ fn memory(sockets: usize) {
             }
         });
     });
-    println!(
-        "after each has spoken for two seconds: {} bytes",
-        per(info.bytes_current + spoken.bytes_current)
+    let (idle, after) = (per(info.bytes_current), per(info.bytes_current + spoken.bytes_current));
+    rows::fact(
+        "memory of an open socket, plain TCP",
+        &format!("{idle} bytes idle, {after} after two seconds of speech"),
     );
 }
 
@@ -169,14 +171,19 @@ fn lateness(streams: u32, seconds: u32) {
     let mut times: Vec<Duration> =
         frames.iter().map(|seen| seen.at.saturating_duration_since(epoch + seen.due)).collect();
     let late = times.iter().filter(|time| **time > Duration::from_millis(50)).count();
-    show(&format!("{streams} real-time streams for {seconds} s, last byte due to frame read"), &mut times);
-    println!("    {late} of {} frames later than 50 ms", times.len());
+    let late = format!("; {late} of {} later than 50 ms", times.len());
+    show(
+        &format!("{streams} real-time streams for {seconds} s, from a frame's last byte to the server"),
+        &late,
+        &mut times,
+    );
 }
 
-fn show(what: &str, times: &mut [Duration]) {
+fn show(what: &str, more: &str, times: &mut [Duration]) {
     times.sort();
     let at = |percent: usize| times[(times.len() - 1) * percent / 100];
-    println!("{what}: median {:?}, p99 {:?}, max {:?}", at(50), at(99), at(100));
+    let value = format!("median {:.1?}, p99 {:.1?}, longest {:.1?}{more}", at(50), at(99), at(100));
+    rows::fact(what, &value);
 }
 
 fn main() {

@@ -2,6 +2,7 @@
 //!
 //! A library as well, so that a plain `cargo test` can run the same checks.
 
+pub mod bench;
 pub mod ci;
 pub mod diff;
 pub mod failure;
@@ -10,5 +11,6 @@ pub mod normalise;
 pub mod overlay;
 pub mod pipeline;
 pub mod regen;
+mod site;
 pub mod source;
 pub mod surface;

@@ -33,6 +33,17 @@ enum Command {
     ///
     /// Exit codes: 0 all holds, 100 something does not.
     Ci(CiArgs),
+    /// Measure the crate beside what users would write or pick instead, and show the README's tables.
+    ///
+    /// Takes half an hour on 2 cores, and wants an idle machine, Python and Java.
+    Bench {
+        /// Write the tables into README.md.
+        #[arg(long)]
+        write: bool,
+        /// Leave out the cold builds.
+        #[arg(long, conflicts_with = "write")]
+        quick: bool,
+    },
 }
 
 #[derive(Args)]
@@ -93,6 +104,9 @@ fn main() -> ExitCode {
             let base = Source::parse(&args.base);
             let root = regen::workspace();
             xtask::diff::run(&root, &base, revision.as_ref(), args.format, args.fail_on, &mut out)
+        }
+        Command::Bench { write, quick } => {
+            xtask::bench::run(&regen::workspace(), xtask::bench::Plan { write, quick }, &mut out)
         }
         Command::Ci(args) if args.list => ci::list(&mut out),
         Command::Ci(args) => {

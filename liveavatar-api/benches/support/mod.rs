@@ -11,7 +11,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-const KEY: &str = "bench-api-key";
+/// What is measured, as the README's table names it.
+pub(crate) const CALL: &str = "one call over loopback";
+pub(crate) const CALL_OF_100: &str = "one call over loopback, 100 avatars";
+pub(crate) const DECODING: &str = "decoding a page of 100 avatars";
+
+pub(crate) const KEY: &str = "bench-api-key";
 const AVATARS: usize = 100;
 
 /// What a user would write by hand for the two answers.
@@ -108,8 +113,8 @@ fn runtime() -> Runtime {
 
 /// Both ways of calling the server.
 pub(crate) struct Callers {
-    runtime: Runtime,
-    url: String,
+    pub(crate) runtime: Runtime,
+    pub(crate) url: String,
     http: reqwest::Client,
     client: Client,
 }

@@ -4,17 +4,16 @@ mod stranger;
 mod supply;
 
 use std::collections::BTreeSet;
-use std::env;
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::failure::{Failure, Outcome};
 use crate::regen::{self, Mode, Options};
+use crate::site::{self, Site, name};
 
 /// One thing that must hold.
 struct Step {
@@ -49,7 +48,7 @@ const STEPS: &[Step] = &[
         name: "doc",
         about: "the documentation builds, and its links lead somewhere",
         run: |site| {
-            site.run(site.command("cargo").env("RUSTDOCFLAGS", "-D warnings").args([
+            site::run(site.command("cargo").env("RUSTDOCFLAGS", "-D warnings").args([
                 "doc",
                 "--workspace",
                 "--no-deps",
@@ -106,7 +105,7 @@ pub fn run(root: &Path, plan: &Plan, out: &mut dyn Write) -> Result<Outcome, Fai
     } else {
         plan.only.iter().map(|name| named(name)).collect::<Result<_, _>>()?
     };
-    let site = Site { root: root.to_owned(), target: target(root)? };
+    let site = Site::new(root)?;
     let mut failures = Vec::new();
     let mut times = Vec::new();
     for step in chosen {
@@ -144,87 +143,6 @@ fn say(out: &mut dyn Write, line: &str) -> Result<(), Failure> {
     writeln!(out, "{line}")
         .and_then(|()| out.flush())
         .map_err(|error| Failure::new(format!("the output: {error}"), "keep it open"))
-}
-
-/// Where the steps run.
-struct Site {
-    root: PathBuf,
-    /// Everything is built in one folder, so that nothing is built twice.
-    target: PathBuf,
-}
-
-impl Site {
-    /// A program in the workspace, without what Cargo has told this one about itself.
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        command.current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target).env("INSTA_UPDATE", "no");
-        let own = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
-        for (name, _) in env::vars_os().filter(|(name, _)| name.to_str().is_some_and(own)) {
-            command.env_remove(name);
-        }
-        command
-    }
-
-    fn cargo(&self, args: &[&str]) -> Result<(), Failure> {
-        self.run(self.command("cargo").args(args))
-    }
-
-    /// Runs it to its end.
-    fn run(&self, command: &mut Command) -> Result<(), Failure> {
-        let shown = shown(command);
-        let status = command.stdin(Stdio::null()).status().map_err(|error| {
-            Failure::new(format!("`{shown}` did not start: {error}"), "install the program it names")
-        })?;
-        if status.success() {
-            return Ok(());
-        }
-        Err(Failure::new(format!("`{shown}`: {status}"), "mend what it says above, then run this step alone"))
-    }
-
-    /// What it prints.
-    fn output(&self, command: &mut Command) -> Result<String, Failure> {
-        let shown = shown(command);
-        let ran = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
-        let output = ran.map_err(|error| {
-            Failure::new(format!("`{shown}` did not start: {error}"), "install the program it names")
-        })?;
-        if !output.status.success() {
-            return Err(Failure::new(format!("`{shown}`: {}", output.status), "mend what it says above"));
-        }
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    }
-
-    /// What Cargo knows about the workspace, and about its dependencies if asked.
-    fn metadata(&self, more: &[&str]) -> Result<Value, Failure> {
-        let arguments = ["metadata", "--format-version", "1", "--locked", "--all-features"];
-        let text = self.output(self.command("cargo").args(arguments).args(more))?;
-        serde_json::from_str(&text)
-            .map_err(|error| Failure::new(format!("`cargo metadata`: {error}"), "use another Cargo"))
-    }
-
-    /// All crates that a build compiles, as `name v1.2.3`.
-    fn compiled(&self, selection: &[&str]) -> Result<BTreeSet<String>, Failure> {
-        let arguments = ["tree", "--locked", "-e", "normal,build", "--prefix", "none", "--format", "{p}"];
-        let text = self.output(self.command("cargo").args(arguments).args(selection))?;
-        let crates = text.lines().map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" "));
-        Ok(crates.filter(|found| !found.is_empty()).collect())
-    }
-}
-
-/// The name in `name v1.2.3`.
-fn name(compiled: &str) -> &str {
-    compiled.split_once(' ').map_or(compiled, |(name, _)| name)
-}
-
-fn shown(command: &Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
-}
-
-fn target(root: &Path) -> Result<PathBuf, Failure> {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    std::path::absolute(&target)
-        .map_err(|error| Failure::new(format!("{}: {error}", target.display()), "name another target folder"))
 }
 
 /// Not by package: what the tests have built would be built once more, with fewer features.

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use super::Site;
 use crate::failure::Failure;
+use crate::site::{self, Site};
 
 /// The README's sections whose first command a newcomer runs.
 const COMMANDS: [&str; 2] = ["## Run a session", "## Pass the tests"];
@@ -20,16 +20,16 @@ pub(super) fn run(site: &Site) -> Result<(), Failure> {
         fs::remove_dir_all(&home).map_err(failed)?;
     }
     fs::create_dir_all(&home).map_err(failed)?;
-    site.run(site.command("git").arg("clone").arg("--quiet").arg(&site.root).arg(&clone))?;
+    site::run(site.command("git").arg("clone").arg("--quiet").arg(&site.root).arg(&clone))?;
 
     let readme = fs::read_to_string(clone.join("README.md")).map_err(failed)?;
     for heading in COMMANDS {
         let command = first_command(&readme, heading)?;
         println!("$ {command}");
-        site.run(site.command("sh").current_dir(&clone).args(["-c", command]))?;
+        site::run(site.command("sh").current_dir(&clone).args(["-c", command]))?;
     }
 
-    let path = format!("path = {:?}", clone.join("liveavatar-api"));
+    let path = format!("path = '{}'", clone.join("liveavatar-api").display());
     let git = format!("git = \"file://{}\"", clone.display());
     for (name, source) in [("by-path", path), ("by-git", git)] {
         println!("$ cargo run   # liveavatar-api = {{ {source} }}");
@@ -39,7 +39,7 @@ pub(super) fn run(site: &Site) -> Result<(), Failure> {
         fs::write(package.join("src/main.rs"), PROGRAM).map_err(failed)?;
         // Today's versions, so that what is new elsewhere does not fail a change here.
         fs::copy(clone.join("Cargo.lock"), package.join("Cargo.lock")).map_err(failed)?;
-        site.run(site.command("cargo").current_dir(&package).args(["run", "--quiet"]))?;
+        site::run(site.command("cargo").current_dir(&package).args(["run", "--quiet"]))?;
     }
     Ok(())
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 use semver::Version;
 use serde_json::Value;
 
-use super::Site;
 use crate::failure::Failure;
+use crate::site::{self, Site};
 
 /// The exact version, because a new one may ask for more.
 const CARGO_DENY: &str = "0.20.2";
@@ -23,11 +23,11 @@ pub(super) fn deny(site: &Site) -> Result<(), Failure> {
         let install =
             ["install", "cargo-deny", "--version", CARGO_DENY, "--locked", "--debug", "--force", "--quiet"];
         let mut command = site.command("cargo");
-        site.run(
+        site::run(
             command.args(install).arg("--root").arg(&tools).env("CARGO_TARGET_DIR", tools.join("build")),
         )?;
     }
-    site.run(
+    site::run(
         site.command(&program.to_string_lossy()).args(["--locked", "check", "licenses", "bans", "sources"]),
     )
 }
@@ -71,17 +71,17 @@ pub(super) fn msrv(site: &Site) -> Result<(), Failure> {
 /// Whether the crate compiles with the oldest versions that it declares, in a copy of the workspace.
 pub(super) fn minimal(site: &Site) -> Result<(), Failure> {
     let copy = site.target.join("ci/minimal");
-    let files = site.output(site.command("git").args(["ls-files", "-z"]))?;
+    let files = site::output(site.command("git").args(["ls-files", "-z"]))?;
     for file in files.split('\0').filter(|file| !file.is_empty()) {
         copied(&site.root.join(file), &copy.join(file))?;
     }
     // Cargo keeps the flag from stable toolchains unless it is told that this is meant.
     let mut update = site.command("cargo");
     update.current_dir(&copy).env("RUSTC_BOOTSTRAP", "1");
-    site.run(update.args(["update", "--quiet", "-Z", "direct-minimal-versions"]))?;
+    site::run(update.args(["update", "--quiet", "-Z", "direct-minimal-versions"]))?;
     let mut check = site.command("cargo");
     check.current_dir(&copy);
-    site.run(check.args(["check", "--quiet", "--locked", "-p", "liveavatar-api", "--all-features"]))
+    site::run(check.args(["check", "--quiet", "--locked", "-p", "liveavatar-api", "--all-features"]))
 }
 
 /// Copies what has changed, so that Cargo sees no news where there are none.

@@ -1,0 +1,66 @@
+//! Rows for the README's tables: `cargo xtask bench` runs the benches with `--rows` and collects these lines.
+
+#![allow(dead_code, reason = "no bench has all kinds of rows")]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+/// Alternating batches per pair; the medians are shown.
+pub(crate) const BATCHES: usize = 81;
+
+/// Whether rows are wanted and nothing else.
+pub(crate) fn wanted() -> bool {
+    std::env::args().any(|argument| argument == "--rows")
+}
+
+/// Something that is measured by itself.
+pub(crate) fn fact(what: &str, value: &str) {
+    println!("@fact | {what} | {value}");
+}
+
+/// The same work, ours and somebody else's.
+pub(crate) fn pair(with: &str, what: &str, ours: &str, other: &str, ratio: f64) {
+    println!("@{with} | {what} | {ours} | {other} | {ratio:.2}");
+}
+
+/// Times both in alternating batches, so that a noisy machine disturbs them alike, and tells the medians.
+pub(crate) fn timed<A, B>(
+    with: &str,
+    what: &str,
+    calls: u32,
+    mut ours: impl FnMut() -> A,
+    mut other: impl FnMut() -> B,
+) {
+    fn time<T>(calls: u32, work: &mut impl FnMut() -> T) -> f64 {
+        let start = Instant::now();
+        for _ in 0..calls {
+            black_box(work());
+        }
+        start.elapsed().as_secs_f64() / f64::from(calls)
+    }
+    time(calls, &mut ours);
+    time(calls, &mut other);
+    let mut times: [Vec<f64>; 3] = Default::default();
+    for batch in 0..BATCHES {
+        // Whoever goes first finds colder caches, so the order alternates too.
+        let (ours, other) = if batch % 2 == 0 {
+            let ours = time(calls, &mut ours);
+            (ours, time(calls, &mut other))
+        } else {
+            let other = time(calls, &mut other);
+            (time(calls, &mut ours), other)
+        };
+        for (times, time) in times.iter_mut().zip([ours, other, ours / other]) {
+            times.push(time);
+        }
+    }
+    let [ours, other, ratio] = times.map(|mut times| {
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 2]
+    });
+    pair(with, what, &micros(ours), &micros(other), ratio);
+}
+
+fn micros(seconds: f64) -> String {
+    format!("{:.3?}", Duration::from_secs_f64(seconds)).replace(".000", "")
+}
