@@ -8,12 +8,15 @@ mod check;
 mod connect;
 mod doctor;
 mod document;
+mod foreground;
 #[cfg(feature = "mock")]
 mod mock;
 mod output;
 mod place;
 mod resource;
 mod session;
+mod speak;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -29,7 +32,7 @@ const AFTER: &str = "\
 Exit codes: 0 ok, 1 the service said no, 2 usage or configuration, 3 network.
 With --json, standard output has one line per outcome: {\"ok\":true,\"data\":…} or {\"ok\":false,\"error\":{…}}.
 Credentials come from the environment, a file or standard input, never from an argument.
-Colour is for terminals; NO_COLOR turns it off.";
+Tables fit the terminal's width, or COLUMNS. Colour is for terminals; NO_COLOR turns it off.";
 
 // No doc comment: clap would take it for what the program is about.
 #[derive(Args)]
@@ -47,11 +50,11 @@ struct Global {
 
 #[derive(Subcommand)]
 enum Fixed {
-    /// Check the key, the host and the credits, and say what to do
+    /// Check address, TLS, key, credits and a session in the sandbox, and say what to do
     Doctor(doctor::Doctor),
-    /// Show the credits that are left
-    Credits,
-    /// Check, mint, start, list and stop sessions
+    /// Speak a WAV file with an avatar, in a LITE session of its own
+    Speak(speak::Speak),
+    /// Check, mint, start, follow, list and stop sessions
     #[command(subcommand, visible_alias = "sessions")]
     Session(session::Session),
     /// Call any operation by name
@@ -83,7 +86,10 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return output.failure(&Failure::Usage(format!("no runtime: {error}"), None)),
     };
-    match runtime.block_on(run(&matches, &global.service, output)) {
+    let outcome = runtime.block_on(run(&matches, &global.service, output));
+    // What still reads standard input would be waited for.
+    runtime.shutdown_background();
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => output.failure(&failure),
     }
@@ -100,21 +106,16 @@ fn command() -> Command {
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
         .max_term_width(100);
-    Fixed::augment_subcommands(Global::augment_args(command)).subcommands(resource::commands())
+    resource::augment(Fixed::augment_subcommands(Global::augment_args(command)))
 }
 
 async fn run(matches: &ArgMatches, service: &Service, output: Output) -> Result<(), Failure> {
-    if let Some((group, matches)) = matches.subcommand()
-        && let Some(resource) = resource::find(group)
-    {
-        return resource.run(matches, service, output).await;
+    if let Some((described, matches)) = resource::find(matches) {
+        return resource::run(described, matches, service, output).await;
     }
     match Fixed::from_arg_matches(matches).map_err(|error| Failure::Usage(error.to_string(), None))? {
         Fixed::Doctor(doctor) => doctor.run(service, output).await,
-        Fixed::Credits => {
-            output.data(service.client()?.operation("get_user_credits")?.data().await?);
-            Ok(())
-        }
+        Fixed::Speak(speak) => speak.run(service, output).await,
         Fixed::Session(session) => session.run(service, output).await,
         Fixed::Call(call) => call.run(service, output).await,
         Fixed::Operations => {

@@ -5,17 +5,16 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use liveavatar_api::session::{EndReason, Event};
-use liveavatar_api::types::{ListSessionsType, SessionEndReason, StopSession};
-use liveavatar_api::{Call as _, Client, Paged as _, Uuid};
+use liveavatar_api::session::{Fate, ReapedSession};
+use liveavatar_api::types::{ListSessionsType, SessionTranscriptData};
+use liveavatar_api::{Client, Paged as _, Uuid};
 use serde_json::{Value, json};
 
 use crate::check;
-use crate::connect::{Service, interrupted};
-use crate::output::{Failure, Output};
-
-/// Pages of a transcript that are read at most; a service that always names another one is stopped here.
-const MOST_PAGES: u32 = 10_000;
+use crate::connect::Service;
+use crate::foreground::{self, Rotation};
+use crate::output::{Failure, Output, plain};
+use crate::watch::Watch;
 
 #[derive(Subcommand)]
 pub(crate) enum Session {
@@ -37,6 +36,8 @@ pub(crate) enum Session {
     },
     /// Stop sessions by their ids, or all that run
     Stop(Stop),
+    /// Follow a running session until it ends: its state, its credits, and what is said
+    Watch(Watch),
     /// Print what user and avatar have said
     Transcript {
         /// The session's id
@@ -86,6 +87,7 @@ impl Session {
             Self::Start(start) => start.run(service, output).await,
             Self::List { which } => list(&service.client()?, which, output).await,
             Self::Stop(stop) => stop.run(&service.client()?, output).await,
+            Self::Watch(watch) => watch.run(service, output).await,
             Self::Transcript { session_id } => transcript(&service.client()?, session_id, output).await,
         }
     }
@@ -123,82 +125,13 @@ fn keep(file: &Path, secret: &str) -> Result<(), Failure> {
 impl Start {
     async fn run(self, service: &Service, output: Output) -> Result<(), Failure> {
         let configuration = check::configuration(&self.file, output)?;
-        let client = service.client()?;
-        let mut opening = client.open(&configuration);
-        if self.rotate {
-            opening = opening.rotating();
-        }
-        output.progress("starting; Ctrl-C stops the session");
-        let interrupt = interrupted();
-        tokio::pin!(interrupt);
-        let session = tokio::select! {
-            session = opening => session?,
-            () = &mut interrupt => {
-                output.progress("stopping what was begun");
-                left(&client.shutdown().await)?;
-                output.told(json!({"event": "ended", "session_id": null, "reason": "stopped"}), "nothing runs");
-                return Ok(());
-            }
+        let rotation = if self.rotate { Rotation::Wanted } else { Rotation::None };
+        let Some(mut foreground) = foreground::open(service, &configuration, rotation, output).await? else {
+            return Ok(());
         };
-        let started = || {
-            let answer = serde_json::to_value(&*session.started()).unwrap_or_default();
-            output.data(json!({"event": "started", "session": answer}));
-        };
-        let mut events = session.events();
-        started();
-        loop {
-            tokio::select! {
-                event = events.next() => match event {
-                    Some(Event::EndsSoon(left)) => output.told(
-                        json!({"event": "ends_soon", "seconds": left.as_secs()}),
-                        &format!("ends in {} s", left.as_secs()),
-                    ),
-                    Some(Event::Rotated { from, to }) => {
-                        output.told(json!({"event": "rotated", "from": from, "to": to}), &format!("{from} is replaced by {to}: join again"));
-                        started();
-                    }
-                    Some(Event::RotationFailed(error)) => warned(output, "rotation_failed", &error.to_string()),
-                    Some(Event::KeepAliveFailed(error)) => warned(output, "keep_alive_failed", &error.to_string()),
-                    Some(_) => {}
-                    None => break,
-                },
-                () = &mut interrupt => {
-                    output.progress("stopping");
-                    session.stop().await?;
-                    break;
-                }
-            }
-        }
-        let reason = match session.ended().await? {
-            EndReason::Stopped | EndReason::Dropped => "stopped".to_owned(),
-            EndReason::MaxDuration => "max_duration".to_owned(),
-            EndReason::Service(Some(reason)) => format!("service: {reason}"),
-            _ => "service".to_owned(),
-        };
-        let id = session.id();
-        output.told(
-            json!({"event": "ended", "session_id": id, "reason": reason}),
-            &format!("{id} has ended: {reason}"),
-        );
-        left(&client.shutdown().await)
+        foreground.beside(std::future::pending::<()>()).await;
+        foreground.leave().await.map(drop)
     }
-}
-
-fn warned(output: Output, event: &str, error: &str) {
-    output.told(json!({"event": event, "message": error}), &format!("{}: {error}", event.replace('_', " ")));
-}
-
-/// What may still run and cost, after everything was done to stop it.
-fn left(unstopped: &[liveavatar_api::session::Unstopped]) -> Result<(), Failure> {
-    if unstopped.is_empty() {
-        return Ok(());
-    }
-    let all: Vec<_> = unstopped.iter().map(ToString::to_string).collect();
-    Err(Failure::Failed {
-        message: all.join("; "),
-        hint: "`liveavatar session stop --all` tries again",
-        data: Value::Null,
-    })
 }
 
 async fn list(client: &Client, which: Which, output: Output) -> Result<(), Failure> {
@@ -219,50 +152,43 @@ impl Stop {
         } else {
             self.session_id
         };
-        let (mut rows, mut failed, only) = (Vec::new(), Vec::new(), ids.len() == 1);
-        for id in ids {
-            let body = StopSession::builder().session_id(id).reason(SessionEndReason::UserClosed);
-            let fate = match client.stop_session().body(body).data().await {
-                Ok(_) => "stopped".to_owned(),
-                // It has ended by itself, which is as good.
-                Err(error) if error.is_not_found() => "does not run".to_owned(),
-                Err(error) if only => return Err(error.into()),
-                Err(error) => {
-                    failed.push(id.to_string());
-                    error.to_string()
-                }
-            };
-            rows.push(json!({"id": id, "fate": fate}));
-        }
-        let rows = Value::Array(rows);
+        let reaped = client.reap().only(ids.iter().copied()).run().await;
+        // As they were given, and not as they were done.
+        let mut sessions = reaped.into_sessions();
+        sessions.sort_by_key(|session| ids.iter().position(|id| *id == session.id));
+        // The error of a single one says more than that not all were stopped.
+        let sessions = match <[ReapedSession; 1]>::try_from(sessions) {
+            Ok([ReapedSession { fate: Fate::Failed(error), .. }]) => return Err(error.into()),
+            Ok(one) => Vec::from(one),
+            Err(all) => all,
+        };
+        let failed: Vec<_> =
+            sessions.iter().filter(|session| matches!(session.fate, Fate::Failed(_))).collect();
+        let row = |session: &ReapedSession| json!({"id": session.id, "fate": session.fate.to_string()});
+        let rows: Value = sessions.iter().map(row).collect();
         if failed.is_empty() {
             output.data(rows);
             return Ok(());
         }
-        let message = format!("not stopped: {}", failed.join(", "));
-        Err(Failure::Failed { message, hint: "they may still run and cost credits; try again", data: rows })
+        let lines: Vec<_> = failed.iter().map(ToString::to_string).collect();
+        output.progress(&output.text_of(&rows));
+        Err(Failure::Failed {
+            message: lines.join("; "),
+            hint: "they may still run and cost credits; try again".to_owned(),
+            data: rows,
+        })
     }
 }
 
 async fn transcript(client: &Client, id: Uuid, output: Output) -> Result<(), Failure> {
-    let (mut lines, mut from) = (Vec::new(), None);
-    for _ in 0..MOST_PAGES {
-        let mut call = client.get_session_transcript().session_id(id.to_string());
-        if let Some(from) = from {
-            call = call.start_timestamp(from);
-        }
-        let page = call.data().await?;
-        lines.extend(page.transcript_data);
-        // A page that points backwards or at itself would never end.
-        match page.next_timestamp.filter(|next| from.is_none_or(|from| *next > from)) {
-            Some(next) => from = Some(next),
-            None => break,
-        }
-    }
-    let people =
-        lines.iter().map(|line| format!("{}: {}", line.role, crate::output::plain(&line.transcript)));
-    let people = people.collect::<Vec<_>>().join("\n");
+    let lines = client.session(id).transcript().await?;
+    let people = lines.iter().map(said).collect::<Vec<_>>().join("\n");
     let people = if people.is_empty() { "nothing was said".to_owned() } else { people };
     output.told(serde_json::to_value(lines).unwrap_or_default(), &people);
     Ok(())
+}
+
+/// A line of a transcript, for people.
+pub(crate) fn said(line: &SessionTranscriptData) -> String {
+    format!("{}: {}", plain(&line.role.to_string()), plain(&line.transcript))
 }
