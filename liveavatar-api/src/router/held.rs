@@ -66,7 +66,7 @@ impl Live {
         let past = self.is_past(client.clock().now());
         match self {
             Self::Minted { id, .. } if !past => {
-                session::details(client, *id).await.is_ok_and(|entry| entry.end_at.is_some())
+                client.session(*id).details().await.is_ok_and(|entry| entry.end_at.is_some())
             }
             _ => past,
         }
@@ -74,7 +74,7 @@ impl Live {
 
     pub(super) async fn stop(&self, client: &Client) -> Result<(), Error> {
         match self {
-            Self::Minted { id, .. } => session::stop(client, *id, SessionEndReason::UserClosed).await,
+            Self::Minted { id, .. } => client.session(*id).stop(SessionEndReason::UserClosed).await,
             Self::Started(session) => session.stop().await,
         }
     }

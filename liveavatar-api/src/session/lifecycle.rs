@@ -112,7 +112,7 @@ impl<M> Minted<M> {
         let bearer = self.client.with_credential(Credential::session_token(self.token.clone())?);
         match bearer.start_session().data().await {
             Ok(started) => Ok(Started {
-                session: SessionRef { client: self.client, id: self.id },
+                session: self.client.session(self.id),
                 answer: Arc::new(started),
                 mode: PhantomData,
             }),
@@ -121,7 +121,7 @@ impl<M> Minted<M> {
                 let refused = error.status().is_some_and(|status| (300..500).contains(&status));
                 if error.may_have_been_sent() && !refused {
                     // The first error says more than one about the stop.
-                    let _ = stop(&self.client, self.id, SessionEndReason::ServerError).await;
+                    let _ = self.client.session(self.id).stop(SessionEndReason::ServerError).await;
                 }
                 Err(error)
             }
@@ -205,7 +205,12 @@ impl SessionRef {
     /// # Cancel safety
     /// Dropped before the answer, the session may still run: call it again.
     pub async fn stop(&self, reason: SessionEndReason) -> Result<(), Error> {
-        stop(&self.client, self.id, reason).await
+        let body = types::StopSession::builder().session_id(self.id).reason(reason);
+        match self.client.stop_session().body(body).data().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// The session as the service's lists show it.
@@ -216,7 +221,7 @@ impl SessionRef {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn details(&self) -> Result<types::ListHistoricEntry, Error> {
-        details(&self.client, self.id).await
+        self.client.get_session().session_id(self.id.to_string()).data().await
     }
 
     /// What user and avatar have said so far, all pages of it; FULL sessions only have any.
@@ -291,17 +296,4 @@ struct Follow {
     read: usize,
     /// Whether the page was read to its end, so that there is something to wait for.
     wait: bool,
-}
-
-pub(crate) async fn details(client: &Client, id: Uuid) -> Result<types::ListHistoricEntry, Error> {
-    client.get_session().session_id(id.to_string()).data().await
-}
-
-pub(crate) async fn stop(client: &Client, id: Uuid, reason: SessionEndReason) -> Result<(), Error> {
-    let body = types::StopSession::builder().session_id(id).reason(reason);
-    match client.stop_session().body(body).data().await {
-        Ok(_) => Ok(()),
-        Err(error) if error.is_not_found() => Ok(()),
-        Err(error) => Err(error),
-    }
 }

@@ -72,8 +72,6 @@ pub use rules::{RULES, Rule};
 pub use status::{EndReason, Event, Events, State, Status, Unstopped, UnstoppedCause};
 pub use supervised::{Opening, Session, WARN_BEFORE};
 
-#[cfg(feature = "axum")]
-pub(crate) use lifecycle::{details, stop};
 pub(crate) use parse::parse;
 #[cfg(feature = "axum")]
 pub(crate) use path::Path;

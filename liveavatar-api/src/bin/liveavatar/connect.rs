@@ -18,13 +18,13 @@ const SESSION_TOKEN_VARIABLE: &str = "LIVEAVATAR_SESSION_TOKEN";
 #[derive(Args)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Service {
-    /// The service's address, instead of `LIVEAVATAR_BASE_URL` or the service itself
+    /// Another address of the service; `LIVEAVATAR_BASE_URL` unless given
     #[arg(long, global = true, value_name = "URL")]
     base_url: Option<String>,
-    /// Read the API key from a file, or from standard input with `-`, instead of `LIVEAVATAR_API_KEY`
+    /// Reads the API key from a file, `-` for standard input; `LIVEAVATAR_API_KEY` unless given
     #[arg(long, global = true, value_name = "FILE")]
     api_key_file: Option<PathBuf>,
-    /// Read the session token that `call start_session` takes from a file, or from standard input with `-`, instead of `LIVEAVATAR_SESSION_TOKEN`
+    /// Reads the token that `call start_session` takes; `LIVEAVATAR_SESSION_TOKEN` unless given
     #[arg(long, global = true, value_name = "FILE")]
     session_token_file: Option<PathBuf>,
 }

@@ -9,13 +9,13 @@ use liveavatar_api::{Call as _, Error, Paged as _};
 use serde_json::{Value, json};
 
 use crate::connect::Service;
-use crate::foreground::{self, Beside, Rotation};
+use crate::foreground::{self, Beside, Upkeep};
 use crate::output::{Failure, Form, Output, Secrets, line};
 use crate::speak::sandbox;
 
 #[derive(Args)]
 pub(crate) struct Doctor {
-    /// Start no session in the sandbox; one costs no credits, and takes a slot for a moment
+    /// Starts no session in the sandbox; one costs no credits, and takes a slot for a moment
     #[arg(long)]
     no_session: bool,
 }
@@ -46,7 +46,8 @@ impl Checks {
         if self.output.form == Form::People {
             line(&format!("no  {check}"));
         }
-        self.done.push(json!({"check": check, "ok": false, "note": failure.message()}));
+        let note = failure.message().map(|message| message.replace("\n  ", "; "));
+        self.done.push(json!({"check": check, "ok": false, "note": note}));
         Failure::Check { failure: Box::new(failure), hint, checks: std::mem::take(&mut self.done) }
     }
 }
@@ -110,7 +111,7 @@ async fn round_trip(service: &Service, checks: &mut Checks) -> Result<(), Failur
     const SANDBOX: &str = "sandbox";
     // Its own lines are not the doctor's.
     let silent = Output { form: Form::Silent, secrets: Secrets::Hidden };
-    let opened = foreground::open(service, &sandbox()?, Rotation::None, silent).await;
+    let opened = foreground::open(service, &sandbox()?, Upkeep::default(), silent).await;
     let Some(mut foreground) = opened.map_err(|failure| checks.bad(SANDBOX, failure, None))? else {
         return Err(interrupted(checks, SANDBOX));
     };

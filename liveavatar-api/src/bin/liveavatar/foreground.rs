@@ -1,13 +1,23 @@
 //! A session that a command keeps running, and stops before it leaves.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use liveavatar_api::Client;
-use liveavatar_api::session::{EndReason, Event, Events, Mintable, Session, State, Unstopped};
+use liveavatar_api::session::{
+    EndReason, Event, Events, KEEP_ALIVE_INTERVAL, Mintable, Session, State, Unstopped,
+};
 use serde_json::{Value, json};
 
 use crate::connect::{Interrupt, Service};
 use crate::output::{Failure, Output};
+
+/// How the session is looked after.
+#[derive(Clone, Copy)]
+pub(crate) struct Upkeep {
+    pub(crate) rotation: Rotation,
+    pub(crate) keep_alive_every: Duration,
+}
 
 /// What becomes of a session whose time is nearly over.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -15,6 +25,12 @@ pub(crate) enum Rotation {
     None,
     /// A fresh one takes its place.
     Wanted,
+}
+
+impl Default for Upkeep {
+    fn default() -> Self {
+        Self { rotation: Rotation::None, keep_alive_every: KEEP_ALIVE_INTERVAL }
+    }
 }
 
 pub(crate) struct Foreground<M> {
@@ -37,13 +53,13 @@ pub(crate) enum Beside<T> {
 pub(crate) async fn open<C: Mintable<Mode: 'static>>(
     service: &Service,
     configuration: &C,
-    rotation: Rotation,
+    upkeep: Upkeep,
     output: Output,
 ) -> Result<Option<Foreground<C::Mode>>, Failure> {
     let client = service.client()?;
     let mut interrupt = Interrupt::new()?;
-    let mut opening = client.open(configuration);
-    if rotation == Rotation::Wanted {
+    let mut opening = client.open(configuration).keep_alive_every(upkeep.keep_alive_every);
+    if upkeep.rotation == Rotation::Wanted {
         opening = opening.rotating();
     }
     output.progress("starting; Ctrl-C stops the session");
@@ -114,7 +130,8 @@ impl<M> Foreground<M> {
 
     fn started(&self) {
         let answer = serde_json::to_value(&*self.session.started()).unwrap_or_default();
-        self.output.data(json!({"event": "started", "session": answer}));
+        let people = self.output.text_of(&answer);
+        self.output.told(json!({"event": "started", "session": answer}), &people);
     }
 
     fn tell(&self, event: Event) {

@@ -38,10 +38,10 @@ Tables fit the terminal's width, or COLUMNS. Colour is for terminals; NO_COLOR t
 #[derive(Args)]
 #[command(next_help_heading = "Options of every command")]
 struct Global {
-    /// Print JSON, one line per outcome
+    /// Prints JSON, one line per outcome
     #[arg(long, global = true)]
     json: bool,
-    /// Print tokens, socket addresses and prompts of answers, which are hidden otherwise
+    /// Shows tokens, socket addresses and prompts, which are hidden otherwise
     #[arg(long, global = true)]
     reveal: bool,
     #[command(flatten)]
@@ -50,25 +50,25 @@ struct Global {
 
 #[derive(Subcommand)]
 enum Fixed {
-    /// Check address, TLS, key, credits and a session in the sandbox, and say what to do
+    /// Looks at address, TLS, key, credits and a sandbox session, and says what to do
     Doctor(doctor::Doctor),
-    /// Speak a WAV file with an avatar, in a LITE session of its own
+    /// Lets an avatar speak a WAV file, in a LITE session of its own
     Speak(speak::Speak),
-    /// Check, mint, start, follow, list and stop sessions
+    /// Checks, starts, follows, lists and stops sessions
     #[command(subcommand, visible_alias = "sessions")]
     Session(session::Session),
-    /// Call any operation by name
+    /// Calls any operation of the service by its name
     Call(call::Call),
-    /// List the operations that `call` takes
+    /// Lists the operations that `call` takes, and the command for each
     Operations,
-    /// Print the JSON Schema of session configurations, for editors
+    /// Prints the JSON Schema of session configurations, for editors
     Schema,
-    /// Print the completions of a shell
+    /// Prints the completions of a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Serve a LiveAvatar service of one's own on this machine, for tests
+    /// Serves a LiveAvatar service on this machine, for tests, until Ctrl-C
     #[cfg(feature = "mock")]
     Mock(mock::Mock),
 }
@@ -146,11 +146,12 @@ fn misused(error: &clap::Error) -> ExitCode {
         std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
     if json && error.use_stderr() {
         let text = error.render().to_string();
-        // Up to the first empty line: the rest is advice for people.
+        // Up to the first empty line: the rest is advice.
         let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
         let message = lines.join(" ").trim_start_matches("error: ").to_owned();
-        let rest =
-            json!({"kind": "usage", "message": message, "hint": format!("{NAME} --help says what there is")});
+        let advice = |start| text.lines().map(str::trim).find(|line| line.starts_with(start));
+        let hint = advice("tip: a similar").or_else(|| advice("Usage: ")).unwrap_or("see liveavatar --help");
+        let rest = json!({"kind": "usage", "message": message, "hint": hint});
         let output = Output { form: Form::Json, secrets: Secrets::Hidden };
         return output.failure(&Failure::Told { code: USAGE, error: rest });
     }

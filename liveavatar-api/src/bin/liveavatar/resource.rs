@@ -174,7 +174,11 @@ fn about(described: Described, query: Query) -> String {
 fn command(verb: String, described: Described) -> Command {
     let mut command = Command::new(verb).about(described.about());
     for name in described.path_parameters() {
-        command = command.arg(Arg::new(name).required(true).value_name(name.to_uppercase()));
+        let help = match name.strip_suffix("_id") {
+            Some(owner) => format!("The {}'s id", owner.replace('_', " ")),
+            None => format!("The {}", name.replace('_', " ")),
+        };
+        command = command.arg(Arg::new(name).required(true).value_name(name.to_uppercase()).help(help));
     }
     for query in described.query() {
         let mut arg = Arg::new(query.name)
@@ -186,7 +190,7 @@ fn command(verb: String, described: Described) -> Command {
             arg = arg.value_parser(PossibleValuesParser::new(choices));
         }
         if query.name == PAGE {
-            let help = "Walk through all pages, and print them as one";
+            let help = "Walks through all pages, and prints them as one";
             command = command
                 .arg(Arg::new(ALL).long(ALL).action(ArgAction::SetTrue).conflicts_with(PAGE).help(help));
         }

@@ -3,6 +3,7 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use liveavatar_api::session::{Fate, ReapedSession};
@@ -12,33 +13,33 @@ use serde_json::{Value, json};
 
 use crate::check;
 use crate::connect::Service;
-use crate::foreground::{self, Rotation};
+use crate::foreground::{self, Rotation, Upkeep};
 use crate::output::{Failure, Output, plain};
 use crate::watch::Watch;
 
 #[derive(Subcommand)]
 pub(crate) enum Session {
-    /// Check configurations without sending anything: JSON, or TOML
+    /// Checks configurations without sending anything: JSON, or TOML
     Check {
         /// The files, `-` for standard input
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
-    /// Mint a session token; nothing is started, and nothing is billed
+    /// Mints a session token; nothing is started, and nothing is billed
     Token(Token),
-    /// Start a session and keep it alive in the foreground, until Ctrl-C stops it
+    /// Starts a session and keeps it alive in the foreground, until Ctrl-C stops it
     Start(Start),
-    /// List the sessions of the account
+    /// Lists the sessions of the account
     List {
-        /// Which ones
+        /// Which of them
         #[arg(value_enum, long = "type", default_value_t = Which::Active)]
         which: Which,
     },
-    /// Stop sessions by their ids, or all that run
+    /// Stops sessions by their ids, or all that run
     Stop(Stop),
-    /// Follow a running session until it ends: its state, its credits, and what is said
+    /// Follows a session until it ends: how long it runs, its credits, and what is said
     Watch(Watch),
-    /// Print what user and avatar have said
+    /// Prints what user and avatar have said
     Transcript {
         /// The session's id
         session_id: Uuid,
@@ -49,7 +50,7 @@ pub(crate) enum Session {
 pub(crate) struct Token {
     /// The configuration, `-` for standard input
     file: PathBuf,
-    /// Write the token into a new file that its owner alone can read, instead of hiding it
+    /// Writes the token into a new file that its owner alone can read, instead of hiding it
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
@@ -58,9 +59,12 @@ pub(crate) struct Token {
 pub(crate) struct Start {
     /// The configuration, `-` for standard input
     file: PathBuf,
-    /// Put a fresh session in its place whenever its time is nearly over
+    /// Puts a fresh session in its place whenever its time is nearly over
     #[arg(long)]
     rotate: bool,
+    /// Keeps it alive so often
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=180))]
+    keep_alive_every: u64,
 }
 
 #[derive(Args)]
@@ -68,7 +72,7 @@ pub(crate) struct Stop {
     /// The sessions' ids
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     session_id: Vec<Uuid>,
-    /// All sessions of the account that run
+    /// Stops all sessions of the account that run
     #[arg(long)]
     all: bool,
 }
@@ -126,7 +130,9 @@ impl Start {
     async fn run(self, service: &Service, output: Output) -> Result<(), Failure> {
         let configuration = check::configuration(&self.file, output)?;
         let rotation = if self.rotate { Rotation::Wanted } else { Rotation::None };
-        let Some(mut foreground) = foreground::open(service, &configuration, rotation, output).await? else {
+        let keep_alive_every = Duration::from_secs(self.keep_alive_every);
+        let upkeep = Upkeep { rotation, keep_alive_every };
+        let Some(mut foreground) = foreground::open(service, &configuration, upkeep, output).await? else {
             return Ok(());
         };
         foreground.beside(std::future::pending::<()>()).await;
@@ -164,7 +170,12 @@ impl Stop {
         };
         let failed: Vec<_> =
             sessions.iter().filter(|session| matches!(session.fate, Fate::Failed(_))).collect();
-        let row = |session: &ReapedSession| json!({"id": session.id, "fate": session.fate.to_string()});
+        let row = |session: &ReapedSession| match &session.fate {
+            Fate::Failed(error) => {
+                json!({"id": session.id, "fate": "not stopped", "error": error.to_string()})
+            }
+            fate => json!({"id": session.id, "fate": fate.to_string()}),
+        };
         let rows: Value = sessions.iter().map(row).collect();
         if failed.is_empty() {
             output.data(rows);

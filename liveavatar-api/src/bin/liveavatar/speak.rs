@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 
 use crate::check;
 use crate::connect::{Service, open};
-use crate::foreground::{self, Beside, Foreground, Rotation, said};
+use crate::foreground::{self, Beside, Foreground, Upkeep, said};
 use crate::output::{Failure, Output};
 
 /// Pieces of audio that wait for the socket; it takes no more than a few seconds ahead of what is heard.
@@ -71,43 +71,29 @@ async fn speak<C: Mintable<Mode: SuppliesAudio>>(
     wav: File,
     output: Output,
 ) -> Result<(), Failure> {
-    let Some(mut foreground) = foreground::open(service, configuration, Rotation::None, output).await? else {
+    let Some(mut foreground) = foreground::open(service, configuration, Upkeep::default(), output).await?
+    else {
         return Ok(());
     };
     let spoken = spoken(&mut foreground, wav, output).await;
     let reason = foreground.leave().await;
-    let Some(Spoken { end, audio, first_frame_after, .. }) = spoken? else {
-        return match reason? {
-            EndReason::Stopped => Ok(()),
-            reason => Err(Failure::Failed {
-                message: format!("the session ended before all was spoken: {}", said(&reason)),
-                hint: "the sandbox ends sessions after a minute; --session names another configuration"
-                    .to_owned(),
-                data: Value::Null,
-            }),
-        };
+    let unspoken = |how: &str, hint: &str| {
+        Err(Failure::Failed { message: how.to_owned(), hint: hint.to_owned(), data: Value::Null })
     };
-    reason?;
-    let unspoken = |how: &str, hint: &str| Failure::Failed {
-        message: how.to_owned(),
-        hint: hint.to_owned(),
-        data: Value::Null,
-    };
-    match end {
-        End::Finished => {
-            let first = first_frame_after.map(|after| after.as_secs_f64());
-            output.told(
-                json!({"event": "spoken", "seconds": audio.as_secs_f64(), "first_frame_after": first}),
-                &format!("spoke for {:.1} s", audio.as_secs_f64()),
-            );
-            Ok(())
+    match (spoken?.map(|spoken| spoken.end), reason?) {
+        (Some(End::Finished), _) | (None, EndReason::Stopped) => Ok(()),
+        (Some(End::Failed(error)), _) => Err(error.into()),
+        (Some(End::Interrupted), EndReason::Stopped) => {
+            unspoken("the service cut the avatar off", "speak it again")
         }
-        End::Failed(error) => Err(error.into()),
-        End::Interrupted => Err(unspoken("the service cut the avatar off", "speak it again")),
-        _ => Err(unspoken(
+        (Some(_), EndReason::Stopped) => unspoken(
             "nothing was heard of the end of the speech: the connection broke",
             "speak it again; `liveavatar doctor` looks at the web socket too",
-        )),
+        ),
+        (_, reason) => unspoken(
+            &format!("the session ended before all was spoken: {}", said(&reason)),
+            "the sandbox ends sessions after a minute; --session names another configuration",
+        ),
     }
 }
 
@@ -145,7 +131,17 @@ async fn spoken<M: SuppliesAudio>(
         }
     };
     match foreground.beside(speaking).await {
-        Beside::Done(spoken) => Ok(Some(spoken)),
+        Beside::Done(spoken) => {
+            if matches!(spoken.end, End::Finished) {
+                let seconds = spoken.audio.as_secs_f64();
+                let first = spoken.first_frame_after.map(|after| after.as_secs_f64());
+                output.told(
+                    json!({"event": "spoken", "seconds": seconds, "first_frame_after": first}),
+                    &format!("spoke for {seconds:.1} s"),
+                );
+            }
+            Ok(Some(spoken))
+        }
         Beside::Ended => Ok(None),
         Beside::Interrupted => {
             // A closed socket has nothing to say any more.

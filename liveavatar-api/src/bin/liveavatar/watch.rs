@@ -17,7 +17,7 @@ use crate::session::said;
 pub(crate) struct Watch {
     /// The session's id
     session_id: Uuid,
-    /// Ask the service so often, in seconds
+    /// Asks the service so often
     #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=60))]
     every: u64,
 }
@@ -90,13 +90,12 @@ fn tell(output: Output, now: &ListHistoricEntry, before: Option<&ListHistoricEnt
     if before.is_some_and(|before| serde_json::to_value(before).unwrap_or_default() == json) {
         return;
     }
-    let state = if has_ended(now) { "has ended" } else { "runs" };
     let sandbox = if now.is_sandbox { ", sandbox" } else { "" };
     let text = format!(
-        "{} {} {state}: {} s, {} credits{sandbox}",
+        "{} {} runs: {} s, {} credits{sandbox}",
         now.mode, now.id, now.duration, now.credits_consumed
     );
-    let news = before.is_none_or(|before| before.credits_consumed != now.credits_consumed);
+    let news = before.is_none_or(|before| before.credits_consumed != now.credits_consumed) && !has_ended(now);
     output.event(json!({"event": "status", "session": json}), news.then_some(text.as_str()));
     if !news && !has_ended(now) {
         output.status(&text);
