@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::session::{self, AnyMode, Session, State};
+use crate::session::{AnyMode, Session, State};
 use crate::types::SessionEndReason;
 
 /// A user's place for one session; whoever has it locked decides on the session.

@@ -1,5 +1,7 @@
 //! What depends on who reads: width and colour.
 
+use std::fmt::Write as _;
+
 use liveavatar_api::mock::{Answer, Server, example_answer};
 
 use super::{program, settled, told};
@@ -17,7 +19,7 @@ async fn tables_keep_to_the_width_and_say_what_they_leave_out() {
             let told = told(Some(&server), command, arguments, Vec::new()).await;
             let width: usize = columns.parse().unwrap();
             assert!(told.lines().skip(1).all(|line| line.chars().count() <= width.max(50)), "{told}");
-            shown.push_str(&format!("# {columns}\n{told}\n"));
+            let _ = write!(shown, "# {columns}\n{told}\n");
         }
     }
     insta::assert_snapshot!(settled(&shown));
