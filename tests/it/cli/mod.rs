@@ -236,6 +236,9 @@ async fn the_doctor_looks_at_everything_and_leaves_no_session() {
     assert_eq!((good, checks.last().unwrap()["check"].as_str()), (7, Some("socket")), "{failed}");
     assert!(server.running_sessions().is_empty());
     let url = server.url().to_owned();
+    let no_tls = url.replace("http", "https");
+    let told_of_tls = run(Some(&server), &["doctor", "--base-url", &no_tls], "").await;
+    assert!(told_of_tls.contains("exit 3") && told_of_tls.contains("\nno  tls\n"), "{told_of_tls}");
     server.shutdown().await;
     for address in ["https://user:canary@example.com", url.as_str()] {
         let mut command = program(None, &[]);

@@ -77,7 +77,9 @@ async fn a_session_that_ends_under_the_speech_is_a_failure() {
     let told =
         told(Some(&server), program(Some(&server), &["speak", "-"]), &["speak", "-"], wav(24_000, 9_000))
             .await;
-    assert!(told.contains("exit 1") && told.contains("ended before all was spoken"), "{told}");
+    // The socket's end may be heard before the session's.
+    let why = ["ended before all was spoken", "nothing was heard of the end"];
+    assert!(told.contains("exit 1") && why.iter().any(|why| told.contains(why)), "{told}");
     assert!(server.running_sessions().is_empty());
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use liveavatar_api::types::ListSessionsType;
-use liveavatar_api::{Call as _, Error, Paged as _};
+use liveavatar_api::{Call as _, Error, Options, Paged as _};
 use serde_json::{Value, json};
 
 use crate::connect::Service;
@@ -64,7 +64,8 @@ impl Doctor {
     async fn examine(&self, service: &Service, checks: &mut Checks) -> Result<(), Failure> {
         // The address may carry what should not show, which building the client refuses.
         let address = service.base_url();
-        let anybody = service.builder().build().map_err(|error| {
+        // Once is enough to see what is wrong.
+        let anybody = service.builder().options(Options::new().attempts(1)).build().map_err(|error| {
             let hint = "correct LIVEAVATAR_BASE_URL or --base-url, or leave both out for the service itself";
             checks.bad("address", error, Some(hint))
         })?;
@@ -74,8 +75,11 @@ impl Doctor {
         if let Err(error) = anybody.list_public_avatars().page_size(1).data().await
             && error.status().is_none()
         {
-            let (check, hint) = unreached(&error);
-            return Err(checks.bad(check, error, Some(hint)));
+            if is_tls(&address, &error) {
+                checks.good("host", "can be reached");
+                return Err(checks.bad("tls", error, Some(TLS)));
+            }
+            return Err(checks.bad("host", error, Some(HOST)));
         }
         checks.good("host", answered(checks.output, begin));
         let tls =
@@ -149,18 +153,19 @@ fn answered(output: Output, begin: Instant) -> String {
     }
 }
 
-/// What stands between here and the host.
-fn unreached(error: &Error) -> (&'static str, &'static str) {
+const HOST: &str = "check the network, HTTPS_PROXY and LIVEAVATAR_BASE_URL";
+const TLS: &str = "a proxy that reads TLS needs its certificate in the system's store; with a wrong clock no certificate is valid";
+
+/// Whether a connection stood and TLS failed on it: what else goes wrong with connecting is named in the causes.
+fn is_tls(address: &str, error: &Error) -> bool {
+    let mut causes = Vec::new();
     let mut cause = error.source();
     while let Some(error) = cause {
-        let text = error.to_string().to_lowercase();
-        if ["certificate", "tls", "handshake"].iter().any(|word| text.contains(word)) {
-            return (
-                "tls",
-                "a proxy that reads TLS needs its certificate in the system's store; a wrong clock makes certificates invalid too",
-            );
-        }
+        causes.push(error.to_string());
         cause = error.source();
     }
-    ("host", "check the network, HTTPS_PROXY and LIVEAVATAR_BASE_URL")
+    let any = |words: &[&str]| causes.iter().any(|cause| words.iter().any(|word| cause.contains(word)));
+    address.starts_with("https")
+        && any(&["(Connect)"])
+        && !any(&["dns", "tcp", "timed out", "tunnel", "proxy"])
 }
