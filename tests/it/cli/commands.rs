@@ -253,6 +253,13 @@ async fn sections(leaf: &Leaf, case: &Case) -> String {
     {
         both(&server, &mut shown, &misused, &leaf.path, &[], "2").await;
     }
+    if case.arguments.iter().any(|argument| argument == "@-") {
+        let broken = Case {
+            input: b"{\"secret_value\": \"canary\" \"prompt\": \"canary\"}".to_vec(),
+            ..Case::default()
+        };
+        both(&server, &mut String::new(), &broken, &leaf.path, &case.arguments, "2").await;
+    }
     assert!(server.requests().is_empty());
     shown
 }

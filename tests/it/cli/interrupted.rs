@@ -64,16 +64,25 @@ fn listen(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupt_while_a_session_opens_leaves_none() {
+    let start = (&["session", "start", "lite-sandbox.json", "--json"][..], 0, r#""event":"ended""#);
+    let speak = (&["speak", "-", "--json"][..], 0, r#""event":"ended""#);
+    // What was to be looked at was not.
+    let doctor = (&["doctor", "--json"][..], 1, r#""check":"sandbox""#);
     for kind in SIGNALS {
-        let server = service().start().await.unwrap();
-        let mut starts = listen(&server, "start_session", |_| Some(Fault::Late(Duration::from_millis(500))));
-        let (child, lines) = spawn(&server, &["session", "start", "lite-sandbox.json", "--json"]);
-        starts.recv().await.unwrap();
-        signal(&child, kind);
-        let (code, told) = end(child, lines).await;
-        assert_eq!(code, Some(0), "{told:?}");
-        assert!(told[0].contains(r#""event":"ended""#), "{told:?}");
-        assert!(server.running_sessions().is_empty());
+        for (arguments, exit, says) in [start, speak, doctor] {
+            let server = service().start().await.unwrap();
+            let mut starts =
+                listen(&server, "start_session", |_| Some(Fault::Late(Duration::from_millis(500))));
+            let (mut child, lines) = spawn(&server, arguments);
+            let mut stdin = child.stdin.take().unwrap();
+            stdin.write_all(&wav(8_000, 100)).unwrap();
+            starts.recv().await.unwrap();
+            signal(&child, kind);
+            let (code, told) = end(child, lines).await;
+            assert_eq!(code, Some(exit), "{told:?}");
+            assert!(told[0].contains(says), "{told:?}");
+            assert!(server.running_sessions().is_empty());
+        }
     }
 }
 

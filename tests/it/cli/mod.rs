@@ -198,6 +198,10 @@ async fn a_token_is_hidden_unless_it_is_asked_for() {
     let written = run(Some(&server), &arguments, "").await;
     let token = std::fs::read_to_string(file).unwrap();
     assert!(token.len() > 20 && !written.contains(token.trim()), "{written}");
+    let started = ["call", "start_session", "--session-token-file", file];
+    assert!(run(Some(&server), &started, "").await.contains("exit 0"));
+    let stopped = run(Some(&server), &["session", "stop", "--all"], "").await;
+    assert!(stopped.contains("stopped") && server.running_sessions().is_empty(), "{stopped}");
     assert!(run(Some(&server), &arguments, "").await.contains("exit 2"), "it writes over a file");
     let shown =
         run(Some(&server), &["session", "token", "lite-sandbox.json", "--reveal", "--json"], "").await;

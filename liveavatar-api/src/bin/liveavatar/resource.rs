@@ -167,7 +167,9 @@ fn about(described: Described, query: Query) -> String {
         i64::MAX => format!("from {least}"),
         most => format!("from {least} to {most}"),
     });
-    let texts = [query.about(), bounds.unwrap_or_default()];
+    let name = format!("The {}", query.name.replace('_', " "));
+    let texts =
+        [Some(query.about()).filter(|about| !about.is_empty()).unwrap_or(name), bounds.unwrap_or_default()];
     texts.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ")
 }
 

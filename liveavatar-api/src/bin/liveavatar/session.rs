@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::check;
 use crate::connect::Service;
 use crate::foreground::{self, Rotation, Upkeep};
-use crate::output::{Failure, Output, plain};
+use crate::output::{Failure, Output, Secrets, plain};
 use crate::watch::Watch;
 
 #[derive(Subcommand)]
@@ -102,12 +102,14 @@ impl Token {
         let configuration = check::configuration(&self.file, output)?;
         let minted = service.client()?.mint(&configuration).await?;
         let id = minted.id();
-        match self.token_file {
-            Some(file) => {
-                keep(&file, minted.token().expose())?;
-                output.data(json!({"session_id": id, "token_file": file.display().to_string()}));
-            }
-            None => output.data(json!({"session_id": id, "session_token": minted.token().expose()})),
+        if let Some(file) = self.token_file {
+            keep(&file, minted.token().expose())?;
+            output.data(json!({"session_id": id, "token_file": file.display().to_string()}));
+            return Ok(());
+        }
+        output.data(json!({"session_id": id, "session_token": minted.token().expose()}));
+        if output.secrets == Secrets::Hidden {
+            output.progress("--token-file FILE keeps the token, --reveal shows it");
         }
         Ok(())
     }
