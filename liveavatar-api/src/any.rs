@@ -5,12 +5,14 @@ use http::HeaderMap;
 use progenitor_client::{ClientHooks as _, ClientInfo as _, OperationInfo};
 use reqwest::Url;
 use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::multipart::Form;
 use serde_json::Value;
 
 use crate::client::Client;
 use crate::error::Error;
 use crate::raw::Operation;
 use crate::transport::Outcome;
+use crate::upload::file_part;
 
 impl Client {
     /// Calls an operation by name, with arguments as they come, on the same transport as the generated calls.
@@ -36,6 +38,7 @@ impl Client {
             path: operation.path.to_owned(),
             query: Vec::new(),
             body: None,
+            form: Vec::new(),
         })
     }
 }
@@ -49,6 +52,14 @@ pub struct AnyCall<'a> {
     path: String,
     query: Vec<(String, String)>,
     body: Option<Value>,
+    form: Vec<(String, Part)>,
+}
+
+/// A part of a form.
+#[derive(Clone)]
+enum Part {
+    Text(String),
+    File(Bytes),
 }
 
 /// An answer as it came.
@@ -89,6 +100,20 @@ impl AnyCall<'_> {
     /// Sets the body.
     pub fn json(mut self, body: Value) -> Self {
         self.body = Some(body);
+        self
+    }
+
+    /// Adds a text to the body, which is a form then; a form replaces a body of JSON.
+    pub fn text_part(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.form.push((name.into(), Part::Text(text.into())));
+        self
+    }
+
+    /// Adds a file's bytes to the body, which is a form then.
+    ///
+    /// JPEG and PNG are sent as such, anything else as bytes of no known type.
+    pub fn file_part(mut self, name: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
+        self.form.push((name.into(), Part::File(bytes.into())));
         self
     }
 
@@ -157,7 +182,16 @@ impl AnyCall<'_> {
             .request(method, url)
             .header(ACCEPT, HeaderValue::from_static("application/json"))
             .query(&self.query);
-        if let Some(body) = &self.body {
+        if !self.form.is_empty() {
+            let mut form = Form::new();
+            for (name, part) in self.form {
+                form = match part {
+                    Part::Text(text) => form.text(name, text),
+                    Part::File(bytes) => form.part(name, file_part(bytes)?),
+                };
+            }
+            request = request.multipart(form);
+        } else if let Some(body) = &self.body {
             request = request.json(body);
         }
         let mut request = request.build()?;

@@ -77,6 +77,18 @@ pub struct CreateImageAvatar<'a> {
 const FORMATS: [(&[u8], &str, &str); 2] =
     [(b"\xff\xd8\xff", "image/jpeg", "avatar.jpg"), (b"\x89PNG\r\n\x1a\n", "image/png", "avatar.png")];
 
+fn format_of(file: &[u8]) -> Option<(&'static str, &'static str)> {
+    let format = FORMATS.iter().find(|(start, ..)| file.starts_with(start));
+    format.map(|&(_, media, name)| (media, name))
+}
+
+/// A file as a part of a form, without a copy of its bytes.
+pub(crate) fn file_part(file: Bytes) -> reqwest::Result<Part> {
+    let (media, name) = format_of(&file).unwrap_or(("application/octet-stream", "file"));
+    let length = file.len() as u64;
+    Part::stream_with_length(file, length).file_name(name).mime_str(media)
+}
+
 impl CreateImageAvatar<'_> {
     /// The picture's bytes, JPEG or PNG.
     pub fn file(mut self, file: impl Into<Bytes>) -> Self {
@@ -100,12 +112,11 @@ impl CreateImageAvatar<'_> {
     pub async fn send(self) -> Result<ResponseValue<Envelope<types::Avatar>>, Error<()>> {
         let refused = |why: &str| Error::InvalidRequest(format!("{ID}: file: {why}"));
         let file = self.file.ok_or_else(|| refused("no picture was given"))?;
-        let format = FORMATS.iter().find(|(start, _, _)| file.starts_with(start));
-        let (_, media, name) = format.ok_or_else(|| refused("is neither JPEG nor PNG"))?;
+        let format = format_of(&file);
+        format.ok_or_else(|| refused("is neither JPEG nor PNG"))?;
         let operation = Operation::find(ID).ok_or_else(|| refused("is no upload of the document"))?;
 
-        let part = Part::stream_with_length(file.clone(), file.len() as u64).file_name(*name).mime_str(media);
-        let mut form = Form::new().part("file", part.map_err(Error::CommunicationError)?);
+        let mut form = Form::new().part("file", file_part(file).map_err(Error::CommunicationError)?);
         if let Some(resolution) = self.resolution {
             form = form.text("resolution", resolution.to_string());
         }

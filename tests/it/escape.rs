@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 const ID: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
 
-/// The call by name with the arguments of an example; none for what is not JSON.
-fn by_name<'a>(client: &'a Client, operation: &str, example: &Example) -> Option<AnyCall<'a>> {
+/// The call by name with the arguments of an example.
+fn by_name<'a>(client: &'a Client, operation: &str, example: &Example) -> AnyCall<'a> {
     let mut call = client.operation(operation).unwrap();
     for (name, value) in &example.path {
         call = call.path(name, value.as_str().unwrap());
@@ -22,9 +22,12 @@ fn by_name<'a>(client: &'a Client, operation: &str, example: &Example) -> Option
         call = call.query(name, value.as_str().map_or_else(|| value.to_string(), str::to_owned));
     }
     match (example.body.clone(), example.content_type.as_deref()) {
-        (Some(body), Some("application/json")) => Some(call.json(body)),
-        (Some(_), _) => None,
-        (None, _) => Some(call),
+        (Some(body), Some("application/json")) => call.json(body),
+        (Some(Value::Object(parts)), _) => parts.into_iter().fold(call, |call, (name, value)| match &*name {
+            "file" => call.file_part(name, &b"\xff\xd8\xff\xe0 a picture"[..]),
+            _ => call.text_part(name, value.as_str().unwrap()),
+        }),
+        (_, _) => call,
     }
 }
 
@@ -36,21 +39,15 @@ fn success(operation: &str) -> u16 {
 async fn every_operation_can_be_called_by_its_name() {
     let server = Server::start().await.unwrap();
     let client = client(&server);
-    let mut left_out = Vec::new();
     for operation in OPERATIONS.iter().filter(|operation| !operation.path.starts_with("/v1/sessions")) {
         for example in example_requests(operation.id) {
-            let Some(call) = by_name(&client, operation.id, &example) else {
-                left_out.push(operation.id);
-                continue;
-            };
-            let answer = call.send().await.unwrap();
+            let answer = by_name(&client, operation.id, &example).send().await.unwrap();
             let body = String::from_utf8_lossy(&answer.body);
             assert_eq!(answer.status, success(operation.id), "{}: {body}", operation.id);
             let request = server.take_requests().pop().unwrap();
             assert_eq!(request.operation.as_deref(), Some(operation.id));
         }
     }
-    assert_eq!(left_out, ["create_image_avatar"]);
 }
 
 #[tokio::test]
@@ -75,7 +72,7 @@ async fn every_session_operation_can_be_called_by_its_name() {
             if let Some(value) = example.body.as_mut().and_then(|body| body.get_mut("session_id")) {
                 *value = json!(id);
             }
-            let answer = by_name(&client, operation.id, &example).unwrap().send().await.unwrap();
+            let answer = by_name(&client, operation.id, &example).send().await.unwrap();
             let body = String::from_utf8_lossy(&answer.body);
             assert_eq!(answer.status, success(operation.id), "{}: {body}", operation.id);
         }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use liveavatar_api::mock::{Answer, Server, example_answer};
 use liveavatar_api::session::{Configuration, Lite, SANDBOX_AVATAR_ID, Started};
-use liveavatar_api::types::{ListSessionsType, VoiceListType};
-use liveavatar_api::{Client, Credential, Error, ErrorKind, Options, Paged as _};
+use liveavatar_api::types::{ListSessionsType, SessionEndReason, VoiceListType};
+use liveavatar_api::{Client, Credential, Error, ErrorKind, Options, Paged as _, Uuid};
 use liveavatar_tests::{TestClock, client};
 use serde_json::{Value, json};
 
@@ -192,6 +192,25 @@ const INTERVAL: Duration = Duration::from_secs(2);
 
 async fn followed(session: &Started<Lite>) -> Result<Vec<String>, Error> {
     session.follow_transcript(INTERVAL).map_ok(|line| line.transcript).try_collect().await
+}
+
+#[tokio::test]
+async fn a_session_is_reached_by_its_id_alone() {
+    let server = Server::start().await.unwrap();
+    let (started, _) = running(&server).await;
+    let session = clocked(&server).0.session(started.id());
+    assert_eq!(session.id(), started.id());
+    session.keep_alive().await.unwrap();
+    server.script("get_session_transcript", transcript(&["a"], 10, true));
+    server.script("get_session_transcript", transcript(&["b"], 10, false));
+    let said: Vec<_> = session.transcript().await.unwrap().into_iter().map(|line| line.transcript).collect();
+    assert_eq!(said, ["a", "b"]);
+    assert!(session.details().await.unwrap().end_at.is_none());
+    session.stop(SessionEndReason::UserClosed).await.unwrap();
+    session.stop(SessionEndReason::UserClosed).await.unwrap();
+    assert!(session.details().await.unwrap().end_at.is_some());
+    let nobody = clocked(&server).0.session(Uuid::from_u128(7));
+    assert!(nobody.details().await.unwrap_err().is_not_found());
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::client::Client;
 use crate::error::Error;
 use crate::secret::Secret;
-use crate::session::{self, AnyMode, Session, State};
+use crate::session::{self, AnyMode, Session, SessionRef, State};
 use crate::types::SessionEndReason;
 
 /// How many tokens of a user are set aside at most: each costs a question at the user's next request.
@@ -124,8 +124,8 @@ impl Place {
     async fn started_late(&mut self, client: &Client) -> Vec<Uuid> {
         let now = client.clock().now();
         self.aside.retain(|(_, works)| now < *works);
-        let shown = self.aside.iter().map(|(id, _)| session::details(client, *id));
-        let shown: Vec<_> = join_all(shown).await;
+        let asked: Vec<_> = self.aside.iter().map(|(id, _)| client.session(*id)).collect();
+        let shown = join_all(asked.iter().map(SessionRef::details)).await;
         let mut running = Vec::new();
         let mut shown = shown.into_iter();
         self.aside.retain(|(id, _)| match shown.next() {
@@ -142,7 +142,7 @@ impl Place {
 }
 
 async fn stop(client: &Client, id: Uuid) -> Result<(), Error> {
-    session::stop(client, id, SessionEndReason::UserClosed).await
+    client.session(id).stop(SessionEndReason::UserClosed).await
 }
 
 /// When a session can be started with the token no longer, as far as it says so.
@@ -170,7 +170,7 @@ impl Live {
     async fn has_ended(&self, client: &Client) -> bool {
         match self {
             Self::Minted { id, .. } => {
-                session::details(client, *id).await.is_ok_and(|entry| entry.end_at.is_some())
+                client.session(*id).details().await.is_ok_and(|entry| entry.end_at.is_some())
             }
             Self::Started(_) => false,
         }

@@ -1,6 +1,7 @@
 //! Minting a token, starting the session, keeping it alive, stopping it, and reading what was said.
 
 use std::marker::PhantomData;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +45,23 @@ impl Client {
             token: token.session_token,
             mode: PhantomData,
         })
+    }
+
+    /// A session by its id, such as one that another process started.
+    ///
+    /// Nothing is sent, and whether there is such a session shows with the first call.
+    ///
+    /// ```no_run
+    /// # async fn said(client: liveavatar_api::Client, id: liveavatar_api::Uuid) -> Result<(), liveavatar_api::Error> {
+    /// for line in client.session(id).transcript().await? {
+    ///     println!("{}: {}", line.role, line.transcript);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn session(&self, id: Uuid) -> SessionRef {
+        SessionRef { client: self.clone(), id }
     }
 
     /// Refuses a configuration that was fine when it was built and is so no more.
@@ -93,13 +111,17 @@ impl<M> Minted<M> {
     pub async fn start(self) -> Result<Started<M>, Error> {
         let bearer = self.client.with_credential(Credential::session_token(self.token.clone())?);
         match bearer.start_session().data().await {
-            Ok(started) => Ok(Started::new(self.client, self.id, Arc::new(started))),
+            Ok(started) => Ok(Started {
+                session: self.client.session(self.id),
+                answer: Arc::new(started),
+                mode: PhantomData,
+            }),
             Err(error) => {
                 // A refusal with 4xx started nothing; a 5xx, a lost connection or a strange answer may have.
                 let refused = error.status().is_some_and(|status| (300..500).contains(&status));
                 if error.may_have_been_sent() && !refused {
                     // The first error says more than one about the stop.
-                    let _ = stop(&self.client, self.id, SessionEndReason::ServerError).await;
+                    let _ = self.client.session(self.id).stop(SessionEndReason::ServerError).await;
                 }
                 Err(error)
             }
@@ -109,28 +131,18 @@ impl<M> Minted<M> {
 
 /// A running session that nobody looks after.
 ///
-/// It runs, and costs credits, until [`stop`](Self::stop) or until the service ends it; dropping this handle does not
-/// stop it. [`Client::open`] makes one that keeps itself alive and stops.
+/// It runs, and costs credits, until [`stop`](SessionRef::stop) or until the service ends it; dropping this handle does not
+/// stop it. [`Client::open`] makes one that keeps itself alive and stops. It dereferences to [`SessionRef`], whose methods keep
+/// it alive, stop it and read what was said.
 #[derive(Clone, Debug)]
 #[must_use = "a session runs until it is stopped"]
 pub struct Started<M> {
-    client: Client,
-    id: Uuid,
+    session: SessionRef,
     answer: Arc<types::StartSessionResponse>,
     mode: PhantomData<fn() -> M>,
 }
 
 impl<M> Started<M> {
-    pub(super) fn new(client: Client, id: Uuid, answer: Arc<types::StartSessionResponse>) -> Self {
-        Self { client, id, answer, mode: PhantomData }
-    }
-
-    /// The session's id.
-    #[must_use]
-    pub fn id(&self) -> Uuid {
-        self.id
-    }
-
     /// What the start answered: where to join the LiveKit room, the LITE socket's address.
     #[must_use]
     pub fn started(&self) -> &types::StartSessionResponse {
@@ -144,6 +156,31 @@ impl<M> Started<M> {
             .max_session_duration
             .and_then(|seconds| u64::try_from(seconds).ok())
             .map(Duration::from_secs)
+    }
+}
+
+impl<M> Deref for Started<M> {
+    type Target = SessionRef;
+
+    fn deref(&self) -> &SessionRef {
+        &self.session
+    }
+}
+
+/// A session known by its id, whoever started it; see [`Client::session`].
+///
+/// It is no more than the id and the client: dropping it stops nothing.
+#[derive(Clone, Debug)]
+pub struct SessionRef {
+    client: Client,
+    id: Uuid,
+}
+
+impl SessionRef {
+    /// The session's id.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.id
     }
 
     /// Restarts the service's idle countdown; call it every [`KEEP_ALIVE_INTERVAL`].
@@ -168,7 +205,12 @@ impl<M> Started<M> {
     /// # Cancel safety
     /// Dropped before the answer, the session may still run: call it again.
     pub async fn stop(&self, reason: SessionEndReason) -> Result<(), Error> {
-        stop(&self.client, self.id, reason).await
+        let body = types::StopSession::builder().session_id(self.id).reason(reason);
+        match self.client.stop_session().body(body).data().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// The session as the service's lists show it.
@@ -179,7 +221,7 @@ impl<M> Started<M> {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn details(&self) -> Result<types::ListHistoricEntry, Error> {
-        details(&self.client, self.id).await
+        self.client.get_session().session_id(self.id.to_string()).data().await
     }
 
     /// What user and avatar have said so far, all pages of it; FULL sessions only have any.
@@ -211,8 +253,8 @@ impl<M> Started<M> {
     pub fn follow_transcript(
         &self,
         interval: Duration,
-    ) -> impl Stream<Item = Result<types::SessionTranscriptData, Error>> + Send + use<M> {
-        let session = Self::new(self.client.clone(), self.id, Arc::clone(&self.answer));
+    ) -> impl Stream<Item = Result<types::SessionTranscriptData, Error>> + Send + use<> {
+        let session = self.clone();
         let start = Some(Follow { from: None, read: 0, wait: false });
         let pages = stream::try_unfold((session, start), move |(session, state)| async move {
             let Some(Follow { from, read, wait }) = state else { return Ok::<_, Error>(None) };
@@ -254,17 +296,4 @@ struct Follow {
     read: usize,
     /// Whether the page was read to its end, so that there is something to wait for.
     wait: bool,
-}
-
-pub(crate) async fn details(client: &Client, id: Uuid) -> Result<types::ListHistoricEntry, Error> {
-    client.get_session().session_id(id.to_string()).data().await
-}
-
-pub(crate) async fn stop(client: &Client, id: Uuid, reason: SessionEndReason) -> Result<(), Error> {
-    let body = types::StopSession::builder().session_id(id).reason(reason);
-    match client.stop_session().body(body).data().await {
-        Ok(_) => Ok(()),
-        Err(error) if error.is_not_found() => Ok(()),
-        Err(error) => Err(error),
-    }
 }

@@ -9,7 +9,8 @@
 //! [`Client::open`](crate::Client::open) mints, starts, and returns a [`Session`] that is looked after: it is kept alive every
 //! [`KEEP_ALIVE_INTERVAL`], warns [`WARN_BEFORE`] its time is over, is replaced then if it [rotates](Opening::rotating), and is
 //! stopped. [`Session::watch`] shows its [`Status`], [`Session::events`] tells what happens to it. [`Client::mint`](crate::Client::mint)
-//! and [`Minted::start`] give a raw [`Started`] session that nobody looks after.
+//! and [`Minted::start`] give a raw [`Started`] session that nobody looks after, and [`Client::session`](crate::Client::session) reaches
+//! any by its id.
 //!
 //! The promise: **what was minted and started is stopped or reported**. Stopped means that the service has said so: by a success,
 //! or by a 404, which says that the session does not run. Reported means [`State::Unstopped`], the callback
@@ -56,7 +57,7 @@ mod values;
 
 pub use configuration::{AnyConfiguration, AnyMode, Configuration, Mintable};
 pub use duty::STOP_LIMIT;
-pub use lifecycle::{KEEP_ALIVE_INTERVAL, Minted, Started};
+pub use lifecycle::{KEEP_ALIVE_INTERVAL, Minted, SessionRef, Started};
 pub use limits::{
     DOCUMENTED_OPENAI_MODELS, DYNAMIC_VARIABLE_KEY_CHARACTERS, DYNAMIC_VARIABLE_VALUE_CHARACTERS,
     DYNAMIC_VARIABLES_ENTRIES, SANDBOX_AVATAR_ID, SANDBOX_MAX_SESSION_DURATION,
@@ -71,8 +72,6 @@ pub use rules::{RULES, Rule};
 pub use status::{EndReason, Event, Events, State, Status, Unstopped, UnstoppedCause};
 pub use supervised::{Opening, Session, WARN_BEFORE};
 
-#[cfg(feature = "axum")]
-pub(crate) use lifecycle::{details, stop};
 #[cfg(feature = "axum")]
 pub(crate) use own_room::claims;
 pub(crate) use parse::parse;

@@ -66,12 +66,14 @@ pub struct Reap {
     scope: Scope,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Scope {
     /// Whatever is active at the service.
     Active,
     /// What the store knows to be abandoned.
     Abandoned,
+    /// What the caller names.
+    Named(BTreeSet<Uuid>),
 }
 
 impl Reap {
@@ -99,6 +101,14 @@ impl Reap {
         self
     }
 
+    /// Stops these sessions, whoever holds them, and looks at no others; the store learns of it.
+    ///
+    /// The service is told that the user closed them.
+    pub fn only(mut self, sessions: impl IntoIterator<Item = Uuid>) -> Self {
+        self.scope = Scope::Named(sessions.into_iter().collect());
+        self
+    }
+
     /// Runs once and reports what became of each session.
     ///
     /// A slot of a stopped session is free [`SLOT_FREE_AFTER`] later; this does not wait for it.
@@ -111,6 +121,10 @@ impl Reap {
     /// Dropped half-way, some sessions are stopped. What was claimed from the store and not stopped is offered again a minute later.
     pub async fn run(&self) -> Reaped {
         let mut reaped = Reaped { sessions: Vec::new(), list: None, store: None };
+        if let Scope::Named(sessions) = &self.scope {
+            self.stop_all(sessions.iter().copied(), &mut reaped).await;
+            return reaped;
+        }
         self.run_abandoned(&mut reaped).await;
         if self.scope == Scope::Active {
             self.run_active(&mut reaped).await;
@@ -210,7 +224,11 @@ impl Reap {
     }
 
     async fn stop(&self, id: Uuid) -> Fate {
-        let body = StopSession::builder().session_id(id).reason(SessionEndReason::ZombieSessionReap);
+        let reason = match self.scope {
+            Scope::Named(_) => SessionEndReason::UserClosed,
+            Scope::Active | Scope::Abandoned => SessionEndReason::ZombieSessionReap,
+        };
+        let body = StopSession::builder().session_id(id).reason(reason);
         match self.client.stop_session().body(body).data().await {
             Ok(_) => Fate::Stopped,
             Err(error) if error.is_not_found() => Fate::Gone,
@@ -240,10 +258,16 @@ pub struct Reaped {
 }
 
 impl Reaped {
-    /// Every session that was looked at: the store's abandoned ones first, then the active ones.
+    /// Every session that was looked at: the store's abandoned ones first, then the active ones, as each is done.
     #[must_use]
     pub fn sessions(&self) -> &[ReapedSession] {
         &self.sessions
+    }
+
+    /// Every session that was looked at, with the errors to keep.
+    #[must_use]
+    pub fn into_sessions(self) -> Vec<ReapedSession> {
+        self.sessions
     }
 
     /// Why the active sessions could not be listed.

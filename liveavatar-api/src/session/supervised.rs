@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::configuration::Mintable;
 use super::duty::{begin, in_this_span};
-use super::lifecycle::{KEEP_ALIVE_INTERVAL, Started};
+use super::lifecycle::{KEEP_ALIVE_INTERVAL, SessionRef};
 use super::limits::SANDBOX_MAX_SESSION_DURATION;
 use super::line::{Line, Recipe, Terms};
 use super::status::{EndReason, Events, State, Status};
@@ -309,10 +309,10 @@ impl<M> Session<M> {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn details(&self) -> Result<types::ListHistoricEntry, Error> {
-        self.raw().details().await
+        self.by_id().details().await
     }
 
-    /// What user and avatar have said so far; see [`Started::transcript`].
+    /// What user and avatar have said so far; see [`SessionRef::transcript`].
     ///
     /// # Errors
     /// When a call failed, or the pages do not end.
@@ -320,10 +320,10 @@ impl<M> Session<M> {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn transcript(&self) -> Result<Vec<types::SessionTranscriptData>, Error> {
-        self.raw().transcript().await
+        self.by_id().transcript().await
     }
 
-    /// What user and avatar say, as it is said; see [`Started::follow_transcript`].
+    /// What user and avatar say, as it is said; see [`SessionRef::follow_transcript`].
     ///
     /// It follows the session that the handle stands for now; after a rotation, ask again.
     ///
@@ -333,12 +333,11 @@ impl<M> Session<M> {
         &self,
         interval: Duration,
     ) -> impl Stream<Item = Result<types::SessionTranscriptData, Error>> + Send + use<M> {
-        self.raw().follow_transcript(interval)
+        self.by_id().follow_transcript(interval)
     }
 
-    /// The session without its supervision, for the calls that both have.
-    fn raw(&self) -> Started<M> {
-        Started::new(self.client.clone(), self.id(), self.started())
+    fn by_id(&self) -> SessionRef {
+        self.client.session(self.id())
     }
 
     fn line(&self) -> &Arc<Line> {

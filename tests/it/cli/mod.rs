@@ -1,15 +1,27 @@
 //! The command line, run as a program against the mock: what it prints, where, and how it exits.
 
+mod checked;
+mod commands;
+#[cfg(unix)]
+mod interrupted;
+mod spoken;
+mod terminals;
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use liveavatar_api::mock::Server;
+use liveavatar_api::mock::{Builder, EventStyle, Server};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_cli");
 
-/// A run, with what it says.
-async fn run(server: Option<&Server>, arguments: &[&str], input: &str) -> String {
+/// A service with web sockets.
+fn service() -> Builder {
+    Server::builder().sockets(EventStyle::default())
+}
+
+/// The program with nothing in its environment but where the service is, among the example configurations.
+fn program(server: Option<&Server>, arguments: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
     command
         .args(arguments)
@@ -18,10 +30,25 @@ async fn run(server: Option<&Server>, arguments: &[&str], input: &str) -> String
     if let Some(server) = server {
         command.env("LIVEAVATAR_BASE_URL", server.url()).env("LIVEAVATAR_API_KEY", server.api_key());
     }
+    command
+}
+
+/// A run, with what it says.
+async fn run(server: Option<&Server>, arguments: &[&str], input: &str) -> String {
+    told(server, program(server, arguments), arguments, input.as_bytes().to_vec()).await
+}
+
+async fn told(server: Option<&Server>, mut command: Command, arguments: &[&str], input: Vec<u8>) -> String {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let ended = tokio::task::spawn_blocking(move || {
+        // A program that refuses its arguments reads nothing.
+        let _ = stdin.write_all(&input);
+        drop(stdin);
+        child.wait_with_output()
+    });
+    let output = ended.await.unwrap().unwrap();
     let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     let mut told = format!("$ liveavatar {}\nexit {}\n", arguments.join(" "), output.status.code().unwrap());
     for (name, text) in [("stdout", out), ("stderr", err)] {
@@ -67,20 +94,6 @@ fn settled(text: &str) -> String {
 }
 
 const NOBODY: &str = "6b1f3c1e-4a55-4a2c-9a90-0d2f6f5f8f10";
-
-#[tokio::test(flavor = "multi_thread")]
-async fn help_reads_well() {
-    let all: &[&[&str]] = &[
-        &["--help"],
-        &["call", "--help"],
-        &["session", "--help"],
-        &["session", "start", "--help"],
-        &["voices", "--help"],
-        &["avatars", "list", "--help"],
-        &["llm", "create", "--help"],
-    ];
-    insta::assert_snapshot!(runs(None, all).await);
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_service_answers_is_a_table_or_one_shape_of_json() {
@@ -137,6 +150,10 @@ async fn wrong_usage_exits_with_2_and_sends_nothing() {
         &["call", "create_secret"],
         &["call", "create_secret", "--json-body", r#"{"secret_value":"sk-1"}"#],
         &["call", "create_image_avatar", "--json-body", "{}"],
+        &["call", "create_image_avatar", "--form", "resolution=720"],
+        &["call", "create_image_avatar", "--form", "picture=@lite-sandbox.json"],
+        &["call", "create_image_avatar", "--form", "file=@no-such-file"],
+        &["call", "list_voices", "--form", "a=b"],
         &["call", "stop_session", "--json-body", "{"],
         &["call", "start_session"],
         &["voices", "lst"],
@@ -144,6 +161,8 @@ async fn wrong_usage_exits_with_2_and_sends_nothing() {
         &["--api-key=sk-1", "credits"],
         &["credits", "--api-key-file", "no-such-file"],
         &["session", "stop"],
+        &["speak", "lite-sandbox.json"],
+        &["session", "start", "lite-sandbox.json", "--keep-alive-every", "200"],
         &["session", "start", "broken.json", "--json"],
     ];
     let told = runs(Some(&server), all).await;
@@ -161,21 +180,10 @@ async fn a_key_comes_from_standard_input_with_its_line_end() {
     assert!(told.contains("exit 2"), "{told}");
     told = run(None, &all, &key).await;
     assert!(told.contains("exit 0"), "{told}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_problem_of_a_configuration_is_shown_in_its_place() {
-    let toml = "mode = \"LITE\"\navatar_id = \"dd73ea75-1218-4ef3-92ce-606d5f7fbc0a\"\nissandbox = true\n\n[livekit_config]\nlivekit_url = \"wss://ü.example\"\nlivekit_agent_tokn = \"sk-1\"\n";
-    let mut told = vec![
-        run(None, &["session", "check", "broken.json"], "").await,
-        run(None, &["session", "check", "lite-sandbox.json", "full-sandbox.json"], "").await,
-        run(None, &["session", "check", "-"], toml).await,
-        run(None, &["session", "check", "-", "--json"], toml).await,
-        run(None, &["session", "check", "-"], "mode = \"LITE\navatar_id = sk-1\n").await,
-        run(None, &["session", "check", "-"], "{\"mode\": \"LITE\", \"x\": \"sk-1\" \"y\"}").await,
-    ];
-    assert!(told[2..].iter().all(|told| !told.contains("sk-1")), "{told:?}");
-    insta::assert_snapshot!(std::mem::take(&mut told).join("\n"));
+    let both = ["session", "token", "-", "--api-key-file", "-"];
+    let lite = include_str!("../../../liveavatar-api/examples/lite-sandbox.json");
+    told = run(None, &both, lite).await;
+    assert!(told.contains("exit 2") && told.contains("cannot be read again for the API key"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,49 +198,105 @@ async fn a_token_is_hidden_unless_it_is_asked_for() {
     let written = run(Some(&server), &arguments, "").await;
     let token = std::fs::read_to_string(file).unwrap();
     assert!(token.len() > 20 && !written.contains(token.trim()), "{written}");
+    let started = ["call", "start_session", "--session-token-file", file];
+    assert!(run(Some(&server), &started, "").await.contains("exit 0"));
+    let stopped = run(Some(&server), &["session", "stop", "--all"], "").await;
+    assert!(stopped.contains("stopped") && server.running_sessions().is_empty(), "{stopped}");
     assert!(run(Some(&server), &arguments, "").await.contains("exit 2"), "it writes over a file");
     let shown =
         run(Some(&server), &["session", "token", "lite-sandbox.json", "--reveal", "--json"], "").await;
     assert!(shown.contains("eyJ"), "{shown}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_doctor_looks_at_everything_and_leaves_no_session() {
-    let server = Server::start().await.unwrap();
-    let told = runs(Some(&server), &[&["doctor"], &["doctor", "--no-session", "--json"]]).await;
-    assert!(server.running_sessions().is_empty());
-    insta::assert_snapshot!(told);
+/// Without times that are other ones in each run: numbers that follow these words.
+fn untimed(text: &str) -> String {
+    let mut untimed = text.to_owned();
+    for words in ["answers in ", "\"first_frame_after\":"] {
+        let mut parts = untimed.split(words);
+        let first = parts.next().unwrap_or_default().to_owned();
+        let number = |c: char| c.is_ascii_digit() || c == '.' || c == 'e' || c == '-';
+        untimed =
+            parts.fold(first, |all, part| format!("{all}{words}[n]{}", part.trim_start_matches(number)));
+    }
+    untimed
 }
 
-#[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn an_interrupt_stops_the_session_before_leaving() {
-    use std::io::{BufRead as _, BufReader};
-    let server = Server::start().await.unwrap();
-    let mut child = Command::new(PROGRAM)
-        .args(["session", "start", "lite-sandbox.json", "--json"])
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../liveavatar-api/examples"))
-        .env("LIVEAVATAR_BASE_URL", server.url())
-        .env("LIVEAVATAR_API_KEY", server.api_key())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let out = BufReader::new(child.stdout.take().unwrap());
-    let id = child.id().to_string();
-    let (started, wait) = tokio::sync::oneshot::channel();
-    let told = tokio::task::spawn_blocking(move || {
-        let mut lines = out.lines().map(Result::unwrap);
-        let first = lines.next().unwrap();
-        started.send(()).unwrap();
-        std::iter::once(first).chain(lines).collect::<Vec<_>>()
-    });
-    wait.await.unwrap();
-    assert_eq!(server.running_sessions().len(), 1);
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-    let told = told.await.unwrap();
-    let status = tokio::task::spawn_blocking(move || child.wait()).await.unwrap().unwrap();
-    assert_eq!(status.code(), Some(0), "{told:?}");
+async fn the_doctor_looks_at_everything_and_leaves_no_session() {
+    let server = service().start().await.unwrap();
+    let mut all = vec![
+        untimed(&run(Some(&server), &["doctor"], "").await),
+        run(Some(&server), &["doctor", "--no-session", "--json"], "").await,
+    ];
     assert!(server.running_sessions().is_empty());
-    assert!(told.iter().all(|line| !line.contains("eyJ")), "{told:?}");
-    assert!(told.last().unwrap().contains(r#""event":"ended","reason":"stopped""#), "{told:?}");
+    // What was fine is told all the same.
+    server.refuse_sockets();
+    all.push(untimed(&run(Some(&server), &["doctor"], "").await));
+    let failed = run(Some(&server), &["doctor", "--json"], "").await;
+    let json: serde_json::Value =
+        serde_json::from_str(failed.lines().find(|line| line.starts_with('{')).unwrap()).unwrap();
+    let checks = json["error"]["checks"].as_array().unwrap();
+    let good = checks.iter().filter(|check| check["ok"] == true).count();
+    assert_eq!((good, checks.last().unwrap()["check"].as_str()), (7, Some("socket")), "{failed}");
+    assert!(server.running_sessions().is_empty());
+    let url = server.url().to_owned();
+    let no_tls = url.replace("http", "https");
+    let told_of_tls = run(Some(&server), &["doctor", "--base-url", &no_tls], "").await;
+    assert!(told_of_tls.contains("exit 3") && told_of_tls.contains("\nno  tls\n"), "{told_of_tls}");
+    server.shutdown().await;
+    for address in ["https://user:canary@example.com", url.as_str()] {
+        let mut command = program(None, &[]);
+        command.args(["doctor", "--json", "--base-url", address]);
+        let told = told(None, command, &["doctor", "--json", "--base-url", "…"], Vec::new()).await;
+        all.push(told.replace(&url, "http://gone"));
+    }
+    assert!(all.iter().all(|told| !told.contains("canary")), "{all:?}");
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_pages_are_walked_and_printed_as_one() {
+    use liveavatar_api::mock::{Answer, example_answer};
+    let server = Server::start().await.unwrap();
+    let next = ["http://x/v1/voices?page=2", "http://x/v1/voices?page=3", ""];
+    for next in next {
+        let mut page = example_answer("list_voices").unwrap();
+        page["data"]["count"] = 3.into();
+        page["data"]["next"] = if next.is_empty() { serde_json::Value::Null } else { next.into() };
+        server.script("list_voices", Answer::json(200, page));
+    }
+    let told = run(Some(&server), &["voices", "list", "--all", "--page-size", "1"], "").await;
+    let asked: Vec<_> = server.requests().into_iter().map(|request| request.query).collect();
+    insta::assert_snapshot!(format!("{told}\n{asked:#?}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partial_stop_says_what_became_of_each() {
+    use liveavatar_api::mock::Answer;
+    let server = Server::start().await.unwrap();
+    let others = ["6b1f3c1e-4a55-4a2c-9a90-0d2f6f5f8f11", "6b1f3c1e-4a55-4a2c-9a90-0d2f6f5f8f12"];
+    let mut told = Vec::new();
+    for json in [&[][..], &["--json"]] {
+        let fails = std::sync::atomic::AtomicBool::new(true);
+        server.faults(move |operation| {
+            use liveavatar_api::mock::{Failure, Fault};
+            let once = operation == "stop_session" && fails.swap(false, std::sync::atomic::Ordering::Relaxed);
+            let no = r#"{"code":4030,"message":"not yours","data":null}"#;
+            once.then(|| Fault::Before(Failure::Answer(Answer::raw(403, "application/json", no))))
+        });
+        let arguments = [&["session", "stop", NOBODY, others[0], others[1]], json].concat();
+        told.push(run(Some(&server), &arguments, "").await);
+    }
+    // Which of the three is refused is up to the network: they are stopped at the same time.
+    for told in &told {
+        let all = told.contains("exit 1") && told.matches("had ended").count() == 2;
+        assert!(all && told.contains("not stopped: stop session: 403 not yours"), "{told}");
+        assert!(told.contains("they may still run and cost credits"), "{told}");
+    }
+    let json: serde_json::Value =
+        serde_json::from_str(told[1].lines().find(|line| line.starts_with('{')).unwrap()).unwrap();
+    let rows = json["error"]["data"].as_array().unwrap();
+    let ids: Vec<_> = rows.iter().map(|row| row["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, [NOBODY, others[0], others[1]], "as they were given");
+    assert_eq!(rows.iter().filter(|row| row["fate"] == "not stopped" && row["error"].is_string()).count(), 1);
 }

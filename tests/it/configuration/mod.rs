@@ -58,7 +58,7 @@ const TEXTS: [(&str, &str); 3] = [
     ("a key twice", r#"{"mode": "LITE", "mode": "LITE", "avatar_id": ""}"#),
 ];
 
-fn all_texts() -> impl Iterator<Item = (&'static str, String)> {
+pub(crate) fn all_texts() -> impl Iterator<Item = (&'static str, String)> {
     let cases = [fields::CASES, values::CASES, rules::CASES].into_iter().flatten();
     cases.map(|case| (case.name, text_of(case))).chain(TEXTS.map(|(name, text)| (name, text.to_owned())))
 }

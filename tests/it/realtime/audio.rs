@@ -282,7 +282,9 @@ fn wav_files_of_every_usual_format_sound_the_same() {
     for (bits, form) in formats {
         for (rate, channels) in [(24_000, 1), (44_100, 2), (16_000, 1)] {
             let file = tone_file(rate, channels, bits, form, 500);
-            let pieces: Result<Vec<_>, _> = Wav::new(Cursor::new(file)).unwrap().collect();
+            let wav = Wav::new(Cursor::new(file)).unwrap();
+            assert_eq!(wav.duration(), Duration::from_millis(500));
+            let pieces: Result<Vec<_>, _> = wav.collect();
             let pcm = pieces.unwrap().concat();
             assert_eq!(pcm.len(), BYTES_PER_SECOND / 2);
             for (at, pair) in pcm.chunks_exact(2).enumerate().skip(720).take(10_000) {

@@ -72,6 +72,35 @@ async fn abandoned_sessions_come_first_and_everything_that_nobody_keeps_is_stopp
 }
 
 #[tokio::test]
+async fn those_that_are_named_are_stopped_whoever_holds_them_and_no_others() {
+    let server = Server::builder().session_limit(9).start().await.unwrap();
+    let client = client(&server, &TestClock::default());
+    let folder = tempfile::tempdir().unwrap();
+    let [gone, living] = [(); 2].map(|()| FileStore::open(folder.path()).unwrap());
+    let (held, other, abandoned) =
+        (open(&client).await.unwrap(), open(&client).await.unwrap(), open(&client).await.unwrap());
+    living.take(held.id(), later()).await.unwrap();
+    gone.take(abandoned.id(), later()).await.unwrap();
+    drop(gone);
+    let named = client.reap().store(FileStore::open(folder.path()).unwrap());
+    let _ = server.take_requests();
+    let reaped = named.only([held.id(), Uuid::from_u128(0x99)]).run().await;
+    assert!(reaped.is_complete());
+    let mut sessions = reaped.into_sessions();
+    sessions.sort_by_key(|session| session.id != held.id());
+    let told: Vec<_> = sessions.iter().map(|session| session.fate.to_string()).collect();
+    assert_eq!(told, ["stopped", "had ended"]);
+    let bodies: Vec<serde_json::Value> = server
+        .take_requests()
+        .into_iter()
+        .map(|request| serde_json::from_slice(&request.body).unwrap())
+        .collect();
+    assert!(bodies.iter().all(|body| body["reason"] == "USER_CLOSED") && bodies.len() == 2, "{bodies:?}");
+    assert_eq!(server.running_sessions(), [other.id(), abandoned.id()]);
+    assert!(!living.held().await.unwrap().contains(&held.id()));
+}
+
+#[tokio::test]
 async fn only_what_is_abandoned_is_stopped_where_others_use_the_account() {
     let server = Server::start().await.unwrap();
     let client = client(&server, &TestClock::default());

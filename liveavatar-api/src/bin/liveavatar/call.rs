@@ -7,17 +7,21 @@ use liveavatar_api::AnyCall;
 use liveavatar_api::raw::Operation;
 use serde_json::{Value, json};
 
-use crate::connect::{Service, read};
-use crate::document::{Described, operations as all, secret_fields};
+use crate::connect::{Service, read, read_bytes};
+use crate::document::{Described, FormPart, PartKind, operations as all, secret_fields};
 use crate::output::{Failure, Output};
+use crate::resource;
 
 #[derive(Args)]
 pub(crate) struct Call {
-    /// The operation's name, such as `list_voices`
+    /// The operation's name, such as `list_voices`; `liveavatar operations` lists them
     operation: String,
     /// The body as JSON, or `@FILE`, or `@-` for standard input
     #[arg(long, value_name = "JSON|@FILE")]
     json_body: Option<String>,
+    /// A part of a body that is a form, a file with `@`; may be repeated
+    #[arg(long, value_name = "NAME=TEXT|@FILE", value_parser = pair)]
+    form: Vec<(String, String)>,
     /// A parameter of the query; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     query: Vec<(String, String)>,
@@ -26,13 +30,29 @@ pub(crate) struct Call {
     path: Vec<(String, String)>,
 }
 
+/// The body of an operation.
+#[derive(Clone)]
+pub(crate) enum Body {
+    None,
+    Json(Value),
+    Form(Vec<(&'static str, Given)>),
+}
+
+/// A part of a form.
+#[derive(Clone)]
+pub(crate) enum Given {
+    Text(String),
+    File(Vec<u8>),
+}
+
 /// All operations, as a table.
 pub(crate) fn operations() -> Value {
     let row = |described: Described| {
         let Operation { id, method, path, .. } = described.operation;
         let credentials: Vec<_> = described.operation.credentials.iter().map(ToString::to_string).collect();
         let credential = if credentials.is_empty() { "nothing".to_owned() } else { credentials.join(" or ") };
-        json!({"name": id, "method": method, "path": path, "takes": credential, "tag": described.tag()})
+        let command = resource::command_of(described);
+        json!({"name": id, "command": command, "method": method, "path": path, "takes": credential})
     };
     all().map(row).collect()
 }
@@ -51,7 +71,7 @@ impl Call {
                 format!("give it with --path {name}=…"),
             ));
         }
-        let body = body(described, self.json_body.as_deref())?;
+        let body = body(described, self.json_body.as_deref(), &self.form)?;
         let client = service.client_for(operation)?;
         let mut call = client.operation(operation.id)?;
         for (name, value) in &self.path {
@@ -65,22 +85,73 @@ impl Call {
     }
 }
 
-pub(crate) fn with_body(call: AnyCall<'_>, body: Option<Value>) -> AnyCall<'_> {
+pub(crate) fn with_body(call: AnyCall<'_>, body: Body) -> AnyCall<'_> {
     match body {
-        Some(body) => call.json(body),
-        None => call,
+        Body::None => call,
+        Body::Json(body) => call.json(body),
+        Body::Form(parts) => parts.into_iter().fold(call, |call, (name, given)| match given {
+            Given::Text(text) => call.text_part(name, text),
+            Given::File(bytes) => call.file_part(name, bytes),
+        }),
     }
 }
 
 /// The body of an operation as it was given: read, and fit to be sent.
-pub(crate) fn body(described: Described, given: Option<&str>) -> Result<Option<Value>, Failure> {
+fn body(described: Described, json: Option<&str>, form: &[(String, String)]) -> Result<Body, Failure> {
     let id = described.operation.id;
-    if !described.is_json() {
-        return Err(Failure::usage(
-            format!("{id} takes a form with files, which cannot be written as JSON"),
-            "use the library: `Client::create_image_avatar`",
-        ));
+    if described.is_json() {
+        if !form.is_empty() {
+            return Err(Failure::usage(format!("{id} takes no form"), "give a body with --json-body"));
+        }
+        return json_body(described, json);
     }
+    let parts = described.form_parts();
+    if json.is_some() {
+        let names: Vec<_> = parts.iter().map(|part| format!("--form {}=…", part.name)).collect();
+        return Err(Failure::usage(format!("{id} takes a form, not JSON"), names.join(" ")));
+    }
+    known("form", form, &parts.iter().map(|part| part.name).collect::<Vec<_>>())?;
+    let given = |name: &str| {
+        let given = form.iter().find(|(given, _)| given == name);
+        given.map(|(_, value)| value.strip_prefix('@').unwrap_or(value).to_owned())
+    };
+    let hint = |part: FormPart| {
+        let at = if part.kind == PartKind::File { "@FILE" } else { "TEXT" };
+        format!("give it with --form {}={at}", part.name)
+    };
+    form_body(described, given, hint)
+}
+
+/// The parts of a form, as `given` has them: texts, and the paths of files.
+pub(crate) fn form_body(
+    described: Described,
+    given: impl Fn(&str) -> Option<String>,
+    hint: impl Fn(FormPart) -> String,
+) -> Result<Body, Failure> {
+    let mut form = Vec::new();
+    for part in described.form_parts() {
+        let value = match given(part.name) {
+            Some(value) => value,
+            None if part.required => {
+                return Err(Failure::usage(
+                    format!("{} takes a form with {}", described.operation.id, part.name),
+                    hint(part),
+                ));
+            }
+            None => continue,
+        };
+        let value = match part.kind {
+            PartKind::File => Given::File(read_bytes(Path::new(&value), "the form's file")?),
+            PartKind::Text => Given::Text(value),
+        };
+        form.push((part.name, value));
+    }
+    Ok(Body::Form(form))
+}
+
+/// A body of JSON as it was given: read, and fit to be sent.
+pub(crate) fn json_body(described: Described, given: Option<&str>) -> Result<Body, Failure> {
+    let id = described.operation.id;
     let Some(given) = given else {
         if described.has_body() && !described.operation.optional_body {
             let fields: Vec<_> =
@@ -92,7 +163,7 @@ pub(crate) fn body(described: Described, given: Option<&str>) -> Result<Option<V
                 "give it with --json-body JSON, @FILE or @-",
             ));
         }
-        return Ok(None);
+        return Ok(Body::None);
     };
     if !described.has_body() {
         return Err(Failure::usage(format!("{id} takes no body"), "leave --json-body out"));
@@ -118,7 +189,7 @@ pub(crate) fn body(described: Described, given: Option<&str>) -> Result<Option<V
             "give the body with --json-body @FILE, or @- for standard input",
         ));
     }
-    Ok(Some(body))
+    Ok(Body::Json(body))
 }
 
 /// A field of the body that the document knows as secret.

@@ -1,7 +1,8 @@
 //! Where the service is, and the credential for it.
 
-use std::io::Read as _;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use clap::Args;
 use liveavatar_api::raw::Operation;
@@ -17,12 +18,15 @@ const SESSION_TOKEN_VARIABLE: &str = "LIVEAVATAR_SESSION_TOKEN";
 #[derive(Args)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Service {
-    /// The service's address, instead of `LIVEAVATAR_BASE_URL` or the service itself
+    /// Another address of the service; `LIVEAVATAR_BASE_URL` unless given
     #[arg(long, global = true, value_name = "URL")]
     base_url: Option<String>,
-    /// Read the API key from a file, or from standard input with `-`, instead of `LIVEAVATAR_API_KEY`
+    /// Reads the API key from a file, `-` for standard input; `LIVEAVATAR_API_KEY` unless given
     #[arg(long, global = true, value_name = "FILE")]
     api_key_file: Option<PathBuf>,
+    /// Reads the token that `call start_session` takes; `LIVEAVATAR_SESSION_TOKEN` unless given
+    #[arg(long, global = true, value_name = "FILE")]
+    session_token_file: Option<PathBuf>,
 }
 
 impl Service {
@@ -39,15 +43,18 @@ impl Service {
         } else if kinds.contains(&CredentialKind::ApiKey) {
             self.client()
         } else {
-            let token = std::env::var(SESSION_TOKEN_VARIABLE).map_err(|_| {
-                Failure::usage(
-                    format!(
-                        "{SESSION_TOKEN_VARIABLE} is not set, and {} takes a session token",
-                        operation.id
-                    ),
-                    "mint one with `liveavatar session token`, or let `liveavatar session start` do it all",
-                )
-            })?;
+            let token = match &self.session_token_file {
+                Some(path) => read(path, "the session token")?,
+                None => std::env::var(SESSION_TOKEN_VARIABLE).map_err(|_| {
+                    Failure::usage(
+                        format!("{} takes a session token, and there is none", operation.id),
+                        format!(
+                            "mint one with `liveavatar session token CONFIGURATION --token-file FILE`, and name it with \
+                             --session-token-file or set {SESSION_TOKEN_VARIABLE}"
+                        ),
+                    )
+                })?,
+            };
             Ok(self.builder().credential(Credential::session_token(token.trim())?).build()?)
         }
     }
@@ -82,32 +89,76 @@ impl Service {
 }
 
 /// The text of a file, or of standard input for `-`.
-pub(crate) fn read(path: &Path, what: &str) -> Result<String, Failure> {
-    let mut text = String::new();
-    let (read, from) = if path == Path::new("-") {
-        (std::io::stdin().read_to_string(&mut text), "standard input".to_owned())
-    } else {
-        let file = std::fs::File::open(path);
-        (file.and_then(|mut file| file.read_to_string(&mut text)), path.display().to_string())
-    };
-    match read {
-        Ok(_) => Ok(text),
-        Err(error) => Err(Failure::Usage(format!("{what} cannot be read from {from}: {error}"), None)),
+pub(crate) fn read(path: &Path, what: &'static str) -> Result<String, Failure> {
+    let bytes = read_bytes(path, what)?;
+    String::from_utf8(bytes).map_err(|_| {
+        Failure::Usage(format!("{what} cannot be read from {}: it is not UTF-8", path.display()), None)
+    })
+}
+
+pub(crate) fn read_bytes(path: &Path, what: &'static str) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    match open(path, what)?.read_to_end(&mut bytes) {
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(unreadable(path, what, &error)),
     }
 }
 
-/// Waits for Ctrl-C, or for what a service manager sends instead.
-pub(crate) async fn interrupted() {
+/// A file, or standard input for `-`, which can be read once.
+pub(crate) fn open(path: &Path, what: &'static str) -> Result<Box<dyn Read + Send>, Failure> {
+    static READ_FOR: OnceLock<&str> = OnceLock::new();
+    if path != Path::new("-") {
+        let file = std::fs::File::open(path).map_err(|error| unreadable(path, what, &error))?;
+        return Ok(Box::new(file));
+    }
+    if READ_FOR.set(what).is_err() {
+        let first = READ_FOR.get().copied().unwrap_or_default();
+        return Err(Failure::usage(
+            format!("standard input is read for {first} already, and cannot be read again for {what}"),
+            "name a file for one of them",
+        ));
+    }
+    Ok(Box::new(std::io::stdin()))
+}
+
+fn unreadable(path: &Path, what: &str, error: &std::io::Error) -> Failure {
+    let from = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
+    Failure::Usage(format!("{what} cannot be read from {from}: {error}"), None)
+}
+
+/// Ctrl-C, and what a service manager sends instead; from here on neither ends the process by itself.
+pub(crate) struct Interrupt {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+    signals: [tokio::signal::unix::Signal; 2],
+    #[cfg(windows)]
+    signal: tokio::signal::windows::CtrlC,
+}
+
+impl Interrupt {
+    pub(crate) fn new() -> Result<Self, Failure> {
+        let failed =
+            |error: std::io::Error| Failure::Usage(format!("Ctrl-C cannot be waited for: {error}"), None);
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let listen = |kind| signal(kind).map_err(failed);
+            Ok(Self { signals: [listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?] })
+        }
+        #[cfg(windows)]
+        Ok(Self { signal: tokio::signal::windows::ctrl_c().map_err(failed)? })
+    }
+
+    /// Waits for the next one; one that came since the last wait is not lost.
+    pub(crate) async fn wait(&mut self) {
+        #[cfg(unix)]
+        {
+            let [interrupt, terminate] = &mut self.signals;
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
+                _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            return;
         }
+        #[cfg(windows)]
+        drop(self.signal.recv().await);
     }
-    let _ = tokio::signal::ctrl_c().await;
 }

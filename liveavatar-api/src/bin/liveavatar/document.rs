@@ -27,6 +27,22 @@ pub(crate) struct Query {
     description: Option<&'static str>,
 }
 
+/// A part of a body that is a form.
+#[derive(Clone, Copy)]
+pub(crate) struct FormPart {
+    pub(crate) name: &'static str,
+    pub(crate) required: bool,
+    pub(crate) kind: PartKind,
+    schema: &'static Value,
+    description: Option<&'static str>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PartKind {
+    Text,
+    File,
+}
+
 /// All operations, sorted by name.
 pub(crate) fn operations() -> impl Iterator<Item = Described> {
     OPERATIONS.iter().map(Described::of)
@@ -92,20 +108,48 @@ impl Described {
 
     /// The fields of its body, those that are required first, each with whether it is.
     pub(crate) fn body_fields(self) -> Vec<(&'static str, bool)> {
-        let schema = resolve(&self.node["requestBody"]["content"]["application/json"]["schema"]);
+        self.properties("application/json").into_iter().map(|(name, required, _)| (name, required)).collect()
+    }
+
+    /// The parts of its body where that is a form, those that are required first.
+    pub(crate) fn form_parts(self) -> Vec<FormPart> {
+        let part = |(name, required, schema): (&'static str, bool, &'static Value)| FormPart {
+            name,
+            required,
+            kind: if schema["format"] == "binary" { PartKind::File } else { PartKind::Text },
+            schema: resolve(schema),
+            description: schema["description"].as_str(),
+        };
+        self.properties("multipart/form-data").into_iter().map(part).collect()
+    }
+
+    fn properties(self, media: &str) -> Vec<(&'static str, bool, &'static Value)> {
+        let schema = resolve(&self.node["requestBody"]["content"][media]["schema"]);
         let required =
             |name: &str| schema["required"].as_array().is_some_and(|all| all.iter().any(|one| one == name));
-        let properties = schema["properties"].as_object().into_iter().flat_map(Map::keys);
-        let mut fields: Vec<_> = properties.map(|name| (name.as_str(), required(name))).collect();
-        fields.sort_by_key(|(name, required)| (!required, *name));
+        let properties = schema["properties"].as_object().into_iter().flatten();
+        let mut fields: Vec<_> =
+            properties.map(|(name, schema)| (name.as_str(), required(name), schema)).collect();
+        fields.sort_by_key(|(name, required, _)| (!required, *name));
         fields
+    }
+}
+
+impl FormPart {
+    /// The values that it may have, where the document lists them.
+    pub(crate) fn choices(self) -> Vec<&'static str> {
+        choices(self.schema)
+    }
+
+    pub(crate) fn about(self) -> &'static str {
+        self.description.unwrap_or_default().trim_end_matches('.')
     }
 }
 
 impl Query {
     /// The values that it may have, where the document lists them.
     pub(crate) fn choices(self) -> Vec<&'static str> {
-        self.schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+        choices(self.schema)
     }
 
     pub(crate) fn about(self) -> String {
@@ -114,6 +158,10 @@ impl Query {
             self.description.map(|text| text.trim_end_matches('.').to_owned()).into_iter().chain(default);
         texts.collect::<Vec<_>>().join("; ")
     }
+}
+
+fn choices(schema: &'static Value) -> Vec<&'static str> {
+    schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 fn resolve(schema: &'static Value) -> &'static Value {

@@ -8,12 +8,15 @@ mod check;
 mod connect;
 mod doctor;
 mod document;
+mod foreground;
 #[cfg(feature = "mock")]
 mod mock;
 mod output;
 mod place;
 mod resource;
 mod session;
+mod speak;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -29,16 +32,16 @@ const AFTER: &str = "\
 Exit codes: 0 ok, 1 the service said no, 2 usage or configuration, 3 network.
 With --json, standard output has one line per outcome: {\"ok\":true,\"data\":…} or {\"ok\":false,\"error\":{…}}.
 Credentials come from the environment, a file or standard input, never from an argument.
-Colour is for terminals; NO_COLOR turns it off.";
+Tables fit the terminal's width, or COLUMNS. Colour is for terminals; NO_COLOR turns it off.";
 
 // No doc comment: clap would take it for what the program is about.
 #[derive(Args)]
 #[command(next_help_heading = "Options of every command")]
 struct Global {
-    /// Print JSON, one line per outcome
+    /// Prints JSON, one line per outcome
     #[arg(long, global = true)]
     json: bool,
-    /// Print tokens, socket addresses and prompts of answers, which are hidden otherwise
+    /// Shows tokens, socket addresses and prompts, which are hidden otherwise
     #[arg(long, global = true)]
     reveal: bool,
     #[command(flatten)]
@@ -47,25 +50,25 @@ struct Global {
 
 #[derive(Subcommand)]
 enum Fixed {
-    /// Check the key, the host and the credits, and say what to do
+    /// Looks at address, TLS, key, credits and a sandbox session, and says what to do
     Doctor(doctor::Doctor),
-    /// Show the credits that are left
-    Credits,
-    /// Check, mint, start, list and stop sessions
+    /// Lets an avatar speak a WAV file, in a LITE session of its own
+    Speak(speak::Speak),
+    /// Checks, starts, follows, lists and stops sessions
     #[command(subcommand, visible_alias = "sessions")]
     Session(session::Session),
-    /// Call any operation by name
+    /// Calls any operation of the service by its name
     Call(call::Call),
-    /// List the operations that `call` takes
+    /// Lists the operations that `call` takes, and the command for each
     Operations,
-    /// Print the JSON Schema of session configurations, for editors
+    /// Prints the JSON Schema of session configurations, for editors
     Schema,
-    /// Print the completions of a shell
+    /// Prints the completions of a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Serve a LiveAvatar service of one's own on this machine, for tests
+    /// Serves a LiveAvatar service on this machine, for tests, until Ctrl-C
     #[cfg(feature = "mock")]
     Mock(mock::Mock),
 }
@@ -83,7 +86,10 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return output.failure(&Failure::Usage(format!("no runtime: {error}"), None)),
     };
-    match runtime.block_on(run(&matches, &global.service, output)) {
+    let outcome = runtime.block_on(run(&matches, &global.service, output));
+    // What still reads standard input would be waited for.
+    runtime.shutdown_background();
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => output.failure(&failure),
     }
@@ -100,21 +106,16 @@ fn command() -> Command {
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
         .max_term_width(100);
-    Fixed::augment_subcommands(Global::augment_args(command)).subcommands(resource::commands())
+    resource::augment(Fixed::augment_subcommands(Global::augment_args(command)))
 }
 
 async fn run(matches: &ArgMatches, service: &Service, output: Output) -> Result<(), Failure> {
-    if let Some((group, matches)) = matches.subcommand()
-        && let Some(resource) = resource::find(group)
-    {
-        return resource.run(matches, service, output).await;
+    if let Some((described, matches)) = resource::find(matches) {
+        return resource::run(described, matches, service, output).await;
     }
     match Fixed::from_arg_matches(matches).map_err(|error| Failure::Usage(error.to_string(), None))? {
         Fixed::Doctor(doctor) => doctor.run(service, output).await,
-        Fixed::Credits => {
-            output.data(service.client()?.operation("get_user_credits")?.data().await?);
-            Ok(())
-        }
+        Fixed::Speak(speak) => speak.run(service, output).await,
         Fixed::Session(session) => session.run(service, output).await,
         Fixed::Call(call) => call.run(service, output).await,
         Fixed::Operations => {
@@ -145,11 +146,12 @@ fn misused(error: &clap::Error) -> ExitCode {
         std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
     if json && error.use_stderr() {
         let text = error.render().to_string();
-        // Up to the first empty line: the rest is advice for people.
+        // Up to the first empty line: the rest is advice.
         let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
         let message = lines.join(" ").trim_start_matches("error: ").to_owned();
-        let rest =
-            json!({"kind": "usage", "message": message, "hint": format!("{NAME} --help says what there is")});
+        let advice = |start| text.lines().map(str::trim).find(|line| line.starts_with(start));
+        let hint = advice("tip: a similar").or_else(|| advice("Usage: ")).unwrap_or("see liveavatar --help");
+        let rest = json!({"kind": "usage", "message": message, "hint": hint});
         let output = Output { form: Form::Json, secrets: Secrets::Hidden };
         return output.failure(&Failure::Told { code: USAGE, error: rest });
     }

@@ -1,10 +1,10 @@
 //! A LiveAvatar service on a port of this machine.
 
 use clap::Args;
-use liveavatar_api::mock::Server;
+use liveavatar_api::mock::{EventStyle, Server};
 use serde_json::json;
 
-use crate::connect::{Service, interrupted};
+use crate::connect::{Interrupt, Service};
 use crate::output::{Failure, Output};
 
 #[derive(Args)]
@@ -17,11 +17,8 @@ pub(crate) struct Mock {
 impl Mock {
     /// Serves until Ctrl-C.
     pub(crate) async fn run(self, service: &Service, output: Output) -> Result<(), Failure> {
-        let mut builder = Server::builder().port(self.port);
-        #[cfg(feature = "lite")]
-        {
-            builder = builder.sockets(liveavatar_api::mock::EventStyle::default());
-        }
+        let mut interrupt = Interrupt::new()?;
+        let mut builder = Server::builder().port(self.port).sockets(EventStyle::default());
         // A key that is set is the one to use here, and is not said.
         let own = service.has_key();
         if own {
@@ -35,7 +32,7 @@ impl Mock {
         let people =
             format!("{} is a LiveAvatar service; its API key is {key}. Ctrl-C ends it.", server.url());
         output.told(json!({"url": server.url(), "api_key": key}), &people);
-        interrupted().await;
+        interrupt.wait().await;
         server.shutdown().await;
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::Read;
+use std::time::Duration;
 
 use hound::{SampleFormat, WavReader};
 
@@ -44,6 +45,13 @@ impl<R: Read> Wav<R> {
         let spec = reader.spec();
         let converter = Converter::new(spec.sample_rate, spec.channels)?;
         Ok(Self { reader, converter: Some(converter) })
+    }
+
+    /// How long the whole file plays, as its head says; a file of unknown length may say anything.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        let rate = self.reader.spec().sample_rate;
+        Duration::from_secs_f64(f64::from(self.reader.duration()) / f64::from(rate.max(1)))
     }
 
     fn piece(&mut self) -> Result<Option<Vec<u8>>, Error> {
