@@ -19,10 +19,22 @@
 //! ```
 
 mod answer;
+mod builder;
+mod catalogue;
+mod clock;
 mod credentials;
 mod document;
+mod entry;
 mod example;
+mod fault;
+#[cfg(feature = "lite")]
+mod heard;
+mod page;
+#[cfg(feature = "lite")]
+mod playback;
 mod problem;
+mod rate;
+mod resource;
 mod schema;
 mod server;
 mod session_calls;
@@ -31,10 +43,15 @@ mod sessions;
 mod socket;
 mod transcript;
 mod validate;
+mod world;
 
 pub use answer::Answer;
+pub use builder::Builder;
 pub use document::{OperationInfo, operations};
 pub use example::{Example, example_answer, example_request, example_requests};
-pub use server::{Builder, Failure, Fault, Recorded, Server};
+pub use fault::{Failure, Fault, Twist};
+#[cfg(feature = "lite")]
+pub use heard::{Heard, SocketFault, Utterance, UtteranceEnd};
+pub use server::{Recorded, Server};
 #[cfg(feature = "lite")]
 pub use socket::EventStyle;

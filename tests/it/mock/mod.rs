@@ -7,3 +7,7 @@ mod server;
 mod sessions;
 mod tokens;
 mod validation;
+mod faults;
+mod limits;
+mod resources;
+mod sockets;
