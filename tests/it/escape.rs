@@ -34,11 +34,12 @@ fn success(operation: &str) -> u16 {
 
 #[tokio::test]
 async fn every_operation_can_be_called_by_its_name() {
-    let server = Server::start().await.unwrap();
-    let client = client(&server);
     let mut left_out = Vec::new();
     for operation in OPERATIONS.iter().filter(|operation| !operation.path.starts_with("/v1/sessions")) {
         for example in example_requests(operation.id) {
+            // What one call deletes, the next could not get.
+            let server = Server::start().await.unwrap();
+            let client = client(&server);
             let Some(call) = by_name(&client, operation.id, &example) else {
                 left_out.push(operation.id);
                 continue;

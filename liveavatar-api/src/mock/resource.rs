@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(step("list_public_avatars"), Some(("avatars", Action::List)));
         assert_eq!(step("bind_third_party_voice"), Some(("voices", Action::Create)));
         assert_eq!(step("get_voice_preview_by_id"), Some(("voices", Action::Part)));
-        assert_eq!(step("create_embed"), Some(("embeddings", Action::Create)));
+        assert_eq!(step("create_embed_v2"), Some(("embeddings", Action::Create)));
         assert_eq!(step("delete_secret"), Some(("secrets", Action::Delete)));
         let without: Vec<_> = told.iter().filter(|(_, step)| step.is_none()).map(|(name, _)| *name).collect();
         assert_eq!(without, ["get_languages", "list_llm_models", "get_user_credits"]);

@@ -131,7 +131,10 @@ impl Socket {
         let mut look = self.behind.clock.now() + LOOK;
         loop {
             let until = self.playback.next().map_or(look, |next| next.min(look));
-            match self.next(until).await? {
+            let next = self.next(until).await?;
+            // What was due comes before what has just arrived.
+            self.play(self.behind.clock.now()).await?;
+            match next {
                 Next::Message(message) => {
                     if self.received(&message).await? == Onward::No {
                         return Ok(());

@@ -24,7 +24,9 @@ async fn every_twist_comes_to_what_was_reviewed() {
             server.spoil(operation, 1, Fault::Twisted(twist));
             let outcome = call(&client, operation, &example_requests(operation)[0]).await;
             let outcome = match outcome {
-                Ok(decoded) => format!("{:#}", decoded.json).replace("canary-prompt", "[prompt]"),
+                Ok(decoded) => format!("{:#}", decoded.json)
+                    .replace("canary-prompt", "[prompt]")
+                    .replace(server.url(), "[url]"),
                 Err(error) => format!("{:?}: {error}", error.kind()),
             };
             writeln!(told, "# {operation}, {twist:?}\n{outcome}\n").unwrap();
@@ -54,7 +56,9 @@ async fn a_redirect_is_not_followed() {
     let location = format!("{}/v1/users/credits", elsewhere.url());
     server.script("get_user_credits", Answer::redirect(307, &location));
     let error = client(&server).get_user_credits().data().await.unwrap_err();
-    insta::assert_snapshot!(error.to_string(), @"");
+    insta::assert_snapshot!(error.to_string(), @"
+    get user credits: 307 the service redirects, and credentials follow no redirect: check the base URL (request mock-request-1)
+    ");
     assert!(elsewhere.requests().is_empty());
 }
 

@@ -82,7 +82,16 @@ async fn what_is_created_can_be_got_listed_and_deleted_once() {
         }
         told.push(steps.join(", "));
     }
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @"
+    create_image_avatar, get_avatar_by_id, list_user_avatars, delete_avatar
+    create_avatar, get_avatar_by_id, list_user_avatars, delete_avatar
+    create_context, get_context_by_id, list_user_contexts, delete_context
+    create_llm_configuration, get_llm_configuration, list_llm_configurations, delete_llm_configuration
+    create_memory, get_memory, list_memories, delete_memory
+    create_secret, list_secrets, delete_secret
+    bind_third_party_voice, get_voice_by_id, list_voices, delete_voice
+    create_embed_v2
+    ");
 }
 
 #[tokio::test]
@@ -96,7 +105,24 @@ async fn unknown_ids_are_not_found_and_say_of_what() {
     }
     let preview = operation("get_voice_preview_by_id");
     assert_eq!(on(&lab, &preview, NOBODY).await.status, 404);
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @"
+    GET /v1/avatars/{avatar_id}: Avatar not found
+    GET /v1/contexts/{context_id}: Context not found
+    GET /v1/llm-configurations/{config_id}: Llm configuration not found
+    GET /v1/memory/{memory_id}: Memory not found
+    GET /v1/voice_agents/{agent_id}: Voice agent not found
+    GET /v1/voices/{voice_id}: Voice not found
+    PATCH /v1/avatars/{avatar_id}: Avatar not found
+    PATCH /v1/contexts/{context_id}: Context not found
+    PATCH /v1/llm-configurations/{config_id}: Llm configuration not found
+    PATCH /v1/voices/{voice_id}: Voice not found
+    DELETE /v1/avatars/{avatar_id}: Avatar not found
+    DELETE /v1/contexts/{context_id}: Context not found
+    DELETE /v1/llm-configurations/{config_id}: Llm configuration not found
+    DELETE /v1/memory/{memory_id}: Memory not found
+    DELETE /v1/secrets/{secret_id}: Secret not found
+    DELETE /v1/voices/{voice_id}: Voice not found
+    ");
 }
 
 #[tokio::test]
@@ -147,7 +173,13 @@ async fn own_and_public_entries_are_listed_apart() {
         let names: Vec<_> = found.iter().map(|entry| entry["name"].as_str().expect("a name")).collect();
         told.push(format!("{path}: {}", names.join(", ")));
     }
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @"
+    /v1/avatars: name
+    /v1/avatars/public: Public avatar 1, Public avatar 2
+    /v1/voices: Public voice 1, Public voice 2
+    /v1/voices?voice_type=private: name
+    /v1/contexts: name
+    ");
     assert_eq!(entries(&lab.get("/v1/avatars/public").await.body)[0]["id"], SANDBOX_AVATAR);
     assert_eq!(lab.get(&format!("/v1/avatars/{SANDBOX_AVATAR}")).await.status, 200);
 }
@@ -174,7 +206,8 @@ async fn links_lead_through_all_pages_of_a_catalogue() {
         sizes.push(page.len());
         ids.extend(page.iter().map(|entry| entry["id"].to_string()));
         let link = body["data"]["next"].as_str();
-        path = link.map(|link| link.strip_prefix(lab.server.url()).expect("a link to this server").to_owned());
+        path =
+            link.map(|link| link.strip_prefix(lab.server.url()).expect("a link to this server").to_owned());
     }
     assert_eq!((sizes, ids.len()), (vec![20, 20, 5], 45));
 }
@@ -248,7 +281,10 @@ async fn a_deleted_avatar_ends_its_sessions_and_gets_no_token() {
     assert_eq!(running, [other]);
     assert_eq!(lab.get(&format!("/v1/sessions/{id}")).await.text("/data/end_reason"), "AVATAR_DELETED");
     let reply = lab.mint(with(lite(), json!({ "avatar_id": avatar }))).await;
-    assert_eq!((reply.status, reply.text("/data/0/message")), (400, "You dont have access to this avatar".to_owned()));
+    assert_eq!(
+        (reply.status, reply.text("/data/0/message")),
+        (400, "You dont have access to this avatar".to_owned())
+    );
 }
 
 #[tokio::test]
