@@ -42,7 +42,8 @@ impl Catalogue {
 
     /// Whether a collection has an entry of this id; of a collection that the document does not have, every id is good.
     pub(super) fn has(&mut self, collection: &str, id: &str) -> bool {
-        self.find(collection, id).is_none_or(|found| found.is_some())
+        let known = known(collection);
+        known.is_none_or(|known| self.entries(known).iter().any(|record| record.is(id)))
     }
 
     pub(super) fn is_deleted(&self, id: &str) -> bool {
@@ -51,7 +52,7 @@ impl Catalogue {
 
     /// A field of an entry, if there is such an entry.
     pub(super) fn field(&mut self, collection: &str, id: &str, name: &str) -> Option<&Value> {
-        self.find(collection, id)??.fields.get(name)
+        self.entries(known(collection)?).iter().find(|record| record.is(id))?.fields.get(name)
     }
 
     /// Answers an operation on stored things; with the id of what it deleted.
@@ -98,7 +99,7 @@ impl Catalogue {
 
     fn list(&mut self, step: &Step, call: &Call<'_>, schema: Option<&'static Value>, now: Instant) -> Value {
         let text = |name: &str| call.input.query.get(name).and_then(Value::as_str).map(str::to_owned);
-        let shelf = step.shelf(call.operation, text);
+        let whose = step.shelf(call.operation, text);
         // A filter is named like a property, or like the end of its name.
         let filters: Vec<_> = call.input.query.iter().filter(|(_, value)| value.is_string()).collect();
         let fits = |record: &&Record| {
@@ -108,7 +109,7 @@ impl Catalogue {
                     record.fields.iter().filter(|(field, _)| *field == name || field.ends_with(&ending));
                 named.next().is_none_or(|(_, held)| held == value)
             };
-            let is_there = match shelf {
+            let is_there = match whose {
                 Shelf::Public => !record.is_own,
                 Shelf::Own => record.is_own,
                 Shelf::All => true,
@@ -150,13 +151,6 @@ impl Catalogue {
         made_id(self.ids)
     }
 
-    /// The entry of this id, in a collection that the document has.
-    fn find(&mut self, collection: &str, id: &str) -> Option<Option<&Record>> {
-        let mut known = document::all().iter().filter_map(Step::of).map(|step| step.collection);
-        let collection = known.find(|known| *known == collection)?;
-        Some(self.entries(collection).iter().find(|record| record.is(id)))
-    }
-
     /// The entries of a collection, oldest first.
     fn entries(&mut self, collection: &'static str) -> &mut Vec<Record> {
         if !self.collections.contains_key(collection) {
@@ -194,6 +188,12 @@ impl Catalogue {
         seeds.push(own);
         seeds
     }
+}
+
+/// The collection as the document has it, if it does.
+fn known(collection: &str) -> Option<&'static str> {
+    let mut all = document::all().iter().filter_map(Step::of).map(|step| step.collection);
+    all.find(|known| *known == collection)
 }
 
 /// The id of that number.

@@ -98,7 +98,9 @@ impl Twist {
         }
         if let Value::Array(items) = value {
             let schema = schema.get("items").unwrap_or(&Value::Null);
-            items.iter_mut().for_each(|item| self.change(item, schema));
+            for item in items {
+                self.change(item, schema);
+            }
         }
         let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
         let required = schema["required"].as_array().map_or(&[][..], Vec::as_slice);

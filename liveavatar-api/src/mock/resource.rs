@@ -62,8 +62,9 @@ impl Step {
         if !has_public(self.collection) {
             return Shelf::All;
         }
-        let filters = operation.parameters.iter().filter(|parameter| offers_public(parameter.schema.value));
-        let chosen = filters.filter_map(|parameter| query(parameter.name)).next();
+        let mut filters =
+            operation.parameters.iter().filter(|parameter| offers_public(parameter.schema.value));
+        let chosen = filters.find_map(|parameter| query(parameter.name));
         if chosen.as_deref().or(self.rest) == Some(PUBLIC) { Shelf::Public } else { Shelf::Own }
     }
 }

@@ -111,6 +111,7 @@ impl Server {
     ///
     /// Some reasons come up by themselves: `IDLE_TIMEOUT`, `MAX_DURATION_REACHED`, `NO_CREDITS` and, when the session's avatar
     /// is deleted, `AVATAR_DELETED`. Those that a client gives when it stops a session are kept as they are.
+    #[must_use = "false when there was nothing to end"]
     pub fn end_session(&self, id: Uuid, reason: &str) -> bool {
         lock(&self.shared.world).sessions.stop(id, reason)
     }
