@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::answer::Answer;
 use super::credentials::Caller;
 use super::document::Operation;
-use super::example::example_answer;
+use super::example::{example_answer, example_requests};
 use super::page::page;
 use super::problem::Problem;
 use super::schema::escape;
@@ -228,8 +228,13 @@ fn start(world: &mut World, call: &Call<'_>) -> Answer {
         return Answer::unauthorized();
     };
     // Whether the model exists is looked at only here, not when the token is minted (field report).
+    // What the document's example names is there, as in all its examples.
+    let is_example = |llm: &str| {
+        let mut examples = example_requests("create_session_token").into_iter();
+        examples.any(|example| example.body.is_some_and(|body| body["llm_configuration_id"] == llm))
+    };
     let llm = world.sessions.terms(id).and_then(|terms| terms.llm_configuration_id.as_ref());
-    if let Some(llm) = llm.filter(|llm| !world.catalogue.has("llm-configurations", llm)) {
+    if let Some(llm) = llm.filter(|llm| !world.catalogue.has("llm-configurations", llm) && !is_example(llm)) {
         let reason = format!("LLM configuration with id '{llm}' not found in your space");
         return Answer::bad_request(&["llm_configuration_id"], &reason);
     }
