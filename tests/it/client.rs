@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use liveavatar_api::mock::{Answer, Server};
+use liveavatar_api::mock::{Answer, Server, example_request};
 use liveavatar_api::{
     Call as _, Client, Credential, Error, ErrorKind, IntoData as _, Options, Secret, types,
 };
@@ -133,13 +133,14 @@ async fn an_optional_body_without_content_is_left_out() {
 async fn patch_tells_absent_from_null_from_a_value() {
     let server = Server::start().await.unwrap();
     let client = client(&server);
+    let avatar = example_request("update_avatar").unwrap().path["avatar_id"].as_str().unwrap().to_owned();
     let bodies = [
         types::UpdateAvatar::builder(),
         types::UpdateAvatar::builder().default_voice_id(Some(liveavatar_api::Nullable::Null)),
         types::UpdateAvatar::builder().default_voice_id(Some("v".to_owned().into())),
     ];
     for body in bodies {
-        client.update_avatar().avatar_id("a").body(body).send().await.into_data().unwrap();
+        client.update_avatar().avatar_id(&avatar).body(body).send().await.into_data().unwrap();
     }
     let sent: Vec<_> =
         server.requests().iter().map(|request| String::from_utf8_lossy(&request.body).into_owned()).collect();

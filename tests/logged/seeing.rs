@@ -136,7 +136,8 @@ async fn a_path_is_told_by_its_template() {
     capture::start();
     let server = Server::start().await.unwrap();
     let (client, _) = diarist(server.url(), Options::new());
-    client.get_voice_by_id().voice_id("private-voice").send().await.into_data().unwrap();
+    let error = client.get_voice_by_id().voice_id("private-voice").send().await.into_data().unwrap_err();
+    assert!(error.is_not_found(), "{error}");
     let everything = capture::take();
     assert!(everything.contains("url.template=\"/v1/voices/{voice_id}\""), "{everything}");
     assert!(!everything.contains("private-voice"), "{everything}");

@@ -1,8 +1,10 @@
 //! Answers: what the mock sends back, and the shapes in which it refuses.
 
 use std::fmt;
+use std::io;
 
 use axum::body::Body;
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -17,6 +19,9 @@ const CODE_UNAUTHORIZED: i64 = 4010;
 /// No code of a 404 is on record; this one follows the pattern of 4010.
 const CODE_NOT_FOUND: i64 = 4040;
 const CODE_CONCURRENCY: i64 = 4032;
+const CODE_NO_CREDITS: i64 = 4033;
+/// No body of a 429 is on record; this code follows the pattern of 4010.
+const CODE_TOO_MANY: i64 = 4290;
 
 /// A complete HTTP answer, for [`Server::script`](super::Server::script).
 #[derive(Clone, PartialEq, Eq)]
@@ -24,6 +29,18 @@ pub struct Answer {
     status: StatusCode,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Vec<u8>,
+    cut: Option<Cut>,
+}
+
+/// How a body and its `Content-Length` disagree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// The connection breaks in the middle.
+    Broken,
+    /// Half of the length is told.
+    Understated,
+    /// Twice the length is told.
+    Overstated,
 }
 
 impl Answer {
@@ -47,7 +64,7 @@ impl Answer {
     pub fn raw(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Answer {
         let status =
             StatusCode::from_u16(status).unwrap_or_else(|_| panic!("{status} is not an HTTP status"));
-        let answer = Answer { status, headers: Vec::new(), body: body.into() };
+        let answer = Answer { status, headers: Vec::new(), body: body.into(), cut: None };
         if content_type.is_empty() { answer } else { answer.header("content-type", content_type) }
     }
 
@@ -70,11 +87,48 @@ impl Answer {
         self.status.as_u16()
     }
 
+    /// An answer that leads elsewhere: `status` with the address in `Location`, and no body.
+    ///
+    /// # Panics
+    ///
+    /// If `status` is not between 100 and 999, or `location` cannot be a header value.
+    #[must_use]
+    pub fn redirect(status: u16, location: &str) -> Answer {
+        Answer::raw(status, "", "").header("location", location)
+    }
+
+    pub(super) fn cut(mut self, cut: Cut) -> Answer {
+        self.cut = Some(cut);
+        self
+    }
+
+    /// Changes a JSON body; another one stays as it is.
+    pub(super) fn with_json(mut self, change: impl FnOnce(&mut Value)) -> Answer {
+        if let Ok(mut body) = serde_json::from_slice(&self.body) {
+            change(&mut body);
+            self.body = body.to_string().into_bytes();
+        }
+        self
+    }
+
     /// Builds the response; `request_id` is added unless the answer brings its own.
     pub(super) fn into_response(self, request_id: &str) -> Response<Body> {
-        let mut response = Response::new(Body::from(self.body));
+        let length = self.body.len();
+        let (body, told) = match self.cut {
+            None => (Body::from(self.body), None),
+            Some(Cut::Broken) => {
+                let half = self.body[..length / 2].to_vec();
+                (in_pieces([Ok(half), Err(io::ErrorKind::ConnectionReset.into())]), Some(length))
+            }
+            Some(Cut::Understated) => (in_pieces([Ok(self.body)]), Some(length / 2)),
+            Some(Cut::Overstated) => (in_pieces([Ok(self.body)]), Some(length * 2)),
+        };
+        let mut response = Response::new(body);
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
+        if let Some(told) = told {
+            headers.insert(CONTENT_LENGTH, told.into());
+        }
         for (name, value) in self.headers {
             headers.append(name, value);
         }
@@ -122,13 +176,37 @@ impl Answer {
         refusal(401, CODE_UNAUTHORIZED, "Unauthorized")
     }
 
+    /// `kind` is the singular of what was not found, in lower case.
+    pub(super) fn not_found(kind: &str) -> Answer {
+        let mut letters = kind.chars();
+        let first = letters.next().map(|first| first.to_ascii_uppercase());
+        let message: String = first.into_iter().chain(letters).chain(" not found".chars()).collect();
+        refusal(404, CODE_NOT_FOUND, &message)
+    }
+
     pub(super) fn session_not_found() -> Answer {
-        refusal(404, CODE_NOT_FOUND, "Session not found")
+        Answer::not_found("session")
+    }
+
+    pub(super) fn no_credits() -> Answer {
+        refusal(403, CODE_NO_CREDITS, "No credits available")
+    }
+
+    /// 429; `wait_seconds` is what is left of the window, `reset` when the next one begins, in seconds since 1970.
+    pub(super) fn too_many_requests(wait_seconds: u64, reset: i64) -> Answer {
+        refusal(429, CODE_TOO_MANY, "Too many requests")
+            .header("retry-after", &wait_seconds.to_string())
+            .header("x-ratelimit-reset", &reset.to_string())
     }
 
     pub(super) fn concurrency_limit() -> Answer {
         refusal(403, CODE_CONCURRENCY, "Session concurrency limit reached")
     }
+}
+
+/// A body whose length nobody knows beforehand, so that another one can be told.
+fn in_pieces<const N: usize>(pieces: [io::Result<Vec<u8>>; N]) -> Body {
+    Body::from_stream(futures_util::stream::iter(pieces))
 }
 
 fn refusal(status: u16, code: i64, message: &str) -> Answer {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::schema::root;
 
 /// What a request proved about its sender.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Caller {
     Anyone,
     ApiKey,

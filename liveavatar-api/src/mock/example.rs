@@ -86,6 +86,11 @@ pub fn example_answer(operation: &str) -> Option<Value> {
     document::named(operation)?.answer.map(|schema| Maker::default().value("answer", schema, 0))
 }
 
+/// A value that a schema accepts, for a property of that name.
+pub(super) fn example_value(name: &str, schema: &'static Value) -> Value {
+    Maker::default().value(name, schema, 0)
+}
+
 fn bodies(body: &Body) -> Vec<Value> {
     let members: Vec<&Schema> =
         if body.members.is_empty() { vec![&body.schema] } else { body.members.iter().collect() };

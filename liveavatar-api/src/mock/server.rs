@@ -3,15 +3,12 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::io;
-use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Response, Uri};
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 #[cfg(feature = "lite")]
 use tokio::task::AbortHandle;
@@ -19,20 +16,21 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::answer::Answer;
+use super::builder::Builder;
+use super::clock::Clock;
 use super::credentials::{identify, secret_headers};
 use super::document::{self, Operation, Route, route};
-use super::example::example_answer;
-use super::session_calls::{Call, handler};
-use super::sessions::Sessions;
+use super::fault::{Failure, Fault, Plan};
 #[cfg(feature = "lite")]
-use super::socket::{self, EventStyle};
+use super::heard::{Ear, Heard, SocketFault};
+use super::rate::Rates;
+use super::resource::Step;
+use super::session_calls::{Call, handler};
 use super::validate::{self, Raw};
+use super::world::World;
+#[cfg(feature = "lite")]
+use crate::realtime::lite::Command;
 
-const API_KEY: &str = "canary-api-key";
-/// Sessions that may run at the same time, unless the builder says otherwise; our choice.
-const SESSION_LIMIT: usize = 3;
-/// Longest session in seconds, unless the builder says otherwise; our choice, the service has one per plan.
-const MAX_SESSION_SECONDS: u64 = 1200;
 /// Larger request bodies are refused; an image for an avatar is the largest thing that is ever sent.
 const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 
@@ -40,12 +38,12 @@ const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 ///
 /// It stops when it is dropped: its task closes the port when it runs next, and still answers what is under way.
 pub struct Server {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     /// Dropping the sender stops the server.
-    stop: Option<oneshot::Sender<()>>,
-    task: JoinHandle<()>,
+    pub(super) stop: Option<oneshot::Sender<()>>,
+    pub(super) task: JoinHandle<()>,
     #[cfg(feature = "lite")]
-    sockets: Option<AbortHandle>,
+    pub(super) sockets: Option<AbortHandle>,
 }
 
 impl Server {
@@ -66,14 +64,7 @@ impl Server {
 
     /// Returns a builder, to change limits or the API key.
     pub fn builder() -> Builder {
-        Builder {
-            api_key: API_KEY.to_owned(),
-            session_limit: SESSION_LIMIT,
-            max_session_seconds: MAX_SESSION_SECONDS,
-            port: 0,
-            #[cfg(feature = "lite")]
-            sockets: None,
-        }
+        Builder::default()
     }
 
     /// The base URL without a slash at its end, for example `http://127.0.0.1:49152`.
@@ -111,9 +102,49 @@ impl Server {
     /// The sessions that were started and have not ended, oldest first.
     #[must_use]
     pub fn running_sessions(&self) -> Vec<Uuid> {
-        let mut sessions = lock(&self.shared.sessions);
+        let sessions = &mut lock(&self.shared.world).sessions;
         sessions.settle();
         sessions.running().map(|session| session.id).collect()
+    }
+
+    /// Ends a running session as the service would, for a reason such as `AGENT_HANG_UP`; false when it is not running.
+    ///
+    /// Some reasons come up by themselves: `IDLE_TIMEOUT`, `MAX_DURATION_REACHED`, `NO_CREDITS` and, when the session's avatar
+    /// is deleted, `AVATAR_DELETED`. Those that a client gives when it stops a session are kept as they are.
+    #[must_use = "false when there was nothing to end"]
+    pub fn end_session(&self, id: Uuid, reason: &str) -> bool {
+        lock(&self.shared.world).sessions.stop(id, reason)
+    }
+
+    /// Credits that are left, at this moment of the server's clock.
+    #[must_use]
+    pub fn credits(&self) -> u64 {
+        lock(&self.shared.world).sessions.credits()
+    }
+
+    /// Lets time pass on the server at once.
+    ///
+    /// All that depends on time sees it: idle and duration limits, credits, rate limits, transcripts, timestamps, answers that
+    /// are late, and playback on command sockets. The clock of the runtime moves it as well, so that under
+    /// `tokio::time::pause` it needs no help; this is for tests with a real clock. The server's time never goes more than a
+    /// hundred years ahead.
+    pub fn advance(&self, time: Duration) {
+        self.shared.clock.advance(time);
+    }
+
+    /// What arrived on a session's command sockets so far, of this session and no other.
+    ///
+    /// Empty when nothing was connected to it yet.
+    #[cfg(feature = "lite")]
+    #[must_use]
+    pub fn heard(&self, session: Uuid) -> Heard {
+        lock(&self.shared.ear).heard(session)
+    }
+
+    /// Lets command sockets go wrong: `faults` is asked for each command that arrives.
+    #[cfg(feature = "lite")]
+    pub fn socket_faults(&self, faults: impl FnMut(&Command) -> Option<SocketFault> + Send + 'static) {
+        lock(&self.shared.ear).faults = Some(Box::new(faults));
     }
 
     /// Queues an answer for the next call of one operation, instead of its own.
@@ -125,23 +156,35 @@ impl Server {
     ///
     /// If the document has no operation of that short name.
     pub fn script(&self, operation: &str, answer: Answer) {
-        let Some(operation) = document::named(operation) else {
-            let names: Vec<_> = document::all().iter().map(|operation| operation.name.as_str()).collect();
-            panic!("the document has no operation {operation:?}; it has: {}", names.join(", "));
-        };
-        lock(&self.shared.scripts).entry(&operation.name).or_default().push_back(answer);
+        let operation = known(operation);
+        lock(&self.shared.scripts).entry(operation).or_default().push_back(answer);
     }
 
     /// Lets requests go wrong: `faults` is asked for each one, with the short name of its operation.
     ///
     /// It comes before scripted answers. A request that goes wrong without an answer is not recorded.
     pub fn faults(&self, faults: impl FnMut(&str) -> Option<Fault> + Send + 'static) {
-        *lock(&self.shared.faults) = Some(Box::new(faults));
+        lock(&self.shared.faults).asked = Some(Box::new(faults));
     }
 
-    /// Lets requests be as they are again.
+    /// Lets the next `times` calls of one operation go wrong, each in the same way.
+    ///
+    /// It comes before what [`faults`](Server::faults) says, and after what was queued for the operation earlier.
+    ///
+    /// # Panics
+    ///
+    /// If the document has no operation of that short name.
+    pub fn spoil(&self, operation: &str, times: u32, fault: Fault) {
+        lock(&self.shared.faults).queue(known(operation), times, fault);
+    }
+
+    /// Lets requests and command sockets be as they are again.
     pub fn no_faults(&self) {
-        *lock(&self.shared.faults) = None;
+        lock(&self.shared.faults).clear();
+        #[cfg(feature = "lite")]
+        {
+            lock(&self.shared.ear).faults = None;
+        }
     }
 
     /// Stops the server and waits until it has answered what is under way.
@@ -156,118 +199,6 @@ impl Server {
 impl fmt::Debug for Server {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Server").field("url", &self.shared.url).finish_non_exhaustive()
-    }
-}
-
-/// Settings of a [`Server`] that is about to start.
-#[must_use = "a builder does nothing until it is started"]
-pub struct Builder {
-    api_key: String,
-    session_limit: usize,
-    max_session_seconds: u64,
-    port: u16,
-    #[cfg(feature = "lite")]
-    sockets: Option<EventStyle>,
-}
-
-impl Builder {
-    /// Sets the API key to accept; `canary-api-key` by default.
-    pub fn api_key(mut self, key: impl Into<String>) -> Builder {
-        self.api_key = key.into();
-        self
-    }
-
-    /// Sets how many sessions may run at the same time; 3 by default.
-    pub fn session_limit(mut self, sessions: usize) -> Builder {
-        self.session_limit = sessions;
-        self
-    }
-
-    /// Sets the longest session in seconds; 1200 by default, in the sandbox never above 60.
-    pub fn max_session_duration(mut self, seconds: u64) -> Builder {
-        self.max_session_seconds = seconds;
-        self
-    }
-
-    /// Sets the loopback port to listen on; 0, the default, takes a free one.
-    pub fn port(mut self, port: u16) -> Builder {
-        self.port = port;
-        self
-    }
-
-    /// Serves the command sockets of LITE sessions too, whose events tell utterances apart in the given way.
-    ///
-    /// Without this, `ws_url` names a host that does not exist.
-    #[cfg(feature = "lite")]
-    pub fn sockets(mut self, style: EventStyle) -> Builder {
-        self.sockets = Some(style);
-        self
-    }
-
-    /// Starts the server on the current Tokio runtime.
-    ///
-    /// # Errors
-    ///
-    /// If no loopback port can be opened.
-    ///
-    /// # Panics
-    ///
-    /// Outside a Tokio runtime.
-    pub async fn start(self) -> io::Result<Server> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).await?;
-        let sessions = Arc::new(Mutex::new(Sessions::new(self.session_limit, self.max_session_seconds)));
-        #[cfg(feature = "lite")]
-        let sockets = match self.sockets {
-            Some(style) => {
-                let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-                lock(&sessions).sockets = Some(format!("ws://{}", listener.local_addr()?));
-                let serving = tokio::spawn(socket::serve(listener, style, Arc::clone(&sessions)));
-                Some(serving.abort_handle())
-            }
-            None => None,
-        };
-        let shared = Arc::new(Shared {
-            url: format!("http://{}", listener.local_addr()?),
-            api_key: self.api_key,
-            sessions,
-            scripts: Mutex::default(),
-            faults: Mutex::default(),
-            log: Mutex::default(),
-        });
-        #[cfg(feature = "lite")]
-        let sockets_until_then = sockets.clone();
-        let router = Router::new().fallback(serve).with_state(Arc::clone(&shared));
-        let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(async move {
-            let served = axum::serve(listener, router).with_graceful_shutdown(async {
-                // A dropped sender is the signal.
-                let _ = stopped.await;
-            });
-            // Accepting never gives up, so there is no error to report.
-            let _ = served.await;
-            #[cfg(feature = "lite")]
-            if let Some(sockets) = sockets_until_then {
-                sockets.abort();
-            }
-        });
-        Ok(Server {
-            shared,
-            stop: Some(stop),
-            task,
-            #[cfg(feature = "lite")]
-            sockets,
-        })
-    }
-}
-
-/// Leaves the API key out.
-impl fmt::Debug for Builder {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Builder")
-            .field("session_limit", &self.session_limit)
-            .field("max_session_seconds", &self.max_session_seconds)
-            .finish_non_exhaustive()
     }
 }
 
@@ -320,46 +251,35 @@ impl fmt::Debug for Recorded {
     }
 }
 
-/// What goes wrong with one request, for [`Server::faults`].
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Fault {
-    /// It takes effect and is answered, so long after it came.
-    Late(Duration),
-    /// It goes wrong before it has taken effect.
-    Before(Failure),
-    /// It takes effect, and its answer goes wrong.
-    After(Failure),
-}
-
-/// How a request goes wrong.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Failure {
-    /// It gets this answer.
-    Answer(Answer),
-    /// Its connection breaks.
-    Break,
-    /// It gets no answer; the connection stays.
-    Silence,
-}
-
-type Faults = Box<dyn FnMut(&str) -> Option<Fault> + Send>;
-
-struct Shared {
-    url: String,
-    api_key: String,
-    sessions: Arc<Mutex<Sessions>>,
-    scripts: Mutex<HashMap<&'static str, VecDeque<Answer>>>,
-    faults: Mutex<Option<Faults>>,
-    log: Mutex<Log>,
+pub(super) struct Shared {
+    pub(super) url: String,
+    pub(super) api_key: String,
+    /// How long every request waits.
+    pub(super) latency: Duration,
+    pub(super) clock: Clock,
+    pub(super) world: Arc<Mutex<World>>,
+    pub(super) rates: Mutex<Rates>,
+    pub(super) scripts: Mutex<HashMap<&'static str, VecDeque<Answer>>>,
+    pub(super) faults: Mutex<Plan>,
+    pub(super) log: Mutex<Log>,
+    #[cfg(feature = "lite")]
+    pub(super) ear: Arc<Mutex<Ear>>,
 }
 
 #[derive(Default)]
-struct Log {
+pub(super) struct Log {
     entries: Vec<Recorded>,
     /// Requests ever received; numbers the request ids.
     count: u64,
+}
+
+/// The short name as the document has it.
+fn known(operation: &str) -> &'static str {
+    let Some(operation) = document::named(operation) else {
+        let names: Vec<_> = document::all().iter().map(|operation| operation.name.as_str()).collect();
+        panic!("the document has no operation {operation:?}; it has: {}", names.join(", "));
+    };
+    &operation.name
 }
 
 /// A poisoned lock means that a test has failed already; the data is as good as it gets.
@@ -367,7 +287,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
+pub(super) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let method = parts.method.as_str();
     let found = route(method, parts.uri.path());
@@ -378,16 +298,19 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response<
     let (bytes, answer) = match axum::body::to_bytes(body, MAX_BODY_BYTES).await {
         Ok(bytes) => {
             let raw = Raw { uri: &parts.uri, headers: &parts.headers, bytes: &bytes };
-            let fault =
-                operation.and_then(|it| lock(&shared.faults).as_mut().and_then(|faults| faults(&it.name)));
+            let fault = operation.and_then(|it| Some((it, lock(&shared.faults).next(&it.name)?)));
+            shared.clock.sleep(shared.latency).await;
             let answered = match fault {
                 None => Some(answer(&shared, found, raw).await),
-                Some(Fault::Late(time)) => {
-                    tokio::time::sleep(time).await;
+                Some((_, Fault::Late(time))) => {
+                    shared.clock.sleep(time).await;
                     Some(answer(&shared, found, raw).await)
                 }
-                Some(Fault::Before(failure)) => failing(failure).await,
-                Some(Fault::After(failure)) => {
+                Some((operation, Fault::Twisted(twist))) => {
+                    Some(twist.apply(operation, answer(&shared, found, raw).await))
+                }
+                Some((_, Fault::Before(failure))) => failing(failure).await,
+                Some((_, Fault::After(failure))) => {
                     answer(&shared, found, raw).await;
                     failing(failure).await
                 }
@@ -432,23 +355,28 @@ async fn answer(shared: &Shared, found: Route, raw: Raw<'_>) -> Answer {
         return answer;
     }
     let caller = {
-        let sessions = lock(&shared.sessions);
+        let sessions = &lock(&shared.world).sessions;
         identify(&operation.security, raw.headers, &shared.api_key, |token| sessions.of_token(token))
     };
     let Some(caller) = caller else {
         return Answer::unauthorized();
     };
+    if let Some(refusal) = lock(&shared.rates).refusal(caller, &operation.name) {
+        return refusal;
+    }
     let uri = raw.uri;
     let input = match validate::check(operation, path, raw).await {
         Ok(input) => input,
         Err(refusal) => return refusal,
     };
-    match handler(&operation.name) {
-        Some(handle) => {
-            let call = Call { operation, caller, input: &input, base: &shared.url, uri };
-            handle(&mut lock(&shared.sessions), &call)
-        }
-        None => Answer::documented(operation.success, example_answer(&operation.name)),
+    let call = Call { operation, caller, input: &input, base: &shared.url, uri };
+    let world = &mut lock(&shared.world);
+    if let Some(handle) = handler(&operation.name) {
+        return handle(world, &call);
+    }
+    match Step::of(operation) {
+        Some(step) => world.stored(&step, &call),
+        None => call.example(),
     }
 }
 

@@ -7,10 +7,14 @@ use uuid::Uuid;
 use super::answer::Answer;
 use super::credentials::Caller;
 use super::document::Operation;
+use super::example::{example_answer, example_requests};
+use super::page::page;
 use super::problem::Problem;
-use super::sessions::{Mode, Session, Sessions, StartRefusal, Terms};
+use super::schema::escape;
+use super::sessions::{Mode, Session, StartRefusal, Terms};
 use super::transcript;
 use super::validate::Input;
+use super::world::World;
 use crate::session::{
     DYNAMIC_VARIABLE_KEY_CHARACTERS, DYNAMIC_VARIABLE_VALUE_CHARACTERS, DYNAMIC_VARIABLES_ENTRIES,
     SANDBOX_AVATAR_ID, SANDBOX_MAX_SESSION_DURATION,
@@ -31,7 +35,7 @@ pub(super) struct Call<'a> {
     pub(super) uri: &'a Uri,
 }
 
-pub(super) type Handler = fn(&mut Sessions, &Call<'_>) -> Answer;
+pub(super) type Handler = fn(&mut World, &Call<'_>) -> Answer;
 
 /// The handler that replaces the generic answer of an operation.
 pub(super) fn handler(operation: &str) -> Option<Handler> {
@@ -44,6 +48,7 @@ pub(super) fn handler(operation: &str) -> Option<Handler> {
         "get_session" => get,
         "get_session_transcript" => get_transcript,
         "delete_session_events" => delete_events,
+        "get_user_credits" => credits,
         _ => return None,
     })
 }
@@ -53,11 +58,25 @@ impl Call<'_> {
         Answer::session(self.operation.success, data)
     }
 
-    fn path(&self, name: &str) -> &str {
+    /// The documented answer, with other data.
+    pub(super) fn documented(&self, data: Value) -> Answer {
+        let mut envelope = example_answer(&self.operation.name);
+        if let Some(slot) = envelope.as_mut().and_then(|envelope| envelope.get_mut("data")) {
+            *slot = data;
+        }
+        Answer::documented(self.operation.success, envelope)
+    }
+
+    /// The document's example.
+    pub(super) fn example(&self) -> Answer {
+        Answer::documented(self.operation.success, example_answer(&self.operation.name))
+    }
+
+    pub(super) fn path(&self, name: &str) -> &str {
         self.input.path.get(name).map_or("", String::as_str)
     }
 
-    fn number(&self, name: &str) -> Option<i64> {
+    pub(super) fn number(&self, name: &str) -> Option<i64> {
         self.input.query.get(name)?.as_i64()
     }
 
@@ -74,14 +93,30 @@ impl Call<'_> {
     }
 }
 
-fn mint(sessions: &mut Sessions, call: &Call<'_>) -> Answer {
-    match terms(call, sessions.cap_seconds) {
-        Ok(terms) => {
-            let (id, token) = sessions.mint(terms);
-            call.ok(json!({ "session_id": id, "session_token": token }))
-        }
-        Err(refusal) => refusal,
+fn mint(world: &mut World, call: &Call<'_>) -> Answer {
+    let terms = match terms(call, world.sessions.limits.seconds) {
+        Ok(terms) => terms,
+        Err(refusal) => return refusal,
+    };
+    if let Some(refusal) = missing_variables(world, &terms, &call.input.body) {
+        return refusal;
     }
+    if !world.may_use_avatar(&terms.avatar_id) {
+        return Answer::bad_request(&["avatar_id"], "You dont have access to this avatar");
+    }
+    let (id, token) = world.sessions.mint(terms);
+    call.ok(json!({ "session_id": id, "session_token": token }))
+}
+
+/// A context's placeholders all need a value (document); with which status they are asked for is not on record.
+fn missing_variables(world: &mut World, terms: &Terms, body: &Value) -> Option<Answer> {
+    let asked =
+        world.catalogue.field("contexts", terms.context_id.as_ref()?, "required_dynamic_variables")?;
+    let given = |name: &str| body.pointer(&format!("/dynamic_variables/{}", escape(name))).is_some();
+    let asked = asked.as_array()?.iter().filter_map(Value::as_str);
+    let missing: Vec<&str> = asked.filter(|name| !given(name)).collect();
+    let reason = format!("Missing required dynamic variables: {}", missing.join(", "));
+    (!missing.is_empty()).then(|| Answer::bad_request(&["dynamic_variables"], &reason))
 }
 
 /// Checks the rules that the document cannot state, and keeps what the session needs later.
@@ -127,6 +162,7 @@ fn terms(call: &Call<'_>, cap_seconds: u64) -> Result<Terms, Answer> {
         context_id: given("avatar_persona")
             .and_then(|persona| text(persona, "context_id"))
             .map(str::to_lowercase),
+        llm_configuration_id: text(body, "llm_configuration_id").filter(|_| !is_lite).map(str::to_owned),
         own_room,
         has_connector: claims.len() > 1,
         claims: claims.into(),
@@ -187,20 +223,33 @@ fn check_variables(variables: Option<&Value>, place: &[&str]) -> Vec<Problem> {
     problems
 }
 
-fn start(sessions: &mut Sessions, call: &Call<'_>) -> Answer {
+fn start(world: &mut World, call: &Call<'_>) -> Answer {
     let Caller::Session(id) = call.caller else {
         return Answer::unauthorized();
     };
-    match sessions.start(id) {
+    // Whether the model exists is looked at only here, not when the token is minted (field report).
+    // What the document's example names is there, as in all its examples.
+    let is_example = |llm: &str| {
+        let mut examples = example_requests("create_session_token").into_iter();
+        examples.any(|example| example.body.is_some_and(|body| body["llm_configuration_id"] == llm))
+    };
+    let llm = world.sessions.terms(id).and_then(|terms| terms.llm_configuration_id.as_ref());
+    if let Some(llm) = llm.filter(|llm| !world.catalogue.has("llm-configurations", llm) && !is_example(llm)) {
+        let reason = format!("LLM configuration with id '{llm}' not found in your space");
+        return Answer::bad_request(&["llm_configuration_id"], &reason);
+    }
+    match world.sessions.start(id) {
         Ok(session) => call.ok(session.start_data()),
         // No text is on record for a second start.
         Err(StartRefusal::Running) => Answer::bad_request(&["session_token"], "Session has already started"),
         Err(StartRefusal::Ended) => Answer::bad_request(&["session_token"], "Session has already ended"),
         Err(StartRefusal::Limit) => Answer::concurrency_limit(),
+        Err(StartRefusal::Credits) => Answer::no_credits(),
     }
 }
 
-fn keep_alive(sessions: &mut Sessions, call: &Call<'_>) -> Answer {
+fn keep_alive(world: &mut World, call: &Call<'_>) -> Answer {
+    let sessions = &mut world.sessions;
     match call.session() {
         Ok(id) if sessions.keep_alive(id) => call.ok(Value::Null),
         Ok(_) => Answer::session_not_found(),
@@ -209,7 +258,8 @@ fn keep_alive(sessions: &mut Sessions, call: &Call<'_>) -> Answer {
 }
 
 /// An absent body and a body without reason mean different reasons; both defaults are in the document.
-fn stop(sessions: &mut Sessions, call: &Call<'_>) -> Answer {
+fn stop(world: &mut World, call: &Call<'_>) -> Answer {
+    let sessions = &mut world.sessions;
     let default = || call.operation.body.as_ref()?.property_default("reason")?.as_str();
     let reason = text(&call.input.body, "reason").or_else(default).unwrap_or(UNKNOWN_REASON);
     match call.session() {
@@ -219,7 +269,8 @@ fn stop(sessions: &mut Sessions, call: &Call<'_>) -> Answer {
     }
 }
 
-fn list(sessions: &mut Sessions, call: &Call<'_>) -> Answer {
+fn list(world: &mut World, call: &Call<'_>) -> Answer {
+    let sessions = &mut world.sessions;
     sessions.settle();
     let wanted = |name: &str| call.input.query.get(name).and_then(Value::as_str).map(str::to_lowercase);
     let (avatar, context, embed) = (wanted("avatar_id"), wanted("context_id"), wanted("embed_id"));
@@ -236,26 +287,11 @@ fn list(sessions: &mut Sessions, call: &Call<'_>) -> Answer {
         sessions.ended().filter(fits).collect()
     };
     found.reverse();
-    let positive =
-        |name, default| call.number(name).and_then(|it| usize::try_from(it).ok()).unwrap_or(default).max(1);
-    let (page, size) = (positive("page", 1), positive("page_size", 20));
-    let skipped = (page - 1).saturating_mul(size);
-    let results: Vec<Value> =
-        found.iter().skip(skipped).take(size).map(|session| sessions.entry(session)).collect();
-    let next = (skipped.saturating_add(size) < found.len()).then(|| page_link(call, page + 1));
-    let previous = (page > 1).then(|| page_link(call, page - 1));
-    call.ok(json!({ "count": found.len(), "next": next, "previous": previous, "results": results }))
+    call.ok(page(call, &found, |session| sessions.entry(session)))
 }
 
-/// The address of another page of the same list.
-fn page_link(call: &Call<'_>, page: usize) -> String {
-    let kept = call.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.starts_with("page="));
-    let mut query: Vec<_> = kept.filter(|pair| !pair.is_empty()).map(str::to_owned).collect();
-    query.push(format!("page={page}"));
-    format!("{}{}?{}", call.base, call.uri.path(), query.join("&"))
-}
-
-fn get(sessions: &mut Sessions, call: &Call<'_>) -> Answer {
+fn get(world: &mut World, call: &Call<'_>) -> Answer {
+    let sessions = &mut world.sessions;
     sessions.settle();
     match sessions.started(call.path("session_id")) {
         Some(session) => call.ok(sessions.entry(session)),
@@ -263,7 +299,8 @@ fn get(sessions: &mut Sessions, call: &Call<'_>) -> Answer {
     }
 }
 
-fn get_transcript(sessions: &mut Sessions, call: &Call<'_>) -> Answer {
+fn get_transcript(world: &mut World, call: &Call<'_>) -> Answer {
+    let sessions = &mut world.sessions;
     sessions.settle();
     let Some(session) = sessions.started(call.path("session_id")) else {
         return Answer::session_not_found();
@@ -280,12 +317,18 @@ fn get_transcript(sessions: &mut Sessions, call: &Call<'_>) -> Answer {
     )
 }
 
-fn delete_events(sessions: &mut Sessions, call: &Call<'_>) -> Answer {
+fn delete_events(world: &mut World, call: &Call<'_>) -> Answer {
+    let sessions = &mut world.sessions;
     if sessions.delete_events(call.path("session_id")) {
         call.ok(Value::Null)
     } else {
         Answer::session_not_found()
     }
+}
+
+/// The balance as the service writes amounts: a text with two decimals.
+fn credits(world: &mut World, call: &Call<'_>) -> Answer {
+    call.documented(json!({ "credits_left": format!("{}.00", world.sessions.credits()) }))
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {

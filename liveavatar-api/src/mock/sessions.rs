@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, SecondsFormat};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::clock::Clock;
 use super::transcript::Window;
 
 /// A session without keep-alive ends after this time, by the documentation.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
-/// Moment at which every server starts, so that timestamps are stable: 2026-01-01T00:00:00Z, in seconds since 1970.
-const EPOCH: i64 = 1_767_225_600;
+/// Credits are counted by minutes that have begun.
+const MINUTE: Duration = Duration::from_secs(60);
 /// Ids count up from here; version and variant bits are those of a random UUID.
 const ID_BASE: u128 = 0x5e55_1001_0000_4000_8000_0000_0000_0000;
 /// Part of every token, so that a test can search logs for it.
@@ -54,6 +54,7 @@ pub(super) struct Terms {
     pub(super) max_seconds: u64,
     pub(super) avatar_id: String,
     pub(super) context_id: Option<String>,
+    pub(super) llm_configuration_id: Option<String>,
     /// URL and token of the caller's own LiveKit room.
     pub(super) own_room: Option<(String, String)>,
     /// An external agent drives the session, so there is no command socket.
@@ -62,11 +63,33 @@ pub(super) struct Terms {
     pub(super) claims: Value,
 }
 
+impl Terms {
+    /// Credits per minute.
+    fn rate(&self) -> u64 {
+        if self.is_sandbox { 0 } else { self.mode.rate() }
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Phase {
     Minted,
-    Running { started: Instant, heard: Instant },
-    Ended { started: Instant, ended: Instant, reason: String },
+    /// `kept`: somebody asked to keep it alive.
+    Running {
+        started: Instant,
+        heard: Instant,
+        kept: bool,
+    },
+    Ended {
+        started: Instant,
+        ended: Instant,
+        reason: String,
+    },
+}
+
+/// What comes next in a running session if nobody does anything.
+enum Turn {
+    End(&'static str),
+    Minute,
 }
 
 pub(super) struct Session {
@@ -76,6 +99,8 @@ pub(super) struct Session {
     /// The address of its socket; none leads nowhere.
     socket: Option<String>,
     phase: Phase,
+    /// Minutes paid for.
+    minutes: u64,
     events_deleted: Option<Instant>,
 }
 
@@ -85,22 +110,41 @@ pub(super) enum StartRefusal {
     Running,
     Ended,
     Limit,
+    Credits,
+}
+
+/// What an account may do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Sessions that may run at the same time.
+    pub(super) sessions: usize,
+    /// Longest session outside the sandbox, in seconds.
+    pub(super) seconds: u64,
+    /// Credits at the start.
+    pub(super) credits: u64,
+    /// When a session that was never kept alive is reaped.
+    pub(super) reap_after: Option<Duration>,
 }
 
 pub(super) struct Sessions {
-    origin: Instant,
-    /// Sessions that may run at the same time.
-    limit: usize,
-    /// Longest session outside the sandbox, in seconds.
-    pub(super) cap_seconds: u64,
+    clock: Clock,
+    pub(super) limits: Limits,
+    /// Credits that are left.
+    credits: u64,
     /// Where sockets are served, without a slash at its end.
     pub(super) sockets: Option<String>,
     all: Vec<Session>,
 }
 
 impl Sessions {
-    pub(super) fn new(limit: usize, cap_seconds: u64) -> Sessions {
-        Sessions { origin: Instant::now(), limit, cap_seconds, sockets: None, all: Vec::new() }
+    pub(super) fn new(limits: Limits, clock: Clock) -> Sessions {
+        Sessions { clock, limits, credits: limits.credits, sockets: None, all: Vec::new() }
+    }
+
+    /// Credits that are left now.
+    pub(super) fn credits(&mut self) -> u64 {
+        self.settle();
+        self.credits
     }
 
     /// The session that a token was minted for, whatever its phase.
@@ -118,6 +162,7 @@ impl Sessions {
             token: token.clone(),
             socket: self.sockets.as_ref().map(|base| format!("{base}/{CANARY}-ws_url/{id}")),
             phase: Phase::Minted,
+            minutes: 0,
             events_deleted: None,
         });
         (id, token)
@@ -125,16 +170,20 @@ impl Sessions {
 
     pub(super) fn start(&mut self, id: Uuid) -> Result<&Session, StartRefusal> {
         self.settle();
-        let is_full = self.running().count() >= self.limit;
+        let is_full = self.running().count() >= self.limits.sessions;
         // A token always belongs to a session; without one there is nothing left to start.
         let session = self.all.iter_mut().find(|session| session.id == id).ok_or(StartRefusal::Ended)?;
         match session.phase {
             Phase::Running { .. } => Err(StartRefusal::Running),
             Phase::Ended { .. } => Err(StartRefusal::Ended),
             Phase::Minted if is_full => Err(StartRefusal::Limit),
+            // One minute is held at start.
+            Phase::Minted if self.credits < session.terms.rate() => Err(StartRefusal::Credits),
             Phase::Minted => {
-                let now = Instant::now();
-                session.phase = Phase::Running { started: now, heard: now };
+                let now = self.clock.now();
+                self.credits -= session.terms.rate();
+                session.minutes = 1;
+                session.phase = Phase::Running { started: now, heard: now, kept: false };
                 Ok(session)
             }
         }
@@ -145,8 +194,9 @@ impl Sessions {
     pub(super) fn keep_alive(&mut self, id: Uuid) -> bool {
         self.settle();
         match self.all.iter_mut().find(|session| session.id == id).map(|session| &mut session.phase) {
-            Some(Phase::Running { heard, .. }) => {
-                *heard = Instant::now();
+            Some(Phase::Running { heard, kept, .. }) => {
+                *heard = self.clock.now();
+                *kept = true;
                 true
             }
             _ => false,
@@ -168,7 +218,7 @@ impl Sessions {
         match session {
             Some(Session { phase: phase @ Phase::Running { .. }, .. }) => {
                 if let Phase::Running { started, .. } = *phase {
-                    *phase = Phase::Ended { started, ended: Instant::now(), reason: reason.to_owned() };
+                    *phase = Phase::Ended { started, ended: self.clock.now(), reason: reason.to_owned() };
                 }
                 true
             }
@@ -200,48 +250,78 @@ impl Sessions {
             return false;
         };
         for session in self.all.iter_mut().filter(|session| session.id == id) {
-            session.events_deleted = Some(Instant::now());
+            session.events_deleted = Some(self.clock.now());
         }
         true
     }
 
-    /// Ends the sessions whose time is over; do this before any look at the sessions.
+    /// The terms of a session that a token was minted for.
+    pub(super) fn terms(&self, id: Uuid) -> Option<&Terms> {
+        self.all.iter().find(|session| session.id == id).map(|session| &session.terms)
+    }
+
+    /// Ends the running sessions of an avatar.
+    pub(super) fn avatar_deleted(&mut self, avatar_id: &str) {
+        self.settle();
+        let theirs: Vec<Uuid> = self
+            .running()
+            .filter(|session| session.terms.avatar_id == avatar_id)
+            .map(|session| session.id)
+            .collect();
+        for id in theirs {
+            let _ = self.stop(id, "AVATAR_DELETED");
+        }
+    }
+
+    /// Lets all that was due until now happen, in its order; do this before any look at the sessions.
     pub(super) fn settle(&mut self) {
-        let now = Instant::now();
-        for session in &mut self.all {
-            let Phase::Running { started, heard } = session.phase else { continue };
-            // A limit beyond what the clock can say never comes.
-            let limit = started.checked_add(Duration::from_secs(session.terms.max_seconds));
-            let idle = heard + IDLE_TIMEOUT;
-            let (ended, reason) = match limit {
-                Some(limit) if limit <= idle => (limit, "MAX_DURATION_REACHED"),
-                _ => (idle, "IDLE_TIMEOUT"),
+        let now = self.clock.now();
+        let is_running = |(_, session): &(usize, &Session)| session.is_running();
+        let mut running: Vec<usize> =
+            self.all.iter().enumerate().filter(is_running).map(|(index, _)| index).collect();
+        loop {
+            let due = running.iter().filter_map(|&index| {
+                let (at, turn) = self.all[index].next_turn(self.limits.reap_after)?;
+                // A minute that is over has not begun the next one; its end comes before that.
+                let is_due = if matches!(turn, Turn::Minute) { at < now } else { at <= now };
+                is_due.then_some((at, matches!(turn, Turn::Minute), index, turn))
+            });
+            let Some((at, _, index, turn)) = due.min_by_key(|(at, is_minute, ..)| (*at, *is_minute)) else {
+                return;
             };
-            if ended <= now {
-                session.phase = Phase::Ended { started, ended, reason: reason.to_owned() };
+            let session = &mut self.all[index];
+            let reason = match turn {
+                Turn::Minute if self.credits >= session.terms.rate() => {
+                    self.credits -= session.terms.rate();
+                    session.minutes += 1;
+                    continue;
+                }
+                Turn::Minute => "NO_CREDITS",
+                Turn::End(reason) => reason,
+            };
+            if let Phase::Running { started, .. } = session.phase {
+                session.phase = Phase::Ended { started, ended: at, reason: reason.to_owned() };
             }
+            running.retain(|other| *other != index);
         }
     }
 
     /// The session as the lists show it.
     pub(super) fn entry(&self, session: &Session) -> Value {
-        let (started, until) = session.span();
+        let (started, until) = session.span(self.clock.now());
         let seconds = (until - started).as_secs();
-        // One minute is held at start, and begun minutes count.
-        let minutes = seconds.div_ceil(60).max(1);
-        let rate = if session.terms.is_sandbox { 0 } else { session.terms.mode.rate() };
         let mut entry = json!({
             "id": session.id,
-            "created_at": self.rfc3339(started),
-            "updated_at": self.rfc3339(until),
+            "created_at": self.clock.rfc3339(started),
+            "updated_at": self.clock.rfc3339(until),
             "duration": seconds,
             "source": "API",
             "mode": session.terms.mode.as_str(),
             "is_sandbox": session.terms.is_sandbox,
-            "credits_consumed": minutes * rate,
+            "credits_consumed": session.minutes * session.terms.rate(),
         });
         if let Phase::Ended { ended, reason, .. } = &session.phase {
-            entry["end_at"] = self.rfc3339(*ended).into();
+            entry["end_at"] = self.clock.rfc3339(*ended).into();
             entry["end_reason"] = reason.as_str().into();
         }
         entry
@@ -249,23 +329,14 @@ impl Sessions {
 
     /// The part of the session's transcript that may be shown.
     pub(super) fn window(&self, session: &Session, from: Option<i64>, to: Option<i64>) -> Window {
-        let (started, until) = session.span();
+        let (started, until) = session.span(self.clock.now());
         Window {
             elapsed: (until - started).as_secs(),
             deleted_until: session.events_deleted.map(|deleted| (deleted - started).as_secs()),
-            started: self.unix(started),
+            started: self.clock.unix(started),
             from,
             to,
         }
-    }
-
-    fn unix(&self, moment: Instant) -> i64 {
-        EPOCH.saturating_add_unsigned((moment - self.origin).as_secs())
-    }
-
-    fn rfc3339(&self, moment: Instant) -> String {
-        let moment = DateTime::from_timestamp(self.unix(moment), 0).unwrap_or(DateTime::UNIX_EPOCH);
-        moment.to_rfc3339_opts(SecondsFormat::Secs, true)
     }
 }
 
@@ -298,9 +369,27 @@ impl Session {
         })
     }
 
+    /// What comes next if nobody does anything, and when.
+    fn next_turn(&self, reap_after: Option<Duration>) -> Option<(Instant, Turn)> {
+        let Phase::Running { started, heard, kept } = self.phase else { return None };
+        // A moment beyond what the clock can say never comes.
+        let at = |from: Instant, time: Option<Duration>, turn| Some((from.checked_add(time?)?, turn));
+        let limit = Duration::from_secs(self.terms.max_seconds);
+        let reaped = reap_after.filter(|_| !kept);
+        let paid = u32::try_from(self.minutes).ok().and_then(|minutes| MINUTE.checked_mul(minutes));
+        [
+            at(started, Some(limit), Turn::End("MAX_DURATION_REACHED")),
+            at(heard, Some(IDLE_TIMEOUT), Turn::End("IDLE_TIMEOUT")),
+            at(started, reaped, Turn::End("ZOMBIE_SESSION_REAP")),
+            at(started, paid.filter(|_| self.terms.rate() > 0), Turn::Minute),
+        ]
+        .into_iter()
+        .flatten()
+        .min_by_key(|(at, _)| *at)
+    }
+
     /// Start, and end or now; a session that never started spans nothing.
-    fn span(&self) -> (Instant, Instant) {
-        let now = Instant::now();
+    fn span(&self, now: Instant) -> (Instant, Instant) {
         match self.phase {
             Phase::Minted => (now, now),
             Phase::Running { started, .. } => (started, now),

@@ -1,26 +1,32 @@
 //! The command socket of LITE sessions: as much of it as the recorded facts say, and no picture.
 //!
-//! It is ready after a moment, plays audio at its own pace, tells of start and end in one of the four ways that servers
-//! were seen to use, and ends with its session.
+//! It is ready after a moment and drops what comes before, plays audio at its own pace, complains when audio comes too slowly,
+//! tells of start and end in one of the four ways that servers were seen to use, and ends with its session.
+//!
+//! What is invented, because nothing is on record: the texts of errors and close codes, and that a frame above the documented
+//! size is refused with an error.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 use tokio_websockets::{CloseCode, Message, ServerBuilder, WebSocketStream};
 use uuid::Uuid;
 
+use super::clock::Clock;
+use super::heard::{Ear, Heard, SocketFault, Utterance, UtteranceEnd};
+use super::playback::{Playback, Pose, Turn};
 use super::server::lock;
-use super::sessions::Sessions;
+use super::world::World;
 use crate::realtime::audio;
 use crate::realtime::lite::Command;
-
-/// Speech is heard of about so long after its first frame (field report).
-const START_DELAY: Duration = Duration::from_millis(200);
 
 /// How often to look whether the session still runs.
 const LOOK: Duration = Duration::from_secs(1);
@@ -40,24 +46,35 @@ pub enum EventStyle {
     Nothing,
 }
 
+/// What is behind all sockets of a server.
+#[derive(Clone)]
+pub(super) struct Behind {
+    pub(super) style: EventStyle,
+    /// How long a socket takes to get ready.
+    pub(super) delay: Duration,
+    pub(super) clock: Clock,
+    pub(super) world: Arc<Mutex<World>>,
+    pub(super) ear: Arc<Mutex<Ear>>,
+}
+
 /// Serves sockets until the server is dropped.
-pub(super) async fn serve(listener: TcpListener, style: EventStyle, sessions: Arc<Mutex<Sessions>>) {
+pub(super) async fn serve(listener: TcpListener, behind: Behind) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         while connections.try_join_next().is_some() {}
         // A frame that waits for another would be late.
         let _ = stream.set_nodelay(true);
-        let sessions = Arc::clone(&sessions);
+        let behind = behind.clone();
         connections.spawn(async move {
             let Ok((request, connection)) = ServerBuilder::new().accept(stream).await else { return };
             let id = request.uri().path().rsplit('/').next().and_then(|id| Uuid::parse_str(id).ok());
             let mut socket = Socket {
                 connection,
-                style,
-                sessions,
+                moved: behind.clock.moved(),
+                behind,
                 id: id.unwrap_or_default(),
-                utterance: None,
-                play_until: Instant::now(),
+                playback: Playback::default(),
+                pose: Pose::default(),
                 count: 0,
             };
             // What fails is the connection, and then nobody is left to tell.
@@ -68,45 +85,69 @@ pub(super) async fn serve(listener: TcpListener, style: EventStyle, sessions: Ar
 
 struct Socket {
     connection: WebSocketStream<TcpStream>,
-    style: EventStyle,
-    sessions: Arc<Mutex<Sessions>>,
+    moved: watch::Receiver<Duration>,
+    behind: Behind,
     id: Uuid,
-    utterance: Option<Utterance>,
-    play_until: Instant,
-    /// Ids and tasks that were made so far.
+    playback: Playback,
+    /// The pose that was told last.
+    pose: Pose,
+    /// Events that were made so far.
     count: u64,
 }
 
-struct Utterance {
-    id: String,
-    task: u64,
-    /// When its start is told of; none once it is.
-    starts: Option<Instant>,
-    closed: bool,
+/// What comes next on the connection.
+enum Next {
+    Message(Message),
+    /// Time has passed.
+    Time,
+    Gone,
 }
 
-type Sent = Result<(), tokio_websockets::Error>;
+/// Whether the socket goes on.
+#[derive(PartialEq, Eq)]
+enum Onward {
+    Yes,
+    No,
+}
+
+type Sent<T = ()> = Result<T, tokio_websockets::Error>;
 
 impl Socket {
     async fn run(&mut self) -> Sent {
         self.state("connecting").await?;
-        if !lock(&self.sessions).keep_alive(self.id) {
+        if !self.keep_alive() {
             return self.end(CloseCode::POLICY_VIOLATION).await;
         }
-        self.state("connected").await?;
-        let mut look = Instant::now() + LOOK;
-        loop {
-            let next = self.next_event().map_or(look, |event| event.min(look));
-            match timeout_at(next, self.connection.next()).await {
-                Ok(Some(message)) => self.received(&message?).await?,
-                Ok(None) => return Ok(()),
-                Err(_) => {}
+        self.note(|heard| heard.connections += 1);
+        let ready = self.behind.clock.now() + self.behind.delay;
+        while self.behind.clock.now() < ready {
+            match self.next(ready).await? {
+                Next::Message(message) if message.is_text() => self.note(|heard| heard.early += 1),
+                Next::Message(_) | Next::Time => {}
+                Next::Gone => return Ok(()),
             }
-            let now = Instant::now();
+        }
+        self.state("connected").await?;
+        let mut look = self.behind.clock.now() + LOOK;
+        loop {
+            let until = self.playback.next().map_or(look, |next| next.min(look));
+            let next = self.next(until).await?;
+            // What was due comes before what has just arrived.
+            self.play(self.behind.clock.now()).await?;
+            match next {
+                Next::Message(message) => {
+                    if self.received(&message).await? == Onward::No {
+                        return Ok(());
+                    }
+                }
+                Next::Time => {}
+                Next::Gone => return Ok(()),
+            }
+            let now = self.behind.clock.now();
             self.play(now).await?;
             if look <= now {
                 look = now + LOOK;
-                if !lock(&self.sessions).runs(self.id) {
+                if !lock(&self.behind.world).sessions.runs(self.id) {
                     self.state("closing").await?;
                     return self.end(CloseCode::NORMAL_CLOSURE).await;
                 }
@@ -114,76 +155,149 @@ impl Socket {
         }
     }
 
-    /// When there is something to tell if nothing comes.
-    fn next_event(&self) -> Option<Instant> {
-        let utterance = self.utterance.as_ref()?;
-        utterance.starts.or(utterance.closed.then_some(self.play_until))
+    /// What comes until a moment of the server's clock.
+    async fn next(&mut self, until: Instant) -> Sent<Next> {
+        let left = until.saturating_duration_since(self.behind.clock.now());
+        let moved = pin!(self.moved.changed());
+        match timeout(left, select(self.connection.next(), moved)).await {
+            Ok(Either::Left((Some(message), _))) => message.map(Next::Message),
+            Ok(Either::Left((None, _))) => Ok(Next::Gone),
+            Ok(Either::Right(_)) | Err(_) => Ok(Next::Time),
+        }
     }
 
-    async fn received(&mut self, message: &Message) -> Sent {
-        let Some(Ok((command, id))) = message.as_text().map(|text| Command::decode(text.as_bytes())) else {
-            return Ok(());
+    async fn received(&mut self, message: &Message) -> Sent<Onward> {
+        let Some(text) = message.as_text() else { return Ok(Onward::Yes) };
+        if text.len() > audio::MAX_FRAME_BYTES {
+            self.refuse("message is larger than 1 MB", "").await?;
+            return Ok(Onward::Yes);
+        }
+        let Ok((command, id)) = Command::decode(text.as_bytes()) else {
+            self.refuse("message is no JSON object with a type", "").await?;
+            return Ok(Onward::Yes);
         };
         let id = id.unwrap_or_default();
         let Some(command) = command else {
-            let error = json!({ "type": "invalid_request_error", "message": "unknown type", "event_id": id });
-            return self.say(json!({ "type": "error", "error": error })).await;
+            self.refuse("unknown type, or a field of it is missing or wrong", &id).await?;
+            return Ok(Onward::Yes);
         };
-        let _ = lock(&self.sessions).keep_alive(self.id);
-        let now = Instant::now();
+        let fault = lock(&self.behind.ear).fault(&command);
+        match fault {
+            Some(SocketFault::Close(code)) => {
+                let code = CloseCode::try_from(code).unwrap_or(CloseCode::INTERNAL_SERVER_ERROR);
+                self.close(code).await?;
+                return Ok(Onward::No);
+            }
+            Some(SocketFault::Break) => return Ok(Onward::No),
+            Some(SocketFault::Silence) => {
+                while self.connection.next().await.is_some_and(|message| message.is_ok()) {}
+                return Ok(Onward::No);
+            }
+            Some(SocketFault::Garbage(text)) => self.connection.send(Message::text(text)).await?,
+            None => {}
+        }
+        self.obey(command, id).await?;
+        Ok(Onward::Yes)
+    }
+
+    async fn obey(&mut self, command: Command, id: String) -> Sent {
+        let _ = self.keep_alive();
+        let now = self.behind.clock.now();
         match command {
             Command::Speak(pcm) => {
-                self.count += 1;
-                let task = self.count;
-                self.utterance.get_or_insert_with(|| Utterance {
-                    id: id.clone(),
-                    task,
-                    starts: Some(now + START_DELAY),
-                    closed: false,
-                });
-                self.play_until = self.play_until.max(now + START_DELAY) + audio::duration(pcm.len());
+                if self.playback.is_between() {
+                    let number = self.note(|heard| {
+                        heard.utterances.push(Utterance { event_id: id.clone(), ..Utterance::default() });
+                        heard.utterances.len() - 1
+                    });
+                    self.playback.open(&id, number, now);
+                }
+                let time = audio::duration(pcm.len());
+                if let Some(number) = self.playback.append(time, now) {
+                    self.utterance(number, |utterance| {
+                        utterance.frames += 1;
+                        utterance.audio += time;
+                    });
+                }
                 self.acknowledge("agent.audio_buffer_appended", &id).await
             }
             Command::SpeakEnd => {
-                if let Some(utterance) = &mut self.utterance {
-                    utterance.closed = true;
-                }
+                self.playback.close();
                 self.acknowledge("agent.audio_buffer_committed", &id).await
             }
             Command::Interrupt => {
-                self.play_until = now;
+                self.note(|heard| heard.interrupts += 1);
                 self.acknowledge("agent.audio_buffer_cleared", &id).await?;
-                match self.utterance.take() {
-                    Some(utterance) if utterance.starts.is_none() => {
-                        self.tell("agent.speak_interrupted", &utterance.id, utterance.task).await
+                for (speech, is_told) in self.playback.interrupt() {
+                    self.utterance(speech.number, |it| it.end = Some(UtteranceEnd::Interrupted));
+                    if is_told {
+                        self.tell("agent.speak_interrupted", &speech.id, speech.number).await?;
                     }
-                    _ => Ok(()),
                 }
+                self.posed().await
             }
-            _ => Ok(()),
+            Command::StartListening | Command::StopListening => {
+                let listens = command == Command::StartListening;
+                self.playback.rest_in(if listens { Pose::Listening } else { Pose::Idle });
+                self.posed().await
+            }
+            Command::KeepAlive => {
+                self.note(|heard| heard.keep_alives += 1);
+                Ok(())
+            }
         }
     }
 
     /// Tells of what playback has come to.
     async fn play(&mut self, now: Instant) -> Sent {
-        let Some(utterance) = &mut self.utterance else { return Ok(()) };
-        let (id, task) = (utterance.id.clone(), utterance.task);
-        if utterance.starts.is_some_and(|starts| starts <= now) {
-            utterance.starts = None;
-            return self.tell("agent.speak_started", &id, task).await;
-        }
-        if utterance.starts.is_none() && utterance.closed && self.play_until <= now {
-            self.utterance = None;
-            return self.tell("agent.speak_ended", &id, task).await;
+        while let Some(turn) = self.playback.turn(now) {
+            match turn {
+                Turn::Started(speech) => {
+                    self.tell("agent.speak_started", &speech.id, speech.number).await?;
+                }
+                Turn::Ended(speech) => {
+                    self.utterance(speech.number, |it| it.end = Some(UtteranceEnd::Finished));
+                    self.tell("agent.speak_ended", &speech.id, speech.number).await?;
+                }
+                Turn::Starved(speech) => {
+                    self.utterance(speech.number, |it| it.starvations += 1);
+                    self.error("video_starvation", "audio came too slowly", &speech.id).await?;
+                }
+            }
+            self.posed().await?;
         }
         Ok(())
     }
 
-    async fn tell(&mut self, kind: &str, id: &str, task: u64) -> Sent {
+    /// Tells of the pose if it is another one.
+    async fn posed(&mut self) -> Sent {
+        let (previous, new) = (self.pose, self.playback.pose());
+        if previous == new {
+            return Ok(());
+        }
+        self.pose = new;
+        let (previous, new) = (previous.as_str(), new.as_str());
+        let kind = "agent.state_updated";
+        self.say(json!({ "type": kind, "previous_state": previous, "new_state": new })).await
+    }
+
+    fn keep_alive(&self) -> bool {
+        lock(&self.behind.world).sessions.keep_alive(self.id)
+    }
+
+    fn note<T>(&self, change: impl FnOnce(&mut Heard) -> T) -> T {
+        change(lock(&self.behind.ear).of(self.id))
+    }
+
+    fn utterance(&self, number: usize, change: impl FnOnce(&mut Utterance)) {
+        self.note(|heard| heard.utterances.get_mut(number).map(change));
+    }
+
+    async fn tell(&mut self, kind: &str, id: &str, number: usize) -> Sent {
         self.count += 1;
         let made = format!("mock-event-{}", self.count);
-        let task = json!({ "id": format!("mock-task-{task}") });
-        self.say(match self.style {
+        let task = json!({ "id": format!("mock-task-{}", number + 1) });
+        self.say(match self.behind.style {
             EventStyle::EventId => json!({ "type": kind, "event_id": id, "task": task }),
             EventStyle::SourceEventId => json!({ "type": kind, "event_id": made, "source_event_id": id }),
             EventStyle::Task => json!({ "type": kind, "event_id": made, "task": task }),
@@ -193,10 +307,20 @@ impl Socket {
     }
 
     async fn acknowledge(&mut self, kind: &str, id: &str) -> Sent {
-        if self.style == EventStyle::Nothing {
+        if self.behind.style == EventStyle::Nothing {
             return self.say(json!({ "type": kind })).await;
         }
         self.say(json!({ "type": kind, "source_event_id": id })).await
+    }
+
+    async fn refuse(&mut self, message: &str, id: &str) -> Sent {
+        self.note(|heard| heard.refused += 1);
+        self.error("invalid_request_error", message, id).await
+    }
+
+    async fn error(&mut self, kind: &str, message: &str, id: &str) -> Sent {
+        let error = json!({ "type": kind, "message": message, "event_id": id });
+        self.say(json!({ "type": "error", "error": error })).await
     }
 
     async fn state(&mut self, state: &str) -> Sent {
@@ -209,6 +333,10 @@ impl Socket {
 
     async fn end(&mut self, code: CloseCode) -> Sent {
         self.state("closed").await?;
+        self.close(code).await
+    }
+
+    async fn close(&mut self, code: CloseCode) -> Sent {
         self.connection.send(Message::close(Some(code), "")).await?;
         while self.connection.next().await.is_some_and(|message| message.is_ok()) {}
         Ok(())

@@ -93,7 +93,8 @@ fn settled(text: &str) -> String {
     settled
 }
 
-const NOBODY: &str = "6b1f3c1e-4a55-4a2c-9a90-0d2f6f5f8f10";
+/// The mock's own, under the id of the examples.
+const CONTEXT: &str = "00000000-0000-4000-8000-00006423a0dc";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_service_answers_is_a_table_or_one_shape_of_json() {
@@ -103,7 +104,7 @@ async fn what_the_service_answers_is_a_table_or_one_shape_of_json() {
         &["credits", "--json"],
         &["voices", "list"],
         &["--json", "secrets", "list"],
-        &["contexts", "get", NOBODY],
+        &["contexts", "get", CONTEXT],
         &["call", "list_voices", "--query", "page_size=5", "--json"],
         &["session", "list"],
         &["session", "stop", "--all", "--json"],

@@ -159,11 +159,12 @@ async fn a_session_token_opens_nothing_that_asks_for_an_api_key() {
 #[tokio::test]
 async fn every_example_request_is_accepted_and_answered_validly() {
     let document = document();
-    let lab = Lab::with(Server::builder().session_limit(100)).await;
     for operation in operations() {
         let examples = example_requests(operation.name);
         assert!(!examples.is_empty(), "{}", operation.name);
         for mut example in examples {
+            // What one request deletes, the next could not get.
+            let lab = Lab::start().await;
             // Only what belongs to a session needs one that exists.
             let (id, mut token) = lab.running(full()).await;
             if let Some(session) = example.path.get_mut("session_id") {
@@ -195,8 +196,8 @@ async fn every_example_request_is_accepted_and_answered_validly() {
 }
 
 #[tokio::test]
-async fn a_generic_list_is_one_page_without_links() {
-    let lab = Lab::start().await;
+async fn a_short_list_is_one_page_without_links() {
+    let lab = Lab::with(Server::builder().public_entries(1)).await;
     let reply = lab.get("/v1/avatars/public").await;
     assert_eq!(reply.body["code"], 100);
     assert_eq!(reply.body["data"]["count"], 1);

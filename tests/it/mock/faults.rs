@@ -1,0 +1,78 @@
+//! What a client makes of answers that are not as the document says, over real sockets.
+
+use std::fmt::Write as _;
+
+use liveavatar_api::mock::{Answer, Failure, Fault, Server, Twist, example_requests};
+use liveavatar_api::{Call as _, Client, Credential, Options};
+use liveavatar_tests::call;
+use serde_json::json;
+
+/// A client that tries once, so that only the answer counts.
+fn client(server: &Server) -> Client {
+    let credential = Credential::api_key(server.api_key()).expect("a key");
+    let builder = Client::builder().base_url(server.url()).credential(credential);
+    builder.options(Options::new().attempts(1)).build().expect("a client")
+}
+
+#[tokio::test]
+async fn every_twist_comes_to_what_was_reviewed() {
+    let server = Server::start().await.unwrap();
+    let client = client(&server);
+    let mut told = String::new();
+    for operation in ["get_user_credits", "get_avatar_by_id", "list_voices", "get_context_by_id"] {
+        for twist in Twist::ALL {
+            server.spoil(operation, 1, Fault::Twisted(twist));
+            let outcome = call(&client, operation, &example_requests(operation)[0]).await;
+            let outcome = match outcome {
+                Ok(decoded) => format!("{:#}", decoded.json)
+                    .replace("canary-prompt", "[prompt]")
+                    .replace(server.url(), "[url]"),
+                Err(error) => format!("{:?}: {error}", error.kind()),
+            };
+            writeln!(told, "# {operation}, {twist:?}\n{outcome}\n").unwrap();
+        }
+    }
+    insta::assert_snapshot!(told);
+}
+
+#[tokio::test]
+async fn a_burst_ends_after_its_last_request() {
+    let server = Server::start().await.unwrap();
+    let once = client(&server);
+    server.spoil("get_user_credits", 2, Fault::Before(Failure::Answer(Answer::json(503, json!({})))));
+    server.spoil("get_user_credits", 1, Fault::After(Failure::Break));
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        told.push(once.get_user_credits().data().await.err().map(|error| format!("{:?}", error.kind())));
+    }
+    let expected = [Some("Server"), Some("Server"), Some("Transport"), None].map(|it| it.map(str::to_owned));
+    assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let server = Server::start().await.unwrap();
+    let elsewhere = Server::start().await.unwrap();
+    let location = format!("{}/v1/users/credits", elsewhere.url());
+    server.script("get_user_credits", Answer::redirect(307, &location));
+    let error = client(&server).get_user_credits().data().await.unwrap_err();
+    insta::assert_snapshot!(error.to_string(), @"
+    get user credits: 307 the service redirects, and credentials follow no redirect: check the base URL (request mock-request-1)
+    ");
+    assert!(elsewhere.requests().is_empty());
+}
+
+#[tokio::test]
+async fn no_faults_means_none() {
+    let server = Server::start().await.unwrap();
+    server.spoil("get_user_credits", 9, Fault::After(Failure::Break));
+    server.faults(|_| Some(Fault::Before(Failure::Break)));
+    server.no_faults();
+    client(&server).get_user_credits().data().await.unwrap();
+}
+
+#[tokio::test]
+#[should_panic(expected = "the document has no operation \"get_weather\"")]
+async fn spoiling_an_unknown_operation_panics() {
+    Server::start().await.unwrap().spoil("get_weather", 1, Fault::Before(Failure::Break));
+}
