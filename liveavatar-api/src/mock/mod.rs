@@ -19,6 +19,7 @@
 //! ```
 
 mod answer;
+mod cors;
 mod credentials;
 mod document;
 mod example;
