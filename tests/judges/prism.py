@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 import threading
+import wave
+from contextlib import contextmanager
 from pathlib import Path
 
 SANDBOX = {"mode": "LITE", "avatar_id": "dd73ea75-1218-4ef3-92ce-606d5f7fbc0a", "is_sandbox": True}
@@ -147,9 +149,9 @@ def sessions(commands, folder):
     file.write_text(json.dumps({**SANDBOX, "max_session_duration": 60}))
     token = folder / "token"
     token.unlink(missing_ok=True)
-    driven = {"check", "token", "start", "list", "stop", "transcript"}
     offered = set(subcommands(commands.help("session")))
-    assert offered == driven, f"commands of sessions that this judge does not know: {', '.join(offered ^ driven)}"
+    unknown = offered - {"check", "token", "start", "list", "stop", "transcript", "watch"}
+    assert not unknown, f"commands of sessions that this judge does not know: {', '.join(unknown)}"
     commands("session", "check", str(file), fine=(0,))
     commands("session", "token", str(file), "--token-file", str(token), fine=(0,))
     started = commands("call", "start_session", token=token.read_text().strip(), fine=(0,))
@@ -157,29 +159,48 @@ def sessions(commands, folder):
     commands("session", "list", fine=(0,))
     commands("session", "transcript", session, fine=(0,))
     commands("call", "keep_session_alive", "--json-body", "@-", body={"session_id": session}, fine=(0,))
-    in_foreground(commands, file)
-    commands("session", "stop", session, fine=(0,))
+    if "watch" in offered:
+        with foreground(commands, "session", "watch", session, "--every", "1") as watching:
+            watching.stdout.readline()
+            commands("session", "stop", session, fine=(0,))
+    else:
+        commands("session", "stop", session, fine=(0,))
+    with foreground(commands, "session", "start", str(file)) as running:
+        event = json.loads(running.stdout.readline())
+        assert event["data"]["event"] == "started", event
+        # As Ctrl-C does.
+        running.terminate()
+    if "speak" in subcommands(commands.help()):
+        commands("speak", str(silence(folder / "silence.wav")), fine=(0,))
     commands("session", "list", "--type", "historic", fine=(0,))
     commands("session", "stop", "--all", fine=(0,))
     commands("credits", fine=(0,))
     commands("doctor", fine=(0,))
 
 
-def in_foreground(commands, file):
-    """Starts a session, and stops it as Ctrl-C does."""
+@contextmanager
+def foreground(commands, *arguments):
+    """A command that runs until its session ends, which is for the caller to bring about."""
     environment = {**os.environ, "LIVEAVATAR_BASE_URL": commands.url, "LIVEAVATAR_API_KEY": commands.key}
     commands.runs += 1
-    process = subprocess.Popen(
-        [commands.program, "--json", "session", "start", str(file)], env=environment, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([commands.program, "--json", *arguments], env=environment, stdout=subprocess.PIPE, text=True)
     try:
-        event = json.loads(process.stdout.readline())
-        assert event["data"]["event"] == "started", event
-        process.terminate()
+        yield process
         said, _ = process.communicate(timeout=60)
-        assert process.returncode == 0 and '"ended"' in said, f"exit {process.returncode}: {said}"
+        assert process.returncode == 0, f"{' '.join(arguments)}: exit {process.returncode}: {said}"
     finally:
         process.kill()
+        process.wait()
+
+
+def silence(file):
+    """Half a second of it, as the service takes audio."""
+    with wave.open(str(file), "wb") as audio:
+        audio.setnchannels(1)
+        audio.setsampwidth(2)
+        audio.setframerate(24000)
+        audio.writeframes(bytes(24000))
+    return file
 
 
 def subcommands(text):
