@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import aiohttp
 from livekit.agents import APIConnectOptions, APIStatusError
 from livekit.plugins.liveavatar.api import LiveAvatarAPI
-from loguru import logger
 from pipecat.services.heygen.api_liveavatar import (
     AvatarPersona,
     CustomSDKLiveKitConfig,
@@ -24,8 +23,6 @@ ONCE = APIConnectOptions(max_retry=1)
 
 
 async def main(base):
-    # What they log of failures that are provoked here is no news.
-    logger.remove()
     async with aiohttp.ClientSession() as http:
         await livekit(base, http)
         await pipecat(base, http)
