@@ -13,6 +13,7 @@ UPSTREAM = ROOT / "openapi/upstream.json"
 # The same document with the overlay's corrections, each with its reason there.
 CORRECTED = ROOT / "liveavatar-api/openapi/service.json"
 SANDBOX_AVATAR = "dd73ea75-1218-4ef3-92ce-606d5f7fbc0a"
+SANDBOX_EMBED_AVATAR = "65f9e3c9-d48b-4118-b73a-4ae2e3cbb8f0"
 SANDBOX_SECONDS = 60
 # The mock's own limit; the service has one per plan.
 LONGEST_SECONDS = 1200
@@ -114,23 +115,29 @@ def persona_or_agent(document):
 
 
 def sandbox(document):
-    """In the sandbox there is one avatar, and a minute; elsewhere the plan's longest session."""
-    union = token_request(document)["oneOf"]
-    for alternative in list(union):
-        schema = schema_of(document, alternative)
-        properties = {
-            **schema["properties"],
-            "is_sandbox": {"const": True, "type": "boolean"},
-            "avatar_id": {"const": SANDBOX_AVATAR, "type": "string"},
-        }
-        if "max_session_duration" in properties:
-            properties["max_session_duration"] = seconds(SANDBOX_SECONDS)
-            schema["properties"]["max_session_duration"] = seconds(LONGEST_SECONDS)
-        name = alternative["$ref"].rsplit("/", 1)[1] + "_sandbox"
-        required = [*schema["required"], "is_sandbox"]
-        document["components"]["schemas"][name] = {**schema, "properties": properties, "required": required}
-        union.append({"$ref": f"#/components/schemas/{name}"})
-        schema["properties"]["is_sandbox"] = {"const": False, "default": False, "type": "boolean"}
+    """In the sandbox there is one avatar, and a session has a minute; elsewhere the plan's longest session."""
+    schemas = document["components"]["schemas"]
+    for path, avatar, longest in (
+        ("/v1/sessions/token", SANDBOX_AVATAR, (LONGEST_SECONDS, SANDBOX_SECONDS)),
+        ("/v2/embeddings", SANDBOX_EMBED_AVATAR, None),
+    ):
+        content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+        union = content["schema"].get("oneOf") or [content["schema"]]
+        content["schema"] = {"oneOf": union}
+        for alternative in list(union):
+            schema = schema_of(document, alternative)
+            properties = {
+                **schema["properties"],
+                "is_sandbox": {"const": True, "type": "boolean"},
+                "avatar_id": {"const": avatar, "type": "string"},
+            }
+            if longest and "max_session_duration" in properties:
+                schema["properties"]["max_session_duration"] = seconds(longest[0])
+                properties["max_session_duration"] = seconds(longest[1])
+            name = alternative["$ref"].rsplit("/", 1)[1] + "_sandbox"
+            schemas[name] = {**schema, "properties": properties, "required": [*schema["required"], "is_sandbox"]}
+            union.append({"$ref": f"#/components/schemas/{name}"})
+            schema["properties"]["is_sandbox"] = {"const": False, "default": False, "type": "boolean"}
 
 
 def references(document):
