@@ -12,13 +12,11 @@ type Failure = Box<dyn std::error::Error>;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    match std::env::args().nth(1) {
-        Some(base) => send(&base).await,
-        None => {
-            println!("{}", all());
-            Ok(())
-        }
+    if let Some(base) = std::env::args().nth(1) {
+        return send(&base).await;
     }
+    println!("{}", all());
+    Ok(())
 }
 
 /// Each operation with its requests.

@@ -14,8 +14,7 @@ pub(super) fn preflight(headers: &HeaderMap, methods: &[&str]) -> Option<Answer>
     let asked = headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     let wanted = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).and_then(|names| names.to_str().ok());
     asked.then(|| {
-        let answer =
-            Answer::raw(200, "", "").header("access-control-allow-methods", &methods.join(", "));
+        let answer = Answer::raw(200, "", "").header("access-control-allow-methods", &methods.join(", "));
         match wanted {
             Some(names) => answer.header("access-control-allow-headers", names),
             None => answer,

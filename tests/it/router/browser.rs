@@ -60,7 +60,8 @@ impl Browser {
                 Err(error) => panic!("{name} does not start: {error}"),
             }
         }
-        let _ = writeln!(std::io::stderr(), "LEFT OUT, because there is no `chromium`: the page of a browser");
+        let _ =
+            writeln!(std::io::stderr(), "LEFT OUT, because there is no `chromium`: the page of a browser");
         None
     }
 }
