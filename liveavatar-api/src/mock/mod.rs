@@ -36,6 +36,7 @@ mod answer;
 mod builder;
 mod catalogue;
 mod clock;
+mod cors;
 mod credentials;
 mod document;
 mod entry;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::header::ORIGIN;
 use axum::http::{HeaderMap, Response, Uri};
 use tokio::sync::oneshot;
 #[cfg(feature = "lite")]
@@ -18,6 +19,7 @@ use uuid::Uuid;
 use super::answer::Answer;
 use super::builder::Builder;
 use super::clock::Clock;
+use super::cors;
 use super::credentials::{identify, secret_headers};
 use super::document::{self, Operation, Route, route};
 use super::fault::{Failure, Fault, Plan};
@@ -324,7 +326,9 @@ pub(super) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -
     let mut log = lock(&shared.log);
     log.entries.push(recorded);
     log.count += 1;
-    answer.into_response(&format!("mock-request-{}", log.count))
+    let mut response = answer.into_response(&format!("mock-request-{}", log.count));
+    cors::allow(parts.headers.get(ORIGIN), &mut response);
+    response
 }
 
 /// The answer of a request that goes wrong, none where its connection breaks.
@@ -346,7 +350,9 @@ async fn answer(shared: &Shared, found: Route, raw: Raw<'_>) -> Answer {
     let (operation, path) = match found {
         Route::Found(operation, path) => (operation, path),
         Route::OtherMethods(methods) => {
-            return Answer::no_route(405, "Method Not Allowed").header("allow", &methods.join(", "));
+            return cors::preflight(raw.headers, &methods).unwrap_or_else(|| {
+                Answer::no_route(405, "Method Not Allowed").header("allow", &methods.join(", "))
+            });
         }
         Route::Unknown => return Answer::no_route(404, "Not Found"),
     };

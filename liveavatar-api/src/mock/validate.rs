@@ -1,6 +1,7 @@
 //! Checks a request against its operation: parameters and body, all problems at once.
 
 use std::collections::BTreeMap;
+use std::num::{IntErrorKind, ParseIntError};
 
 use axum::extract::{FromRequest as _, Multipart, Query};
 use axum::http::{HeaderMap, Request, Uri};
@@ -131,7 +132,7 @@ fn types(schema: &'static Value) -> Vec<&'static str> {
 fn coerce(text: &str, schema: &'static Value) -> Value {
     let read = |kind: &&str| match *kind {
         "string" => Some(Value::from(text)),
-        "integer" => text.trim().parse::<i64>().ok().map(Value::from),
+        "integer" => integer(text.trim()).map(Value::from),
         "number" => text.trim().parse::<f64>().ok().map(Value::from),
         "boolean" => match text.to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" => Some(Value::from(true)),
@@ -141,6 +142,18 @@ fn coerce(text: &str, schema: &'static Value) -> Value {
         _ => None,
     };
     types(schema).iter().find_map(read).unwrap_or_else(|| Value::from(text))
+}
+
+/// A whole number as the service reads it: of any size, here held to what fits.
+fn integer(text: &str) -> Option<i64> {
+    text.parse().map_or_else(
+        |error: ParseIntError| match error.kind() {
+            IntErrorKind::PosOverflow => Some(i64::MAX),
+            IntErrorKind::NegOverflow => Some(i64::MIN),
+            _ => None,
+        },
+        Some,
+    )
 }
 
 /// The default next to a reference, or the one behind it.
@@ -192,7 +205,7 @@ async fn read_form(body: &Body, content_type: &str, raw: &Raw<'_>) -> Result<Sen
     let malformed = || Answer::no_route(400, "There was an error parsing the body");
     let request = Request::builder()
         .header("content-type", content_type)
-        .body(axum::body::Body::from(raw.bytes.to_vec()))
+        .body(axum::body::Body::from(readable(raw.bytes, content_type)))
         .map_err(|_| malformed())?;
     let mut form = Multipart::from_request(request, &()).await.map_err(|_| malformed())?;
     let properties = resolve(body.schema.value).get("properties");
@@ -214,6 +227,27 @@ async fn read_form(body: &Body, content_type: &str, raw: &Raw<'_>) -> Result<Sen
         fields.insert(name, value);
     }
     Ok(Sent::Content(fields.into(), problems))
+}
+
+/// A form without control characters in the heads of its parts: the service's framework reads over them, ours does not.
+fn readable(form: &[u8], content_type: &str) -> Vec<u8> {
+    let mut form = form.to_vec();
+    let Some((_, boundary)) = content_type.split_once("boundary=") else { return form };
+    let boundary = boundary.split(';').next().unwrap_or_default().trim().trim_matches('"');
+    let delimiter = format!("--{boundary}\r\n");
+    let mut read = 0;
+    while let Some(found) = find(&form[read..], delimiter.as_bytes()) {
+        let head = read + found + delimiter.len();
+        let end = find(&form[head..], b"\r\n\r\n").map_or(form.len(), |length| head + length);
+        let controls = |byte: &&mut u8| byte.is_ascii_control() && !b"\r\n\t".contains(byte);
+        form[head..end].iter_mut().filter(controls).for_each(|byte| *byte = b'_');
+        read = end;
+    }
+    form
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window == wanted)
 }
 
 /// Picks the member of a union that an object is meant for; `None` when its tag fits no member.

@@ -1,5 +1,6 @@
 //! The token endpoint: what browsers may choose, what they are answered, and one session per user; over real sockets.
 
+mod browser;
 mod choices;
 mod failures;
 mod one_session;

@@ -90,7 +90,7 @@ pub struct Plan {
 /// When the list cannot be written.
 pub fn list(out: &mut dyn Write) -> Result<Outcome, Failure> {
     for step in STEPS {
-        say(out, &format!("{:9} {}", step.name, step.about))?;
+        say(out, &format!("{:12} {}", step.name, step.about))?;
     }
     Ok(Outcome::Fresh)
 }
@@ -123,10 +123,10 @@ pub fn run(root: &Path, plan: &Plan, out: &mut dyn Write) -> Result<Outcome, Fai
     say(out, "")?;
     for (name, time, passed) in &times {
         let mark = if *passed { "" } else { "  FAILED" };
-        say(out, &format!("{name:9} {:>7.1} s{mark}", time.as_secs_f64()))?;
+        say(out, &format!("{name:12} {:>7.1} s{mark}", time.as_secs_f64()))?;
     }
     let all: Duration = times.iter().map(|(_, time, _)| *time).sum();
-    say(out, &format!("{:9} {:>7.1} s", "together", all.as_secs_f64()))?;
+    say(out, &format!("{:12} {:>7.1} s", "together", all.as_secs_f64()))?;
     Failure::all(failures).map_or(Ok(Outcome::Fresh), Err)
 }
 
