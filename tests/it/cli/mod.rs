@@ -93,6 +93,8 @@ fn settled(text: &str) -> String {
     settled
 }
 
+const NOBODY: &str = "6b1f3c1e-4a55-4a2c-9a90-0d2f6f5f8f10";
+
 /// The mock's own, under the id of the examples.
 const CONTEXT: &str = "00000000-0000-4000-8000-00006423a0dc";
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use liveavatar_api::mock::{Builder, Server};
+use liveavatar_api::mock::{Builder, EventStyle, Server};
 use serde_json::json;
 
 use crate::connect::{Interrupt, Service};
@@ -33,13 +33,11 @@ pub(crate) struct Mock {
     #[arg(long, value_name = "ENTRIES")]
     public_entries: Option<u32>,
     /// How events on the command sockets of LITE sessions tell utterances apart
-    #[cfg(feature = "lite")]
     #[arg(long, value_name = "STYLE", default_value = "event-id")]
     sockets: Style,
 }
 
 /// As servers were seen to do it.
-#[cfg(feature = "lite")]
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Style {
     /// The command's id comes back as `event_id`
@@ -89,16 +87,11 @@ impl Mock {
         let builder = set(builder, self.rate_limit, Builder::rate_limit);
         let builder = set(builder, self.latency.map(Duration::from_millis), Builder::latency);
         let builder = set(builder, self.public_entries, Builder::public_entries);
-        #[cfg(feature = "lite")]
-        let builder = {
-            use liveavatar_api::mock::EventStyle;
-            builder.sockets(match self.sockets {
-                Style::EventId => EventStyle::EventId,
-                Style::SourceEventId => EventStyle::SourceEventId,
-                Style::Task => EventStyle::Task,
-                Style::Nothing => EventStyle::Nothing,
-            })
-        };
-        builder
+        builder.sockets(match self.sockets {
+            Style::EventId => EventStyle::EventId,
+            Style::SourceEventId => EventStyle::SourceEventId,
+            Style::Task => EventStyle::Task,
+            Style::Nothing => EventStyle::Nothing,
+        })
     }
 }
