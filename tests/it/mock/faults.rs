@@ -56,9 +56,7 @@ async fn a_redirect_is_not_followed() {
     let location = format!("{}/v1/users/credits", elsewhere.url());
     server.script("get_user_credits", Answer::redirect(307, &location));
     let error = client(&server).get_user_credits().data().await.unwrap_err();
-    insta::assert_snapshot!(error.to_string(), @"
-    get user credits: 307 the service redirects, and credentials follow no redirect: check the base URL (request mock-request-1)
-    ");
+    insta::assert_snapshot!(error.to_string(), @"get user credits: 307 the service redirects, and credentials follow no redirect: check the base URL (request mock-request-1)");
     assert!(elsewhere.requests().is_empty());
 }
 
