@@ -91,13 +91,36 @@ impl Retries {
 fn repeatable(operation: &Operation, what: &What) -> bool {
     match what {
         What::Answer { status: 429, .. } => true,
-        What::Broken(error) if error.is_connect() => true,
+        // A certificate is the same the next time.
+        What::Broken(error) if error.is_connect() => !is_untrusted(error),
         What::Answer { status: 408 | 500 | 502 | 503 | 504, .. } => operation.repeatable,
         What::Broken(error) => operation.repeatable && !error.is_builder(),
         // A body without a length that stops in the middle is a connection that broke.
         What::Unreadable { why, .. } => operation.repeatable && *why == ENDS_EARLY,
         What::Answer { .. } | What::NoTime => false,
     }
+}
+
+/// Whether the other side's certificate is none for the service.
+#[cfg(feature = "rustls")]
+pub(crate) fn is_untrusted(error: &reqwest::Error) -> bool {
+    use tokio_rustls::rustls::Error as Tls;
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        // What an I/O error wraps is not among its sources.
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = inner.and_then(|inner| inner.downcast_ref::<Tls>()).or(error.downcast_ref::<Tls>());
+        if matches!(tls, Some(Tls::InvalidCertificate(_))) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+#[cfg(not(feature = "rustls"))]
+pub(crate) fn is_untrusted(_: &reqwest::Error) -> bool {
+    false
 }
 
 /// The pause that an answer asks for: `Retry-After` in seconds or as a date, or `X-RateLimit-Reset`.

@@ -1,11 +1,13 @@
 //! The one operation that the generator cannot make: a multipart upload, on the same transport and with the same shape.
 
 use std::fmt;
+use std::future::ready;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures_util::TryStreamExt as _;
 use progenitor_client::{ClientHooks as _, ClientInfo as _, Error, OperationInfo, ResponseValue};
-use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use reqwest::multipart::{Form, Part};
 
 use crate::call::{Call, IntoData};
@@ -77,6 +79,9 @@ pub struct CreateImageAvatar<'a> {
 const FORMATS: [(&[u8], &str, &str); 2] =
     [(b"\xff\xd8\xff", "image/jpeg", "avatar.jpg"), (b"\x89PNG\r\n\x1a\n", "image/png", "avatar.png")];
 
+/// What multipart writes around the picture and the resolution, about so many bytes.
+const FRAME: usize = 1024;
+
 impl CreateImageAvatar<'_> {
     /// The picture's bytes, JPEG or PNG.
     pub fn file(mut self, file: impl Into<Bytes>) -> Self {
@@ -110,12 +115,21 @@ impl CreateImageAvatar<'_> {
             form = form.text("resolution", resolution.to_string());
         }
         let url = format!("{}{}", self.client.baseurl(), operation.path);
+        // Written out: of a stream there is no copy, so that it could not be sent again where nobody got it.
+        let media = format!("multipart/form-data; boundary={}", form.boundary());
+        let body =
+            form.into_stream().try_fold(BytesMut::with_capacity(file.len() + FRAME), |mut body, part| {
+                body.extend_from_slice(&part);
+                ready(Ok(body))
+            });
+        let body = body.await.map_err(Error::CommunicationError)?;
         let mut request = self
             .client
             .client()
             .post(url)
             .header(ACCEPT, HeaderValue::from_static("application/json"))
-            .multipart(form)
+            .header(CONTENT_TYPE, media)
+            .body(body.freeze())
             .build()
             .map_err(Error::CommunicationError)?;
 

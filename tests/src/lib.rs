@@ -98,10 +98,49 @@ where
     Ok(format!("{envelope}\n{:?}", answer.into_data()?))
 }
 
+/// An answer's data as it is written, and as it is written once that was read again.
+fn reopened<E>(answer: &[u8]) -> Result<[Value; 2], Error>
+where
+    E: DeserializeOwned,
+    Result<ResponseValue<E>, progenitor_client::Error<()>>: IntoData<Data: Serialize + DeserializeOwned>,
+{
+    let data = into_data(answer)?;
+    let once = serde_json::to_value(&data).unwrap_or_else(|error| panic!("it cannot be written: {error}"));
+    // Of the same type as `data`.
+    let mut again = vec![data];
+    again.push(
+        serde_json::from_value(once.clone())
+            .unwrap_or_else(|error| panic!("it cannot be read again: {error}")),
+    );
+    let twice =
+        serde_json::to_value(&again[1]).unwrap_or_else(|error| panic!("it cannot be written: {error}"));
+    Ok([once, twice])
+}
+
+fn into_data<E>(
+    answer: &[u8],
+) -> Result<<Result<ResponseValue<E>, progenitor_client::Error<()>> as IntoData>::Data, Error>
+where
+    E: DeserializeOwned,
+    Result<ResponseValue<E>, progenitor_client::Error<()>>: IntoData,
+{
+    let answer = serde_json::from_slice::<E>(answer)
+        .map(|envelope| ResponseValue::new(envelope, StatusCode::OK, HeaderMap::new()))
+        .map_err(|error| progenitor_client::Error::InvalidResponsePayload(answer.to_vec().into(), error));
+    answer.into_data()
+}
+
 /// The answers of the operations that the document records as hand-written.
 fn open_handwritten(operation: &str, answer: &[u8]) -> Result<String, Error> {
     match operation {
         "create_image_avatar" => opened::<Envelope<types::Avatar>>(answer),
+        other => panic!("the tests know no answer of {other}"),
+    }
+}
+
+fn reopen_handwritten(operation: &str, answer: &[u8]) -> Result<[Value; 2], Error> {
+    match operation {
+        "create_image_avatar" => reopened::<Envelope<types::Avatar>>(answer),
         other => panic!("the tests know no answer of {other}"),
     }
 }

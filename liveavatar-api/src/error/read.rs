@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Error, ErrorKind, FieldError};
+use crate::retry::is_untrusted;
 use crate::transport::{Outcome, What};
 use crate::wire::integer;
 
@@ -95,7 +96,13 @@ impl From<reqwest::Error> for Error {
 }
 
 fn broken(cause: &reqwest::Error) -> Error {
-    let (kind, message, sent) = if cause.is_connect() {
+    let (kind, message, sent) = if cause.is_connect() && is_untrusted(cause) {
+        (
+            ErrorKind::Transport,
+            "the certificate on the other side is not to be trusted for this address",
+            false,
+        )
+    } else if cause.is_connect() {
         (ErrorKind::Transport, "the service could not be reached", false)
     } else if cause.is_timeout() {
         (ErrorKind::Timeout, "the time limit passed", true)
