@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use fastrand::Rng;
 
@@ -14,7 +15,7 @@ use fastrand::Rng;
 mod bodies;
 
 /// Changed inputs of the targets that take long for one; all others get [`INPUTS`].
-const FEWER: [(&str, u32); 4] = [("documents", 120), ("overlays", 400), ("wire", 1_500), ("failures", 1_500)];
+const FEWER: [(&str, u32); 4] = [("documents", 300), ("overlays", 400), ("wire", 1_500), ("failures", 1_500)];
 
 const INPUTS: u32 = 6_000;
 
@@ -58,6 +59,31 @@ const TOKENS: [&[u8]; 34] = [
     b"fmt ",
     b"RIFF",
 ];
+
+/// Configurations as the command line also reads them.
+const TOML: [&str; 3] = [
+    r#"mode = "LITE"
+avatar_id = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11"
+
+[livekit_config]
+livekit_url = "wss://canary.example"
+livekit_client_token = "canary"
+"#,
+    r#"mode = 'FULL' # a comment
+avatar_persona.voice_id = 0x1F
+max_session_duration = 2026-01-01T00:00:00Z
+dynamic_variables = { name = "canary", list = [1.5, nan, '''a
+b'''] }
+"#,
+    r#"[[a]]
+"b.c" = [[], {}]
+[[a]]
+d = """canary\u00e9"""
+"#,
+];
+
+/// Files that the command line checks: each takes a process.
+const FILES: u64 = 250;
 
 fn corpus(target: &str) -> BTreeMap<String, Vec<u8>> {
     let folder = root().join("corpus").join(target);
@@ -133,6 +159,55 @@ macro_rules! targets {
 }
 
 targets! { answers failures wire socket_events channel_events documents overlays wav configurations }
+
+/// Whether a key anywhere holds the text; keys are shown.
+fn has_key(value: &toml::Value, text: &str) -> bool {
+    match value {
+        toml::Value::Table(map) => map.iter().any(|(key, value)| key.contains(text) || has_key(value, text)),
+        toml::Value::Array(items) => items.iter().any(|item| has_key(item, text)),
+        _ => false,
+    }
+}
+
+/// Has the command line check a file, and tells how it exits and all that it prints.
+fn checked(file: &Path) -> (i32, String) {
+    let program =
+        Command::new(env!("CARGO_BIN_EXE_cli")).env_clear().args(["session", "check"]).arg(file).output();
+    let output = program.unwrap();
+    let printed = [output.stdout, output.stderr].concat();
+    (output.status.code().expect("it exits by itself"), String::from_utf8(printed).unwrap())
+}
+
+#[test]
+fn configuration_files_are_checked_whatever_is_in_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut inputs: Vec<(&str, Vec<u8>)> =
+        corpus("configurations").into_values().map(|json| ("json", json)).collect();
+    inputs.extend(TOML.map(|text| ("toml", text.into())));
+    let others: Vec<&Vec<u8>> = inputs.iter().map(|(_, input)| input).collect();
+    let (mut fine, mut searched) = (0, 0);
+    for seed in 0..FILES {
+        let mut random = Rng::with_seed(seed);
+        let (kind, input) = random.choice(&inputs).unwrap();
+        // What is no text is refused before it is looked at; a plain word may be shown.
+        let text =
+            String::from_utf8_lossy(&changed(input, &others, &mut random)).replace("canary", "canary/4f+1d=");
+        let file = folder.path().join(format!("{seed}.{kind}"));
+        fs::write(&file, &text).unwrap();
+        let (code, printed) = checked(&file);
+        assert!(matches!(code, 0 | 2), "{kind} {text:?}\nexits with {code}: {printed}");
+        assert!(!printed.is_empty() && !printed.contains("panicked"), "{kind} {text:?}: {printed}");
+        assert!(!printed.contains(|c: char| c.is_control() && c != '\n'), "{kind} {text:?}: {printed:?}");
+        fine += u64::from(code == 0);
+        let value =
+            if *kind == "json" { serde_json::from_str(&text).ok() } else { toml::from_str(&text).ok() };
+        if value.is_some_and(|value: toml::Value| text.contains("canary") && !has_key(&value, "canary")) {
+            searched += 1;
+            assert!(!printed.contains("canary"), "{kind} {text:?}\nis told with its secret: {printed}");
+        }
+    }
+    assert!(fine > 0 && searched > FILES / 50, "{fine} fine, {searched} searched of {FILES}");
+}
 
 #[test]
 fn every_target_has_its_file_its_corpus_and_its_test() {
