@@ -104,16 +104,20 @@ fn repeatable(operation: &Operation, what: &What) -> bool {
 /// Whether the other side's certificate is none for the service.
 #[cfg(feature = "rustls")]
 pub(crate) fn is_untrusted(error: &reqwest::Error) -> bool {
+    use std::{error, io};
+
     use tokio_rustls::rustls::Error as Tls;
-    let mut cause = std::error::Error::source(error);
+
+    let mut cause = error::Error::source(error);
     while let Some(error) = cause {
-        // What an I/O error wraps is not among its sources.
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let tls = inner.and_then(|inner| inner.downcast_ref::<Tls>()).or(error.downcast_ref::<Tls>());
-        if matches!(tls, Some(Tls::InvalidCertificate(_))) {
+        if matches!(error.downcast_ref(), Some(Tls::InvalidCertificate(_))) {
             return true;
         }
-        cause = error.source();
+        // What an I/O error wraps is not its source.
+        cause = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
     }
     false
 }
