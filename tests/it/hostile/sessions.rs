@@ -1,6 +1,7 @@
 //! Whole sessions over a connection that fails behind any byte: one session at most, and none that nobody knows of.
 
 use std::fmt::Write as _;
+use std::future::IntoFuture as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -84,23 +85,31 @@ fn ended<T, E: std::fmt::Display>(what: &str, result: &Result<T, E>) -> String {
 }
 
 /// One life after another over connections that fail behind ever more bytes, until one is over before its connection fails.
-async fn lives(name: &str, cut: Cut, step: usize, life: impl AsyncFn(&Lab) -> String) -> String {
+///
+/// `before` are the cuts of the connections before it.
+async fn lives(
+    name: &str,
+    before: &[Cut],
+    cut: Cut,
+    step: usize,
+    life: impl AsyncFn(&Lab) -> String,
+) -> String {
     let mut lab = Lab::start().await;
     let mut lines = Lines::default();
     for after in (0..).step_by(step) {
         let when = format!("{name}, {:?} behind byte {after} of the {:?}", cut.fault, cut.side);
         // Without connections of the case before, and with all its strength.
         lab.client = client(&lab.server, &lab.tunnel, &lab.reported);
-        lab.tunnel.cut_next(vec![Cut { after, ..cut }]);
+        let cuts = [before, &[Cut { after, ..cut }]].concat();
+        lab.tunnel.cut_next(cuts.clone());
         let told = timeout(PATIENCE, life(&lab)).await.unwrap_or_else(|_| panic!("{when}: hangs"));
         // What goes on in the background.
         sleep(Duration::from_secs(400)).await;
         let calls = lab.calls();
         lab.check(&calls, &when);
         lines.add(after, format!("{told}; seen: {calls}"));
-        if !lab.tunnel.failed() {
-            // All four answers, or all four requests.
-            assert!(after > 900, "{name} is over after {after} bytes");
+        if lab.tunnel.failed() < cuts.len() {
+            assert!(after > 150, "{name} is over after {after} bytes");
             break;
         }
     }
@@ -144,7 +153,7 @@ fn table(name: &str, steps: [usize; 2], life: impl AsyncFn(&Lab) -> String) -> S
             let cut = Cut { side, after: 0, fault };
             let [fine, coarse] = steps;
             let step = if (side, fault) == (Side::Server, Fault::Closed) { fine } else { coarse };
-            writeln!(text, "{}", runtime().block_on(lives(name, cut, step, &life))).unwrap();
+            writeln!(text, "{}", runtime().block_on(lives(name, &[], cut, step, &life))).unwrap();
         }
     }
     text
@@ -158,4 +167,43 @@ fn a_supervised_session_survives_or_is_stopped_wherever_its_connection_fails() {
 #[test]
 fn a_session_by_hand_is_started_once_or_stopped_wherever_its_connection_fails() {
     insta::assert_snapshot!(table("mint and start", [7, 29], by_hand));
+}
+
+/// Within the answer of the start.
+const STARTED: Cut = Cut { side: Side::Server, after: 700, fault: Fault::Closed };
+
+#[test]
+fn a_stop_whose_connection_fails_as_the_starts_did_is_repeated_until_it_is_certain() {
+    let mut text = String::new();
+    for fault in [Fault::Closed, Fault::Stalled] {
+        let cut = Cut { side: Side::Server, after: 0, fault };
+        let open = lives("stop after a broken start", &[STARTED], cut, 3, supervised);
+        writeln!(text, "{}", runtime().block_on(open)).unwrap();
+        let by_hand = lives("stop after a broken start by hand", &[STARTED], cut, 3, by_hand);
+        writeln!(text, "{}", runtime().block_on(by_hand)).unwrap();
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_session_whose_network_goes_away_for_good_is_reported_and_stopped_once_it_is_back() {
+    runtime().block_on(async {
+        let mut lab = Lab::start().await;
+        for fault in [Fault::Closed, Fault::Reset, Fault::Stalled] {
+            lab.client = client(&lab.server, &lab.tunnel, &lab.reported);
+            lab.tunnel.gone_after(Cut { fault, ..STARTED });
+            let opened = timeout(PATIENCE, lab.client.open(&lite()).into_future()).await.expect("it ends");
+            assert!(opened.unwrap_err().may_have_been_sent());
+            sleep(PATIENCE).await;
+            let running = lab.server.running_sessions();
+            let reported: Vec<_> = lab.reported.lock().unwrap().drain(..).map(|it| it.id).collect();
+            // Nobody keeps it alive, and so the service may have ended it by itself.
+            assert_eq!(reported.len(), 1, "{fault:?}");
+            assert!(running.iter().all(|id| reported.contains(id)), "{fault:?}: {running:?} {reported:?}");
+            assert_eq!(lab.client.sessions().into_keys().collect::<Vec<_>>(), reported, "{fault:?}");
+            lab.tunnel.is_back();
+            let stopped = lab.client.shutdown().await;
+            assert!(stopped.is_empty() && lab.client.sessions().is_empty(), "{fault:?}: {stopped:?}");
+        }
+    });
 }

@@ -37,8 +37,16 @@ pub(super) struct Cut {
 struct State {
     /// For the connections that are opened next, in turn; without one they are carried to their end.
     cuts: Vec<Cut>,
-    /// Whether a cut has come to pass.
-    failed: bool,
+    /// How many connections have failed.
+    failed: usize,
+    /// Whether every connection is closed at once, from the first that fails on.
+    gone_then: bool,
+}
+
+impl State {
+    fn is_gone(&self) -> bool {
+        self.gone_then && self.failed > 0
+    }
 }
 
 /// A port that leads to another; closed when it is dropped.
@@ -57,6 +65,9 @@ impl Tunnel {
         let serving = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let shared = Arc::clone(&shared);
+                if lock(&shared).is_gone() {
+                    continue;
+                }
                 // An error is a side that went away.
                 tokio::spawn(async move { carry(client, TcpStream::connect(server).await?, &shared).await });
             }
@@ -64,13 +75,23 @@ impl Tunnel {
         Self { port, state, serving: serving.abort_handle() }
     }
 
-    /// Lets the next connection fail.
+    /// Lets the next connections fail.
     pub(super) fn cut_next(&self, cuts: Vec<Cut>) {
-        *lock(&self.state) = State { cuts, failed: false };
+        *lock(&self.state) = State { cuts, ..State::default() };
     }
 
-    /// Whether a connection has failed since it was asked for.
-    pub(super) fn failed(&self) -> bool {
+    /// Lets the next connection fail and all after it.
+    pub(super) fn gone_after(&self, cut: Cut) {
+        *lock(&self.state) = State { cuts: vec![cut], gone_then: true, ..State::default() };
+    }
+
+    /// Carries everything from now on.
+    pub(super) fn is_back(&self) {
+        *lock(&self.state) = State::default();
+    }
+
+    /// How many connections have failed since that was asked for.
+    pub(super) fn failed(&self) -> usize {
         lock(&self.state).failed
     }
 }
@@ -97,12 +118,13 @@ async fn carry(mut client: TcpStream, mut server: TcpStream, state: &Mutex<State
         let (mut from_client, mut to_client) = client.split();
         let (mut from_server, mut to_server) = server.split();
         tokio::select! {
+            biased;
             fails = pipe(&mut from_server, &mut to_client, limit(Side::Server)) => fails?,
             fails = pipe(&mut from_client, &mut to_server, limit(Side::Client)) => fails?,
         }
     };
     let Some(cut) = cut.filter(|_| fails) else { return Ok(()) };
-    lock(state).failed = true;
+    lock(state).failed += 1;
     match cut.fault {
         Fault::Closed => {}
         Fault::Reset => client.set_zero_linger()?,
