@@ -104,7 +104,7 @@ pub fn edit(value: &mut Value, bytes: &[u8]) {
                 let index = what - 3 - FRAGMENTS.len();
                 let key = KEYS[index / 2].to_owned();
                 match at {
-                    Value::Object(map) if index % 2 == 0 => {
+                    Value::Object(map) if index.is_multiple_of(2) => {
                         map.insert(key, other.unwrap_or_default());
                     }
                     Value::Object(map) => rename_last(map, key),

@@ -96,7 +96,7 @@ fn check(secrets: &[String], result: &Result<(), Error>) {
     let mut shown = format!("{error}\n{error:?}\n{error:#?}");
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
-        shown.push_str(&format!("\n{inner}\n{inner:?}"));
+        shown = format!("{shown}\n{inner}\n{inner:?}");
         cause = inner.source();
     }
     for secret in secrets {

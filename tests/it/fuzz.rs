@@ -185,20 +185,20 @@ fn configuration_files_are_checked_whatever_is_in_them() {
         corpus("configurations").into_values().map(|json| ("json", json)).collect();
     inputs.extend(TOML.map(|text| ("toml", text.into())));
     let others: Vec<&Vec<u8>> = inputs.iter().map(|(_, input)| input).collect();
-    let (mut fine, mut searched) = (0, 0);
+    let (mut accepted, mut searched) = (0, 0);
     for seed in 0..FILES {
         let mut random = Rng::with_seed(seed);
         let (kind, input) = random.choice(&inputs).unwrap();
         // What is no text is refused before it is looked at; a plain word may be shown.
         let text =
             String::from_utf8_lossy(&changed(input, &others, &mut random)).replace("canary", "canary/4f+1d=");
-        let file = folder.path().join(format!("{seed}.{kind}"));
-        fs::write(&file, &text).unwrap();
-        let (code, printed) = checked(&file);
+        let path = folder.path().join(format!("{seed}.{kind}"));
+        fs::write(&path, &text).unwrap();
+        let (code, printed) = checked(&path);
         assert!(matches!(code, 0 | 2), "{kind} {text:?}\nexits with {code}: {printed}");
         assert!(!printed.is_empty() && !printed.contains("panicked"), "{kind} {text:?}: {printed}");
         assert!(!printed.contains(|c: char| c.is_control() && c != '\n'), "{kind} {text:?}: {printed:?}");
-        fine += u64::from(code == 0);
+        accepted += u64::from(code == 0);
         let value =
             if *kind == "json" { serde_json::from_str(&text).ok() } else { toml::from_str(&text).ok() };
         if value.is_some_and(|value: toml::Value| text.contains("canary") && !has_key(&value, "canary")) {
@@ -206,7 +206,7 @@ fn configuration_files_are_checked_whatever_is_in_them() {
             assert!(!printed.contains("canary"), "{kind} {text:?}\nis told with its secret: {printed}");
         }
     }
-    assert!(fine > 0 && searched > FILES / 50, "{fine} fine, {searched} searched of {FILES}");
+    assert!(accepted > 0 && searched > FILES / 50, "{accepted} accepted, {searched} searched of {FILES}");
 }
 
 #[test]

@@ -54,9 +54,7 @@ pub async fn call(client: &Client, operation: &str, example: &Example) -> Result
 
 fn outcome<R: IntoData<Data: Serialize + Debug>>(result: R) -> Result<Decoded, Error> {
     let data = result.into_data()?;
-    let json = serde_json::to_value(&data)
-        .unwrap_or_else(|error| panic!("an answer that does not write back: {error}"));
-    Ok(Decoded { json, debug: format!("{data:#?}") })
+    Ok(Decoded { json: written(&data), debug: format!("{data:#?}") })
 }
 
 /// An argument of a call, from the example.
@@ -85,15 +83,21 @@ async fn handwritten(client: &Client, operation: &str, example: &Example) -> Sho
     }
 }
 
+/// The bytes as a generated call's answer.
+#[expect(clippy::result_large_err, reason = "it is what the generated calls return")]
+fn answered<E: DeserializeOwned>(answer: &[u8]) -> Result<ResponseValue<E>, progenitor_client::Error<()>> {
+    serde_json::from_slice::<E>(answer)
+        .map(|envelope| ResponseValue::new(envelope, StatusCode::OK, HeaderMap::new()))
+        .map_err(|error| progenitor_client::Error::InvalidResponsePayload(answer.to_vec().into(), error))
+}
+
 /// What a log would show of an answer: of its envelope and of the data inside, once both are read as a call reads them.
 fn opened<E>(answer: &[u8]) -> Result<String, Error>
 where
     E: DeserializeOwned + Debug,
     Result<ResponseValue<E>, progenitor_client::Error<()>>: IntoData<Data: Debug>,
 {
-    let answer = serde_json::from_slice::<E>(answer)
-        .map(|envelope| ResponseValue::new(envelope, StatusCode::OK, HeaderMap::new()))
-        .map_err(|error| progenitor_client::Error::InvalidResponsePayload(answer.to_vec().into(), error));
+    let answer = answered::<E>(answer);
     let envelope = answer.as_ref().map(|answer| format!("{answer:?}")).unwrap_or_default();
     Ok(format!("{envelope}\n{:?}", answer.into_data()?))
 }
@@ -104,30 +108,15 @@ where
     E: DeserializeOwned,
     Result<ResponseValue<E>, progenitor_client::Error<()>>: IntoData<Data: Serialize + DeserializeOwned>,
 {
-    let data = into_data(answer)?;
-    let once = serde_json::to_value(&data).unwrap_or_else(|error| panic!("it cannot be written: {error}"));
-    // Of the same type as `data`.
-    let mut again = vec![data];
-    again.push(
-        serde_json::from_value(once.clone())
-            .unwrap_or_else(|error| panic!("it cannot be read again: {error}")),
-    );
-    let twice =
-        serde_json::to_value(&again[1]).unwrap_or_else(|error| panic!("it cannot be written: {error}"));
-    Ok([once, twice])
+    let mut data = answered::<E>(answer).into_data()?;
+    let once = written(&data);
+    data = serde_json::from_value(once.clone())
+        .unwrap_or_else(|error| panic!("it cannot be read again: {error}: {once}"));
+    Ok([once, written(&data)])
 }
 
-fn into_data<E>(
-    answer: &[u8],
-) -> Result<<Result<ResponseValue<E>, progenitor_client::Error<()>> as IntoData>::Data, Error>
-where
-    E: DeserializeOwned,
-    Result<ResponseValue<E>, progenitor_client::Error<()>>: IntoData,
-{
-    let answer = serde_json::from_slice::<E>(answer)
-        .map(|envelope| ResponseValue::new(envelope, StatusCode::OK, HeaderMap::new()))
-        .map_err(|error| progenitor_client::Error::InvalidResponsePayload(answer.to_vec().into(), error));
-    answer.into_data()
+fn written(data: &impl Serialize) -> Value {
+    serde_json::to_value(data).unwrap_or_else(|error| panic!("an answer that does not write back: {error}"))
 }
 
 /// The answers of the operations that the document records as hand-written.

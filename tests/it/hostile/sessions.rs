@@ -146,14 +146,14 @@ async fn by_hand(lab: &Lab) -> String {
 }
 
 /// Every byte of what is closed by the server's side, and some of the rest: a case takes some milliseconds.
-fn table(name: &str, steps: [usize; 2], life: impl AsyncFn(&Lab) -> String) -> String {
+fn table(name: &str, steps: [usize; 2], life: &impl AsyncFn(&Lab) -> String) -> String {
     let mut text = String::new();
     for side in [Side::Server, Side::Client] {
         for fault in [Fault::Closed, Fault::Reset, Fault::Stalled] {
             let cut = Cut { side, after: 0, fault };
             let [fine, coarse] = steps;
             let step = if (side, fault) == (Side::Server, Fault::Closed) { fine } else { coarse };
-            writeln!(text, "{}", runtime().block_on(lives(name, &[], cut, step, &life))).unwrap();
+            writeln!(text, "{}", runtime().block_on(lives(name, &[], cut, step, life))).unwrap();
         }
     }
     text
@@ -161,12 +161,12 @@ fn table(name: &str, steps: [usize; 2], life: impl AsyncFn(&Lab) -> String) -> S
 
 #[test]
 fn a_supervised_session_survives_or_is_stopped_wherever_its_connection_fails() {
-    insta::assert_snapshot!(table("open", [1, 13], supervised));
+    insta::assert_snapshot!(table("open", [1, 13], &supervised));
 }
 
 #[test]
 fn a_session_by_hand_is_started_once_or_stopped_wherever_its_connection_fails() {
-    insta::assert_snapshot!(table("mint and start", [7, 29], by_hand));
+    insta::assert_snapshot!(table("mint and start", [7, 29], &by_hand));
 }
 
 /// Within the answer of the start.

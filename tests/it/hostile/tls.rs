@@ -169,7 +169,8 @@ fn line(result: &Result<(), Error>) -> String {
     let mut deepest = String::new();
     while let Some(inner) = cause {
         // Certificates are told of with the time of day.
-        deepest = inner.to_string().split(": verification time").next().unwrap_or_default().to_owned();
+        let told = inner.to_string();
+        deepest = told.split_once(": verification time").map_or(told.clone(), |(what, _)| what.to_owned());
         cause = inner.source();
     }
     let sent = if error.may_have_been_sent() { "may have been sent" } else { "not sent" };

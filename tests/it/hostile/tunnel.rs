@@ -69,7 +69,9 @@ impl Tunnel {
                     continue;
                 }
                 // An error is a side that went away.
-                tokio::spawn(async move { carry(client, TcpStream::connect(server).await?, &shared).await });
+                tokio::spawn(async move {
+                    Box::pin(carry(client, TcpStream::connect(server).await?, &shared)).await
+                });
             }
         });
         Self { port, state, serving: serving.abort_handle() }

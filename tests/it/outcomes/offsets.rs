@@ -110,7 +110,7 @@ impl Range {
             self.lab = lab(&self.server, self.time);
         } else {
             self.server.retell(script);
-            if self.cases % CASES_PER_CLIENT == 0 {
+            if self.cases.is_multiple_of(CASES_PER_CLIENT) {
                 self.lab = lab(&self.server, self.time);
             }
         }
@@ -217,7 +217,7 @@ async fn an_answer_that_stalls_behind_any_byte_is_no_answer() {
 fn corners(bytes: &[u8]) -> Vec<usize> {
     let (head, whole) = (head(bytes), bytes.len());
     let mut corners: Vec<usize> =
-        [0, 1, head / 2, head - 1, head, head + 1, (head + whole) / 2, whole - 1, whole]
+        [0, 1, head / 2, head - 1, head, head + 1, usize::midpoint(head, whole), whole - 1, whole]
             .into_iter()
             .filter(|at| *at <= whole)
             .collect();
@@ -339,7 +339,7 @@ async fn any_damaged_byte_of_a_chunk_s_frame_or_of_the_head_ends_the_call() {
         let bytes = good(operation).chunked(64, "0\r\n\r\n").bytes();
         let damaged = |at: usize| {
             let mut bytes = bytes.clone();
-            bytes[at] = if bytes[at] == 0 { 1 } else { 0 };
+            bytes[at] = u8::from(bytes[at] == 0);
             Answer::raw(bytes)
         };
         (0..bytes.len()).map(|at| (at, damaged(at))).collect()
