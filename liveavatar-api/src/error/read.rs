@@ -29,12 +29,17 @@ pub(super) fn kind_of(status: u16, code: Option<i64>) -> ErrorKind {
     }
 }
 
-/// One line of limited length, without what could command a terminal or turn the line around.
-pub(super) fn quoted(text: &str) -> String {
+/// One line, without what could command a terminal or turn the line around.
+pub(crate) fn on_one_line(text: &str) -> String {
     let turns =
         |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut line: String = line.chars().filter(|c| !c.is_control() && !turns(*c)).collect();
+    line.chars().filter(|c| !c.is_control() && !turns(*c)).collect()
+}
+
+/// One line of limited length.
+pub(super) fn quoted(text: &str) -> String {
+    let mut line = on_one_line(text);
     if let Some((end, _)) = line.char_indices().nth(QUOTED) {
         line.truncate(end);
         line.push('…');
