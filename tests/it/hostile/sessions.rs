@@ -161,12 +161,12 @@ fn table(name: &str, steps: [usize; 2], life: &impl AsyncFn(&Lab) -> String) -> 
 
 #[test]
 fn a_supervised_session_survives_or_is_stopped_wherever_its_connection_fails() {
-    insta::assert_snapshot!(table("open", [1, 13], &supervised));
+    insta::assert_snapshot!(table("open", [1, 29], &supervised));
 }
 
 #[test]
 fn a_session_by_hand_is_started_once_or_stopped_wherever_its_connection_fails() {
-    insta::assert_snapshot!(table("mint and start", [7, 29], &by_hand));
+    insta::assert_snapshot!(table("mint and start", [13, 41], &by_hand));
 }
 
 /// Within the answer of the start.
@@ -177,9 +177,9 @@ fn a_stop_whose_connection_fails_as_the_starts_did_is_repeated_until_it_is_certa
     let mut text = String::new();
     for fault in [Fault::Closed, Fault::Stalled] {
         let cut = Cut { side: Side::Server, after: 0, fault };
-        let open = lives("stop after a broken start", &[STARTED], cut, 3, supervised);
+        let open = lives("stop after a broken start", &[STARTED], cut, 9, supervised);
         writeln!(text, "{}", runtime().block_on(open)).unwrap();
-        let by_hand = lives("stop after a broken start by hand", &[STARTED], cut, 3, by_hand);
+        let by_hand = lives("stop after a broken start by hand", &[STARTED], cut, 9, by_hand);
         writeln!(text, "{}", runtime().block_on(by_hand)).unwrap();
     }
     insta::assert_snapshot!(text);
