@@ -33,6 +33,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         Some(arm)
     });
+    let rereading = methods.iter().filter_map(|(method, builder)| {
+        let id = method.to_string();
+        let arm = match answers.get(builder)? {
+            Type::Tuple(nothing) if nothing.elems.is_empty() => quote! { #id => None, },
+            envelope => quote! { #id => Some(reopened::<#envelope>(answer)), },
+        };
+        Some(arm)
+    });
     let rewriting = methods.iter().filter_map(|(method, builder)| {
         let id = method.to_string();
         let (_, body) = setters.get(builder)?.iter().find(|(name, _)| name == "body")?;
@@ -46,6 +54,16 @@ fn main() -> Result<(), Box<dyn Error>> {
             match operation {
                 #(#opening)*
                 other => Some(open_handwritten(other, answer)),
+            }
+        }
+
+        /// Reads the bytes as the operation's answer, writes its data, reads that again and writes it again.
+        #[must_use]
+        #[expect(clippy::match_same_arms, clippy::too_many_lines, reason = "an arm per operation, written by a program")]
+        pub fn reread(operation: &str, answer: &[u8]) -> Option<Result<[Value; 2], Error>> {
+            match operation {
+                #(#rereading)*
+                other => Some(reopen_handwritten(other, answer)),
             }
         }
 

@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::raw::Operation;
 use crate::transport::Outcome;
-use crate::upload::file_part;
+use crate::upload::{file_part, with_form};
 
 impl Client {
     /// Calls an operation by name, with arguments as they come, on the same transport as the generated calls.
@@ -190,7 +190,7 @@ impl AnyCall<'_> {
                     Part::File(bytes) => form.part(name, file_part(bytes)?),
                 };
             }
-            request = request.multipart(form);
+            request = with_form(request, form).await?;
         } else if let Some(body) = &self.body {
             request = request.json(body);
         }

@@ -91,13 +91,40 @@ impl Retries {
 fn repeatable(operation: &Operation, what: &What) -> bool {
     match what {
         What::Answer { status: 429, .. } => true,
-        What::Broken(error) if error.is_connect() => true,
+        // A certificate is the same the next time.
+        What::Broken(error) if error.is_connect() => !is_untrusted(error),
         What::Answer { status: 408 | 500 | 502 | 503 | 504, .. } => operation.repeatable,
         What::Broken(error) => operation.repeatable && !error.is_builder(),
         // A body without a length that stops in the middle is a connection that broke.
         What::Unreadable { why, .. } => operation.repeatable && *why == ENDS_EARLY,
         What::Answer { .. } | What::NoTime => false,
     }
+}
+
+/// Whether the other side's certificate is none for the service.
+#[cfg(feature = "rustls")]
+pub(crate) fn is_untrusted(error: &reqwest::Error) -> bool {
+    use std::{error, io};
+
+    use tokio_rustls::rustls::Error as Tls;
+
+    let mut cause = error::Error::source(error);
+    while let Some(error) = cause {
+        if matches!(error.downcast_ref(), Some(Tls::InvalidCertificate(_))) {
+            return true;
+        }
+        // What an I/O error wraps is not its source.
+        cause = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    false
+}
+
+#[cfg(not(feature = "rustls"))]
+pub(crate) fn is_untrusted(_: &reqwest::Error) -> bool {
+    false
 }
 
 /// The pause that an answer asks for: `Retry-After` in seconds or as a date, or `X-RateLimit-Reset`.

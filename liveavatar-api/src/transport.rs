@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::call::{ATTEMPTS, request_id};
 use crate::clock::Clock;
 use crate::credential::{Credential, CredentialKind};
+use crate::error::on_one_line;
 use crate::observe::{Attempt, Ended, Observer};
 use crate::raw::{Client, Operation};
 use crate::retry::{Retries, asked_pause};
@@ -517,10 +518,12 @@ fn without_sent(body: &[u8], credential: Option<&Credential>, sent: Option<&[u8]
     if let Some(sent) = sent.and_then(|sent| serde_json::from_slice(sent).ok()) {
         texts(&sent, HIDDEN_FROM, &mut private);
     }
+    let lines: Vec<String> = private.iter().map(|text| on_one_line(text)).collect();
+    private.extend(lines.into_iter().filter(|line| line.len() >= SECRET_FROM));
     // A text that begins another one must not leave the rest of that one behind.
     private.sort_by_key(|text| std::cmp::Reverse(text.len()));
     private.dedup();
-    let clean = |text: &str| {
+    let hide = |text: &str| {
         let mut text = credential.map_or_else(|| text.to_owned(), |credential| credential.scrub(text));
         for whole in &private {
             if text.contains(whole.as_str()) {
@@ -529,6 +532,17 @@ fn without_sent(body: &[u8], credential: Option<&Credential>, sent: Option<&[u8]
         }
         hide_beginnings(&private, &mut text);
         text
+    };
+    let clean = |text: &str| {
+        // As an error shows it, it may be what was sent although it is not as it came.
+        let shown = on_one_line(text);
+        if shown != text {
+            let hidden = hide(&shown);
+            if hidden != shown {
+                return hidden;
+            }
+        }
+        hide(text)
     };
     // In JSON a text can be spelt in many ways, so it is read first.
     match serde_json::from_str(text.trim_start_matches('\u{feff}')) {

@@ -1,11 +1,14 @@
 //! The one operation that the generator cannot make: a multipart upload, on the same transport and with the same shape.
 
 use std::fmt;
+use std::future::ready;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures_util::TryStreamExt as _;
 use progenitor_client::{ClientHooks as _, ClientInfo as _, Error, OperationInfo, ResponseValue};
-use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::RequestBuilder;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use reqwest::multipart::{Form, Part};
 
 use crate::call::{Call, IntoData};
@@ -82,11 +85,21 @@ fn format_of(file: &[u8]) -> Option<(&'static str, &'static str)> {
     format.map(|&(_, media, name)| (media, name))
 }
 
-/// A file as a part of a form, without a copy of its bytes.
+/// A file as a part of a form.
 pub(crate) fn file_part(file: Bytes) -> reqwest::Result<Part> {
     let (media, name) = format_of(&file).unwrap_or(("application/octet-stream", "file"));
     let length = file.len() as u64;
     Part::stream_with_length(file, length).file_name(name).mime_str(media)
+}
+
+/// Gives the request a form, written out: of a stream there is no copy, so that it could not be sent again where nobody got it.
+pub(crate) async fn with_form(request: RequestBuilder, form: Form) -> reqwest::Result<RequestBuilder> {
+    let media = format!("multipart/form-data; boundary={}", form.boundary());
+    let body = form.into_stream().try_fold(BytesMut::new(), |mut body, part| {
+        body.extend_from_slice(&part);
+        ready(Ok(body))
+    });
+    Ok(request.header(CONTENT_TYPE, media).body(body.await?.freeze()))
 }
 
 impl CreateImageAvatar<'_> {
@@ -121,14 +134,10 @@ impl CreateImageAvatar<'_> {
             form = form.text("resolution", resolution.to_string());
         }
         let url = format!("{}{}", self.client.baseurl(), operation.path);
-        let mut request = self
-            .client
-            .client()
-            .post(url)
-            .header(ACCEPT, HeaderValue::from_static("application/json"))
-            .multipart(form)
-            .build()
-            .map_err(Error::CommunicationError)?;
+        let accept = HeaderValue::from_static("application/json");
+        let request = self.client.client().post(url).header(ACCEPT, accept);
+        let request = with_form(request, form).await.and_then(RequestBuilder::build);
+        let mut request = request.map_err(Error::CommunicationError)?;
 
         let info = OperationInfo { operation_id: operation.id };
         self.client.pre(&mut request, &info).await?;

@@ -10,6 +10,8 @@ mod configuration;
 mod differ;
 mod document;
 mod escape;
+mod fuzz;
+mod hostile;
 mod mock;
 mod operations;
 mod outcomes;

@@ -8,6 +8,7 @@ mod connections;
 mod envelopes;
 mod limits;
 mod links;
+mod offsets;
 mod retries;
 mod server;
 mod shapes;
@@ -162,11 +163,14 @@ struct Lab {
 
 impl Lab {
     fn new(server: &Server, time: Time) -> Self {
+        // Reading the machine's certificates takes longer than the calls, and plain HTTP needs none.
+        Self::with(server, time, reqwest::Client::builder().no_proxy().tls_certs_only([]))
+    }
+
+    fn with(server: &Server, time: Time, http: reqwest::ClientBuilder) -> Self {
         let clock = TestClock::default();
         let held = (time == Time::Paused).then(|| Held(server.shared()));
         let watch = Arc::new(Watch { server: held, requests: AtomicU32::new(0) });
-        // Reading the machine's certificates takes longer than the calls, and plain HTTP needs none.
-        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]);
         let builder = Client::builder()
             .http(http)
             .base_url(server.url())

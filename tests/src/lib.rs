@@ -54,9 +54,7 @@ pub async fn call(client: &Client, operation: &str, example: &Example) -> Result
 
 fn outcome<R: IntoData<Data: Serialize + Debug>>(result: R) -> Result<Decoded, Error> {
     let data = result.into_data()?;
-    let json = serde_json::to_value(&data)
-        .unwrap_or_else(|error| panic!("an answer that does not write back: {error}"));
-    Ok(Decoded { json, debug: format!("{data:#?}") })
+    Ok(Decoded { json: written(&data), debug: format!("{data:#?}") })
 }
 
 /// An argument of a call, from the example.
@@ -85,23 +83,53 @@ async fn handwritten(client: &Client, operation: &str, example: &Example) -> Sho
     }
 }
 
+/// The bytes as a generated call's answer.
+#[expect(clippy::result_large_err, reason = "it is what the generated calls return")]
+fn answered<E: DeserializeOwned>(answer: &[u8]) -> Result<ResponseValue<E>, progenitor_client::Error<()>> {
+    serde_json::from_slice::<E>(answer)
+        .map(|envelope| ResponseValue::new(envelope, StatusCode::OK, HeaderMap::new()))
+        .map_err(|error| progenitor_client::Error::InvalidResponsePayload(answer.to_vec().into(), error))
+}
+
 /// What a log would show of an answer: of its envelope and of the data inside, once both are read as a call reads them.
 fn opened<E>(answer: &[u8]) -> Result<String, Error>
 where
     E: DeserializeOwned + Debug,
     Result<ResponseValue<E>, progenitor_client::Error<()>>: IntoData<Data: Debug>,
 {
-    let answer = serde_json::from_slice::<E>(answer)
-        .map(|envelope| ResponseValue::new(envelope, StatusCode::OK, HeaderMap::new()))
-        .map_err(|error| progenitor_client::Error::InvalidResponsePayload(answer.to_vec().into(), error));
+    let answer = answered::<E>(answer);
     let envelope = answer.as_ref().map(|answer| format!("{answer:?}")).unwrap_or_default();
     Ok(format!("{envelope}\n{:?}", answer.into_data()?))
+}
+
+/// An answer's data as it is written, and as it is written once that was read again.
+fn reopened<E>(answer: &[u8]) -> Result<[Value; 2], Error>
+where
+    E: DeserializeOwned,
+    Result<ResponseValue<E>, progenitor_client::Error<()>>: IntoData<Data: Serialize + DeserializeOwned>,
+{
+    let mut data = answered::<E>(answer).into_data()?;
+    let once = written(&data);
+    data = serde_json::from_value(once.clone())
+        .unwrap_or_else(|error| panic!("it cannot be read again: {error}: {once}"));
+    Ok([once, written(&data)])
+}
+
+fn written(data: &impl Serialize) -> Value {
+    serde_json::to_value(data).unwrap_or_else(|error| panic!("an answer that does not write back: {error}"))
 }
 
 /// The answers of the operations that the document records as hand-written.
 fn open_handwritten(operation: &str, answer: &[u8]) -> Result<String, Error> {
     match operation {
         "create_image_avatar" => opened::<Envelope<types::Avatar>>(answer),
+        other => panic!("the tests know no answer of {other}"),
+    }
+}
+
+fn reopen_handwritten(operation: &str, answer: &[u8]) -> Result<[Value; 2], Error> {
+    match operation {
+        "create_image_avatar" => reopened::<Envelope<types::Avatar>>(answer),
         other => panic!("the tests know no answer of {other}"),
     }
 }

@@ -5,6 +5,8 @@ mod read;
 use std::fmt;
 use std::time::Duration;
 
+pub(crate) use read::on_one_line;
+
 use crate::session::Unstopped;
 use crate::session::store::StoreError;
 

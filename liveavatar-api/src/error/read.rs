@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Error, ErrorKind, FieldError};
+use crate::retry::is_untrusted;
 use crate::transport::{Outcome, What};
 use crate::wire::integer;
 
@@ -28,12 +29,17 @@ pub(super) fn kind_of(status: u16, code: Option<i64>) -> ErrorKind {
     }
 }
 
-/// One line of limited length, without what could command a terminal or turn the line around.
-pub(super) fn quoted(text: &str) -> String {
+/// One line, without what could command a terminal or turn the line around.
+pub(crate) fn on_one_line(text: &str) -> String {
     let turns =
         |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut line: String = line.chars().filter(|c| !c.is_control() && !turns(*c)).collect();
+    line.chars().filter(|c| !c.is_control() && !turns(*c)).collect()
+}
+
+/// One line of limited length.
+pub(super) fn quoted(text: &str) -> String {
+    let mut line = on_one_line(text);
     if let Some((end, _)) = line.char_indices().nth(QUOTED) {
         line.truncate(end);
         line.push('…');
@@ -95,7 +101,13 @@ impl From<reqwest::Error> for Error {
 }
 
 fn broken(cause: &reqwest::Error) -> Error {
-    let (kind, message, sent) = if cause.is_connect() {
+    let (kind, message, sent) = if cause.is_connect() && is_untrusted(cause) {
+        (
+            ErrorKind::Transport,
+            "the certificate on the other side is not to be trusted for this address",
+            false,
+        )
+    } else if cause.is_connect() {
         (ErrorKind::Transport, "the service could not be reached", false)
     } else if cause.is_timeout() {
         (ErrorKind::Timeout, "the time limit passed", true)

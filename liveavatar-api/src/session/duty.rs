@@ -294,7 +294,7 @@ impl Drop for Duty {
 }
 
 /// Whether the service said no, so that nothing runs; anything else but a success leaves it open.
-fn certainly_not_started(error: &Error) -> bool {
+pub(super) fn certainly_not_started(error: &Error) -> bool {
     let refused = match error.status() {
         // A start that was repeated may be refused because the one before has started the session after all.
         Some(400 | 409) => error.attempts() < 2,

@@ -9,6 +9,7 @@ use futures_util::stream::{self, Stream, TryStreamExt as _};
 use uuid::Uuid;
 
 use super::configuration::Mintable;
+use super::duty::certainly_not_started;
 use crate::call::Call as _;
 use crate::client::Client;
 use crate::credential::Credential;
@@ -117,9 +118,7 @@ impl<M> Minted<M> {
                 mode: PhantomData,
             }),
             Err(error) => {
-                // A refusal with 4xx started nothing; a 5xx, a lost connection or a strange answer may have.
-                let refused = error.status().is_some_and(|status| (300..500).contains(&status));
-                if error.may_have_been_sent() && !refused {
+                if !certainly_not_started(&error) {
                     // The first error says more than one about the stop.
                     let _ = self.client.session(self.id).stop(SessionEndReason::ServerError).await;
                 }

@@ -32,6 +32,8 @@ enum End {
     Close,
     /// Closed before the request was read, which the other side sees as a reset.
     Reset,
+    /// Reset behind what was sent.
+    Abort,
     /// Held, and nothing more is sent.
     Hang,
     /// Closed, and so is the port.
@@ -48,6 +50,8 @@ pub(super) struct Answer {
     end: End,
     /// Where the body is cut in two pieces.
     split: Option<usize>,
+    /// How many bytes are written at once.
+    step: usize,
     /// These bytes in place of head and body.
     raw: Option<Vec<u8>>,
 }
@@ -60,7 +64,7 @@ impl Answer {
     pub(super) fn typed(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         let head = format!("x-request-id: id-of-{status}\r\ncontent-type: {content_type}\r\n");
         let (frame, end) = (Frame::Length, End::Keep);
-        Self { status, head, body: body.into(), frame, end, split: None, raw: None }
+        Self { status, head, body: body.into(), frame, end, split: None, step: usize::MAX, raw: None }
     }
 
     /// An answer without body and content type.
@@ -142,6 +146,29 @@ impl Answer {
         self
     }
 
+    /// After which the connection is reset.
+    pub(super) fn then_reset(mut self) -> Self {
+        self.end = End::Abort;
+        self
+    }
+
+    /// After which the connection stays.
+    pub(super) fn then_keep(mut self) -> Self {
+        self.end = End::Keep;
+        self
+    }
+
+    /// Byte by byte.
+    pub(super) fn trickled(mut self) -> Self {
+        self.step = 1;
+        self
+    }
+
+    /// All that is sent, as it goes over the wire.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        self.pieces().concat()
+    }
+
     /// After which nobody listens on the port.
     pub(super) fn then_gone(mut self) -> Self {
         self.end = End::Gone;
@@ -190,7 +217,7 @@ struct State {
 
 /// What the server's threads and the test share.
 pub(super) struct Shared {
-    script: Vec<Answer>,
+    script: Mutex<Arc<[Answer]>>,
     port: u16,
     state: Mutex<State>,
     changed: Condvar,
@@ -199,6 +226,10 @@ pub(super) struct Shared {
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn script(&self) -> Arc<[Answer]> {
+        Arc::clone(&self.script.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -241,6 +272,7 @@ impl Server {
     pub(super) fn start(script: Vec<Answer>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
+        let script = Mutex::new(script.into());
         let shared = Arc::new(Shared { script, port, state: Mutex::default(), changed: Condvar::new() });
         let server = Self { shared: Arc::clone(&shared), _silent: None };
         thread::spawn(move || listen(listener, &shared));
@@ -252,8 +284,15 @@ impl Server {
         let silent = silent(0).unwrap();
         let port = silent.local_addr().unwrap().port();
         let state = Mutex::new(State { gone: true, ..State::default() });
-        let shared = Shared { script: Vec::new(), port, state, changed: Condvar::new() };
+        let script = Mutex::new([].into());
+        let shared = Shared { script, port, state, changed: Condvar::new() };
         Self { shared: Arc::new(shared), _silent: Some(silent) }
+    }
+
+    /// Begins anew with another script, once nothing is under way any more.
+    pub(super) fn retell(&self, script: Vec<Answer>) {
+        *self.shared.script.lock().unwrap_or_else(PoisonError::into_inner) = script.into();
+        self.shared.change(|state| state.seen.clear());
     }
 
     pub(super) fn url(&self) -> String {
@@ -314,19 +353,21 @@ fn talk(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
     let mut first = [0];
     while stream.read(&mut first)? == 1 {
         let number = shared.state().seen.len();
-        let answer = &shared.script[number.min(shared.script.len() - 1)];
+        let script = shared.script();
+        let answer = &script[number.min(script.len() - 1)];
         if answer.end == End::Reset {
             shared.change(|state| state.seen.push("reset".to_owned()));
             return Ok(());
         }
         let line = request(&mut stream, first[0])?;
         shared.change(|state| state.seen.push(line));
-        for piece in answer.pieces() {
-            stream.write_all(&piece)?;
+        for piece in answer.pieces().iter().flat_map(|piece| piece.chunks(answer.step)) {
+            stream.write_all(piece)?;
         }
         match answer.end {
             End::Keep => {}
             End::Close | End::Reset => return stream.shutdown(Shutdown::Both),
+            End::Abort => return TcpSocket::from_std_stream(stream).set_zero_linger(),
             End::Hang => {
                 shared.change(|state| state.hanging = number + 1);
                 // Until the client gives up.

@@ -79,6 +79,13 @@ async fn what_was_sent_is_not_repeated() {
         Row::once("a failure with the secret", "create_secret", Answer::json(400, &said(SECRET))),
         Row::once("a failure with the key", "get_user_credits", Answer::json(401, &said(KEY))),
         Row::once("a failure with the token", "start_session", Answer::json(401, &said(TOKEN))),
+        context(
+            "a failure with the prompt, a word a line",
+            Answer::json(400, &said(&PROMPT.replace(' ', " \r\n"))),
+        ),
+        Row::once("a failure with the key around what is not seen", "get_user_credits", {
+            Answer::json(401, &said(&KEY.replace('-', "-\u{1}\u{202e}")))
+        }),
         Row::once("a failure with the bearer header", "start_session", {
             Answer::json(401, &said(&format!("Bearer {TOKEN}")))
         }),

@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 /// Where components live, as a reference spells it.
 pub(super) const SCHEMA_REF: &str = "#/components/schemas/";
 
-const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+/// What of a path is an operation.
+pub(super) const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
 /// An OpenAPI document under work.
 pub struct Document(pub Value);

@@ -12,6 +12,7 @@ mod generics;
 mod names;
 mod operations;
 mod schemas;
+mod shape;
 
 use std::collections::BTreeMap;
 
@@ -234,8 +235,9 @@ const ORIGIN: &str = "x-origin";
 /// Runs every step.
 ///
 /// # Errors
-/// When a step cannot do what it is for.
+/// When the document is none, or a step cannot do what it is for.
 pub fn lower(corrected: &Value) -> Result<Lowered, Failure> {
+    shape::check(corrected)?;
     let mut document = Document(corrected.clone());
     for (name, schema) in document.schemas_mut() {
         // Beside a reference the mark would be a quirk to be cured.

@@ -1,0 +1,98 @@
+//! The LITE socket over a connection that fails behind any byte: it is ready or an error in time, and what is lost is told.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use futures_util::stream;
+use liveavatar_api::Secret;
+use liveavatar_api::mock::{EventStyle, Server};
+use liveavatar_api::realtime::audio;
+use liveavatar_api::realtime::lite::{READY_TIMEOUT, Socket};
+use liveavatar_api::session::{Configuration, Lite};
+use liveavatar_api::types::SessionEndReason;
+use liveavatar_tests::client;
+use tokio::time::{Instant, timeout};
+
+use super::lines::Lines;
+use super::runtime;
+use super::tunnel::{Cut, Fault, Side, Tunnel};
+
+const AVATAR: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
+
+/// Whatever takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Up to here every byte is tried, or every few: the handshake, and what says that the socket is ready.
+const HANDSHAKE: usize = 300;
+
+/// From there on every so many: events and audio.
+const STEP: usize = 61;
+
+/// Connects and speaks twice.
+async fn life(url: &Secret) -> String {
+    let start = Instant::now();
+    let socket = match Socket::connect(url).await {
+        Ok(socket) => socket,
+        Err(error) => {
+            let took = start.elapsed();
+            assert!(took <= READY_TIMEOUT + Duration::from_secs(1), "{took:?}");
+            let shown = format!("{error} {error:?}");
+            assert!(!shown.contains("canary") && !shown.contains("127.0.0.1"), "{shown}");
+            return format!("not connected: {error}");
+        }
+    };
+    let mut told = "connected".to_owned();
+    for _ in 0..2 {
+        let silence = vec![0_u8; audio::bytes(Duration::from_secs(2))];
+        let spoken = socket.speak(stream::iter([silence])).await;
+        write!(told, ", {:?}", spoken.end).unwrap();
+    }
+    match socket.is_closed() {
+        None => told,
+        Some(why) => format!("{told}, closed: {why:?}"),
+    }
+}
+
+async fn lives(cut: Cut) -> String {
+    let server = Server::builder().sockets(EventStyle::EventId).start().await.unwrap();
+    let configuration = Configuration::<Lite>::build(|lite| lite.avatar_id(AVATAR)).unwrap();
+    let api = client(&server);
+    let mut lines = Lines::default();
+    let mut after = 0;
+    loop {
+        let session = api.mint(&configuration).await.unwrap().start().await.unwrap();
+        let direct = session.started().ws_url.clone().unwrap();
+        let (address, path) = direct.expose().trim_start_matches("ws://").split_once('/').unwrap();
+        let tunnel = Tunnel::to(address.parse().unwrap()).await;
+        tunnel.cut_next(vec![Cut { after, ..cut }]);
+        let url = format!("ws://127.0.0.1:{}/{path}", tunnel.port).into();
+        let told = timeout(PATIENCE, life(&url)).await;
+        lines.add(after, told.unwrap_or_else(|_| panic!("{cut:?} behind {after} bytes: hangs")));
+        session.stop(SessionEndReason::UserClosed).await.unwrap();
+        if tunnel.failed() == 0 {
+            assert!(after > HANDSHAKE * 2, "it is over after {after} bytes");
+            break;
+        }
+        if cut.side == Side::Client && after > HANDSHAKE * 2 {
+            // What follows is audio.
+            break;
+        }
+        after += match (after < HANDSHAKE, cut.fault) {
+            (true, Fault::Closed) => 1,
+            (true, _) => 7,
+            (false, _) => STEP,
+        };
+    }
+    format!("{:?} behind so many bytes of the {:?}\n{}", cut.fault, cut.side, lines.text())
+}
+
+#[test]
+fn a_socket_is_ready_or_an_error_wherever_its_connection_fails() {
+    let mut text = String::new();
+    for side in [Side::Server, Side::Client] {
+        for fault in [Fault::Closed, Fault::Reset, Fault::Stalled] {
+            writeln!(text, "{}", runtime().block_on(lives(Cut { side, after: 0, fault }))).unwrap();
+        }
+    }
+    insta::assert_snapshot!(text);
+}
