@@ -201,7 +201,9 @@ fn configuration_files_are_checked_whatever_is_in_them() {
         accepted += u64::from(code == 0);
         let value =
             if *kind == "json" { serde_json::from_str(&text).ok() } else { toml::from_str(&text).ok() };
-        if value.is_some_and(|value: toml::Value| text.contains("canary") && !has_key(&value, "canary")) {
+        // A name of a field is shown; in a file that cannot be read, nothing but a plain word is taken for one.
+        let is_name = value.is_some_and(|value: toml::Value| has_key(&value, "canary"));
+        if text.contains("canary") && !is_name {
             searched += 1;
             assert!(!printed.contains("canary"), "{kind} {text:?}\nis told with its secret: {printed}");
         }

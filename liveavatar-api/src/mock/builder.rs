@@ -15,7 +15,9 @@ use super::fault::Plan;
 #[cfg(feature = "lite")]
 use super::heard::Ear;
 use super::rate::Rates;
-use super::server::{Server, Shared, lock, serve};
+#[cfg(feature = "lite")]
+use super::server::lock;
+use super::server::{Server, Shared, serve};
 use super::sessions::Limits;
 #[cfg(feature = "lite")]
 use super::socket::{self, EventStyle};

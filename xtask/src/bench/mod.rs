@@ -69,7 +69,8 @@ impl Rows {
         let mut text = format!("{machine}\n\n| What | ours | plain | ratio | generated | ratio |\n");
         text.push_str("| --- | --- | --- | --- | --- | --- |\n");
         text.extend(self.pairs.iter().map(|(what, others)| {
-            let ours = others.values().next().map_or("", |[ours, ..]| ours.as_str());
+            let ours = others.get("plain").or_else(|| others.values().next());
+            let ours = ours.map_or("", |[ours, ..]| ours.as_str());
             let of = |with: &str| others.get(with).map_or(["", ""], |[_, other, ratio]| [other, ratio]);
             let ([plain, by], [generated, than]) = (of("plain"), of("generated"));
             format!("| {what} | {ours} | {plain} | {by} | {generated} | {than} |\n")

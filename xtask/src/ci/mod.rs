@@ -44,6 +44,7 @@ const STEPS: &[Step] = &[
             site.cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
         },
     },
+    Step { name: "features", about: "every feature alone compiles without a warning", run: features },
     Step {
         name: "doc",
         about: "the documentation builds, and its links lead somewhere",
@@ -228,6 +229,21 @@ fn lean(site: &Site) -> Result<(), Failure> {
         println!("{:3} more with `{feature}`", more.difference(&least).count());
     }
     Failure::all(failures).map_or(Ok(()), Err)
+}
+
+/// Each by itself and none at all: the tests have all at once.
+fn features(site: &Site) -> Result<(), Failure> {
+    let metadata = site.metadata(&["--no-deps"])?;
+    let packages = metadata["packages"].as_array().map_or(&[][..], Vec::as_slice);
+    let package = packages.iter().find(|package| package["name"] == "liveavatar-api");
+    let features = package.and_then(|package| package["features"].as_object()).into_iter().flatten();
+    let alone = features.map(|(name, _)| name.as_str()).filter(|name| *name != "default");
+    for feature in [""].into_iter().chain(alone) {
+        let selection = ["clippy", "--quiet", "--locked", "-p", "liveavatar-api", "--no-default-features"];
+        let features = ["--features", feature, "--", "-D", "warnings"];
+        site.cargo(&[&selection[..], &features[..]].concat())?;
+    }
+    Ok(())
 }
 
 /// The optional dependencies that a feature switches on, by way of others too.

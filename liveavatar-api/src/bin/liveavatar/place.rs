@@ -105,13 +105,17 @@ impl Source {
     }
 }
 
-/// All that may be a value in a text that could not be read: only what leads each line up to its first colon or equals sign is a key.
+/// All that may be a value in a text that could not be read: only a single word that leads a line up to a colon or an equals sign is
+/// a key, because where one of those is missing, a value stands there too.
 fn unread(text: &str) -> Vec<Range<usize>> {
     let mut masks = Vec::new();
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let key = line.find([':', '=']).filter(|end| {
-            line[..*end].chars().all(|c| c.is_ascii_alphanumeric() || " \t\"'_-.{,".contains(c))
+            let word = line[..*end].trim_start_matches([' ', '\t', '{', ',']).trim_end();
+            let quote = word.chars().next().filter(|first| "\"'".contains(*first));
+            let bare = quote.map_or(Some(word), |quote| word.strip_prefix(quote)?.strip_suffix(quote));
+            bare.is_some_and(|bare| !bare.is_empty() && is_word(bare))
         });
         masks.push(start + key.unwrap_or(0)..start + line.len());
         start += line.len();

@@ -1,6 +1,7 @@
 //! The crate beside the client of openapi-generator: the same calls, in one run.
 
 mod rows;
+#[allow(dead_code)]
 mod support;
 
 use generated::apis::avatar_api::list_user_avatars_v1_avatars_get;
