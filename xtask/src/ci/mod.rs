@@ -74,6 +74,11 @@ const STEPS: &[Step] = &[
         about: "clone, the README's commands, a program of one's own",
         run: stranger::run,
     },
+    Step {
+        name: "judges",
+        about: "programs and clients that are not ours accept the mock and the command line",
+        run: |site| site::run(site.command("tests/judges/run").arg("--strict")),
+    },
 ];
 
 /// Which steps to run, and how.
