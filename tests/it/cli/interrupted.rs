@@ -216,6 +216,30 @@ async fn a_mock_serves_until_it_is_interrupted() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mock_is_as_its_flags_say() {
+    let elsewhere = service().start().await.unwrap();
+    let flags = ["--credits", "7", "--session-limit", "0", "--public-entries", "2", "--rate-limit", "1"];
+    let (child, mut lines) = spawn(&elsewhere, &[&["mock", "--json"], &flags[..]].concat());
+    let told: serde_json::Value = serde_json::from_str(&lines.recv().await.unwrap()).unwrap();
+    let url = told["data"]["url"].as_str().unwrap();
+    let mut all = Vec::new();
+    for arguments in [
+        &["credits"][..],
+        &["call", "list_public_avatars", "--json"],
+        &["session", "start", "lite-sandbox.json"],
+    ] {
+        let mut command = program(Some(&elsewhere), arguments);
+        command.env("LIVEAVATAR_BASE_URL", url);
+        all.push(super::told(None, command, arguments, Vec::new()).await);
+    }
+    signal(&child, "-INT");
+    assert_eq!(end(child, lines).await.0, Some(0));
+    assert!(all[0].contains("7.00"), "{}", all[0]);
+    assert_eq!(all[1].matches("\"preview_url\"").count(), 2, "{}", all[1]);
+    assert!(all[2].contains("exit 1") && all[2].contains("4032"), "{}", all[2]);
+}
+
 /// An empty standard error, in place of one that was read.
 fn spawn_nothing() -> std::process::ChildStderr {
     Command::new("true").stderr(Stdio::piped()).spawn().unwrap().stderr.take().unwrap()
