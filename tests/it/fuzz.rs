@@ -11,7 +11,7 @@ use std::process::Command;
 use fastrand::Rng;
 
 #[expect(unreachable_pub, reason = "a crate of its own where libFuzzer runs it")]
-#[path = "../../fuzz/src/lib.rs"]
+#[path = "../fuzz/src/lib.rs"]
 mod bodies;
 
 /// Changed inputs of the targets that take long for one; all others get [`INPUTS`].
@@ -94,7 +94,7 @@ fn corpus(target: &str) -> BTreeMap<String, Vec<u8>> {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz")
 }
 
 /// Changes an input in one to four places.
