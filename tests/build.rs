@@ -24,23 +24,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     let methods = methods(&client.items);
     let setters = setters(&client.items);
     let answers = answers(&client.items);
-    let opening = methods.iter().filter_map(|(method, builder)| {
-        let id = method.to_string();
-        // Without an envelope there is nothing to read.
-        let arm = match answers.get(builder)? {
-            Type::Tuple(nothing) if nothing.elems.is_empty() => quote! { #id => None, },
-            envelope => quote! { #id => Some(opened::<#envelope>(answer)), },
+    let by_answer = |reader: &str| -> Vec<_> {
+        let reader = format_ident!("{reader}");
+        let arm = |(method, builder): &(syn::Ident, String)| {
+            let id = method.to_string();
+            // Without an envelope there is nothing to read.
+            Some(match answers.get(builder)? {
+                Type::Tuple(nothing) if nothing.elems.is_empty() => quote! { #id => None, },
+                envelope => quote! { #id => Some(#reader::<#envelope>(answer)), },
+            })
         };
-        Some(arm)
-    });
-    let rereading = methods.iter().filter_map(|(method, builder)| {
-        let id = method.to_string();
-        let arm = match answers.get(builder)? {
-            Type::Tuple(nothing) if nothing.elems.is_empty() => quote! { #id => None, },
-            envelope => quote! { #id => Some(reopened::<#envelope>(answer)), },
-        };
-        Some(arm)
-    });
+        methods.iter().filter_map(arm).collect()
+    };
+    let (opening, rereading) = (by_answer("opened"), by_answer("reopened"));
     let rewriting = methods.iter().filter_map(|(method, builder)| {
         let id = method.to_string();
         let (_, body) = setters.get(builder)?.iter().find(|(name, _)| name == "body")?;

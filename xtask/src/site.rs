@@ -9,6 +9,9 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 
+/// The one package that is published.
+pub(crate) const CRATE: &str = "liveavatar-api";
+
 /// Where other programs run.
 pub(crate) struct Site {
     pub(crate) root: PathBuf,
@@ -43,6 +46,13 @@ impl Site {
         let text = output(self.command("cargo").args(arguments).args(more))?;
         serde_json::from_str(&text)
             .map_err(|error| Failure::new(format!("`cargo metadata`: {error}"), "use another Cargo"))
+    }
+
+    /// The crate as its manifest has it; nothing where there is none, so that what is asked of it is missing.
+    pub(crate) fn package(&self) -> Result<Value, Failure> {
+        let mut metadata = self.metadata(&["--no-deps"])?;
+        let packages = metadata["packages"].as_array_mut().map(std::mem::take).unwrap_or_default();
+        Ok(packages.into_iter().find(|package| package["name"] == CRATE).unwrap_or_default())
     }
 
     /// All crates that a build compiles, as `name v1.2.3`.

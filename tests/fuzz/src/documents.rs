@@ -12,8 +12,9 @@ static BASE: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("../base.json")).expect("the base is JSON"));
 
 /// The committed corrections, which fit the service's document only.
-static OVERLAY: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(include_str!("../../../openapi/overlay.json")).expect("it is JSON"));
+static OVERLAY: LazyLock<Value> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("../../../openapi/overlay.json")).expect("it is JSON")
+});
 
 /// The input as JSON, or else as changes of the base.
 fn json_of(input: &[u8], base: &Value) -> Value {

@@ -209,11 +209,8 @@ fn lean(site: &Site) -> Result<(), Failure> {
     };
     forbid("xtask", &site.compiled(&["-p", "xtask"])?, &|found| NOT_FOR_XTASK.contains(&name(found)));
 
-    let metadata = site.metadata(&["--no-deps"])?;
-    let packages = metadata["packages"].as_array().map_or(&[][..], Vec::as_slice);
-    let package = packages.iter().find(|package| package["name"] == "liveavatar-api");
-    let package = package.unwrap_or(&Value::Null);
-    let wanted = switched_on(package, "default");
+    let package = site.package()?;
+    let wanted = switched_on(&package, "default");
     let dependencies = package["dependencies"].as_array().map_or(&[][..], Vec::as_slice);
     let optional = |name: &str| {
         let mut named = dependencies.iter().filter(|dependency| dependency["name"] == name);
@@ -238,10 +235,8 @@ fn lean(site: &Site) -> Result<(), Failure> {
 
 /// Each by itself and none at all: the tests have all at once.
 fn features(site: &Site) -> Result<(), Failure> {
-    let metadata = site.metadata(&["--no-deps"])?;
-    let packages = metadata["packages"].as_array().map_or(&[][..], Vec::as_slice);
-    let package = packages.iter().find(|package| package["name"] == "liveavatar-api");
-    let features = package.and_then(|package| package["features"].as_object()).into_iter().flatten();
+    let package = site.package()?;
+    let features = package["features"].as_object().into_iter().flatten();
     let alone = features.map(|(name, _)| name.as_str()).filter(|name| *name != "default");
     for feature in [""].into_iter().chain(alone) {
         let selection = ["clippy", "--quiet", "--locked", "-p", "liveavatar-api", "--no-default-features"];
