@@ -18,7 +18,10 @@
 //! - credits: that a minute is paid for as it begins, and that nothing of it is given back;
 //! - avatars in training are ready after 60 seconds, and everything else that a new entry holds without having been asked for is
 //!   the document's example;
-//! - on command sockets, the texts of errors, the close codes, and that frames above 1 MB are refused with an error.
+//! - on command sockets, the texts of errors, the close codes, that frames above 1 MB are refused with an error, and that the avatar
+//!   takes the pose again after speech that was commanded last;
+//! - `X-RateLimit-Reset` is a point in time, in seconds since 1970 on the mock's clock;
+//! - the sandbox avatar of sessions is accepted for embeds too.
 //!
 //! ```no_run
 //! # async fn example() -> std::io::Result<()> {
