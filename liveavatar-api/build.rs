@@ -82,18 +82,18 @@ fn operations(document: &Value) -> Result<String, Box<dyn Error>> {
                 ));
             }
         }
-        let repeatable = matches!(method, "get" | "delete") || operation["x-repeatable"] == true;
+        let idempotent = matches!(method, "get" | "delete") || operation["x-repeatable"] == true;
         let limit = operation["x-attempt-limit"].as_u64();
         let limit = limit
             .map_or_else(|| "None".to_owned(), |seconds| format!("Some(Duration::from_secs({seconds}))"));
-        let answers = operation["responses"]
+        let has_response_body = operation["responses"]
             .as_object()
             .is_some_and(|all| all.values().any(|one| one["content"].is_object()));
         writeln!(
             table,
             "    Operation {{ id: {id:?}, method: {:?}, path: {path:?}, credentials: &[{credentials}], \
-             optional_body: {optional_body}, bounds: &[{}], repeatable: {repeatable}, attempt_limit: {limit}, \
-             answers: {answers} }},",
+             optional_body: {optional_body}, bounds: &[{}], idempotent: {idempotent}, attempt_timeout: {limit}, \
+             has_response_body: {has_response_body} }},",
             method.to_uppercase(),
             bounds.join(", ")
         )?;

@@ -19,7 +19,7 @@ pub(crate) fn generate(document: &openapiv3::OpenAPI) -> Result<syn::File, Strin
         .with_derive("PartialEq")
         // A client without our hooks would send requests without credentials; this makes that a compile error.
         .with_hooks(HooksMode::Expected)
-        .with_inner_type(quote::quote!(crate::transport::Transport))
+        .with_inner_type(quote::quote!(crate::http::Transport))
         .with_map_type("::std::collections::BTreeMap")
         .with_crate("liveavatar-api", CrateVers::Any, None);
     let tokens = Generator::new(&settings).generate_tokens(document).map_err(|error| error.to_string())?;
@@ -199,7 +199,7 @@ fn tolerate(file: &mut syn::File, calls: &[Call]) {
                 ("Option", Some("i64" | "f64")) => "crate::wire::number_or_none",
                 ("i64" | "f64", _) => "crate::wire::number",
                 ("String", _) if name == "id" || name.ends_with("_id") => continue,
-                ("String" | "bool" | "Vec" | "BTreeMap" | "Open" | "Timestamp" | "Credits", _) => {
+                ("String" | "bool" | "Vec" | "BTreeMap" | "OpenEnum" | "Timestamp" | "Credits", _) => {
                     "crate::wire::null_as_default"
                 }
                 _ => continue,
@@ -223,9 +223,9 @@ fn implement_calls(file: &mut syn::File, calls: Vec<Call>) {
     for Call { method, builder, answer } in calls {
         let id = method.to_string();
         builders.push(parse_quote! {
-            impl crate::call::Call for #builder<'_> {
+            impl crate::calls::Call for #builder<'_> {
                 type Answer = #answer;
-                type Data = <ResponseValue<#answer> as crate::call::IntoData>::Data;
+                type Data = <ResponseValue<#answer> as crate::calls::IntoData>::Data;
                 const OPERATION: &'static str = #id;
 
                 fn client(&self) -> &super::Client {
@@ -237,14 +237,14 @@ fn implement_calls(file: &mut syn::File, calls: Vec<Call>) {
                 }
 
                 fn open(answer: ResponseValue<Self::Answer>) -> Result<Self::Data, crate::Error> {
-                    crate::call::IntoData::into_data(answer)
+                    crate::calls::IntoData::into_data(answer)
                 }
             }
         });
         let page = last(&answer).filter(|last| last.ident == "Envelope").and_then(argument).and_then(last);
         if let Some(item) = page.filter(|page| page.ident == "Page").and_then(argument) {
             builders.push(parse_quote! {
-                impl crate::page::Paged for #builder<'_> {
+                impl crate::calls::pages::Paged for #builder<'_> {
                     type Item = #item;
 
                     fn number(&self) -> i64 {

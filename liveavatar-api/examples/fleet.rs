@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use liveavatar_api::session::store::{FileStore, Store as _};
 use liveavatar_api::session::{Configuration, Lite, SANDBOX_AVATAR_ID};
+use liveavatar_api::store::{FileStore, Store as _};
 use liveavatar_api::types::SessionEndReason;
-use liveavatar_api::{API_KEY_VARIABLE, BASE_URL_VARIABLE, Client};
+use liveavatar_api::{API_KEY_ENV, BASE_URL_ENV, Client};
 use support::{Connected, connect};
 
 /// Tells the program to be the one that crashes.
@@ -50,7 +50,7 @@ async fn crash(folder: &Path) -> Result<(), Box<dyn Error>> {
     let store = FileStore::open(folder)?;
     let minted = client.mint(&configuration()?).await?;
     // Noted before the start, so that there is no moment in which it runs and nobody knows.
-    store.take(minted.id(), SystemTime::now() + LONGEST).await?;
+    store.acquire(minted.id(), SystemTime::now() + LONGEST).await?;
     let session = minted.start().await?;
     println!("crashes  with session {} running", session.id());
     std::process::abort()
@@ -61,7 +61,7 @@ async fn survive(folder: &Path) -> Result<(), Box<dyn Error>> {
     let mut other = Command::new(std::env::current_exe()?);
     other.arg(CRASH).arg(folder);
     if let Some(mock) = &mock {
-        other.env(API_KEY_VARIABLE, mock.api_key()).env(BASE_URL_VARIABLE, mock.url());
+        other.env(API_KEY_ENV, mock.api_key()).env(BASE_URL_ENV, mock.url());
     }
     // The mock lives in this process and has to answer meanwhile.
     let ended = tokio::task::spawn_blocking(move || other.status()).await??;
@@ -79,7 +79,7 @@ async fn survive(folder: &Path) -> Result<(), Box<dyn Error>> {
             let minted = client.mint(&configuration).await?;
             // Without a note the session is not started; here that ends the program.
             let until = SystemTime::now() + LONGEST;
-            store.take(minted.id(), until).await.expect("a folder that can be written");
+            store.acquire(minted.id(), until).await.expect("a folder that can be written");
             minted.start().await
         })
         .await?;
@@ -87,7 +87,7 @@ async fn survive(folder: &Path) -> Result<(), Box<dyn Error>> {
     session.keep_alive().await?;
     store.renew(session.id()).await?;
     session.stop(SessionEndReason::UserClosed).await?;
-    store.give_back(session.id()).await?;
+    store.release(session.id()).await?;
     println!("stopped  {}, {} sessions are held", session.id(), store.held().await?.len());
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! shapes of that crate that matter, and a room with nobody in it but an avatar that repeats what it is told. With the
 //! real crate, `use livekit::prelude::*` takes its place and nothing else changes.
 
-use liveavatar_api::realtime::full::{Command, Event, EventKind, Packet};
+use liveavatar_api::realtime::full::{Command, EventKind, FullEvent, Packet};
 use livekit::{DataPacket, RoomEvent};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,7 +19,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     while let Some(event) = room.recv() {
         let RoomEvent::DataReceived { payload, topic } = event;
         // Packets on other topics are none of the avatar's, such as those of a chat.
-        let Some(event) = Event::decode(topic.as_deref().unwrap_or_default(), &payload)? else { continue };
+        let Some(event) = FullEvent::decode(topic.as_deref().unwrap_or_default(), &payload)? else {
+            continue;
+        };
         let ours = event.source_event_id.is_some() && event.source_event_id == asked;
         match event.kind {
             EventKind::AvatarTranscription(text) if ours => println!("the avatar says, as asked: {text}"),

@@ -9,7 +9,7 @@ use futures_util::{Stream, StreamExt as _, stream};
 use liveavatar_api::realtime::audio::SAMPLE_RATE;
 use liveavatar_api::realtime::lite::{End, EventKind, Spoken};
 use liveavatar_api::session::{Configuration, Lite, SANDBOX_AVATAR_ID, Session};
-use liveavatar_api::{API_KEY_VARIABLE, Client, Credential, mock};
+use liveavatar_api::{API_KEY_ENV, Client, Credential};
 use tokio::time::{Instant, sleep};
 
 #[tokio::main]
@@ -96,12 +96,13 @@ fn voice(text: &str) -> impl Stream<Item = Vec<i16>> + Send + 'static {
 }
 
 /// A client of the service, or of a mock that lives as long as it is held.
-async fn connect() -> Result<(Client, Option<mock::Server>), Box<dyn std::error::Error>> {
-    if std::env::var_os(API_KEY_VARIABLE).is_some() {
+async fn connect() -> Result<(Client, Option<liveavatar_mock::Server>), Box<dyn std::error::Error>> {
+    if std::env::var_os(API_KEY_ENV).is_some() {
         return Ok((Client::from_env()?, None));
     }
-    println!("{API_KEY_VARIABLE} is not set: running against a mock service in this process");
-    let server = mock::Server::builder().sockets(mock::EventStyle::default()).start().await?;
+    println!("{API_KEY_ENV} is not set: running against a mock service in this process");
+    let server =
+        liveavatar_mock::Server::builder().sockets(liveavatar_mock::EventStyle::default()).start().await?;
     let credential = Credential::api_key(server.api_key())?;
     let client = Client::builder().base_url(server.url()).credential(credential).build()?;
     Ok((client, Some(server)))

@@ -10,7 +10,7 @@ mod support;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use liveavatar_api::session::{Configuration, Event, Events, Lite, SANDBOX_AVATAR_ID};
+use liveavatar_api::session::{Configuration, Lite, SANDBOX_AVATAR_ID, SessionEvent, SessionEvents};
 use liveavatar_api::{Client, Error};
 use support::{Connected, connect};
 
@@ -31,7 +31,7 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     panicking(&client, &configuration).await?;
 
     // A sandbox session lasts a minute; the handle outlives it.
-    let session = client.open(&configuration).rotating().await?;
+    let session = client.open(&configuration).auto_rotate().await?;
     println!("{} runs, and is replaced before its time is over", session.id());
     let listening = tokio::spawn(listen(session.events()));
     let patience = if mock.is_some() { Duration::from_millis(100) } else { PATIENCE };
@@ -68,14 +68,14 @@ async fn panicking(client: &Client, configuration: &Configuration<Lite>) -> Resu
     Ok(())
 }
 
-async fn listen(mut events: Events) {
+async fn listen(mut events: SessionEvents) {
     while let Some(event) = events.next().await {
         match event {
-            Event::State(state) => println!("state    {state:?}"),
-            Event::EndsSoon(left) => println!("ends in  {left:?}"),
-            Event::Rotated { from, to } => println!("rotated  {from} to {to}: join again"),
-            Event::RotationFailed(error) => println!("not rotated: {error}"),
-            Event::KeepAliveFailed(error) => println!("not kept alive: {error}"),
+            SessionEvent::State(state) => println!("state    {state:?}"),
+            SessionEvent::EndsSoon(left) => println!("ends in  {left:?}"),
+            SessionEvent::Rotated { from, to } => println!("rotated  {from} to {to}: join again"),
+            SessionEvent::RotationFailed(error) => println!("not rotated: {error}"),
+            SessionEvent::KeepAliveFailed(error) => println!("not kept alive: {error}"),
             other => println!("{other:?}"),
         }
     }

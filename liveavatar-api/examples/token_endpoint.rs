@@ -6,16 +6,16 @@ mod support;
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE};
 use axum::http::request::Parts;
-use liveavatar_api::router::{Choice, Refusal, TokenEndpoint};
+use liveavatar_api::endpoint::{Choice, Rejection, TokenEndpoint};
 use liveavatar_api::session::{Configuration, Full, SANDBOX_AVATAR_ID};
 use liveavatar_api::types::AvatarPersona;
 use support::{Connected, connect};
 
 /// Whom a request is from. A real server looks its cookie up among its logins, and counts what the user has had today.
-async fn user(request: Parts) -> Result<String, Refusal> {
+async fn user(request: Parts) -> Result<String, Rejection> {
     let cookie = request.headers.get(COOKIE).and_then(|cookie| cookie.to_str().ok());
     let user = cookie.and_then(|cookie| cookie.strip_prefix("user="));
-    user.map(str::to_owned).ok_or(Refusal::Unauthenticated)
+    user.map(str::to_owned).ok_or(Rejection::Unauthenticated)
 }
 
 #[tokio::main]

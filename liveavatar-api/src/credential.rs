@@ -65,10 +65,10 @@ impl Credential {
             None
         };
         if let Some(bad) = bad {
-            return Err(Error::refused(format!("{kind} that {bad}")));
+            return Err(Error::invalid_request(format!("{kind} that {bad}")));
         }
         let mut value = HeaderValue::from_str(&format!("{prefix}{text}"))
-            .map_err(|_| Error::refused(format!("{kind} that no header can carry")))?;
+            .map_err(|_| Error::invalid_request(format!("{kind} that no header can carry")))?;
         value.set_sensitive(true);
         Ok(Self { kind, value, secret })
     }

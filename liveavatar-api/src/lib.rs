@@ -30,13 +30,13 @@
 //! - [`Client`] has a method for each of the 44 operations, generated from the service's OpenAPI document (see [`raw`]).
 //!   [`Call::data`] sends a call and opens its answer; [`Paged`] walks a list. [`Client::operation`] calls by name.
 //! - [`session`] has the configuration of each mode, its rules, and sessions that keep themselves alive and end well.
-//! - [`session::store`] remembers running sessions outside the process, and [`Client::reap`] stops what a crash left behind.
+//! - [`store`] remembers running sessions outside the process, and [`Client::reap`] stops what a crash left behind.
 //! - [`realtime`] has what is said to an avatar and heard of it: the codec of the LiveKit data channel, the LITE socket
 //!   (feature `lite`), audio (feature `audio`).
-//! - [`types`] are the document's types. What is sent is strict; what is received keeps unknown values ([`Open`]) and
+//! - [`types`] are the document's types. What is sent is strict; what is received keeps unknown values ([`OpenEnum`]) and
 //!   survives null and missing parts.
 //! - [`Error`] is the one error type; its predicates say what to do about it.
-//! - [`Options`] say how often and how long a call may try. What may have been processed is repeated only where twice is the
+//! - [`RequestOptions`] say how often and how long a call may try. What may have been processed is repeated only where twice is the
 //!   same as once; a start or a create never is.
 //! - [`Observer`] is told of every request; the `tracing` feature makes spans and events of them.
 //! - `router`, with the feature `axum`, gives sessions to browsers: a token endpoint for a web server.
@@ -51,43 +51,35 @@
 // The generated code names the crate's own types by absolute paths.
 extern crate self as liveavatar_api;
 
-mod any;
-mod call;
+mod calls;
 mod client;
-mod clock;
+mod config;
 mod credential;
+#[cfg(feature = "axum")]
+pub mod endpoint;
 mod error;
 #[cfg(any(doc, doctest))]
 pub mod guide;
-#[cfg(feature = "mock")]
-pub mod mock;
-mod observe;
-mod page;
+mod http;
+mod operation;
 pub mod raw;
 pub mod realtime;
-mod retry;
-#[cfg(feature = "axum")]
-pub mod router;
 mod secret;
 pub mod session;
-#[cfg(feature = "tracing")]
-mod trace;
-mod transport;
-mod upload;
+pub mod store;
+mod supervisor;
 mod wire;
 
-pub use any::{AnyCall, RawAnswer};
-pub use call::{Call, IntoData, Sent};
-pub use client::{API_KEY_VARIABLE, BASE_URL, BASE_URL_VARIABLE, Client, ClientBuilder};
-pub use clock::Clock;
+pub use self::http::{Attempt, AttemptOutcome, Clock, Observer, RequestOptions};
+pub use calls::dynamic::{DynamicCall, RawResponse};
+pub use calls::pages::Paged;
+pub use calls::upload::CreateImageAvatar;
+pub use calls::{Call, IntoData, Sent};
+pub use client::{API_KEY_ENV, BASE_URL, BASE_URL_ENV, Client, ClientBuilder};
 pub use credential::{Credential, CredentialKind};
 pub use error::{Error, ErrorKind, FieldError};
-pub use observe::{Attempt, Ended, Observer};
-pub use page::Paged;
 pub use raw::generated::{builder, types};
 pub use secret::Secret;
-pub use transport::Options;
-pub use upload::CreateImageAvatar;
 /// Ids of the service.
 pub use uuid::Uuid;
-pub use wire::{Credits, Envelope, Nullable, Open, Page, Timestamp};
+pub use wire::{Credits, Envelope, Nullable, OpenEnum, Page, Timestamp};

@@ -1,11 +1,13 @@
 //! The generated client, as progenitor makes it of the document, and the table of its operations.
 //!
-//! Nothing here is edited by hand. [`Client`](crate::Client) is what applications start from; it dereferences to
+//! Nothing generated is edited by hand. [`Client`](crate::Client) is what applications start from; it dereferences to
 //! [`raw::Client`](Client), so that every operation is a method of both.
 
-use std::time::Duration;
+use progenitor_client::{ClientHooks, ClientInfo as _, Error, OperationInfo};
+use reqwest::{Request, Response};
 
-use crate::credential::CredentialKind;
+use crate::credential::Credential;
+use crate::http::{self, RequestOptions, Transport};
 
 #[allow(
     clippy::all,
@@ -22,39 +24,44 @@ pub(crate) mod generated {
     include!(concat!(env!("OUT_DIR"), "/client.rs"));
 }
 
+pub use crate::operation::{OPERATIONS, Operation};
 pub use generated::Client;
 
-/// What the transport knows of an operation, from the document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Operation {
-    /// The name of its method, such as `create_session_token`.
-    pub id: &'static str,
-    /// The HTTP method in capitals.
-    pub method: &'static str,
-    /// The path with `{name}` for each path parameter.
-    pub path: &'static str,
-    /// The kinds of credential that it accepts; none for a public operation.
-    pub credentials: &'static [CredentialKind],
-    /// Whether the request may come without a body.
-    pub optional_body: bool,
-    /// Query parameters with a least and a largest value, such as `("page_size", 1, 100)`.
-    pub bounds: &'static [(&'static str, i64, i64)],
-    /// Whether twice is the same as once, so that a request whose fate is unknown may be repeated.
-    pub repeatable: bool,
-    /// How long one request may take, where the operation is known to be slow.
-    pub attempt_limit: Option<Duration>,
-    /// Whether a success answers with a body.
-    pub answers: bool,
+/// The document that the client is generated from: OpenAPI 3.0.3, as JSON.
+pub const DOCUMENT: &str = include_str!("../openapi/liveavatar-v1.json");
+
+/// The service's document with corrections, before it is lowered for the generator: OpenAPI 3.1, as JSON.
+pub const SERVICE_DOCUMENT: &str = include_str!("../openapi/service.json");
+
+impl ClientHooks<Transport> for Client {
+    async fn pre<E>(&self, request: &mut Request, info: &OperationInfo) -> Result<(), Error<E>> {
+        let id = info.operation_id;
+        let operation =
+            Operation::find(id).ok_or_else(|| Error::Custom(format!("{id}: not in the document")))?;
+        http::prepare(self.inner(), self.baseurl(), request, operation)
+            .map_err(|reason| Error::Custom(format!("{id}: {reason}")))
+    }
+
+    async fn exec(&self, request: Request, info: &OperationInfo) -> reqwest::Result<Response> {
+        match Operation::find(info.operation_id) {
+            Some(operation) => Ok(http::send(self.client(), self.inner(), request, operation).await),
+            None => self.client().execute(request).await,
+        }
+    }
 }
 
-/// Every operation of the document, the hand-written ones included, sorted by name.
-pub static OPERATIONS: &[Operation] = include!(concat!(env!("OUT_DIR"), "/operations.rs"));
+impl Client {
+    pub(crate) fn with_credential(&self, credential: Credential) -> Self {
+        self.with(|transport| transport.credential = Some(credential))
+    }
 
-impl Operation {
-    /// Finds an operation by the name of its method.
-    #[must_use]
-    pub fn find(id: &str) -> Option<&'static Self> {
-        OPERATIONS.binary_search_by(|operation| operation.id.cmp(id)).ok().map(|index| &OPERATIONS[index])
+    pub(crate) fn with_options(&self, options: RequestOptions) -> Self {
+        self.with(|transport| transport.options = options)
+    }
+
+    fn with(&self, change: impl FnOnce(&mut Transport)) -> Self {
+        let mut transport = self.inner().clone();
+        change(&mut transport);
+        Self::new_with_client(self.baseurl(), self.client().clone(), transport)
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! The API key is that of the environment, and so is the token for what takes a token only.
 
-use liveavatar_api::mock::{example_requests, operations};
 use liveavatar_api::raw::OPERATIONS;
-use liveavatar_api::{API_KEY_VARIABLE, Client, Credential, CredentialKind};
+use liveavatar_api::{API_KEY_ENV, Client, Credential, CredentialKind};
+use liveavatar_mock::{example_requests, operations};
 use liveavatar_tests::call;
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ async fn main() -> Result<(), Failure> {
 /// Each operation with its requests.
 fn all() -> Value {
     let requests = |name: &str| {
-        let request = |example: liveavatar_api::mock::Example| {
+        let request = |example: liveavatar_mock::Example| {
             json!({
                 "path": example.path,
                 "query": example.query,
@@ -53,7 +53,7 @@ async fn send(base: &str) -> Result<(), Failure> {
         }
         .build()
     };
-    let with_key = client(Some(Credential::api_key(std::env::var(API_KEY_VARIABLE)?)?))?;
+    let with_key = client(Some(Credential::api_key(std::env::var(API_KEY_ENV)?)?))?;
     // What stands before the service and judges looks at the shape alone.
     let with_token = client(Some(Credential::session_token("a-session-token")?))?;
     let without = client(None)?;

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use liveavatar_api::session::store::{FileStore, RedisStore, Store};
 use liveavatar_api::session::{Configuration, EndReason, Lite, State};
-use liveavatar_api::{Client, Clock, Credential, Options};
+use liveavatar_api::store::{FileStore, RedisStore, Store};
+use liveavatar_api::{Client, Clock, Credential, RequestOptions};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -58,7 +58,7 @@ async fn main() -> Result<(), Failure> {
         .credential(Credential::api_key(setting("KEY")?)?)
         .session_store(store)
         .clock(Fast { since: Instant::now(), read_at: SystemTime::now(), times })
-        .options(Options::new().attempts(2))
+        .options(RequestOptions::new().max_attempts(2))
         .build()?;
     let fleet = Arc::new(Fleet {
         client,
@@ -128,7 +128,7 @@ impl Fleet {
 
     /// One session from its token to its slot's return.
     async fn session(&self) {
-        let opened = self.client.open(&self.configuration).keep_alive_every(KEEP_ALIVE).await;
+        let opened = self.client.open(&self.configuration).keep_alive_interval(KEEP_ALIVE).await;
         let Ok(session) = opened else { return self.pause().await };
         for _ in 0..=self.below(MOST_BEATS) {
             self.pause().await;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use liveavatar_api::mock::{Answer, Server, example_answer, example_requests, operations};
 use liveavatar_api::raw::OPERATIONS;
 use liveavatar_api::types::{self, SessionMode};
-use liveavatar_api::{Client, Credential, CredentialKind, Credits, Open, Timestamp};
+use liveavatar_api::{Client, Credential, CredentialKind, Credits, OpenEnum, Timestamp};
+use liveavatar_mock::{MockResponse, Server, example_answer, example_requests, operations};
 use liveavatar_tests::call;
 use serde_json::{Value, json};
 use xtask::regen;
@@ -52,7 +52,10 @@ async fn decode(
         Credential::api_key(server.api_key())
     };
     let client = Client::builder().base_url(server.url()).credential(credential.unwrap()).build().unwrap();
-    server.script(id, Answer::json(operations().find(|known| known.name == id).unwrap().success, answer));
+    server.mock_response(
+        id,
+        MockResponse::json(operations().find(|known| known.name == id).unwrap().success, answer),
+    );
     call(&client, id, &example_requests(id)[0]).await
 }
 
@@ -217,6 +220,6 @@ fn requests_stay_strict() {
     assert!("HOLOGRAM".parse::<types::VideoQuality>().is_err());
     assert!(serde_json::from_value::<types::VideoSettings>(json!({ "quality": "best" })).is_err());
     assert!(types::UpdateVoiceName::try_from("x".repeat(65)).is_err());
-    let open: Open<SessionMode> = "HOLOGRAM".parse().unwrap();
+    let open: OpenEnum<SessionMode> = "HOLOGRAM".parse().unwrap();
     assert_eq!((open.known(), open.to_string().as_str()), (None, "HOLOGRAM"));
 }

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use liveavatar_api::mock::{Answer, Server, example_request};
 use liveavatar_api::{
-    Call as _, Client, Credential, Error, ErrorKind, IntoData as _, Options, Secret, types,
+    Call as _, Client, Credential, Error, ErrorKind, IntoData as _, RequestOptions, Secret, types,
 };
+use liveavatar_mock::{MockResponse, Server, example_request};
 use liveavatar_tests::client;
 use serde_json::json;
 
@@ -75,10 +75,10 @@ async fn a_path_parameter_that_names_another_resource_is_refused() {
     let client = client(&server);
     for id in ["", ".", ".."] {
         let error: Error = client.delete_secret().secret_id(id).send().await.into_data().unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Refused, "{id:?}");
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{id:?}");
         let error: Error =
             client.get_session_transcript().session_id(id).send().await.into_data().unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Refused, "{id:?}");
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{id:?}");
     }
     assert_eq!(server.requests().len(), 0);
 }
@@ -87,7 +87,10 @@ async fn a_path_parameter_that_names_another_resource_is_refused() {
 async fn a_path_parameter_is_escaped() {
     let server = Server::start().await.unwrap();
     let client = client(&server);
-    server.script("delete_secret", Answer::json(200, json!({ "code": 100, "data": null, "message": null })));
+    server.mock_response(
+        "delete_secret",
+        MockResponse::json(200, json!({ "code": 100, "data": null, "message": null })),
+    );
     client.delete_secret().secret_id("../a b?c#d%2e").send().await.into_data().unwrap();
     insta::assert_snapshot!(server.requests()[0].path, @"/v1/secrets/..%2Fa%20b%3Fc%23d%252e");
 }
@@ -116,7 +119,10 @@ async fn an_optional_body_without_content_is_left_out() {
     let server = Server::start().await.unwrap();
     let client = client(&server).with_credential(Credential::session_token("t").unwrap());
     for id in ["stop_session", "keep_session_alive"] {
-        server.script(id, Answer::json(200, json!({ "code": 1000, "data": null, "message": "ok" })));
+        server.mock_response(
+            id,
+            MockResponse::json(200, json!({ "code": 1000, "data": null, "message": "ok" })),
+        );
     }
     client.stop_session().send().await.into_data().unwrap();
     client.keep_session_alive().send().await.into_data().unwrap();
@@ -152,8 +158,10 @@ async fn a_redirect_is_not_followed() {
     let (server, other) = (Server::start().await.unwrap(), Server::start().await.unwrap());
     for status in [301, 302, 303, 307, 308] {
         let location = format!("{}/v1/users/credits", other.url());
-        server
-            .script("get_user_credits", Answer::raw(status, "text/plain", "").header("location", &location));
+        server.mock_response(
+            "get_user_credits",
+            MockResponse::raw(status, "text/plain", "").header("location", &location),
+        );
         let error = client(&server).get_user_credits().send().await.into_data().unwrap_err();
         assert_eq!((error.kind(), error.status()), (ErrorKind::Service, Some(status)));
     }
@@ -163,7 +171,7 @@ async fn a_redirect_is_not_followed() {
 #[tokio::test]
 async fn errors_tell_kinds_codes_fields_and_requests_apart() {
     let server = Server::start().await.unwrap();
-    let client = client(&server).with_options(Options::new().attempts(1));
+    let client = client(&server).with_options(RequestOptions::new().max_attempts(1));
     let detail = json!([
         { "type": "missing", "loc": ["body", "avatar_id"], "msg": "Field required", "input": { "prompt": "canary" } },
         { "type": "int_parsing", "loc": ["query", "page"], "msg": "Input should be a valid integer", "input": "canary" },
@@ -171,32 +179,32 @@ async fn errors_tell_kinds_codes_fields_and_requests_apart() {
     let reasons = json!([{ "loc": ["avatar_id"], "message": "This avatar is not supported in sandbox mode", "params": {} }]);
     let body = |code: i64, message: &str| json!({ "code": code, "data": null, "message": message });
     let answers = [
-        Answer::json(400, json!({ "code": 4000, "data": reasons, "message": "Bad request error" })),
-        Answer::json(400, body(4999, "something else")),
-        Answer::json(401, body(4010, "Unauthorized")),
-        Answer::json(402, json!({})),
-        Answer::json(403, body(4032, "Session concurrency limit reached")),
-        Answer::json(403, body(4003, "Session concurrency limit reached")),
-        Answer::json(403, body(4033, "No credits available")),
-        Answer::json(403, json!({ "detail": "Forbidden" })),
-        Answer::json(404, json!({ "detail": "Not Found" })),
-        Answer::json(422, json!({ "detail": detail })),
-        Answer::json(422, json!({ "detail": "one text" })),
-        Answer::json(429, json!({})).header("retry-after", "1"),
-        Answer::raw(500, "text/plain", "Internal Server Error"),
-        Answer::raw(502, "text/html", "<html><h1>Bad Gateway</h1></html>"),
-        Answer::json(503, json!(["no", "object"])),
-        Answer::raw(504, "application/json", "\u{feff}{\"message\": \"late\"}"),
-        Answer::json(200, body(4033, "No credits available")),
-        Answer::json(200, json!({ "code": 100, "data": null, "message": null })),
-        Answer::raw(200, "text/html", "<html>canary</html>"),
-        Answer::raw(200, "application/json", ""),
-        Answer::raw(200, "application/json", "{\"code\": 100, \"data\": {\"canary"),
-        Answer::json(200, json!({ "code": 100, "data": { "credits_left": [] } })),
+        MockResponse::json(400, json!({ "code": 4000, "data": reasons, "message": "Bad request error" })),
+        MockResponse::json(400, body(4999, "something else")),
+        MockResponse::json(401, body(4010, "Unauthorized")),
+        MockResponse::json(402, json!({})),
+        MockResponse::json(403, body(4032, "Session concurrency limit reached")),
+        MockResponse::json(403, body(4003, "Session concurrency limit reached")),
+        MockResponse::json(403, body(4033, "No credits available")),
+        MockResponse::json(403, json!({ "detail": "Forbidden" })),
+        MockResponse::json(404, json!({ "detail": "Not Found" })),
+        MockResponse::json(422, json!({ "detail": detail })),
+        MockResponse::json(422, json!({ "detail": "one text" })),
+        MockResponse::json(429, json!({})).header("retry-after", "1"),
+        MockResponse::raw(500, "text/plain", "Internal Server Error"),
+        MockResponse::raw(502, "text/html", "<html><h1>Bad Gateway</h1></html>"),
+        MockResponse::json(503, json!(["no", "object"])),
+        MockResponse::raw(504, "application/json", "\u{feff}{\"message\": \"late\"}"),
+        MockResponse::json(200, body(4033, "No credits available")),
+        MockResponse::json(200, json!({ "code": 100, "data": null, "message": null })),
+        MockResponse::raw(200, "text/html", "<html>canary</html>"),
+        MockResponse::raw(200, "application/json", ""),
+        MockResponse::raw(200, "application/json", "{\"code\": 100, \"data\": {\"canary"),
+        MockResponse::json(200, json!({ "code": 100, "data": { "credits_left": [] } })),
     ];
     let mut report = String::new();
     for answer in answers {
-        server.script("get_user_credits", answer);
+        server.mock_response("get_user_credits", answer);
         let error = client.get_user_credits().send().await.into_data().unwrap_err();
         let shown = format!("{error} / {error:?}");
         assert!(!shown.contains("canary"), "{shown}");
@@ -216,7 +224,7 @@ async fn a_failure_that_echoes_what_was_sent_does_not_repeat_it() {
     let echo = json!({ "code": 4000, "message": format!("bad prompt: {prompt}"), "data": [
         { "loc": ["prompt"], "message": format!("{prompt} and key {}", server.api_key()) },
     ] });
-    server.script("create_context", Answer::json(400, echo));
+    server.mock_response("create_context", MockResponse::json(400, echo));
     let body = types::CreateContext::builder().name("n".to_owned()).prompt(prompt).opening_text(None);
     let error = client.create_context().body(body).send().await.into_data().unwrap_err();
     insta::assert_snapshot!(error.to_string(), @"create context: 400 bad prompt: [as sent]; prompt: [as sent] and key [credential] (code 4000, request mock-request-1)");
@@ -227,7 +235,7 @@ async fn a_failure_that_echoes_what_was_sent_does_not_repeat_it() {
 async fn a_service_that_cannot_be_reached_got_nothing() {
     let client =
         Client::builder().base_url("http://127.0.0.1:1").credential(Credential::api_key(KEY).unwrap());
-    let client = client.options(Options::new().attempts(1)).build().unwrap();
+    let client = client.options(RequestOptions::new().max_attempts(1)).build().unwrap();
     let error = client.list_secrets().data().await.unwrap_err();
     assert_eq!((error.kind(), error.may_have_been_sent()), (ErrorKind::Transport, false));
     assert_eq!(error.to_string(), "list secrets: the service could not be reached");

@@ -2,18 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use liveavatar_api::mock::{Answer, Example, Server, example_answer, example_requests, operations};
 use liveavatar_api::raw::OPERATIONS;
 use liveavatar_api::session::{Configuration, Full, Lite, SANDBOX_AVATAR_ID};
 use liveavatar_api::types::{self, FullSessionConfigMode};
-use liveavatar_api::{AnyCall, Client, Credential, CredentialKind, ErrorKind, IntoData as _, Options};
+use liveavatar_api::{
+    Client, Credential, CredentialKind, DynamicCall, ErrorKind, IntoData as _, RequestOptions,
+};
+use liveavatar_mock::{Example, MockResponse, Server, example_answer, example_requests, operations};
 use liveavatar_tests::{TestClock, call, client};
 use serde_json::{Value, json};
 
 const ID: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
 
 /// The call by name with the arguments of an example.
-fn by_name<'a>(client: &'a Client, operation: &str, example: &Example) -> AnyCall<'a> {
+fn by_name<'a>(client: &'a Client, operation: &str, example: &Example) -> DynamicCall<'a> {
     let mut call = client.operation(operation).unwrap();
     for (name, value) in &example.path {
         call = call.path(name, value.as_str().unwrap());
@@ -85,8 +87,9 @@ async fn a_failing_answer_comes_back_as_it_was() {
     let server = Server::start().await.unwrap();
     let client = client(&server);
     for status in [302, 400, 401, 403, 404, 409, 422, 501] {
-        let answer = Answer::raw(status, "text/plain", "{ \"not\":  the document's }").header("x-extra", "1");
-        server.script("get_user_credits", answer);
+        let answer =
+            MockResponse::raw(status, "text/plain", "{ \"not\":  the document's }").header("x-extra", "1");
+        server.mock_response("get_user_credits", answer);
         let answer = client.operation("get_user_credits").unwrap().send().await.unwrap();
         assert_eq!((answer.status, &*answer.body), (status, &b"{ \"not\":  the document's }"[..]));
         assert_eq!(
@@ -109,7 +112,9 @@ async fn what_cannot_be_a_call_is_refused_before_sending() {
     }
     said.push(client.operation("list_voices").unwrap().query("page", "0").send().await.unwrap_err());
     said.push(client.operation("start_session").unwrap().send().await.unwrap_err());
-    assert!(said.iter().all(|error| error.kind() == ErrorKind::Refused && !error.may_have_been_sent()));
+    assert!(
+        said.iter().all(|error| error.kind() == ErrorKind::InvalidRequest && !error.may_have_been_sent())
+    );
     assert_eq!(server.requests().len(), 0);
     let said: Vec<_> = said.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(said.join("\n"), @"
@@ -167,11 +172,11 @@ async fn an_unchecked_configuration_is_sent_as_it_is() {
 async fn options_can_be_changed_for_one_call() {
     let server = Server::start().await.unwrap();
     let client = client(&server);
-    server.script("get_user_credits", Answer::json(503, json!({})));
-    let once = client.with_options(Options::new().attempts(1));
+    server.mock_response("get_user_credits", MockResponse::json(503, json!({})));
+    let once = client.with_options(RequestOptions::new().max_attempts(1));
     assert!(once.get_user_credits().send().await.into_data().unwrap_err().is_server());
     assert_eq!(server.take_requests().len(), 1);
-    server.script("get_user_credits", Answer::json(503, json!({})));
+    server.mock_response("get_user_credits", MockResponse::json(503, json!({})));
     client.get_user_credits().send().await.into_data().unwrap();
     assert_eq!(server.take_requests().len(), 2);
 }
@@ -184,7 +189,10 @@ async fn ones_own_http_client_follows_no_redirect_either() {
     let client = Client::builder().base_url(server.url()).http(own).clock(TestClock::default());
     let client = client.credential(Credential::api_key(server.api_key()).unwrap()).build().unwrap();
     let location = format!("{}/v1/users/credits", other.url());
-    server.script("get_user_credits", Answer::raw(307, "text/plain", "").header("location", &location));
+    server.mock_response(
+        "get_user_credits",
+        MockResponse::raw(307, "text/plain", "").header("location", &location),
+    );
     let error = client.get_user_credits().send().await.into_data().unwrap_err();
     assert_eq!((error.kind(), error.status()), (ErrorKind::Service, Some(307)));
     assert_eq!(other.requests().len(), 0);
@@ -194,7 +202,7 @@ async fn ones_own_http_client_follows_no_redirect_either() {
 #[test]
 fn plain_http_to_another_machine_has_to_be_allowed() {
     let builder = || Client::builder().base_url("http://192.0.2.1");
-    assert_eq!(builder().build().unwrap_err().kind(), ErrorKind::Refused);
+    assert_eq!(builder().build().unwrap_err().kind(), ErrorKind::InvalidRequest);
     builder().allow_plain_http().build().unwrap();
 }
 
@@ -204,7 +212,7 @@ async fn an_envelope_keeps_what_its_type_does_not_know() {
     let client = client(&server);
     let data = r#"{"credits_left": "1.50",  "brand_new": [1.0, {"b": 1e2, "a": null}]}"#;
     let text = format!(r#"{{"code":1000,"data":{data},"message":"ok"}}"#);
-    server.script("get_user_credits", Answer::raw(200, "application/json", text.clone()));
+    server.mock_response("get_user_credits", MockResponse::raw(200, "application/json", text.clone()));
     let envelope = client.get_user_credits().send().await.unwrap().into_inner();
     assert_eq!(envelope.raw_data(), Some(data));
     assert_eq!(envelope.data().unwrap().credits_left.as_ref().unwrap().to_string(), "1.50");
@@ -212,7 +220,7 @@ async fn an_envelope_keeps_what_its_type_does_not_know() {
 
     // Data of another shape is there, too, and its status and headers are not lost.
     let text = r#"{"code":1000,"data":["another", "shape"],"message":null}"#;
-    server.script("get_user_credits", Answer::raw(200, "application/json", text));
+    server.mock_response("get_user_credits", MockResponse::raw(200, "application/json", text));
     let answer = client.get_user_credits().send().await.unwrap();
     assert!(answer.headers().contains_key("x-request-id"));
     let envelope = answer.into_inner();
@@ -255,7 +263,7 @@ async fn undecodable(changes: Vec<(&'static str, String, Value)>) -> String {
     for (id, place, answer) in changes {
         let only_token =
             OPERATIONS.iter().any(|it| it.id == id && it.credentials == [CredentialKind::SessionToken]);
-        server.script(id, Answer::json(success(id), answer));
+        server.mock_response(id, MockResponse::json(success(id), answer));
         let client = if only_token { &token } else { &key };
         if let Err(error) = call(client, id, &example_requests(id)[0]).await {
             assert_eq!(error.kind(), ErrorKind::Decode, "{id} {place}: {error}");

@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use liveavatar_api::mock::{Answer, Recorded, Server, example_answer, example_requests, operations};
 use liveavatar_api::raw::{OPERATIONS, Operation};
 use liveavatar_api::{Client, Credential, CredentialKind};
+use liveavatar_mock::{MockResponse, Recorded, Server, example_answer, example_requests, operations};
 use liveavatar_tests::call;
 use serde_json::Value;
 
@@ -87,10 +87,10 @@ async fn every_operation_sends_its_request_and_decodes_its_answer() {
         assert!(!examples.is_empty(), "{id} has no example");
         for example in examples {
             let scripted = match &answer {
-                Some(answer) => Answer::json(status, answer.clone()),
-                None => Answer::raw(status, "application/json", ""),
+                Some(answer) => MockResponse::json(status, answer.clone()),
+                None => MockResponse::raw(status, "application/json", ""),
             };
-            server.script(id, scripted);
+            server.mock_response(id, scripted);
             let decoded = call(&client, id, &example).await.unwrap_or_else(|error| panic!("{id}: {error:?}"));
             let requests = server.take_requests();
             let [request] = requests.as_slice() else { panic!("{id} sent {} requests", requests.len()) };
@@ -145,7 +145,7 @@ async fn a_credential_of_the_wrong_kind_is_refused_before_sending() {
                 continue;
             }
             let error = call(client, operation.id, example).await.unwrap_err();
-            assert_eq!(error.kind(), liveavatar_api::ErrorKind::Refused);
+            assert_eq!(error.kind(), liveavatar_api::ErrorKind::InvalidRequest);
             refusals.insert(error.to_string().replace(operation.id, "[operation]"));
         }
     }

@@ -23,9 +23,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
-use liveavatar_api::mock::example_answer;
 use liveavatar_api::session::{Configuration, Lite};
-use liveavatar_api::{Attempt, Call, Client, Clock, Credential, Ended, Error, Observer, Options, types};
+use liveavatar_api::{
+    Attempt, AttemptOutcome, Call, Client, Clock, Credential, Error, Observer, RequestOptions, types,
+};
+use liveavatar_mock::example_answer;
 use liveavatar_tests::TestClock;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -49,22 +51,22 @@ struct Row {
     name: String,
     operation: &'static str,
     script: Vec<Answer>,
-    options: Options,
+    options: RequestOptions,
     /// Requests that no server heard.
     unheard: u32,
 }
 
 impl Row {
     fn new(name: impl Into<String>, operation: &'static str, script: Vec<Answer>) -> Self {
-        Self { name: name.into(), operation, script, options: Options::new(), unheard: 0 }
+        Self { name: name.into(), operation, script, options: RequestOptions::new(), unheard: 0 }
     }
 
     /// A call that is made once, so that only the answer counts.
     fn once(name: impl Into<String>, operation: &'static str, answer: Answer) -> Self {
-        Self::new(name, operation, vec![answer]).options(Options::new().attempts(1))
+        Self::new(name, operation, vec![answer]).options(RequestOptions::new().max_attempts(1))
     }
 
-    fn options(mut self, options: Options) -> Self {
+    fn options(mut self, options: RequestOptions) -> Self {
         self.options = options;
         self
     }
@@ -118,7 +120,7 @@ impl Observer for Watching {
         }
     }
 
-    fn after(&self, request: &Attempt, _: &Ended) {
+    fn after(&self, request: &Attempt, _: &AttemptOutcome) {
         if let Some(Held(server)) = &self.0.server {
             server.ended(request.number as usize);
         }

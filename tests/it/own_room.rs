@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use liveavatar_api::mock::Server;
 use liveavatar_api::session::{Configuration, Custom, Lite, LiveKitServer, Mintable as _};
 use liveavatar_api::types::LiveKitConfig;
 use liveavatar_api::{Clock as _, Error};
+use liveavatar_mock::Server;
 use liveavatar_tests::{TestClock, client};
 use serde_json::{Value, json};
 
@@ -121,12 +121,12 @@ async fn a_token_that_has_expired_since_the_check_is_refused_before_anything_is_
         let minted = at_2100.mint(&configuration).await.unwrap_err();
         let opened = at_2100.open(&configuration).await.unwrap_err();
         for error in [minted, opened] {
-            assert!(error.is_refused() && server.requests().is_empty(), "{error}");
+            assert!(error.is_invalid_request() && server.requests().is_empty(), "{error}");
         }
     }
     let _ = at_2100.mint(&expiring(1, None)).await.unwrap();
     let _ = at_2100.mint(&expiring(300, Some(300))).await.unwrap();
-    let problems = expiring(0, None).problems_at(clock.now());
+    let problems = expiring(0, None).diagnostics_at(clock.now());
     insta::assert_snapshot!(problems, @r"
     error[livekit-token-expired] livekit_config.livekit_client_token: has expired
       hint: mint it just before the session, for longer than the session can last
@@ -141,7 +141,7 @@ fn no_text_about_a_token_repeats_any_part_of_it() {
         let text = json!({"mode": "CUSTOM", "avatar_id": AVATAR, "livekit_config": {
             "livekit_url": "wss://room.example", "livekit_room": "r", "livekit_client_token": token,
         }});
-        let problems = liveavatar_api::session::report(&text.to_string());
+        let problems = liveavatar_api::session::validate(&text.to_string());
         let shown = format!("{problems} {problems:?}");
         assert!(!problems.is_empty());
         assert!(!token.split('.').any(|part| shown.contains(part)) && !shown.contains("canary"), "{shown}");

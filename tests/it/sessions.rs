@@ -1,11 +1,11 @@
 //! A session through the crate, against the mock: minted, started, kept alive, stopped, read.
 
 use liveavatar_api::ErrorKind;
-use liveavatar_api::mock::{Answer, Server};
 use liveavatar_api::session::{
     AnyConfiguration, Configuration, Custom, Full, Lite, ModeName, SANDBOX_AVATAR_ID,
 };
 use liveavatar_api::types::{self, SessionEndReason};
+use liveavatar_mock::{MockResponse, Server};
 use liveavatar_tests::client;
 use serde_json::{Value, json};
 
@@ -123,15 +123,15 @@ async fn too_many_sessions_are_a_kind_of_their_own() {
 async fn a_start_whose_outcome_is_open_is_stopped() {
     let started = json!({ "code": 1000, "data": { "session": "in another shape" }, "message": null });
     for answer in [
-        Answer::json(500, json!({})),
+        MockResponse::json(500, json!({})),
         // Whoever says so may have passed the request on.
-        Answer::json(408, json!({})),
-        Answer::json(201, started),
-        Answer::raw(201, "text/html", "<p>"),
+        MockResponse::json(408, json!({})),
+        MockResponse::json(201, started),
+        MockResponse::raw(201, "text/html", "<p>"),
     ] {
         let server = Server::start().await.unwrap();
         let minted = client(&server).mint(&full()).await.unwrap();
-        server.script("start_session", answer);
+        server.mock_response("start_session", answer);
         minted.start().await.unwrap_err();
         let last = server.requests().pop().unwrap();
         assert_eq!(last.operation.as_deref(), Some("stop_session"));
@@ -142,9 +142,9 @@ async fn a_start_whose_outcome_is_open_is_stopped() {
 async fn a_start_that_was_refused_is_not_stopped() {
     let server = Server::start().await.unwrap();
     let minted = client(&server).mint(&full()).await.unwrap();
-    server.script(
+    server.mock_response(
         "start_session",
-        Answer::json(403, json!({ "code": 4033, "message": "No credits available" })),
+        MockResponse::json(403, json!({ "code": 4033, "message": "No credits available" })),
     );
     assert_eq!(minted.start().await.unwrap_err().kind(), ErrorKind::InsufficientCredits);
     assert_eq!(server.requests().pop().unwrap().operation.as_deref(), Some("start_session"));
@@ -158,10 +158,10 @@ async fn a_transcript_is_read_to_its_end_and_a_page_that_points_back_ends_it() {
         let line =
             json!({ "role": "user", "transcript": text, "absolute_timestamp": 1, "relative_timestamp": 1 });
         let data = json!({ "session_active": true, "next_timestamp": next, "transcript_data": [line] });
-        Answer::json(200, json!({ "code": 1000, "data": data, "message": null }))
+        MockResponse::json(200, json!({ "code": 1000, "data": data, "message": null }))
     };
     for answer in [page("a", json!(10)), page("b", json!(20)), page("c", json!(10))] {
-        server.script("get_session_transcript", answer);
+        server.mock_response("get_session_transcript", answer);
     }
     let said: Vec<_> = session.transcript().await.unwrap().into_iter().map(|line| line.transcript).collect();
     assert_eq!(said, ["a", "b", "c"]);

@@ -4,17 +4,17 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use liveavatar_api::mock::{Answer, Server, example_answer};
-use liveavatar_api::session::{Configuration, Lite, SANDBOX_AVATAR_ID, Started};
+use liveavatar_api::session::{Configuration, Lite, SANDBOX_AVATAR_ID, StartedSession};
 use liveavatar_api::types::{ListSessionsType, SessionEndReason, VoiceListType};
-use liveavatar_api::{Client, Credential, Error, ErrorKind, Options, Paged as _, Uuid};
+use liveavatar_api::{Client, Credential, Error, ErrorKind, Paged as _, RequestOptions, Uuid};
+use liveavatar_mock::{MockResponse, Server, example_answer};
 use liveavatar_tests::{TestClock, client};
 use serde_json::{Value, json};
 
 const AVATAR: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
 
 /// A page with some entries, each with another id.
-fn page(operation: &str, entries: u32, next: impl Into<Value>) -> Answer {
+fn page(operation: &str, entries: u32, next: impl Into<Value>) -> MockResponse {
     let mut answer = example_answer(operation).unwrap();
     let entry = answer["data"]["results"][0].clone();
     let entry = |number: u32| {
@@ -24,7 +24,7 @@ fn page(operation: &str, entries: u32, next: impl Into<Value>) -> Answer {
     };
     answer["data"]["results"] = (0..entries).map(entry).collect();
     answer["data"]["next"] = next.into();
-    Answer::json(200, answer)
+    MockResponse::json(200, answer)
 }
 
 /// The queries so far, one per line.
@@ -41,7 +41,7 @@ async fn a_list_asks_for_a_page_only_when_it_is_needed() {
     let server = Server::start().await.unwrap();
     let client = client(&server);
     for number in 2..=4 {
-        server.script("list_voices", page("list_voices", 2, link(&server, number)));
+        server.mock_response("list_voices", page("list_voices", 2, link(&server, number)));
     }
     let mut items = Box::pin(client.list_voices().items());
     assert_eq!(server.requests().len(), 0, "before polling");
@@ -64,9 +64,9 @@ async fn a_list_asks_for_a_page_only_when_it_is_needed() {
 async fn every_page_is_asked_for_under_the_filters_of_the_first() {
     let server = Server::start().await.unwrap();
     let client = client(&server);
-    server.script("list_sessions", page("list_sessions", 1, "/v1/sessions?page=2"));
-    server.script("list_sessions", page("list_sessions", 2, "/v1/sessions?page=3&type=active"));
-    server.script("list_sessions", page("list_sessions", 1, Value::Null));
+    server.mock_response("list_sessions", page("list_sessions", 1, "/v1/sessions?page=2"));
+    server.mock_response("list_sessions", page("list_sessions", 2, "/v1/sessions?page=3&type=active"));
+    server.mock_response("list_sessions", page("list_sessions", 1, Value::Null));
     let call = client.list_sessions().type_(ListSessionsType::Historic).avatar_id(AVATAR).page_size(2);
     assert_eq!(call.all().await.unwrap().len(), 4);
     insta::assert_snapshot!(queries(&server), @"
@@ -80,8 +80,8 @@ async fn every_page_is_asked_for_under_the_filters_of_the_first() {
 async fn a_list_starts_at_the_page_that_the_call_names() {
     let server = Server::start().await.unwrap();
     let client = client(&server);
-    server.script("list_voices", page("list_voices", 1, link(&server, 8)));
-    server.script("list_voices", page("list_voices", 1, Value::Null));
+    server.mock_response("list_voices", page("list_voices", 1, link(&server, 8)));
+    server.mock_response("list_voices", page("list_voices", 1, Value::Null));
     let call = client.list_voices().page(7).voice_type(VoiceListType::Public);
     let pages: Vec<_> = call.pages().try_collect().await.unwrap();
     assert_eq!(pages.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [7, 8]);
@@ -94,9 +94,9 @@ async fn a_list_starts_at_the_page_that_the_call_names() {
 #[tokio::test]
 async fn a_link_without_a_number_leads_to_the_next_page() {
     let server = Server::start().await.unwrap();
-    server.script("list_voices", page("list_voices", 1, "/v1/voices?cursor=abc"));
-    server.script("list_voices", page("list_voices", 1, "/v1/voices?page=three"));
-    server.script("list_voices", page("list_voices", 1, Value::Null));
+    server.mock_response("list_voices", page("list_voices", 1, "/v1/voices?cursor=abc"));
+    server.mock_response("list_voices", page("list_voices", 1, "/v1/voices?page=three"));
+    server.mock_response("list_voices", page("list_voices", 1, Value::Null));
     let pages: Vec<_> = client(&server).list_voices().pages().try_collect().await.unwrap();
     assert_eq!(pages.len(), 3);
     insta::assert_snapshot!(queries(&server), @"
@@ -118,12 +118,12 @@ async fn a_list_ends_where_nothing_leads_on() {
         ("an address without a host", json!("mailto:voices?page=4")),
     ];
     for (name, next) in ends {
-        server.script("list_voices", page("list_voices", 1, link(&server, 3)));
-        server.script("list_voices", page("list_voices", 1, next));
+        server.mock_response("list_voices", page("list_voices", 1, link(&server, 3)));
+        server.mock_response("list_voices", page("list_voices", 1, next));
         let voices = client.list_voices().page(2).all().await.unwrap();
         assert_eq!((voices.len(), server.take_requests().len()), (2, 2), "{name}");
     }
-    server.script("list_voices", page("list_voices", 0, link(&server, 2)));
+    server.mock_response("list_voices", page("list_voices", 0, link(&server, 2)));
     assert_eq!(client.list_voices().all().await.unwrap().len(), 0);
     assert_eq!(server.take_requests().len(), 1, "an empty page");
 }
@@ -131,25 +131,25 @@ async fn a_list_ends_where_nothing_leads_on() {
 #[tokio::test]
 async fn an_error_ends_a_list_which_can_be_resumed() {
     let server = Server::start().await.unwrap();
-    let client = client(&server).with_options(Options::new().attempts(1));
-    server.script("list_voices", page("list_voices", 2, link(&server, 2)));
-    server.script("list_voices", Answer::json(500, json!({})));
+    let client = client(&server).with_options(RequestOptions::new().max_attempts(1));
+    server.mock_response("list_voices", page("list_voices", 2, link(&server, 2)));
+    server.mock_response("list_voices", MockResponse::json(500, json!({})));
     let mut pages = pin!(client.list_voices().page_size(2).pages());
     let (received, _) = pages.next().await.unwrap().unwrap();
     let error = pages.next().await.unwrap().unwrap_err();
     assert_eq!((received, error.kind(), error.operation()), (1, ErrorKind::Server, Some("list_voices")));
     assert!(pages.next().await.is_none());
 
-    server.script("list_voices", page("list_voices", 2, Value::Null));
+    server.mock_response("list_voices", page("list_voices", 2, Value::Null));
     let resumed = client.list_voices().page_size(2).page(received + 1).pages();
     let resumed: Vec<_> = resumed.try_collect().await.unwrap();
     assert_eq!(resumed.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [2]);
 
-    server.script("list_voices", page("list_voices", 2, link(&server, 2)));
-    server.script("list_voices", Answer::json(500, json!({})));
+    server.mock_response("list_voices", page("list_voices", 2, link(&server, 2)));
+    server.mock_response("list_voices", MockResponse::json(500, json!({})));
     let items: Vec<_> = client.list_voices().items().collect().await;
     assert_eq!(items.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, false]);
-    server.script("list_voices", Answer::json(500, json!({})));
+    server.mock_response("list_voices", MockResponse::json(500, json!({})));
     assert_eq!(client.list_voices().all().await.unwrap_err().kind(), ErrorKind::Server);
 }
 
@@ -158,7 +158,7 @@ async fn a_number_that_no_page_has_ends_a_list_before_it_is_sent() {
     let server = Server::start().await.unwrap();
     let client = client(&server);
     let mut pages = pin!(client.list_voices().page(0).pages());
-    assert_eq!(pages.next().await.unwrap().unwrap_err().kind(), ErrorKind::Refused);
+    assert_eq!(pages.next().await.unwrap().unwrap_err().kind(), ErrorKind::InvalidRequest);
     assert!(pages.next().await.is_none());
     assert_eq!(server.requests().len(), 0);
 }
@@ -172,7 +172,7 @@ fn clocked(server: &Server) -> (Client, TestClock) {
 }
 
 /// A running session, with its client's clock.
-async fn running(server: &Server) -> (Started<Lite>, TestClock) {
+async fn running(server: &Server) -> (StartedSession<Lite>, TestClock) {
     let (client, clock) = clocked(server);
     let lite =
         Configuration::<Lite>::build(|lite| lite.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true)).unwrap();
@@ -181,16 +181,16 @@ async fn running(server: &Server) -> (Started<Lite>, TestClock) {
     (session, clock)
 }
 
-fn transcript(lines: &[&str], next: impl Into<Value>, active: bool) -> Answer {
+fn transcript(lines: &[&str], next: impl Into<Value>, active: bool) -> MockResponse {
     let line = |text: &&str| json!({ "role": "user", "transcript": text, "absolute_timestamp": 1, "relative_timestamp": 1 });
     let lines: Vec<_> = lines.iter().map(line).collect();
     let data = json!({ "session_active": active, "next_timestamp": next.into(), "transcript_data": lines });
-    Answer::json(200, json!({ "code": 1000, "data": data, "message": null }))
+    MockResponse::json(200, json!({ "code": 1000, "data": data, "message": null }))
 }
 
 const INTERVAL: Duration = Duration::from_secs(2);
 
-async fn followed(session: &Started<Lite>) -> Result<Vec<String>, Error> {
+async fn followed(session: &StartedSession<Lite>) -> Result<Vec<String>, Error> {
     session.follow_transcript(INTERVAL).map_ok(|line| line.transcript).try_collect().await
 }
 
@@ -201,8 +201,8 @@ async fn a_session_is_reached_by_its_id_alone() {
     let session = clocked(&server).0.session(started.id());
     assert_eq!(session.id(), started.id());
     session.keep_alive().await.unwrap();
-    server.script("get_session_transcript", transcript(&["a"], 10, true));
-    server.script("get_session_transcript", transcript(&["b"], 10, false));
+    server.mock_response("get_session_transcript", transcript(&["a"], 10, true));
+    server.mock_response("get_session_transcript", transcript(&["b"], 10, false));
     let said: Vec<_> = session.transcript().await.unwrap().into_iter().map(|line| line.transcript).collect();
     assert_eq!(said, ["a", "b"]);
     assert!(session.details().await.unwrap().end_at.is_none());
@@ -225,7 +225,7 @@ async fn a_followed_transcript_tells_each_line_once() {
         transcript(&["c"], Value::Null, true),
         transcript(&["c", "c", "d"], Value::Null, false),
     ] {
-        server.script("get_session_transcript", answer);
+        server.mock_response("get_session_transcript", answer);
     }
     assert_eq!(followed(&session).await.unwrap(), ["a", "b", "c", "c", "d"]);
     let asked: Vec<_> = server.take_requests().into_iter().map(|request| request.query).collect();
@@ -246,7 +246,7 @@ async fn a_followed_transcript_of_an_ended_session_is_read_without_a_pause() {
         // Points back, and so is the last.
         transcript(&["c"], 10, false),
     ] {
-        server.script("get_session_transcript", answer);
+        server.mock_response("get_session_transcript", answer);
     }
     assert_eq!(followed(&session).await.unwrap(), ["a", "b", "c"]);
     assert!(clock.slept().is_empty());
@@ -256,8 +256,8 @@ async fn a_followed_transcript_of_an_ended_session_is_read_without_a_pause() {
 async fn a_followed_transcript_is_lazy_and_ends_with_an_error() {
     let server = Server::start().await.unwrap();
     let (session, clock) = running(&server).await;
-    server.script("get_session_transcript", transcript(&["a"], Value::Null, true));
-    server.script("get_session_transcript", Answer::json(404, json!({})));
+    server.mock_response("get_session_transcript", transcript(&["a"], Value::Null, true));
+    server.mock_response("get_session_transcript", MockResponse::json(404, json!({})));
     let mut lines = pin!(session.follow_transcript(INTERVAL));
     assert_eq!(server.requests().len(), 0, "before polling");
     assert_eq!(lines.next().await.unwrap().unwrap().transcript, "a");
@@ -272,7 +272,7 @@ fn training(server: &Server, statuses: &[Value]) {
         let mut answer = example_answer("get_avatar_by_id").unwrap();
         answer["data"]["status"] = status.clone();
         answer["data"]["error_message"] = json!("no face in the picture");
-        server.script("get_avatar_by_id", Answer::json(200, answer));
+        server.mock_response("get_avatar_by_id", MockResponse::json(200, answer));
     }
 }
 
@@ -283,7 +283,7 @@ async fn an_avatar_is_waited_for_until_it_is_active() {
     let statuses = ["INIT", "DEPLOYING", "BRAND_NEW"].map(Value::from);
     training(&server, &statuses);
     training(&server, &[Value::Null, json!("ACTIVE")]);
-    let avatar = client.avatar_ready(AVATAR, INTERVAL, Duration::from_secs(60)).await.unwrap();
+    let avatar = client.wait_for_avatar(AVATAR, INTERVAL, Duration::from_secs(60)).await.unwrap();
     assert_eq!(avatar.status.unwrap().to_string(), "ACTIVE");
     assert_eq!(clock.slept(), [INTERVAL; 4]);
 }
@@ -293,7 +293,7 @@ async fn an_avatar_whose_training_failed_says_why() {
     let server = Server::start().await.unwrap();
     let (client, _) = clocked(&server);
     training(&server, &[json!("INIT"), json!("FAILED")]);
-    let error = client.avatar_ready(AVATAR, INTERVAL, Duration::from_secs(60)).await.unwrap_err();
+    let error = client.wait_for_avatar(AVATAR, INTERVAL, Duration::from_secs(60)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Service);
     insta::assert_snapshot!(error, @"get avatar by id: the avatar's training failed: no face in the picture");
 }
@@ -303,22 +303,22 @@ async fn an_avatar_is_waited_for_no_longer_than_the_limit() {
     let server = Server::start().await.unwrap();
     let (client, clock) = clocked(&server);
     training(&server, &vec![json!("DEPLOYING"); 3]);
-    let error = client.avatar_ready(AVATAR, INTERVAL, Duration::from_secs(5)).await.unwrap_err();
+    let error = client.wait_for_avatar(AVATAR, INTERVAL, Duration::from_secs(5)).await.unwrap_err();
     assert_eq!((error.kind(), server.requests().len()), (ErrorKind::Timeout, 3));
     assert_eq!(clock.slept(), [INTERVAL; 2]);
     insta::assert_snapshot!(error, @"get avatar by id: the avatar is still in training when the time limit passes");
 
     // A limit of nothing still asks once.
     training(&server, &[json!("ACTIVE")]);
-    client.avatar_ready(AVATAR, INTERVAL, Duration::ZERO).await.unwrap();
+    client.wait_for_avatar(AVATAR, INTERVAL, Duration::ZERO).await.unwrap();
 }
 
 #[tokio::test]
 async fn an_avatar_that_does_not_exist_is_not_waited_for() {
     let server = Server::start().await.unwrap();
     let (client, clock) = clocked(&server);
-    server.script("get_avatar_by_id", Answer::json(404, json!({})));
-    let error = client.avatar_ready(AVATAR, INTERVAL, Duration::from_secs(60)).await.unwrap_err();
+    server.mock_response("get_avatar_by_id", MockResponse::json(404, json!({})));
+    let error = client.wait_for_avatar(AVATAR, INTERVAL, Duration::from_secs(60)).await.unwrap_err();
     assert!(error.is_not_found());
     assert!(clock.slept().is_empty());
 }

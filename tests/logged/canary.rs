@@ -6,10 +6,12 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use liveavatar_api::mock::{Answer, Example, Server, example_answer, example_requests, operations};
 use liveavatar_api::raw::{OPERATIONS, Operation};
 use liveavatar_api::session::{self, AnyConfiguration};
-use liveavatar_api::{Attempt, Client, Credential, CredentialKind, Ended, Observer, Options, Secret};
+use liveavatar_api::{
+    Attempt, AttemptOutcome, Client, Credential, CredentialKind, Observer, RequestOptions, Secret,
+};
+use liveavatar_mock::{Example, MockResponse, Server, example_answer, example_requests, operations};
 use liveavatar_tests::{TestClock, show};
 use serde_json::{Value, json};
 
@@ -29,7 +31,7 @@ impl Observer for Watcher {
         write!(self.0.lock().unwrap(), "{request:?} {request:#?}").unwrap();
     }
 
-    fn after(&self, request: &Attempt, ended: &Ended) {
+    fn after(&self, request: &Attempt, ended: &AttemptOutcome) {
         write!(self.0.lock().unwrap(), "{request:?} {ended:?} {ended:#?}").unwrap();
     }
 }
@@ -41,7 +43,7 @@ struct Watched {
 }
 
 impl Watched {
-    fn new(base: &str, options: Options) -> Self {
+    fn new(base: &str, options: RequestOptions) -> Self {
         let seen = Watcher::default();
         let client = Client::builder().base_url(base).options(options).clock(TestClock::default());
         Self { client: client.observer(seen.clone()).build().unwrap(), seen }
@@ -146,16 +148,16 @@ async fn no_answer_makes_a_secret_show() {
     capture::start();
     let mut leaks = Leaks::default();
     let server = Server::start().await.unwrap();
-    let once = Watched::new(server.url(), Options::new().attempts(1));
+    let once = Watched::new(server.url(), RequestOptions::new().max_attempts(1));
     for (operation, kind, example) in calls() {
         let id = operation.id;
         let client = once.with(kind);
         let status = operations().find(|known| known.name == id).unwrap().success;
         let success = match example_answer(id) {
-            Some(answer) => Answer::json(status, answer),
-            None => Answer::raw(status, "application/json", ""),
+            Some(answer) => MockResponse::json(status, answer),
+            None => MockResponse::raw(status, "application/json", ""),
         };
-        server.script(id, success);
+        server.mock_response(id, success);
         look(&mut leaks, &format!("{id}, success"), &client, id, &example).await;
         let request = server.take_requests().pop().unwrap();
         let marked = request.headers.iter().any(|(_, value)| shows(value));
@@ -163,19 +165,19 @@ async fn no_answer_makes_a_secret_show() {
 
         for (name, answer) in Echo::of(&request).failures() {
             let at = format!("{id}, {name}");
-            server.script(id, answer.clone());
+            server.mock_response(id, answer.clone());
             let said = look(&mut leaks, &at, &client, id, &example).await;
             if name == "400 with code None" {
                 // Otherwise nothing was echoed, and nothing would be found.
                 assert_eq!(said.contains("[credential]"), !operation.credentials.is_empty(), "{at}: {said}");
             }
             if is_json(&example) {
-                server.script(id, answer);
+                server.mock_response(id, answer);
                 look_by_name(&mut leaks, &at, &client, id, &example).await;
             }
         }
         for (name, answer) in other_shapes() {
-            server.script(id, answer);
+            server.mock_response(id, answer);
             look_at_failure(&mut leaks, &format!("{id}, {name}"), &client, id, &example).await;
         }
     }
@@ -187,7 +189,7 @@ async fn no_repetition_makes_a_secret_show() {
     capture::start();
     let mut leaks = Leaks::default();
     let server = Server::start().await.unwrap();
-    let client = Watched::new(server.url(), Options::new().attempts(3));
+    let client = Watched::new(server.url(), RequestOptions::new().max_attempts(3));
     for (operation, kind, example) in calls().filter(|(_, _, example)| is_json(example)) {
         let id = operation.id;
         let client = client.with(kind);
@@ -195,7 +197,7 @@ async fn no_repetition_makes_a_secret_show() {
         let (_, answer) = Echo::of(&server.take_requests()[0]).failures().remove(0);
         assert_eq!(answer.status(), 429);
         for _ in 0..3 {
-            server.script(id, answer.clone());
+            server.mock_response(id, answer.clone());
         }
         look(&mut leaks, id, &client, id, &example).await;
         assert_eq!(server.take_requests().len(), 3, "{id} was not repeated");
@@ -232,13 +234,13 @@ fn broken_service(text: &'static str) -> String {
 async fn no_broken_connection_makes_a_secret_show() {
     capture::start();
     let mut leaks = Leaks::default();
-    let once = || Options::new().attempts(1);
+    let once = || RequestOptions::new().max_attempts(1);
     // Nothing listens on port 1.
     let closed = "http://127.0.0.1:1";
     let mut failures = vec![
         ("connection refused", Watched::new(closed, once())),
-        ("no time left", Watched::new(closed, once().total_limit(Duration::ZERO))),
-        ("no time for an attempt", Watched::new(closed, once().attempt_limit(Duration::ZERO))),
+        ("no time left", Watched::new(closed, once().timeout(Duration::ZERO))),
+        ("no time for an attempt", Watched::new(closed, once().attempt_timeout(Duration::ZERO))),
     ];
     failures.extend(FRAGMENTS.map(|(name, text)| (name, Watched::new(&broken_service(text), once()))));
     for (operation, kind, example) in calls() {
@@ -258,7 +260,7 @@ async fn no_broken_connection_makes_a_secret_show() {
 async fn no_refusal_makes_a_secret_show() {
     capture::start();
     let mut leaks = Leaks::default();
-    let unsent = Watched::new("http://127.0.0.1:1", Options::new());
+    let unsent = Watched::new("http://127.0.0.1:1", RequestOptions::new());
     for (operation, kind, example) in calls() {
         let other = match kind {
             CredentialKind::SessionToken => CredentialKind::ApiKey,
@@ -357,7 +359,7 @@ fn no_problem_of_a_configuration_shows_a_secret() {
                 let mut broken = body.clone();
                 *broken.pointer_mut(&place).unwrap() = wrong;
                 let text = broken.to_string();
-                let problems = session::report(&text);
+                let problems = session::validate(&text);
                 leaks.look(&place, "Display of the problems", &problems.to_string());
                 leaks.look_debug(&place, "the problems", &problems);
                 // A mark in a field that is no secret may show in the configuration, but not in what is said about it.
@@ -374,7 +376,7 @@ fn no_problem_of_a_configuration_shows_a_secret() {
         let text = body.to_string();
         for (end, _) in text.match_indices(MARK) {
             for cut in [&text[..end + MARK.len()], &text[..end + 2]] {
-                let problems = session::report(cut);
+                let problems = session::validate(cut);
                 leaks.look("cut", "Display of the problems", &problems.to_string());
                 leaks.look_debug("cut", "the problems", &problems);
             }

@@ -1,6 +1,6 @@
 //! Answers that repeat what was sent to them, in every shape that a service or a proxy might.
 
-use liveavatar_api::mock::{Answer, Recorded};
+use liveavatar_mock::{MockResponse, Recorded};
 use serde_json::{Value, json};
 
 use crate::leaks::shows;
@@ -30,7 +30,7 @@ impl Echo {
     }
 
     /// A failed answer with the echo wherever one might stand, in both shapes of field errors.
-    fn failed(&self, status: u16, code: Option<i64>) -> Answer {
+    fn failed(&self, status: u16, code: Option<i64>) -> MockResponse {
         let field = |part: &String, text: &str| json!({ "loc": ["body", 0, "field"], text: format!("{part} is wrong"), "input": self.body, "params": {} });
         let fields = |text: &str| self.parts.iter().map(|part| field(part, text)).collect::<Value>();
         let message = self.parts.join(" ");
@@ -40,49 +40,60 @@ impl Echo {
         if let Some(code) = code {
             body["code"] = json!(code);
         }
-        Answer::json(status, body)
+        MockResponse::json(status, body)
     }
 
     /// Every failing answer, by a name for the report; the first is one that any operation may repeat.
-    pub(crate) fn failures(&self) -> Vec<(String, Answer)> {
+    pub(crate) fn failures(&self) -> Vec<(String, MockResponse)> {
         let text = self.text.as_str();
-        let mut failures: Vec<(String, Answer)> = Vec::new();
+        let mut failures: Vec<(String, MockResponse)> = Vec::new();
         let known = [(403, Some(4032)), (403, Some(4033)), (400, Some(4000)), (401, Some(4010))];
         let plain = [429, 400, 401, 402, 403, 404, 405, 409, 422, 500, 503].map(|status| (status, None));
         for (status, code) in plain.into_iter().chain(known) {
             failures.push((format!("{status} with code {code:?}"), self.failed(status, code)));
         }
         for key in ["message", "detail", "error"] {
-            let parts = Answer::json(422, json!({ key: self.parts.join(", ") }));
+            let parts = MockResponse::json(422, json!({ key: self.parts.join(", ") }));
             failures.push((format!("422 with the parts as {key}"), parts));
-            failures.push((format!("422 with everything as {key}"), Answer::json(422, json!({ key: text }))));
+            failures.push((
+                format!("422 with everything as {key}"),
+                MockResponse::json(422, json!({ key: text })),
+            ));
         }
         let html = format!("<html><pre>{text}</pre></html>");
         let others = [
-            ("422 with the body as it was", Answer::json(422, self.body.clone())),
-            ("500 as text", Answer::raw(500, "text/plain", text)),
-            ("500 without a type", Answer::raw(500, "", text)),
+            ("422 with the body as it was", MockResponse::json(422, self.body.clone())),
+            ("500 as text", MockResponse::raw(500, "text/plain", text)),
+            ("500 without a type", MockResponse::raw(500, "", text)),
             (
                 "500 with a truncated body",
-                Answer::raw(500, "application/json", format!("{{\"message\": {text:?}")),
+                MockResponse::raw(500, "application/json", format!("{{\"message\": {text:?}")),
             ),
-            ("502 as HTML", Answer::raw(502, "text/html", html.clone())),
-            ("200 as HTML", Answer::raw(200, "text/html", html)),
-            ("200 as text", Answer::raw(200, "text/plain", text)),
-            ("200 with a list", Answer::json(200, json!([text]))),
-            ("200 without a body", Answer::raw(200, "application/json", "")),
+            ("502 as HTML", MockResponse::raw(502, "text/html", html.clone())),
+            ("200 as HTML", MockResponse::raw(200, "text/html", html)),
+            ("200 as text", MockResponse::raw(200, "text/plain", text)),
+            ("200 with a list", MockResponse::json(200, json!([text]))),
+            ("200 without a body", MockResponse::raw(200, "application/json", "")),
             (
                 "200 that ends in a secret",
-                Answer::raw(200, "application/json", "{\"code\":100,\"data\":{\"session_token\":\"canary"),
+                MockResponse::raw(
+                    200,
+                    "application/json",
+                    "{\"code\":100,\"data\":{\"session_token\":\"canary",
+                ),
             ),
             ("200 with a failing code", self.failed(200, Some(4000))),
             (
                 "200 with broken JSON",
-                Answer::raw(200, "application/json", "{\"code\":100,\"data\":{\"session_token\": canary }}"),
+                MockResponse::raw(
+                    200,
+                    "application/json",
+                    "{\"code\":100,\"data\":{\"session_token\": canary }}",
+                ),
             ),
             (
                 "redirect",
-                Answer::raw(302, "text/plain", text).header("location", "https://example.com/canary"),
+                MockResponse::raw(302, "text/plain", text).header("location", "https://example.com/canary"),
             ),
         ];
         failures.extend(others.map(|(name, answer)| (name.to_owned(), answer)));
@@ -101,8 +112,9 @@ fn texts(value: &Value, found: &mut Vec<String>) {
 }
 
 /// Envelopes of a success with something else inside than the document says.
-pub(crate) fn other_shapes() -> Vec<(&'static str, Answer)> {
-    let envelope = |data: Value| Answer::json(200, json!({ "code": 100, "data": data, "message": null }));
+pub(crate) fn other_shapes() -> Vec<(&'static str, MockResponse)> {
+    let envelope =
+        |data: Value| MockResponse::json(200, json!({ "code": 100, "data": data, "message": null }));
     vec![
         ("200 with text for data", envelope(json!("canary"))),
         ("200 with a list for data", envelope(json!(["canary", { "id": "canary" }]))),

@@ -1,18 +1,18 @@
 //! The token endpoint: neither its log nor its answers show keys, prompts, or what the service said.
 
 use axum::http::request::Parts;
-use liveavatar_api::mock::{Answer, Failure, Fault, Server};
-use liveavatar_api::router::{Choice, Refusal, Second, TokenEndpoint};
+use liveavatar_api::endpoint::{Choice, Rejection, Second, TokenEndpoint};
 use liveavatar_api::session::AnyConfiguration;
 use liveavatar_api::{Client, Credential};
+use liveavatar_mock::{Failure, Fault, MockResponse, Server};
 use serde_json::{Value, json};
 
 use crate::capture;
 use crate::leaks::Leaks;
 
-async fn user(request: Parts) -> Result<String, Refusal> {
+async fn user(request: Parts) -> Result<String, Rejection> {
     let user = request.headers.get("x-user").and_then(|user| user.to_str().ok());
-    user.map(str::to_owned).ok_or(Refusal::Unauthenticated)
+    user.map(str::to_owned).ok_or(Rejection::Unauthenticated)
 }
 
 #[tokio::test(start_paused = true)]
@@ -57,9 +57,9 @@ async fn an_endpoint_shows_no_secret_in_logs_and_refusals() {
         ("start_session", 403),
         ("start_session", 500),
     ] {
-        let answer = Answer::json(status, body.clone());
+        let answer = MockResponse::json(status, body.clone());
         server.faults(move |called| {
-            (called == operation).then(|| Fault::Before(Failure::Answer(answer.clone())))
+            (called == operation).then(|| Fault::Before(Failure::MockResponse(answer.clone())))
         });
         let at = format!("{operation} {status}");
         let refused = post("{}").await.unwrap();

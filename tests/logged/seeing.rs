@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use liveavatar_api::mock::{Answer, Server};
 use liveavatar_api::session::{Configuration, Lite, SANDBOX_AVATAR_ID};
-use liveavatar_api::{Attempt, Client, Credential, Ended, IntoData as _, Observer, Options};
+use liveavatar_api::{Attempt, AttemptOutcome, Client, Credential, IntoData as _, Observer, RequestOptions};
+use liveavatar_mock::{MockResponse, Server};
 use liveavatar_tests::TestClock;
 use serde_json::json;
 
@@ -20,8 +20,8 @@ impl Observer for Diary {
         self.0.lock().unwrap().push(line);
     }
 
-    fn after(&self, request: &Attempt, ended: &Ended) {
-        let Ended { status, request_id, retry_in, .. } = ended;
+    fn after(&self, request: &Attempt, ended: &AttemptOutcome) {
+        let AttemptOutcome { status, request_id, retry_in, .. } = ended;
         let line = format!(
             "after {} #{}: {status:?}, {request_id:?}, retry in {retry_in:?}",
             request.operation.id, request.number
@@ -36,7 +36,7 @@ impl Diary {
     }
 }
 
-fn diarist(base: &str, options: Options) -> (Client, Diary) {
+fn diarist(base: &str, options: RequestOptions) -> (Client, Diary) {
     let diary = Diary::default();
     let client = Client::builder().base_url(base).credential(Credential::api_key("canary-api-key").unwrap());
     let client = client.options(options).clock(TestClock::default()).seed(1).observer(diary.clone());
@@ -61,7 +61,7 @@ fn logged() -> String {
 async fn a_success_is_a_span_and_an_event() {
     capture::start();
     let server = Server::start().await.unwrap();
-    let (client, diary) = diarist(server.url(), Options::new());
+    let (client, diary) = diarist(server.url(), RequestOptions::new());
     client.get_user_credits().send().await.into_data().unwrap();
     insta::assert_snapshot!(logged(), @r#"
     INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::trace: new
@@ -78,8 +78,8 @@ async fn a_success_is_a_span_and_an_event() {
 async fn a_repetition_is_a_warning_and_counted_in_the_span() {
     capture::start();
     let server = Server::start().await.unwrap();
-    let (client, diary) = diarist(server.url(), Options::new());
-    server.script("get_user_credits", Answer::json(503, json!({})));
+    let (client, diary) = diarist(server.url(), RequestOptions::new());
+    server.mock_response("get_user_credits", MockResponse::json(503, json!({})));
     client.get_user_credits().send().await.into_data().unwrap();
     insta::assert_snapshot!(logged(), @r#"
     INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::trace: new
@@ -99,8 +99,8 @@ async fn a_repetition_is_a_warning_and_counted_in_the_span() {
 async fn a_pause_that_the_service_asks_for_is_told() {
     capture::start();
     let server = Server::start().await.unwrap();
-    let (client, diary) = diarist(server.url(), Options::new());
-    server.script("create_context", Answer::json(429, json!({})).header("retry-after", "7"));
+    let (client, diary) = diarist(server.url(), RequestOptions::new());
+    server.mock_response("create_context", MockResponse::json(429, json!({})).header("retry-after", "7"));
     let body = liveavatar_api::types::CreateContext::builder().name("n".to_owned()).prompt("p");
     client.create_context().body(body.opening_text(None)).send().await.into_data().unwrap();
     insta::assert_snapshot!(diary.take(), @r#"
@@ -115,10 +115,10 @@ async fn a_pause_that_the_service_asks_for_is_told() {
 async fn a_failed_validation_is_told_by_its_status() {
     capture::start();
     let server = Server::start().await.unwrap();
-    let (client, diary) = diarist(server.url(), Options::new());
+    let (client, diary) = diarist(server.url(), RequestOptions::new());
     let detail =
         json!([{ "loc": ["query", "page"], "msg": "private", "type": "value_error", "input": "private" }]);
-    server.script("list_voices", Answer::json(422, json!({ "detail": detail })));
+    server.mock_response("list_voices", MockResponse::json(422, json!({ "detail": detail })));
     client.list_voices().page(2).send().await.into_data().unwrap_err();
     insta::assert_snapshot!(logged(), @r#"
     INFO liveavatar{otel.name="list_voices" otel.kind="client" http.request.method="GET" url.template="/v1/voices" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::trace: new
@@ -135,7 +135,7 @@ async fn a_failed_validation_is_told_by_its_status() {
 async fn a_path_is_told_by_its_template() {
     capture::start();
     let server = Server::start().await.unwrap();
-    let (client, _) = diarist(server.url(), Options::new());
+    let (client, _) = diarist(server.url(), RequestOptions::new());
     let error = client.get_voice_by_id().voice_id("private-voice").send().await.into_data().unwrap_err();
     assert!(error.is_not_found(), "{error}");
     let everything = capture::take();
@@ -146,7 +146,7 @@ async fn a_path_is_told_by_its_template() {
 #[tokio::test]
 async fn what_is_refused_before_sending_is_not_told() {
     capture::start();
-    let (client, diary) = diarist("http://127.0.0.1:1", Options::new());
+    let (client, diary) = diarist("http://127.0.0.1:1", RequestOptions::new());
     client.list_voices().page(0).send().await.into_data().unwrap_err();
     client.start_session().send().await.into_data().unwrap_err();
     client.operation("get_voice_by_id").unwrap().send().await.unwrap_err();
@@ -157,7 +157,7 @@ async fn what_is_refused_before_sending_is_not_told() {
 #[tokio::test]
 async fn a_refused_connection_has_no_status() {
     capture::start();
-    let (client, diary) = diarist("http://127.0.0.1:1", Options::new().attempts(2));
+    let (client, diary) = diarist("http://127.0.0.1:1", RequestOptions::new().max_attempts(2));
     client.get_user_credits().send().await.into_data().unwrap_err();
     insta::assert_snapshot!(logged(), @r#"
     INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::trace: new
@@ -181,7 +181,7 @@ async fn a_session_that_may_still_run_is_an_error() {
     let client = Client::builder().base_url(server.url()).credential(key).build().unwrap();
     let configuration = Configuration::<Lite>::build(|lite| lite.avatar_id(SANDBOX_AVATAR_ID)).unwrap();
     let session = client.open(&configuration).await.unwrap();
-    server.script("stop_session", Answer::json(401, json!({})));
+    server.mock_response("stop_session", MockResponse::json(401, json!({})));
     session.stop().await.unwrap_err();
     let everything = capture::take();
     let errors: Vec<_> = everything.lines().map(str::trim).filter(|line| line.starts_with("ERROR")).collect();

@@ -1,10 +1,10 @@
 //! What a LITE socket leaves in logs: neither its address nor the audio, in no library's lines.
 
 use futures_util::stream;
-use liveavatar_api::mock::{EventStyle, Server};
-use liveavatar_api::realtime::lite::{Options, Socket};
+use liveavatar_api::realtime::lite::{Socket, SocketOptions};
 use liveavatar_api::session::{Configuration, Lite};
 use liveavatar_api::types::SessionEndReason;
+use liveavatar_mock::{EventStyle, Server};
 use liveavatar_tests::client;
 
 use crate::capture;
@@ -25,7 +25,7 @@ async fn nothing_shows_an_address_or_audio() {
     assert!(ws_url.expose().contains("canary"));
 
     let mut leaks = Leaks::default();
-    let options = Options::new();
+    let options = SocketOptions::new();
     leaks.look_debug("socket", "the options", &options);
     let socket = Socket::connect_with(&ws_url, options).await.unwrap();
     leaks.look_debug("socket", "the socket", &socket);
@@ -41,7 +41,7 @@ async fn nothing_shows_an_address_or_audio() {
         for scheme in ["ws", "wss"] {
             let nobody = format!("{scheme}://127.0.0.1:{port}/canary-ws_url");
             let error = Socket::connect(&nobody.into()).await.unwrap_err();
-            assert!(!error.is_refused());
+            assert!(!error.is_invalid_request());
             leaks.look_error("socket", &error);
         }
     }

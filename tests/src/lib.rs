@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use liveavatar_api::mock::{Example, Server};
 use liveavatar_api::types::CreateImageAvatarBodyResolution;
 use liveavatar_api::{Client, Clock, Credential, Envelope, Error, IntoData, types};
+use liveavatar_mock::{Example, Server};
 use progenitor_client::ResponseValue;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;

@@ -1,19 +1,17 @@
-//! The one error type.
+//! The error type of all calls.
 
-mod read;
+mod failure;
+mod response;
 
 use std::fmt;
 use std::time::Duration;
 
-pub(crate) use read::on_one_line;
+pub(crate) use failure::{ENDS_EARLY, FailedCall, Failure, is_untrusted};
 
-use crate::session::Unstopped;
-use crate::session::store::StoreError;
-
-/// A failed call, or one that was refused before it was sent.
+/// An error of a call, or of a request that was not sent because it is invalid.
 ///
-/// `Display` says what failed in one line, [`source`](std::error::Error::source) has the next level. Neither shows a
-/// credential, a prompt or any other text that was sent.
+/// `Display` prints one line; [`source`](std::error::Error::source) returns the cause. Neither shows a credential, a prompt or
+/// any other text that was sent.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -30,54 +28,54 @@ struct Inner {
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-/// What went wrong, by what a caller does about it.
+/// The kinds of error, by what a caller does about them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Nothing was sent: an argument, a credential or a configuration breaks a rule.
-    Refused,
-    /// The service refused the request's content: 422, or 400 with code 4000. See [`Error::fields`].
+    /// An argument, a credential or a configuration is invalid, and nothing was sent.
+    InvalidRequest,
+    /// The service rejected the request's content: 422, or 400 with code 4000. See [`Error::fields`].
     Validation,
-    /// The credential is missing, wrong or of another product: 401.
+    /// The credential is missing, wrong or of another product (401).
     Unauthorized,
-    /// The credential is right and not enough: 403.
+    /// The credential is valid but lacks permission (403).
     Forbidden,
-    /// No credits are left: code 4033, or 402.
+    /// The account has no credits left: code 4033, or 402.
     InsufficientCredits,
-    /// Too many sessions are running: code 4032, in older answers 4003. List the active sessions and stop some.
+    /// Too many sessions are running: code 4032, formerly 4003.
     ConcurrencyLimit,
-    /// No such thing: 404. A session that is already stopped answers this too.
+    /// The resource does not exist (404). A session that has ended returns this, too.
     NotFound,
-    /// Too many calls in this second: 429.
+    /// Too many requests per second (429).
     RateLimited,
-    /// The service failed: 5xx.
+    /// The service failed (5xx).
     Server,
-    /// Any other answer that is no success.
+    /// Any other failure that the service returns.
     Service,
-    /// The answer is no JSON of the expected shape. The call itself succeeded.
+    /// The call succeeded, but the response is not of the documented shape.
     Decode,
-    /// The time limit passed. Whether the service acted is not known.
+    /// The time limit passed. The service may or may not have processed the request.
     Timeout,
-    /// The connection failed. Whether the service acted is not known, unless it never stood.
+    /// The connection failed. The service may have processed the request, unless the connection was never established.
     Transport,
-    /// The session store could not be used, so that nothing was started.
+    /// The session store failed, and nothing was started.
     Store,
-    /// A session was to be stopped and may still run.
-    Unstopped,
+    /// A session could not be confirmed stopped and may still run.
+    StopFailed,
 }
 
-/// One field that the service refused.
+/// A field that the service rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FieldError {
-    /// Where, such as `avatar_persona.voice_id`.
+    /// The path of the field, such as `avatar_persona.voice_id`.
     pub path: String,
-    /// What the service says about it.
+    /// The service's message about it.
     pub message: String,
 }
 
 impl Error {
-    fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             kind,
             operation: None,
@@ -88,68 +86,28 @@ impl Error {
             request_id: None,
             attempts: 0,
             retry_after: None,
-            sent: kind != ErrorKind::Refused,
+            sent: kind != ErrorKind::InvalidRequest,
             source: None,
         }))
     }
 
-    pub(crate) fn refused(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Refused, message)
+    pub(crate) fn invalid_request(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::InvalidRequest, message)
     }
 
-    /// A session was not started for want of a slot or of the store itself.
-    pub(crate) fn store(error: StoreError) -> Self {
-        let (kind, message) = if error.is_no_slot() {
-            (ErrorKind::ConcurrencyLimit, "the session store has no free slot")
-        } else {
-            (ErrorKind::Store, "the session store could not be used, and the session was not started")
-        };
-        let mut refused = Self::new(kind, message);
-        refused.0.retry_after = error.retry_after();
-        refused.0.sent = false;
-        refused.caused_by(error)
-    }
-
-    /// A session may still run.
-    pub(crate) fn unstopped(unstopped: Option<Unstopped>) -> Self {
-        let error = Self::new(ErrorKind::Unstopped, "the session may still run");
-        match unstopped {
-            Some(unstopped) => error.caused_by(unstopped),
-            None => error,
-        }
-    }
-
-    pub(crate) fn timed_out(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Timeout, message)
-    }
-
-    /// The call reached the service and its answer is not what this crate expects.
+    /// The call succeeded, but its response cannot be decoded.
     pub(crate) fn decode(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Decode, message)
     }
 
-    /// A connection other than a call's failed.
-    #[cfg(feature = "lite")]
-    pub(crate) fn transport(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Transport, message)
+    /// A response of which only the status is known.
+    pub(crate) fn from_status(status: u16, message: &str) -> Self {
+        Self::new(response::kind_of(status, None), message).with_response(status, None, 1)
     }
 
-    /// The service refused to open a socket.
-    #[cfg(feature = "lite")]
-    pub(crate) fn handshake(status: u16) -> Self {
-        let error = Self::new(read::kind_of(status, None), "the service does not open the socket");
-        error.answered(status, None, 1)
-    }
-
-    /// The service said on a socket that it cannot do what was asked.
-    #[cfg(feature = "lite")]
-    pub(crate) fn said(message: &str) -> Self {
-        Self::new(ErrorKind::Service, format!("the service says: {}", read::quoted(message)))
-    }
-
-    /// The training of an avatar failed; nothing is wrong with the call that says so.
-    pub(crate) fn failed_training(reason: &str) -> Self {
-        Self::new(ErrorKind::Service, format!("the avatar's training failed: {}", read::quoted(reason)))
+    /// A failure that the service reports outside a call's own status, in its own words.
+    pub(crate) fn reported(what: &str, text: &str) -> Self {
+        Self::new(ErrorKind::Service, format!("{what}: {}", response::quote(text)))
     }
 
     pub(crate) fn caused_by(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
@@ -157,243 +115,250 @@ impl Error {
         self
     }
 
-    /// Adds what the answer's frame says, where its content is what failed.
-    pub(crate) fn answered(mut self, status: u16, request_id: Option<String>, attempts: u32) -> Self {
+    /// Adds what is known of the response.
+    pub(crate) fn with_response(mut self, status: u16, request_id: Option<String>, attempts: u32) -> Self {
         self.0.status = Some(status);
         self.0.request_id = request_id;
         self.0.attempts = attempts;
         self
     }
 
-    /// Names the operation where the answer itself could not.
+    /// Marks the error as one before which nothing was sent.
+    pub(crate) fn before_sending(mut self, retry_after: Option<Duration>) -> Self {
+        self.0.sent = false;
+        self.0.retry_after = retry_after;
+        self
+    }
+
+    /// Names the operation, unless it is named already.
     pub(crate) fn during(mut self, operation: &'static str) -> Self {
         self.0.operation.get_or_insert(operation);
         self
     }
 
-    /// What went wrong.
+    /// Returns the kind of error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The operation that failed, such as `start_session`, where known.
+    /// Returns the operation that failed, such as `start_session`, if known.
     #[must_use]
     pub fn operation(&self) -> Option<&'static str> {
         self.0.operation
     }
 
-    /// The HTTP status of the answer.
+    /// Returns the HTTP status of the response.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
 
-    /// The service's own code, such as 4032.
+    /// Returns the service's own code, such as 4032.
     #[must_use]
     pub fn code(&self) -> Option<i64> {
         self.0.code
     }
 
-    /// What the service, or this crate, says about it.
+    /// Returns the message of the service or of this crate.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// The fields that the service refused.
+    /// Returns the fields that the service rejected.
     #[must_use]
     pub fn fields(&self) -> &[FieldError] {
         &self.0.fields
     }
 
-    /// The request's id, to quote to the service's support.
+    /// Returns the request's id, which the service's support asks for.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
-    /// How many requests were sent, repetitions included.
+    /// Returns the number of requests that were sent, including retries.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
 
-    /// How long the service asks to wait before the next call.
+    /// Returns the pause that the service requests before the next call.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// Whether the service may have got the request, and so may have acted on it.
+    /// Returns whether the service may have received the request and acted on it.
     ///
     /// # Troubleshooting
-    /// After a start with a time-out, a session may run and cost credits: list the active sessions, or stop it by its id.
-    /// [`Minted::start`](crate::session::Minted::start) does so by itself.
+    /// After a start that timed out, a session may be running and cost credits: list the active sessions, or stop it by its id.
+    /// [`SessionToken::start`](crate::session::SessionToken::start) does so itself.
     #[must_use]
     pub fn may_have_been_sent(&self) -> bool {
         self.0.sent
     }
 
-    /// Whether nothing was sent, because an argument, a credential or a configuration breaks a rule.
+    /// Returns whether an argument, a credential or a configuration is invalid; nothing was sent.
     ///
     /// # Troubleshooting
-    /// The message names the argument and the rule. A wrong kind of credential is changed with
+    /// The message names the argument and the rule. For a wrong kind of credential, use
     /// [`Client::with_credential`](crate::Client::with_credential).
     #[must_use]
-    pub fn is_refused(&self) -> bool {
-        self.0.kind == ErrorKind::Refused
+    pub fn is_invalid_request(&self) -> bool {
+        self.0.kind == ErrorKind::InvalidRequest
     }
 
-    /// Whether the request's content is at fault; [`fields`](Self::fields) says where.
+    /// Returns whether the service rejected the request's content.
     ///
     /// # Troubleshooting
-    /// Mend the named fields. A session configuration that passed its check and is refused all the same names something
-    /// that only the service knows: an avatar of another account, a duration above the plan's limit.
+    /// [`fields`](Self::fields) names the fields. If a session configuration passed this crate's check, the service rejects
+    /// something that only it knows: an avatar of another account, or a duration above the plan's limit.
     #[must_use]
     pub fn is_validation(&self) -> bool {
         self.0.kind == ErrorKind::Validation
     }
 
-    /// Whether the credential is missing, wrong, or of another product.
+    /// Returns whether the credential is missing, wrong or of another product.
     ///
     /// # Troubleshooting
-    /// Keys of the older HeyGen service are not valid here. A session is started with its token; everything else takes the
-    /// API key.
+    /// Keys of the older HeyGen service are not valid here. Starting a session takes its token; everything else takes the API
+    /// key.
     #[must_use]
     pub fn is_unauthorized(&self) -> bool {
         self.0.kind == ErrorKind::Unauthorized
     }
 
-    /// Whether the account may not do this.
+    /// Returns whether the account lacks permission.
     ///
     /// # Troubleshooting
-    /// The credential is known: the plan or the space lacks the right, or the thing belongs to somebody else.
+    /// The credential is valid. The plan or the workspace lacks the permission, or the resource belongs to another account.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
         self.0.kind == ErrorKind::Forbidden
     }
 
-    /// Whether the account has no credits left.
+    /// Returns whether the account has no credits left.
     ///
     /// # Troubleshooting
-    /// Add credits; a start holds one minute of them. Sandbox sessions cost none.
+    /// Add credits; starting a session needs one minute's worth. Sandbox sessions are free.
     #[must_use]
     pub fn is_insufficient_credits(&self) -> bool {
         self.0.kind == ErrorKind::InsufficientCredits
     }
 
-    /// Whether as many sessions run as the plan allows.
+    /// Returns whether the account runs as many sessions as the plan allows.
     ///
     /// # Troubleshooting
-    /// List the active sessions and stop those that nobody uses. A stopped session's slot is free 0.8 to 3 s later.
+    /// List the active sessions and stop those that are not needed. A slot becomes free 0.8 to 3 s after its session stops.
     #[must_use]
     pub fn is_concurrency_limit(&self) -> bool {
         self.0.kind == ErrorKind::ConcurrencyLimit
     }
 
-    /// Whether there is no such thing, which for a session means that it has ended.
+    /// Returns whether the resource does not exist; a session that has ended does not.
     ///
     /// # Troubleshooting
-    /// Check the id and the account it belongs to. Stopping an ended session is no mistake.
+    /// Check the id and which account it belongs to. Stopping a session that has ended is not an error.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.0.kind == ErrorKind::NotFound
     }
 
-    /// Whether too many calls came in this second.
+    /// Returns whether there were too many requests per second.
     ///
     /// # Troubleshooting
-    /// The client has already waited and repeated the call. Spread the calls, or allow more
-    /// [attempts](crate::Options::attempts); [`retry_after`](Self::retry_after) says how long to wait.
+    /// The client has already waited and retried. Spread the calls, or raise
+    /// [`max_attempts`](crate::RequestOptions::max_attempts); [`retry_after`](Self::retry_after) returns how long to wait.
     #[must_use]
     pub fn is_rate_limited(&self) -> bool {
         self.0.kind == ErrorKind::RateLimited
     }
 
-    /// Whether the service failed.
+    /// Returns whether the service failed.
     ///
     /// # Troubleshooting
-    /// Calls that can be repeated have been. Quote [`request_id`](Self::request_id) to the service's support.
+    /// The client has already retried, if that was safe. Give [`request_id`](Self::request_id) to the service's support.
     #[must_use]
     pub fn is_server(&self) -> bool {
         self.0.kind == ErrorKind::Server
     }
 
-    /// Whether the time limit passed before the whole answer came.
+    /// Returns whether the time limit passed before the response was complete.
     ///
     /// # Troubleshooting
-    /// See [`may_have_been_sent`](Self::may_have_been_sent), and [`Options`](crate::Options) for the limits.
+    /// See [`may_have_been_sent`](Self::may_have_been_sent), and [`RequestOptions`](crate::RequestOptions) for the limits.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.0.kind == ErrorKind::Timeout
     }
 
-    /// Whether the service said no in some other way.
+    /// Returns whether the service returned a failure that no other kind describes.
     ///
     /// # Troubleshooting
-    /// [`status`](Self::status), [`code`](Self::code) and [`message`](Self::message) are all there is. A redirect lands here:
-    /// check the base URL.
+    /// See [`status`](Self::status), [`code`](Self::code) and [`message`](Self::message). A redirect is of this kind: check the
+    /// base URL.
     #[must_use]
     pub fn is_service(&self) -> bool {
         self.0.kind == ErrorKind::Service
     }
 
-    /// Whether the call succeeded and its answer cannot be read.
+    /// Returns whether the call succeeded, but its response cannot be decoded.
     ///
     /// # Troubleshooting
-    /// Something on the way answered for the service, or the service has moved on from this version's document: look at the
-    /// answer with [`Client::operation`](crate::Client::operation). What was asked for has happened.
+    /// The service has acted. Either a proxy responded in its place, or the service is newer than this crate: look at the
+    /// response with [`Client::operation`](crate::raw::Client::operation).
     #[must_use]
     pub fn is_decode(&self) -> bool {
         self.0.kind == ErrorKind::Decode
     }
 
-    /// Whether the connection failed.
+    /// Returns whether the connection failed.
     ///
     /// # Troubleshooting
-    /// See [`may_have_been_sent`](Self::may_have_been_sent); [`source`](std::error::Error::source) has the cause.
+    /// See [`may_have_been_sent`](Self::may_have_been_sent); [`source`](std::error::Error::source) returns the cause.
     #[must_use]
     pub fn is_transport(&self) -> bool {
         self.0.kind == ErrorKind::Transport
     }
 
-    /// Whether the session store could not be used.
+    /// Returns whether the session store failed.
     ///
     /// # Troubleshooting
-    /// Nothing was started. [`source`](std::error::Error::source) has the store's own error.
+    /// Nothing was started. [`source`](std::error::Error::source) returns the store's error.
     #[must_use]
     pub fn is_store(&self) -> bool {
         self.0.kind == ErrorKind::Store
     }
 
-    /// Whether a session was to be stopped and may still run.
+    /// Returns whether a session could not be confirmed stopped and may still run.
     ///
     /// # Troubleshooting
-    /// [`source`](std::error::Error::source) says why no stop came through. Stop it again, or by its id with another key; without a
-    /// sign of life the service ends it by itself after some minutes.
+    /// [`source`](std::error::Error::source) returns why. Stop it again, or by its id with another key; without keep-alives, the
+    /// service ends it after some minutes.
     #[must_use]
-    pub fn is_unstopped(&self) -> bool {
-        self.0.kind == ErrorKind::Unstopped
+    pub fn is_stop_failed(&self) -> bool {
+        self.0.kind == ErrorKind::StopFailed
     }
 
-    /// What to do about it, where that is known.
+    /// Returns what to do about the error, if that is known.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
+        let is_about_mode =
+            || self.0.fields.iter().any(|field| field.path.rsplit('.').next() == Some("mode"));
         match self.0.kind {
             ErrorKind::Unauthorized => Some(
-                "check the API key: keys of the older HeyGen product are not valid here; a session is started with its \
-                 token, everything else takes the key",
+                "check the API key: keys of the older HeyGen product are not valid here; starting a session takes its token, \
+                 everything else takes the key",
             ),
-            ErrorKind::ConcurrencyLimit => Some("list the active sessions and stop those that nobody uses"),
-            ErrorKind::InsufficientCredits => Some("add credits, or use the sandbox, which costs none"),
-            ErrorKind::Validation
-                if self.0.fields.iter().any(|field| field.path.rsplit('.').next() == Some("mode")) =>
-            {
-                Some(
-                    "the modes are FULL and LITE; CUSTOM is LITE's older name, which the service may no longer take",
-                )
+            ErrorKind::ConcurrencyLimit => {
+                Some("list the active sessions and stop those that are not needed")
             }
+            ErrorKind::InsufficientCredits => Some("add credits, or use the sandbox, which is free"),
+            ErrorKind::Validation if is_about_mode() => Some(
+                "the modes are FULL and LITE; CUSTOM is the former name of LITE, which the service may reject",
+            ),
             _ => None,
         }
     }

@@ -26,7 +26,7 @@ impl Fields {
         };
         let kind = KINDS.into_iter().find_map(|name| match rest.remove(name) {
             Some(Value::String(kind)) => Some(kind),
-            // Kept for whoever reads the unknown parts.
+            // KeepReason for whoever reads the unknown parts.
             Some(other) => {
                 rest.insert(name.to_owned(), other);
                 None

@@ -4,21 +4,17 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use uuid::Uuid;
 
-use super::status::State;
-use super::store::{Store, StoreError};
-use crate::call::Call as _;
+use crate::calls::Call as _;
+use crate::calls::pages::Paged as _;
 use crate::client::Client;
 use crate::error::Error;
-use crate::page::Paged as _;
+use crate::store::{SLOT_FREE_AFTER, Store, StoreError};
+use crate::supervisor::State;
 use crate::types::{ListHistoricEntry, ListSessionsType, SessionEndReason, StopSession};
-
-/// A stopped session's slot is free after this time at the latest (field reports: 0.8 to 3 s).
-pub const SLOT_FREE_AFTER: Duration = Duration::from_secs(3);
 
 /// Entries per page of the list of active sessions, the most that the service gives.
 const PAGE_SIZE: i64 = 100;
@@ -169,7 +165,7 @@ impl Reap {
 
     async fn run_abandoned(&self, reaped: &mut Reaped) {
         let Some(store) = &self.store else { return };
-        match store.abandoned().await {
+        match store.claim_abandoned().await {
             Ok(abandoned) => self.stop_all(abandoned, reaped).await,
             Err(error) => reaped.store = Some(error),
         }
@@ -183,7 +179,7 @@ impl Reap {
         };
         // Asked after the list, as the store is below: what was active then was known before.
         let supervised = self.client.sessions();
-        let own = |id: &Uuid| supervised.get(id).is_some_and(|state| *state != State::Unstopped);
+        let own = |id: &Uuid| supervised.get(id).is_some_and(|state| *state != State::StopFailed);
         let held = match &self.store {
             Some(store) => store.held().await.map_err(|error| reaped.store = Some(error)).ok(),
             None => Some(BTreeSet::new()),
@@ -194,28 +190,28 @@ impl Reap {
             let wanted =
                 self.keep.contains(&entry.id) || self.keep_if.as_ref().is_some_and(|keep| keep(&entry));
             let kept = match &held {
-                _ if wanted => Fate::Kept(Kept::Wanted),
-                _ if own(&entry.id) => Fate::Kept(Kept::Held),
-                Some(held) if held.contains(&entry.id) => Fate::Kept(Kept::Held),
-                None => Fate::Kept(Kept::Unsure),
+                _ if wanted => ReapOutcome::Kept(KeepReason::Wanted),
+                _ if own(&entry.id) => ReapOutcome::Kept(KeepReason::Held),
+                Some(held) if held.contains(&entry.id) => ReapOutcome::Kept(KeepReason::Held),
+                None => ReapOutcome::Kept(KeepReason::Unsure),
                 Some(_) => {
                     strays.insert(entry.id);
                     continue;
                 }
             };
-            reaped.sessions.push(ReapedSession { id: entry.id, fate: kept });
+            reaped.sessions.push(ReapedSession { id: entry.id, outcome: kept });
         }
         self.stop_all(strays, reaped).await;
     }
 
     async fn stop_all(&self, sessions: impl IntoIterator<Item = Uuid>, reaped: &mut Reaped) {
         let stops =
-            sessions.into_iter().map(|id| async move { ReapedSession { id, fate: self.stop(id).await } });
+            sessions.into_iter().map(|id| async move { ReapedSession { id, outcome: self.stop(id).await } });
         let mut stops = stream::iter(stops).buffer_unordered(STOPS_AT_ONCE);
         while let Some(session) = stops.next().await {
-            if session.fate.is_over()
+            if session.outcome.is_over()
                 && let Some(store) = &self.store
-                && let Err(error) = store.give_back(session.id).await
+                && let Err(error) = store.release(session.id).await
             {
                 reaped.store = Some(error);
             }
@@ -223,16 +219,16 @@ impl Reap {
         }
     }
 
-    async fn stop(&self, id: Uuid) -> Fate {
+    async fn stop(&self, id: Uuid) -> ReapOutcome {
         let reason = match self.scope {
             Scope::Named(_) => SessionEndReason::UserClosed,
             Scope::Active | Scope::Abandoned => SessionEndReason::ZombieSessionReap,
         };
         let body = StopSession::builder().session_id(id).reason(reason);
         match self.client.stop_session().body(body).data().await {
-            Ok(_) => Fate::Stopped,
-            Err(error) if error.is_not_found() => Fate::Gone,
-            Err(error) => Fate::Failed(error),
+            Ok(_) => ReapOutcome::Stopped,
+            Err(error) if error.is_not_found() => ReapOutcome::Gone,
+            Err(error) => ReapOutcome::Failed(error),
         }
     }
 }
@@ -285,14 +281,14 @@ impl Reaped {
     /// Whether all was looked at and nothing failed.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        let failed = |session: &ReapedSession| matches!(session.fate, Fate::Failed(_));
+        let failed = |session: &ReapedSession| matches!(session.outcome, ReapOutcome::Failed(_));
         self.list.is_none() && self.store.is_none() && !self.sessions.iter().any(failed)
     }
 
     /// Whether a slot is free now or within [`SLOT_FREE_AFTER`], that was not before.
     #[must_use]
     pub fn freed_slots(&self) -> bool {
-        self.sessions.iter().any(|session| session.fate.is_over())
+        self.sessions.iter().any(|session| session.outcome.is_over())
     }
 }
 
@@ -303,19 +299,19 @@ pub struct ReapedSession {
     /// The session's id.
     pub id: Uuid,
     /// What became of it.
-    pub fate: Fate,
+    pub outcome: ReapOutcome,
 }
 
 /// What a [`Reap`] did with a session.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Fate {
+pub enum ReapOutcome {
     /// It ran, and is stopped.
     Stopped,
     /// It had ended by itself.
     Gone,
     /// It runs on, and why.
-    Kept(Kept),
+    Kept(KeepReason),
     /// It could not be stopped, and may still run.
     Failed(Error),
 }
@@ -323,7 +319,7 @@ pub enum Fate {
 /// Why a [`Reap`] kept a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Kept {
+pub enum KeepReason {
     /// A living owner holds it in the store.
     Held,
     /// The caller keeps it.
@@ -332,7 +328,7 @@ pub enum Kept {
     Unsure,
 }
 
-impl Fate {
+impl ReapOutcome {
     fn is_over(&self) -> bool {
         matches!(self, Self::Stopped | Self::Gone)
     }
@@ -340,18 +336,20 @@ impl Fate {
 
 impl fmt::Display for ReapedSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.id, self.fate)
+        write!(f, "{} {}", self.id, self.outcome)
     }
 }
 
-impl fmt::Display for Fate {
+impl fmt::Display for ReapOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stopped => f.write_str("stopped"),
             Self::Gone => f.write_str("had ended"),
-            Self::Kept(Kept::Held) => f.write_str("kept: a living owner holds it"),
-            Self::Kept(Kept::Wanted) => f.write_str("kept: the caller keeps it"),
-            Self::Kept(Kept::Unsure) => f.write_str("kept: the store cannot say whether somebody holds it"),
+            Self::Kept(KeepReason::Held) => f.write_str("kept: a living owner holds it"),
+            Self::Kept(KeepReason::Wanted) => f.write_str("kept: the caller keeps it"),
+            Self::Kept(KeepReason::Unsure) => {
+                f.write_str("kept: the store cannot say whether somebody holds it")
+            }
             Self::Failed(error) => write!(f, "not stopped: {error}"),
         }
     }

@@ -1,6 +1,6 @@
 //! Session configuration files.
 
-use liveavatar_api::session::{AnyConfiguration, report};
+use liveavatar_api::session::{AnyConfiguration, validate};
 use serde_json::Value;
 
 /// Whether a key anywhere in the value holds the text: keys are shown where they are unknown.
@@ -16,11 +16,11 @@ fn has_key(value: &Value, text: &str) -> bool {
 /// surroundings are, and without repeating a value.
 pub fn configurations(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
-    let problems = report(text);
+    let problems = validate(text);
     let read = AnyConfiguration::from_json(text);
     assert_eq!(read.is_ok(), !problems.has_errors(), "{problems}");
 
-    let paths: Vec<&str> = problems.iter().map(liveavatar_api::session::Problem::path).collect();
+    let paths: Vec<&str> = problems.iter().map(liveavatar_api::session::Diagnostic::path).collect();
     assert!(paths.is_sorted(), "{paths:?}");
     let value = serde_json::from_str::<Value>(text.trim_start_matches('\u{feff}'));
     let shown = format!("{problems}\n{problems:?}");

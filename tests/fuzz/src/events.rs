@@ -17,8 +17,8 @@ fn check_silent(error: &Error) {
 
 /// A frame of the socket: an event is the same in any spelling of its JSON, a command goes out as it came in.
 pub fn socket_events(input: &[u8]) {
-    match (lite::Event::decode(input), respelt(input)) {
-        (Ok(event), Some(respelt)) => assert_eq!(lite::Event::decode(&respelt).ok(), Some(event)),
+    match (lite::LiteEvent::decode(input), respelt(input)) {
+        (Ok(event), Some(respelt)) => assert_eq!(lite::LiteEvent::decode(&respelt).ok(), Some(event)),
         (Ok(event), None) => panic!("read from what is no JSON: {event:?}"),
         (Err(error), _) => check_silent(&error),
     }
@@ -36,7 +36,7 @@ pub fn socket_events(input: &[u8]) {
 
 /// A packet of the data channel, on either topic.
 pub fn channel_events(input: &[u8]) {
-    let event = |payload: &[u8]| full::Event::decode(RESPONSE_TOPIC, payload);
+    let event = |payload: &[u8]| full::FullEvent::decode(RESPONSE_TOPIC, payload);
     match (event(input), respelt(input)) {
         (Ok(read), Some(respelt)) => assert_eq!(event(&respelt).ok(), Some(read)),
         (Ok(read), None) => panic!("read from what is no JSON: {read:?}"),

@@ -6,9 +6,9 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use liveavatar_api::mock::{Example, example_request};
 use liveavatar_api::raw::OPERATIONS;
-use liveavatar_api::{Client, Credential, CredentialKind, Error, ErrorKind, Options};
+use liveavatar_api::{Client, Credential, CredentialKind, Error, ErrorKind, RequestOptions};
+use liveavatar_mock::{Example, example_request};
 use liveavatar_tests::call;
 use tokio::runtime::Runtime;
 
@@ -42,8 +42,11 @@ static LOOPBACK: LazyLock<Loopback> = LazyLock::new(|| {
     // A connection that was closed behind a whole answer may be found closed too late.
     let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).pool_max_idle_per_host(0);
     let client = Client::builder().http(http).base_url(format!("http://127.0.0.1:{port}"));
-    let client =
-        client.options(Options::new().attempts(1).attempt_limit(LIMIT)).seed(1).build().expect("a client");
+    let client = client
+        .options(RequestOptions::new().max_attempts(1).attempt_timeout(LIMIT))
+        .seed(1)
+        .build()
+        .expect("a client");
     Loopback { answer, client, runtime: Mutex::new(runtime) }
 });
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use futures_util::{StreamExt as _, stream};
-use liveavatar_api::mock::{Answer, Server, example_answer, example_request};
+use liveavatar_mock::{MockResponse, Server, example_answer, example_request};
 use serde_json::{Value, json};
 
 use super::{NOBODY, program, service, settled, told, untimed};
@@ -210,7 +210,7 @@ async fn both(
 ) {
     for json in [None, Some("--json")] {
         for (operation, answer) in &case.answers {
-            server.script(operation, Answer::json(200, answer.clone()));
+            server.mock_response(operation, MockResponse::json(200, answer.clone()));
         }
         let all: Vec<&str> = path.iter().chain(arguments).map(String::as_str).chain(json).collect();
         let told = told(Some(server), program(Some(server), &all), &all, case.input.clone()).await;
@@ -240,7 +240,7 @@ async fn sections(leaf: &Leaf, case: &Case) -> String {
         let server = service().start().await.unwrap();
         let refused = Case { answers: Vec::new(), input: case.input.clone(), ..Case::default() };
         for _ in 0..2 {
-            server.script(operation, Answer::json(403, no.clone()));
+            server.mock_response(operation, MockResponse::json(403, no.clone()));
         }
         both(&server, &mut shown, &refused, &leaf.path, &case.arguments, "1").await;
         assert!(server.running_sessions().is_empty());

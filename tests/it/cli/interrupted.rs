@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use liveavatar_api::mock::{Answer, Failure, Fault, Server};
+use liveavatar_mock::{Failure, Fault, MockResponse, Server};
 use tokio::sync::mpsc;
 
 use super::{program, service, spoken::wav};
@@ -168,12 +168,13 @@ async fn an_interrupt_ends_the_watching_and_not_the_session() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_keep_alive_that_fails_is_told_apart_from_what_succeeds() {
-    let no = Answer::raw(500, "application/json", r#"{"code":5000,"message":"down","data":null}"#);
+    let no = MockResponse::raw(500, "application/json", r#"{"code":5000,"message":"down","data":null}"#);
     for json in [true, false] {
         let server = service().start().await.unwrap();
         let no = no.clone();
-        let _beats =
-            listen(&server, "keep_session_alive", move |_| Some(Fault::Before(Failure::Answer(no.clone()))));
+        let _beats = listen(&server, "keep_session_alive", move |_| {
+            Some(Fault::Before(Failure::MockResponse(no.clone())))
+        });
         let mut arguments = vec!["session", "start", "lite-sandbox.json", "--keep-alive-every", "1"];
         arguments.extend(json.then_some("--json"));
         let (mut child, mut lines) = spawn(&server, &arguments);

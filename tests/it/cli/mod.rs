@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use liveavatar_api::mock::{Builder, EventStyle, Server};
+use liveavatar_mock::{Builder, EventStyle, Server};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_cli");
 
@@ -116,12 +116,12 @@ async fn what_the_service_answers_is_a_table_or_one_shape_of_json() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_says_no_exits_with_1() {
-    use liveavatar_api::mock::Answer;
+    use liveavatar_mock::MockResponse;
     let server = Server::start().await.unwrap();
     let no = r#"{"code":4033,"message":"no credits left","data":null}"#;
     let mut told = Vec::new();
     for arguments in [&["call", "get_user_credits"][..], &["credits", "--json"]] {
-        server.script("get_user_credits", Answer::raw(403, "application/json", no));
+        server.mock_response("get_user_credits", MockResponse::raw(403, "application/json", no));
         told.push(run(Some(&server), arguments, "").await);
     }
     insta::assert_snapshot!(told.join("\n"));
@@ -259,14 +259,14 @@ async fn the_doctor_looks_at_everything_and_leaves_no_session() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_pages_are_walked_and_printed_as_one() {
-    use liveavatar_api::mock::{Answer, example_answer};
+    use liveavatar_mock::{MockResponse, example_answer};
     let server = Server::start().await.unwrap();
     let next = ["http://x/v1/voices?page=2", "http://x/v1/voices?page=3", ""];
     for next in next {
         let mut page = example_answer("list_voices").unwrap();
         page["data"]["count"] = 3.into();
         page["data"]["next"] = if next.is_empty() { serde_json::Value::Null } else { next.into() };
-        server.script("list_voices", Answer::json(200, page));
+        server.mock_response("list_voices", MockResponse::json(200, page));
     }
     let told = run(Some(&server), &["voices", "list", "--all", "--page-size", "1"], "").await;
     let asked: Vec<_> = server.requests().into_iter().map(|request| request.query).collect();
@@ -275,17 +275,17 @@ async fn all_pages_are_walked_and_printed_as_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_partial_stop_says_what_became_of_each() {
-    use liveavatar_api::mock::Answer;
+    use liveavatar_mock::MockResponse;
     let server = Server::start().await.unwrap();
     let others = ["6b1f3c1e-4a55-4a2c-9a90-0d2f6f5f8f11", "6b1f3c1e-4a55-4a2c-9a90-0d2f6f5f8f12"];
     let mut told = Vec::new();
     for json in [&[][..], &["--json"]] {
         let fails = std::sync::atomic::AtomicBool::new(true);
         server.faults(move |operation| {
-            use liveavatar_api::mock::{Failure, Fault};
+            use liveavatar_mock::{Failure, Fault};
             let once = operation == "stop_session" && fails.swap(false, std::sync::atomic::Ordering::Relaxed);
             let no = r#"{"code":4030,"message":"not yours","data":null}"#;
-            once.then(|| Fault::Before(Failure::Answer(Answer::raw(403, "application/json", no))))
+            once.then(|| Fault::Before(Failure::MockResponse(MockResponse::raw(403, "application/json", no))))
         });
         let arguments = [&["session", "stop", NOBODY, others[0], others[1]], json].concat();
         told.push(run(Some(&server), &arguments, "").await);

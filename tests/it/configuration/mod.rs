@@ -8,7 +8,7 @@ mod text;
 mod values;
 
 use bases::{custom, everything_of_full, everything_of_lite, full, lite, mode_left_out, persona};
-use liveavatar_api::session::{RULES, Severity, report};
+use liveavatar_api::session::{RULES, Severity, validate};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -68,7 +68,7 @@ fn base_configurations_are_clean() {
     let bases = [full, persona, lite, custom, everything_of_full, everything_of_lite, mode_left_out];
     for base in bases {
         let text = base().to_string();
-        assert_eq!(report(&text).to_string(), "", "{text}");
+        assert_eq!(validate(&text).to_string(), "", "{text}");
     }
 }
 
@@ -76,7 +76,7 @@ fn base_configurations_are_clean() {
 fn every_case_reports_what_it_should() {
     let mut reports = String::new();
     for (name, text) in all_texts() {
-        let _ = writeln!(reports, "# {name}\n{}\n", report(&text));
+        let _ = writeln!(reports, "# {name}\n{}\n", validate(&text));
     }
     insta::assert_snapshot!(reports.trim_end());
 }
@@ -84,7 +84,7 @@ fn every_case_reports_what_it_should() {
 #[test]
 fn every_case_has_a_problem() {
     for (name, text) in all_texts() {
-        assert!(!report(&text).is_empty(), "{name}");
+        assert!(!validate(&text).is_empty(), "{name}");
     }
 }
 
@@ -92,7 +92,7 @@ fn every_case_has_a_problem() {
 fn the_table_lists_exactly_the_rules_that_problems_name() {
     let listed: BTreeSet<&str> = RULES.iter().map(|rule| rule.id).collect();
     let named: BTreeSet<&str> =
-        all_texts().flat_map(|(_, text)| report(&text)).map(|problem| problem.rule()).collect();
+        all_texts().flat_map(|(_, text)| validate(&text)).map(|problem| problem.rule()).collect();
     assert_eq!(named, listed);
 }
 
@@ -104,7 +104,7 @@ fn every_id_is_in_the_table_once() {
 
 #[test]
 fn a_problem_repeats_severity_and_source_of_its_rule() {
-    for problem in all_texts().flat_map(|(_, text)| report(&text)) {
+    for problem in all_texts().flat_map(|(_, text)| validate(&text)) {
         let rule = RULES.iter().find(|rule| rule.id == problem.rule()).expect("a listed rule");
         assert_eq!((problem.severity(), problem.source()), (rule.severity, rule.source));
     }
@@ -114,7 +114,7 @@ fn a_problem_repeats_severity_and_source_of_its_rule() {
 fn errors_and_warnings_are_told_apart() {
     let mut value = persona();
     merge(&mut value, &json!({"zzz": 1, "video_settings": {"encoding": "VP8"}}));
-    let problems = report(&value.to_string());
+    let problems = validate(&value.to_string());
     assert!(problems.has_errors());
     assert!(problems.errors().all(|problem| problem.severity() == Severity::Error));
     assert_eq!((problems.errors().count(), problems.warnings().count()), (1, 1));
@@ -124,7 +124,7 @@ fn errors_and_warnings_are_told_apart() {
 fn the_order_of_fields_in_the_text_does_not_matter() {
     let one = r#"{"mode": "LITE", "avatar_id": "x", "zzz": 1, "aaa": 1}"#;
     let other = r#"{"aaa": 1, "zzz": 1, "avatar_id": "x", "mode": "LITE"}"#;
-    assert_eq!(report(one), report(other));
+    assert_eq!(validate(one), validate(other));
 }
 
 #[test]

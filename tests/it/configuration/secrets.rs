@@ -2,14 +2,14 @@
 
 use super::bases::{ID, everything_of_full, full, lite, persona};
 use super::merge;
-use liveavatar_api::session::report;
+use liveavatar_api::session::validate;
 use serde_json::{Value, json};
 
 const CANARY: &str = "canary-4f1d9c3a77e0";
 
 /// Every text a caller can get out of the problems.
 fn texts(configuration: &str) -> String {
-    let problems = report(configuration);
+    let problems = validate(configuration);
     assert!(!problems.is_empty(), "{configuration}");
     format!("{problems}\n{problems:?}\n{:#?}", problems.iter().next())
 }

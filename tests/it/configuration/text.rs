@@ -1,6 +1,6 @@
 //! Strict JSON.
 
-use liveavatar_api::session::{Problem, report};
+use liveavatar_api::session::{Diagnostic, validate};
 
 const BROKEN: [(&str, &str); 9] = [
     ("colon missing", "{\n  \"mode\": \"LITE\",\n  \"avatar_id\" \"x\"\n}"),
@@ -16,7 +16,7 @@ const BROKEN: [(&str, &str); 9] = [
 
 #[test]
 fn broken_json_is_reported_with_line_and_column() {
-    let report = |(name, text)| format!("# {name}\n{}\n", report(text));
+    let report = |(name, text)| format!("# {name}\n{}\n", validate(text));
     insta::assert_snapshot!(BROKEN.map(report).join("\n"));
 }
 
@@ -24,7 +24,7 @@ fn broken_json_is_reported_with_line_and_column() {
 fn a_duplicate_key_is_named_with_its_path() {
     let text = r#"{"mode": "LITE", "avatar_id": "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11",
         "video_settings": {"quality": "low", "encoding": "H264", "quality": "high"}}"#;
-    let problems = report(text);
+    let problems = validate(text);
     let found: Vec<_> = problems.iter().map(|p| (p.path(), p.rule())).collect();
     assert_eq!(found, [("video_settings.quality", "duplicate-key")]);
 }
@@ -33,30 +33,30 @@ fn a_duplicate_key_is_named_with_its_path() {
 fn a_key_that_stands_three_times_is_one_problem() {
     let text = r#"{"mode": "LITE", "mode": "LITE", "mode": "LITE",
         "avatar_id": "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11"}"#;
-    assert_eq!(report(text).len(), 1);
+    assert_eq!(validate(text).len(), 1);
 }
 
 #[test]
 fn the_same_key_written_with_an_escape_is_a_duplicate() {
     let text = r#"{"mode": "LITE", "mod\u0065": "LITE",
         "avatar_id": "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11"}"#;
-    assert_eq!(report(text).iter().next().map(Problem::rule), Some("duplicate-key"));
+    assert_eq!(validate(text).iter().next().map(Diagnostic::rule), Some("duplicate-key"));
 }
 
 #[test]
 fn duplicates_in_a_list_are_found() {
-    let problems = report(r#"[{"a": 1, "a": 2}]"#);
+    let problems = validate(r#"[{"a": 1, "a": 2}]"#);
     let found: Vec<_> = problems.iter().map(|p| (p.path(), p.rule())).collect();
     assert_eq!(found, [("", "not-an-object"), ("[0].a", "duplicate-key")]);
 }
 
 #[test]
 fn a_text_nested_without_end_is_an_error() {
-    assert_eq!(report(&"[".repeat(100_000)).len(), 1);
+    assert_eq!(validate(&"[".repeat(100_000)).len(), 1);
 }
 
 #[test]
 fn a_byte_order_mark_in_front_is_skipped() {
     let text = "\u{feff}{\"mode\": \"LITE\", \"avatar_id\": \"0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11\"}";
-    assert_eq!(report(text).to_string(), "");
+    assert_eq!(validate(text).to_string(), "");
 }

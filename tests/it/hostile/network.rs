@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use liveavatar_api::mock::example_request;
 use liveavatar_api::raw::{OPERATIONS, Operation};
 use liveavatar_api::{Client, Credential, CredentialKind, Error, ErrorKind};
+use liveavatar_mock::example_request;
 use reqwest::dns::{Name, Resolve, Resolving};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
@@ -78,7 +78,7 @@ fn never_sent(operation: &Operation, error: &Error) {
 
 /// What may have reached the service is repeated only where that does no harm.
 fn perhaps_sent(operation: &Operation, error: &Error) {
-    let requests = if operation.repeatable { 4 } else { 1 };
+    let requests = if operation.idempotent { 4 } else { 1 };
     assert_eq!(
         (error.kind(), error.attempts()),
         (ErrorKind::Timeout, requests),

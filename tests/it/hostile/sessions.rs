@@ -5,10 +5,10 @@ use std::future::IntoFuture as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use liveavatar_api::mock::Server;
-use liveavatar_api::session::{Configuration, Lite, Unstopped};
+use liveavatar_api::session::{Configuration, Lite, StopFailed};
 use liveavatar_api::types::SessionEndReason;
 use liveavatar_api::{Client, Credential};
+use liveavatar_mock::Server;
 use tokio::time::{sleep, timeout};
 
 use super::lines::Lines;
@@ -25,7 +25,7 @@ struct Lab {
     server: Server,
     tunnel: Tunnel,
     client: Client,
-    reported: Arc<Mutex<Vec<Unstopped>>>,
+    reported: Arc<Mutex<Vec<StopFailed>>>,
 }
 
 impl Lab {
@@ -63,13 +63,13 @@ impl Lab {
     }
 }
 
-fn client(server: &Server, tunnel: &Tunnel, reported: &Arc<Mutex<Vec<Unstopped>>>) -> Client {
+fn client(server: &Server, tunnel: &Tunnel, reported: &Arc<Mutex<Vec<StopFailed>>>) -> Client {
     let list = Arc::clone(reported);
     let key = Credential::api_key(server.api_key()).unwrap();
     // Reading the machine's certificates takes longer than the calls.
     let http = reqwest::Client::builder().no_proxy().tls_certs_only([]);
     let builder = Client::builder().http(http).base_url(format!("http://127.0.0.1:{}", tunnel.port)).seed(1);
-    let builder = builder.on_unstopped(move |unstopped| list.lock().unwrap().push(unstopped.clone()));
+    let builder = builder.on_stop_failed(move |unstopped| list.lock().unwrap().push(unstopped.clone()));
     builder.credential(key).build().unwrap()
 }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use futures_util::stream;
 use liveavatar_api::Secret;
-use liveavatar_api::mock::{EventStyle, Server};
 use liveavatar_api::realtime::audio;
 use liveavatar_api::realtime::lite::{READY_TIMEOUT, Socket};
 use liveavatar_api::session::{Configuration, Lite};
 use liveavatar_api::types::SessionEndReason;
+use liveavatar_mock::{EventStyle, Server};
 use liveavatar_tests::client;
 use tokio::time::{Instant, timeout};
 

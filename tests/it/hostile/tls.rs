@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use liveavatar_api::mock::{example_answer, example_request};
 use liveavatar_api::raw::Operation;
 use liveavatar_api::realtime::lite::Socket;
 use liveavatar_api::{Client, Credential, CredentialKind, Error, ErrorKind};
+use liveavatar_mock::{example_answer, example_request};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -229,7 +229,7 @@ fn a_body_whose_stream_is_cut_off_is_no_answer() {
             let operation = Operation::find(id).unwrap();
             let (server, seen) = serve(Serve::Tls(identity.acceptor(), Farewell::CutOff), id).await;
             let result = call(&client(server.port, operation, Some(&identity)), operation).await;
-            let requests = if operation.repeatable { 4 } else { 1 };
+            let requests = if operation.idempotent { 4 } else { 1 };
             assert_eq!(seen.load(Ordering::Relaxed), requests, "{id}");
             writeln!(text, "{id}\n  {}", line(&result)).unwrap();
         }
@@ -255,11 +255,11 @@ fn wherever_tls_fails_nothing_that_makes_something_is_sent_twice() {
                     let result = call(&client(tunnel.port, operation, Some(&identity)), operation).await;
                     let seen = seen.load(Ordering::Relaxed);
                     let what = format!("{id} {fault:?} behind {after} bytes: {}", line(&result));
-                    assert!(operation.repeatable || seen <= 1, "{what}: sent {seen} times");
+                    assert!(operation.idempotent || seen <= 1, "{what}: sent {seen} times");
                     match &result {
                         Ok(()) => {}
                         // Within the handshake nothing was sent, and so another connection is tried.
-                        Err(error) => assert!(error.may_have_been_sent() && !operation.repeatable, "{what}"),
+                        Err(error) => assert!(error.may_have_been_sent() && !operation.idempotent, "{what}"),
                     }
                     let kind =
                         result.map_or_else(|error| format!("{:?}", error.kind()), |()| "answered".to_owned());

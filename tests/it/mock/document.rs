@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use liveavatar_api::mock::{Example, Server, example_answer, example_request, example_requests, operations};
+use liveavatar_mock::{Example, Server, example_answer, example_request, example_requests, operations};
 use serde_json::{Value, json};
 
 use super::harness::{From, Lab, full, lite};

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use liveavatar_api::mock::{Answer, Failure, Fault, Server, Twist, example_requests};
-use liveavatar_api::{Call as _, Client, Credential, Options};
+use liveavatar_api::{Call as _, Client, Credential, RequestOptions};
+use liveavatar_mock::{Failure, Fault, MockResponse, Mutation, Server, example_requests};
 use liveavatar_tests::call;
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use serde_json::json;
 fn client(server: &Server) -> Client {
     let credential = Credential::api_key(server.api_key()).expect("a key");
     let builder = Client::builder().base_url(server.url()).credential(credential);
-    builder.options(Options::new().attempts(1)).build().expect("a client")
+    builder.options(RequestOptions::new().max_attempts(1)).build().expect("a client")
 }
 
 #[tokio::test]
@@ -20,8 +20,8 @@ async fn every_twist_comes_to_what_was_reviewed() {
     let client = client(&server);
     let mut told = String::new();
     for operation in ["get_user_credits", "get_avatar_by_id", "list_voices", "get_context_by_id"] {
-        for twist in Twist::ALL {
-            server.spoil(operation, 1, Fault::Twisted(twist));
+        for twist in Mutation::ALL {
+            server.inject_fault(operation, 1, Fault::Twisted(twist));
             let outcome = call(&client, operation, &example_requests(operation)[0]).await;
             let outcome = match outcome {
                 Ok(decoded) => format!("{:#}", decoded.json)
@@ -39,8 +39,12 @@ async fn every_twist_comes_to_what_was_reviewed() {
 async fn a_burst_ends_after_its_last_request() {
     let server = Server::start().await.unwrap();
     let once = client(&server);
-    server.spoil("get_user_credits", 2, Fault::Before(Failure::Answer(Answer::json(503, json!({})))));
-    server.spoil("get_user_credits", 1, Fault::After(Failure::Break));
+    server.inject_fault(
+        "get_user_credits",
+        2,
+        Fault::Before(Failure::MockResponse(MockResponse::json(503, json!({})))),
+    );
+    server.inject_fault("get_user_credits", 1, Fault::After(Failure::Break));
     let mut told = Vec::new();
     for _ in 0..4 {
         told.push(once.get_user_credits().data().await.err().map(|error| format!("{:?}", error.kind())));
@@ -54,7 +58,7 @@ async fn a_redirect_is_not_followed() {
     let server = Server::start().await.unwrap();
     let elsewhere = Server::start().await.unwrap();
     let location = format!("{}/v1/users/credits", elsewhere.url());
-    server.script("get_user_credits", Answer::redirect(307, &location));
+    server.mock_response("get_user_credits", MockResponse::redirect(307, &location));
     let error = client(&server).get_user_credits().data().await.unwrap_err();
     insta::assert_snapshot!(error.to_string(), @"get user credits: 307 the service redirects, and credentials follow no redirect: check the base URL (request mock-request-1)");
     assert!(elsewhere.requests().is_empty());
@@ -63,7 +67,7 @@ async fn a_redirect_is_not_followed() {
 #[tokio::test]
 async fn no_faults_means_none() {
     let server = Server::start().await.unwrap();
-    server.spoil("get_user_credits", 9, Fault::After(Failure::Break));
+    server.inject_fault("get_user_credits", 9, Fault::After(Failure::Break));
     server.faults(|_| Some(Fault::Before(Failure::Break)));
     server.no_faults();
     client(&server).get_user_credits().data().await.unwrap();
@@ -72,5 +76,5 @@ async fn no_faults_means_none() {
 #[tokio::test]
 #[should_panic(expected = "the document has no operation \"get_weather\"")]
 async fn spoiling_an_unknown_operation_panics() {
-    Server::start().await.unwrap().spoil("get_weather", 1, Fault::Before(Failure::Break));
+    Server::start().await.unwrap().inject_fault("get_weather", 1, Fault::Before(Failure::Break));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use liveavatar_api::mock::{Builder, Example, OperationInfo, Server, operations};
+use liveavatar_mock::{Builder, Example, OperationInfo, Server, operations};
 use reqwest::header::HeaderMap;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder};

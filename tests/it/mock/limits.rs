@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use liveavatar_api::mock::{Fault, Server};
 use liveavatar_api::session::{Configuration, Lite};
-use liveavatar_api::{Call as _, Options};
+use liveavatar_api::{Call as _, RequestOptions};
+use liveavatar_mock::{Fault, Server};
 use liveavatar_tests::client;
 use serde_json::{Value, json};
 
@@ -169,7 +169,7 @@ async fn each_caller_may_call_each_operation_so_often_a_second() {
 async fn a_client_is_told_how_long_to_wait_for_the_rate_limit() {
     let server = Server::builder().rate_limit(1).start().await.unwrap();
     tokio::time::pause();
-    let client = client(&server).with_options(Options::new().attempts(1));
+    let client = client(&server).with_options(RequestOptions::new().max_attempts(1));
     client.get_user_credits().data().await.unwrap();
     let error = client.get_user_credits().data().await.unwrap_err();
     assert!(error.is_rate_limited(), "{error}");
@@ -194,7 +194,7 @@ async fn minutes_pass_at_once_on_a_real_clock() {
 #[tokio::test]
 async fn a_late_answer_is_late_by_the_servers_clock() {
     let lab = Lab::start().await;
-    lab.server.spoil("get_languages", 1, Fault::Late(seconds(600)));
+    lab.server.inject_fault("get_languages", 1, Fault::Late(seconds(600)));
     let waiting = tokio::spawn(send(lab.request(From::Nobody, "GET", "/v1/languages")));
     while !waiting.is_finished() {
         lab.server.advance(seconds(600));

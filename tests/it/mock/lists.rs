@@ -1,6 +1,6 @@
 //! Rules of the calls that look back: lists of sessions, one session, transcripts.
 
-use liveavatar_api::mock::Server;
+use liveavatar_mock::Server;
 use serde_json::{Value, json};
 
 use super::harness::{AVATAR, From, Lab, SANDBOX_AVATAR, advance, full, lite, send, with};

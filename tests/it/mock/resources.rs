@@ -1,6 +1,6 @@
 //! Rules of stored things, for every collection of the document at once.
 
-use liveavatar_api::mock::{OperationInfo, Server, example_requests, operations};
+use liveavatar_mock::{OperationInfo, Server, example_requests, operations};
 use serde_json::{Value, json};
 
 use super::harness::{AVATAR, From, Lab, Reply, SANDBOX_AVATAR, advance, full, lite, operation, send, with};

@@ -1,6 +1,6 @@
 //! Rules of the server itself: routes, recording, scripted answers, start and stop.
 
-use liveavatar_api::mock::{Answer, Server};
+use liveavatar_mock::{MockResponse, Server};
 use serde_json::json;
 
 use super::harness::{From, Lab, lite, send};
@@ -69,7 +69,7 @@ async fn debug_output_holds_no_secret() {
         lab.server,
         Server::builder(),
         lab.server.requests(),
-        Answer::json(200, json!({ "token": "canary" }))
+        MockResponse::json(200, json!({ "token": "canary" }))
     );
     assert!(!shown.contains("canary"), "{shown}");
     assert!(shown.contains("[redacted]"), "{shown}");
@@ -78,9 +78,9 @@ async fn debug_output_holds_no_secret() {
 #[tokio::test]
 async fn scripted_answers_come_in_order_and_only_once() {
     let lab = Lab::start().await;
-    lab.server.script("get_user_credits", Answer::raw(502, "text/html", "\"bad gateway\""));
-    let limited = Answer::json(429, json!({ "detail": "slow down" })).header("retry-after", "1");
-    lab.server.script("get_user_credits", limited);
+    lab.server.mock_response("get_user_credits", MockResponse::raw(502, "text/html", "\"bad gateway\""));
+    let limited = MockResponse::json(429, json!({ "detail": "slow down" })).header("retry-after", "1");
+    lab.server.mock_response("get_user_credits", limited);
     let first = send(lab.request(From::Nobody, "GET", "/v1/users/credits")).await;
     assert_eq!((first.status, first.body), (502, json!("bad gateway")));
     assert_eq!(first.headers["content-type"], "text/html");
@@ -94,7 +94,8 @@ async fn scripted_answers_come_in_order_and_only_once() {
 #[tokio::test]
 async fn a_scripted_request_id_is_kept() {
     let lab = Lab::start().await;
-    lab.server.script("get_languages", Answer::json(500, json!({})).header("X-Request-Id", "mine"));
+    lab.server
+        .mock_response("get_languages", MockResponse::json(500, json!({})).header("X-Request-Id", "mine"));
     let reply = lab.get("/v1/languages").await;
     assert_eq!(reply.headers.get_all("x-request-id").iter().collect::<Vec<_>>(), ["mine"]);
 }
@@ -102,7 +103,7 @@ async fn a_scripted_request_id_is_kept() {
 #[tokio::test]
 #[should_panic(expected = "the document has no operation \"get_weather\"")]
 async fn scripting_an_unknown_operation_panics() {
-    Lab::start().await.server.script("get_weather", Answer::json(200, json!({})));
+    Lab::start().await.server.mock_response("get_weather", MockResponse::json(200, json!({})));
 }
 
 #[tokio::test]

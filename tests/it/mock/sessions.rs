@@ -1,6 +1,6 @@
 //! Rules of a session's life: start, keep-alive, stop, limits, clock.
 
-use liveavatar_api::mock::Server;
+use liveavatar_mock::Server;
 use serde_json::{Value, json};
 
 use super::harness::{AVATAR, From, Lab, Reply, SANDBOX_AVATAR, advance, full, lite, send, with};

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use liveavatar_api::mock::{Builder, EventStyle, Heard, Server, SocketFault, UtteranceEnd};
 use liveavatar_api::realtime::audio;
 use liveavatar_api::realtime::lite::Command;
+use liveavatar_mock::{Builder, EventStyle, Heard, Server, SocketFault, UtteranceEnd};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;

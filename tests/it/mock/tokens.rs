@@ -1,6 +1,6 @@
 //! Rules that are checked when a token is minted.
 
-use liveavatar_api::mock::Server;
+use liveavatar_mock::Server;
 use serde_json::{Map, Value, json};
 
 use super::harness::{AVATAR, From, Lab, SANDBOX_AVATAR, full, lite, problem, with};

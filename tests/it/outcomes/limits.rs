@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use liveavatar_api::{ErrorKind, Options};
+use liveavatar_api::{ErrorKind, RequestOptions};
 use tokio::time::Instant;
 
 use super::server::{Answer, Server};
@@ -15,20 +15,20 @@ const GET: &str = "get_user_credits";
 async fn no_call_takes_longer_than_its_limits() {
     let seconds = Duration::from_secs;
     let hang = || vec![Answer::hang()];
-    let short = || Options::new().attempt_limit(seconds(1));
+    let short = || RequestOptions::new().attempt_timeout(seconds(1));
     let rows = vec![
         Row::new("a get that is never answered", GET, hang()),
         Row::new("a stop that is never answered", "stop_session", hang()),
         Row::new("a start that is never answered", "start_session", hang()),
         Row::new("a create that is never answered", "create_secret", hang()),
-        Row::new("one attempt", GET, hang()).options(Options::new().attempts(1)),
+        Row::new("one attempt", GET, hang()).options(RequestOptions::new().max_attempts(1)),
         Row::new("a limit for each attempt", GET, hang()).options(short()),
         Row::new("a limit for a start", "start_session", hang()).options(short()),
-        Row::new("a limit for all", GET, hang()).options(Options::new().total_limit(seconds(10))),
+        Row::new("a limit for all", GET, hang()).options(RequestOptions::new().timeout(seconds(10))),
         Row::new("a limit for all within the second attempt", GET, hang())
-            .options(Options::new().total_limit(seconds(40))),
+            .options(RequestOptions::new().timeout(seconds(40))),
         Row::new("a limit for all below that for each", "start_session", hang())
-            .options(Options::new().attempt_limit(seconds(50)).total_limit(seconds(20))),
+            .options(RequestOptions::new().attempt_timeout(seconds(50)).timeout(seconds(20))),
         Row::new("answered at the second request", GET, vec![Answer::hang(), success(GET)]),
         Row::new("refused at the second request", GET, vec![Answer::hang(), failure(403)]),
         Row::new("hanging behind 429", "start_session", vec![failure(429), Answer::hang()]),
@@ -57,8 +57,9 @@ async fn no_call_takes_longer_than_its_limits() {
 async fn a_time_out_costs_the_budget_double() {
     let server = Server::start(vec![Answer::hang()]);
     let lab = Lab::new(&server, Time::Paused);
-    let client =
-        lab.client.with_options(Options::new().attempt_limit(Duration::from_millis(20)).attempts(30));
+    let client = lab
+        .client
+        .with_options(RequestOptions::new().attempt_timeout(Duration::from_millis(20)).max_attempts(30));
     let mut repeated = 0;
     for _ in 0..3 {
         let error = call(client.clone(), GET).await.unwrap_err();
@@ -72,7 +73,7 @@ async fn a_time_out_costs_the_budget_double() {
 async fn a_call_without_any_time_ends_at_once() {
     let server = Server::start(vec![Answer::hang()]);
     let lab = Lab::new(&server, Time::Test);
-    let error = call(lab.client.with_options(Options::new().total_limit(Duration::ZERO)), "start_session");
+    let error = call(lab.client.with_options(RequestOptions::new().timeout(Duration::ZERO)), "start_session");
     let error = error.await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 0));
     assert!(server.seen().is_empty() && !error.may_have_been_sent());

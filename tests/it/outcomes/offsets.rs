@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use liveavatar_api::mock::{example_answer, example_request};
 use liveavatar_api::raw::{OPERATIONS, Operation};
 use liveavatar_api::{Credential, CredentialKind, Error, ErrorKind};
+use liveavatar_mock::{example_answer, example_request};
 use tokio::time::{Instant, timeout};
 
 use crate::hostile::lines::Lines;
@@ -31,7 +31,7 @@ fn class(operation: &Operation) -> String {
     let sessions = operation.path.strip_prefix("/v1/sessions/").filter(|_| operation.method == "POST");
     match sessions {
         Some(verb) => verb.to_owned(),
-        None if operation.answers => operation.method.to_owned(),
+        None if operation.has_response_body => operation.method.to_owned(),
         None => format!("{} without an answer", operation.method),
     }
 }
@@ -125,7 +125,7 @@ impl Range {
         let result = result.unwrap_or_else(|_| panic!("{id} hangs")).map(drop);
         assert!(took <= TOTAL_LIMIT + LONGEST_PAUSE, "{id} takes {took:?}");
         let seen = self.server.seen().len();
-        assert!(operation.repeatable || seen == 1, "{id} was sent {seen} times");
+        assert!(operation.idempotent || seen == 1, "{id} was sent {seen} times");
         if let Err(error) = &result {
             assert_eq!(error.attempts() as usize, seen, "{id}: {error:?}");
             assert!(error.may_have_been_sent(), "{id}: the service may have acted: {error:?}");
@@ -171,7 +171,7 @@ fn check_cut(operation: &Operation, fault: Fault, at: usize, whole: usize, came:
     let what = format!("{} {fault:?} behind {at} of {whole} bytes: {}", operation.id, came.line());
     if at >= whole {
         assert!(came.result.is_ok() && came.seen == 1, "{what}");
-    } else if operation.repeatable {
+    } else if operation.idempotent {
         assert!(came.result.is_ok() && came.seen == 2, "{what}");
     } else {
         assert_eq!(came.result.as_ref().unwrap_err().kind(), fault.kind(), "{what}");
@@ -237,7 +237,7 @@ async fn every_operation_keeps_the_rule_of_its_class() {
                 check_cut(operation, fault, at, bytes.len(), &came);
                 // Where it never gets better, it ends.
                 let came = range.call(operation, vec![fault.behind(&bytes[..at])]).await;
-                let requests = if at < bytes.len() && operation.repeatable { 4 } else { 1 };
+                let requests = if at < bytes.len() && operation.idempotent { 4 } else { 1 };
                 assert_eq!(came.seen, requests, "{} {fault:?} behind {at}: {}", operation.id, came.line());
                 assert_eq!(came.result.is_ok(), at == bytes.len(), "{}", operation.id);
             }
@@ -260,9 +260,9 @@ async fn every_operation_ends_in_time_where_an_answer_stalls() {
             if at == bytes.len() {
                 continue;
             }
-            let requests = if operation.repeatable { 4 } else { 1 };
+            let requests = if operation.idempotent { 4 } else { 1 };
             assert_eq!(came.seen, requests, "{}: {}", operation.id, came.line());
-            let limit = operation.attempt_limit.unwrap_or(Duration::from_secs(30));
+            let limit = operation.attempt_timeout.unwrap_or(Duration::from_secs(30));
             assert!(start.elapsed() >= limit * u32::try_from(requests - 1).unwrap(), "{}", operation.id);
             assert_eq!(came.result.unwrap_err().kind(), ErrorKind::Timeout, "{}", operation.id);
         }
@@ -275,7 +275,7 @@ fn kinds() -> Vec<&'static Operation> {
     for operations in classes().into_values() {
         let operation = operations[0];
         let reads = operation.method == "GET";
-        let key = (operation.repeatable, operation.answers, reads, operation.attempt_limit);
+        let key = (operation.idempotent, operation.has_response_body, reads, operation.attempt_timeout);
         kinds.entry(key).or_insert(operation);
     }
     kinds.into_values().collect()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use liveavatar_api::{Call as _, IntoData as _, Options, Sent as _};
+use liveavatar_api::{Call as _, IntoData as _, RequestOptions, Sent as _};
 
 use super::server::{Answer, Server};
 use super::{Lab, Row, Time, call, coded, failure, report, success};
@@ -84,17 +84,18 @@ async fn a_call_ends_with_its_last_answer() {
             "start_session",
             vec![coded(429, 4032), success("start_session")],
         ),
-        Row::new("one attempt", get, vec![failure(503)]).options(Options::new().attempts(1)),
-        Row::new("no attempts are one", get, vec![failure(503)]).options(Options::new().attempts(0)),
+        Row::new("one attempt", get, vec![failure(503)]).options(RequestOptions::new().max_attempts(1)),
+        Row::new("no attempts are one", get, vec![failure(503)])
+            .options(RequestOptions::new().max_attempts(0)),
         Row::new("one attempt of what was refused", get, vec![failure(429)])
-            .options(Options::new().attempts(1)),
-        Row::new("two attempts", get, vec![failure(503)]).options(Options::new().attempts(2)),
+            .options(RequestOptions::new().max_attempts(1)),
+        Row::new("two attempts", get, vec![failure(503)]).options(RequestOptions::new().max_attempts(2)),
         Row::new("twelve attempts, with pauses of at most 8 s", get, vec![failure(503)])
-            .options(Options::new().attempts(12)),
+            .options(RequestOptions::new().max_attempts(12)),
         Row::new("pauses that fill the time for all", get, vec![failure(503).header("retry-after", "3")])
-            .options(Options::new().total_limit(Duration::from_secs(7))),
+            .options(RequestOptions::new().timeout(Duration::from_secs(7))),
         Row::new("a pause longer than the time for all", get, vec![failure(503).header("retry-after", "9")])
-            .options(Options::new().total_limit(Duration::from_secs(9))),
+            .options(RequestOptions::new().timeout(Duration::from_secs(9))),
     ];
     insta::assert_snapshot!(report(rows, Time::Test).await);
 }
@@ -161,7 +162,7 @@ async fn a_clients_clones_spend_one_budget() {
 async fn a_repetition_for_which_no_time_is_left_costs_nothing() {
     let server = Server::start(vec![failure(503).header("retry-after", "9")]);
     let lab = Lab::new(&server, Time::Test);
-    let hasty = lab.client.with_options(Options::new().total_limit(Duration::from_secs(5)));
+    let hasty = lab.client.with_options(RequestOptions::new().timeout(Duration::from_secs(5)));
     for _ in 0..100 {
         assert_eq!(call(hasty.clone(), "get_user_credits").await.unwrap_err().attempts(), 1);
     }

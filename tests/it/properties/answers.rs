@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-use liveavatar_api::mock::example_answer;
 use liveavatar_api::raw::OPERATIONS;
+use liveavatar_mock::example_answer;
 use liveavatar_tests::open;
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
-use liveavatar_api::session::{AnyConfiguration, Mintable as _, Problem, report};
+use liveavatar_api::session::{AnyConfiguration, Diagnostic, Mintable as _, validate};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -70,8 +70,8 @@ fn leaves(error: &ValidationError<'_>, found: &mut Vec<String>) {
 /// What the crate finds, as kinds of [`DISAGREEMENTS`].
 fn reported(text: &str, mode: Option<&str>) -> Vec<String> {
     let early = &members()["CUSTOM"]["properties"];
-    let problems = report(text);
-    let kind = |problem: &Problem| {
+    let problems = validate(text);
+    let kind = |problem: &Diagnostic| {
         let field = problem.path().split(['.', '[']).next().unwrap_or_default();
         let ignored = ["unknown-field", "misplaced-field", "wrong-mode-field"].contains(&problem.rule());
         if mode == Some("CUSTOM") && !ignored && early.get(field).is_none() {
@@ -143,7 +143,7 @@ fn what_the_check_accepts_becomes_a_request_that_the_document_accepts() {
         .run(&drafts(), |configuration| {
             let text = text_of(&configuration);
             let read = AnyConfiguration::from_json(&text);
-            let problems = report(&text);
+            let problems = validate(&text);
             prop_assert_eq!(read.is_ok(), !problems.has_errors(), "{}: {:?}", text, read);
             if let Ok(read) = read {
                 let body = serde_json::to_value(read.body()).unwrap();

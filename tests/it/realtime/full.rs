@@ -2,7 +2,7 @@
 
 use liveavatar_api::Uuid;
 use liveavatar_api::realtime::full::{
-    CONTROL_TOPIC, Command, ElevenLabsCommand, Event, EventKind, Packet, PushToTalk, RESPONSE_TOPIC,
+    CONTROL_TOPIC, Command, ElevenLabsCommand, EventKind, FullEvent, Packet, PushToTalk, RESPONSE_TOPIC,
     Received, ReceivedCommand,
 };
 use liveavatar_api::session::{Configuration, Full};
@@ -122,7 +122,7 @@ fn events_are_read_in_every_spelling() {
         "{\"event_type\":\"user.speak_started\"",
         "nonsense",
     ];
-    let said = lines.map(|line| match Event::decode(RESPONSE_TOPIC, line.as_bytes()) {
+    let said = lines.map(|line| match FullEvent::decode(RESPONSE_TOPIC, line.as_bytes()) {
         Ok(event) => format!("{line}\n    {:?}", event.unwrap()),
         Err(error) => format!("{line}\n    {error}"),
     });
@@ -133,10 +133,10 @@ fn events_are_read_in_every_spelling() {
 fn packets_on_other_topics_are_nothing() {
     let event = br#"{"event_type":"user.speak_started"}"#;
     for topic in ["", "lk.chat", CONTROL_TOPIC] {
-        assert_eq!(Event::decode(topic, event).unwrap(), None);
+        assert_eq!(FullEvent::decode(topic, event).unwrap(), None);
     }
     assert_eq!(Received::decode(RESPONSE_TOPIC, event).unwrap(), None);
-    assert_eq!(Event::decode("lk.chat", b"not even JSON").unwrap(), None);
+    assert_eq!(FullEvent::decode("lk.chat", b"not even JSON").unwrap(), None);
 }
 
 /// A text of its own; the exact words do not matter to the codec.
@@ -164,7 +164,7 @@ fn any_agent_command() -> impl Strategy<Value = ElevenLabsCommand> {
 proptest! {
     #[test]
     fn any_bytes_are_an_event_or_a_clear_error(bytes in any::<Vec<u8>>()) {
-        if let Err(error) = Event::decode(RESPONSE_TOPIC, &bytes) {
+        if let Err(error) = FullEvent::decode(RESPONSE_TOPIC, &bytes) {
             prop_assert!(error.to_string().starts_with("the message "), "{error}");
         }
         let _ = Received::decode(CONTROL_TOPIC, &bytes);
@@ -176,7 +176,7 @@ proptest! {
             fields.insert("event_type".to_owned(), name.clone().into());
             let before = fields.len();
             let bytes = serde_json::to_vec(fields).unwrap();
-            let event = Event::decode(RESPONSE_TOPIC, &bytes).unwrap().unwrap();
+            let event = FullEvent::decode(RESPONSE_TOPIC, &bytes).unwrap().unwrap();
             prop_assert_eq!(&event.event_type, &name);
             if event.kind == EventKind::Unknown {
                 let taken = [&event.event_id, &event.session_id, &event.source_event_id];

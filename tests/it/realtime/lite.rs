@@ -1,6 +1,6 @@
 //! The messages of the LITE socket.
 
-use liveavatar_api::realtime::lite::{Command, Event};
+use liveavatar_api::realtime::lite::{Command, LiteEvent};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
@@ -51,7 +51,7 @@ fn events_are_read_in_every_spelling() {
         "[]",
         "hello",
     ];
-    let said = lines.map(|line| match Event::decode(line.as_bytes()) {
+    let said = lines.map(|line| match LiteEvent::decode(line.as_bytes()) {
         Ok(event) => format!("{line}\n    {event:?}"),
         Err(error) => format!("{line}\n    {error}"),
     });
@@ -108,7 +108,7 @@ fn any_command() -> impl Strategy<Value = Command> {
 proptest! {
     #[test]
     fn any_bytes_are_an_event_or_a_clear_error(bytes in any::<Vec<u8>>()) {
-        if let Err(error) = Event::decode(&bytes) {
+        if let Err(error) = LiteEvent::decode(&bytes) {
             prop_assert!(error.to_string().starts_with("the message "), "{error}");
         }
         let _ = Command::decode(&bytes);
@@ -123,7 +123,7 @@ proptest! {
         if let Value::Object(fields) = &mut fields {
             fields.insert("type".to_owned(), names.get(name).map_or(other, |it| (*it).to_owned()).into());
             let bytes = serde_json::to_vec(fields).unwrap();
-            Event::decode(&bytes).unwrap();
+            LiteEvent::decode(&bytes).unwrap();
             Command::decode(&bytes).unwrap();
         }
     }

@@ -4,17 +4,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
-use liveavatar_api::mock::{EventStyle, Server};
 use liveavatar_api::realtime::audio;
 use liveavatar_api::realtime::lite::{AHEAD, Closed, End, Socket};
-use liveavatar_api::session::{Configuration, Lite, Started};
+use liveavatar_api::session::{Configuration, Lite, StartedSession};
 use liveavatar_api::types::SessionEndReason;
+use liveavatar_mock::{EventStyle, Server};
 use liveavatar_tests::client;
 use tokio::time::{Instant, sleep};
 
 const ID: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
 
-async fn session(server: &Server) -> Started<Lite> {
+async fn session(server: &Server) -> StartedSession<Lite> {
     let configuration = Configuration::<Lite>::build(|lite| lite.avatar_id(ID)).unwrap();
     client(server).mint(&configuration).await.unwrap().start().await.unwrap()
 }
@@ -87,7 +87,7 @@ async fn the_socket_ends_with_its_session() {
     session.stop(SessionEndReason::UserClosed).await.unwrap();
     tokio::time::pause();
     assert_eq!(socket.closed().await, Closed::SessionEnded);
-    assert!(socket.interrupt().unwrap_err().is_refused());
+    assert!(socket.interrupt().unwrap_err().is_invalid_request());
     assert!(Socket::connect(&ws_url).await.unwrap_err().is_transport());
 }
 

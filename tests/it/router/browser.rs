@@ -10,9 +10,9 @@ use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::response::Html;
 use axum::routing::{get, post};
-use liveavatar_api::mock::Server;
-use liveavatar_api::router::{Choice, Refusal, TokenEndpoint};
+use liveavatar_api::endpoint::{Choice, Rejection, TokenEndpoint};
 use liveavatar_api::session::SANDBOX_AVATAR_ID;
+use liveavatar_mock::Server;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -81,9 +81,12 @@ async fn serve(app: Router) -> String {
 }
 
 /// Whom the cookie names.
-async fn visitor(request: Parts) -> Result<String, Refusal> {
+async fn visitor(request: Parts) -> Result<String, Rejection> {
     let cookie = request.headers.get(COOKIE).and_then(|cookie| cookie.to_str().ok());
-    cookie.and_then(|cookie| cookie.strip_prefix("user=")).map(str::to_owned).ok_or(Refusal::Unauthenticated)
+    cookie
+        .and_then(|cookie| cookie.strip_prefix("user="))
+        .map(str::to_owned)
+        .ok_or(Rejection::Unauthenticated)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

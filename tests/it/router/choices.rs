@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use liveavatar_api::mock::Server;
-use liveavatar_api::router::{Choice, Refusal, TokenEndpoint};
+use liveavatar_api::endpoint::{Choice, Rejection, TokenEndpoint};
 use liveavatar_api::session::{Configuration, Lite};
+use liveavatar_mock::Server;
 use reqwest::Method;
 use serde_json::json;
 
@@ -136,7 +136,7 @@ async fn no_session_lasts_longer_than_the_endpoint_lets_it() {
 async fn each_user_can_have_another_configuration() {
     let server = Server::start().await.unwrap();
     let configure = async |user: String| match user.as_str() {
-        "nobody's" => Err(Refusal::Forbidden),
+        "nobody's" => Err(Rejection::Forbidden),
         "long" => {
             Ok(configuration(&json!({ "mode": "LITE", "avatar_id": AVATAR, "max_session_duration": 601 })))
         }
@@ -164,7 +164,7 @@ async fn what_is_wrong_for_every_request_is_told_before_the_first() {
     let with = |base: &serde_json::Value| TokenEndpoint::new(client(&server), configuration(base), user);
     let any = || Choice::checked(|_| Ok(()));
     let long = json!({ "mode": "LITE", "avatar_id": AVATAR, "max_session_duration": 601 });
-    let per_user = TokenEndpoint::per_user(client(&server), async |_| Err(Refusal::Forbidden), user);
+    let per_user = TokenEndpoint::per_user(client(&server), async |_| Err(Rejection::Forbidden), user);
     let cases = [
         ("a field misspelt", with(&lite).allow("avatar", any())),
         ("a field of another mode", with(&lite).allow("avatar_persona.language", any())),

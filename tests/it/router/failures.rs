@@ -1,8 +1,8 @@
 //! What browsers are told when the service says no: the status to act on, and not a word of the service's own.
 
 use liveavatar_api::Client;
-use liveavatar_api::mock::{Answer, Failure, Fault, Server};
-use liveavatar_api::router::{Choice, TokenEndpoint};
+use liveavatar_api::endpoint::{Choice, TokenEndpoint};
+use liveavatar_mock::{Failure, Fault, MockResponse, Server};
 use serde_json::json;
 
 use super::{AVATAR, Page, client, configuration, told, user};
@@ -15,13 +15,13 @@ fn full(client: Client) -> TokenEndpoint<String> {
         .allow("avatar_persona.language", Choice::one_of(["de"]))
 }
 
-fn said(status: u16, code: i64) -> Answer {
-    Answer::json(status, json!({ "code": code, "data": null, "message": "canary of the service" }))
+fn said(status: u16, code: i64) -> MockResponse {
+    MockResponse::json(status, json!({ "code": code, "data": null, "message": "canary of the service" }))
 }
 
-fn unprocessable(field: &[&str]) -> Answer {
+fn unprocessable(field: &[&str]) -> MockResponse {
     let location: Vec<_> = ["body"].iter().chain(field).collect();
-    Answer::json(
+    MockResponse::json(
         422,
         json!({ "detail": [{ "type": "x", "loc": location, "msg": "canary of the field", "input": "canary of the input" }] }),
     )
@@ -48,11 +48,11 @@ async fn a_failure_of_the_service_is_told_in_words_of_the_endpoint() {
         ("a chosen field is refused", LANGUAGE, unprocessable(&["avatar_persona", "language"])),
         ("another field is refused along with a choice", LANGUAGE, unprocessable(&["avatar_id"])),
         ("the server's avatar is gone", "{}", said(404, 4040)),
-        ("a failure", "{}", Answer::raw(502, "text/html", "<h1>canary</h1>")),
-        ("a redirect", "{}", Answer::raw(302, "", "").header("location", "http://canary.invalid")),
-        ("a success that is no JSON", "{}", Answer::raw(200, "text/html", "<h1>canary</h1>")),
+        ("a failure", "{}", MockResponse::raw(502, "text/html", "<h1>canary</h1>")),
+        ("a redirect", "{}", MockResponse::raw(302, "", "").header("location", "http://canary.invalid")),
+        ("a success that is no JSON", "{}", MockResponse::raw(200, "text/html", "<h1>canary</h1>")),
     ];
-    let failures = cases.map(|(case, choices, answer)| (case, choices, Failure::Answer(answer)));
+    let failures = cases.map(|(case, choices, answer)| (case, choices, Failure::MockResponse(answer)));
     let connections =
         [("a connection that breaks", "{}", Failure::Break), ("silence", "{}", Failure::Silence)];
     let mut told_all = Vec::new();
@@ -80,7 +80,7 @@ async fn a_start_that_fails_is_told_like_a_token_that_is_refused() {
     ];
     let mut told_all = Vec::new();
     for (case, answer) in cases {
-        failing(&server, "start_session", Failure::Answer(answer));
+        failing(&server, "start_session", Failure::MockResponse(answer));
         let told = told(case, &server, page.post("ada", "{}")).await;
         assert!(!told.contains("canary"), "{told}");
         told_all.push(told.lines().filter(|line| !line.starts_with('>')).collect::<Vec<_>>().join("\n"));

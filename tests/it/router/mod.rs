@@ -8,10 +8,10 @@ mod one_session;
 use std::fmt::Write as _;
 
 use axum::http::request::Parts;
-use liveavatar_api::mock::{Recorded, Server};
-use liveavatar_api::router::{Refusal, TokenEndpoint};
+use liveavatar_api::endpoint::{Rejection, TokenEndpoint};
 use liveavatar_api::session::AnyConfiguration;
 use liveavatar_api::{Client, Credential};
+use liveavatar_mock::{Recorded, Server};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
@@ -58,12 +58,12 @@ impl Page {
 }
 
 /// The users that the tests know; what they are called says what becomes of them.
-async fn user(request: Parts) -> Result<String, Refusal> {
+async fn user(request: Parts) -> Result<String, Rejection> {
     match request.headers.get("x-user").and_then(|user| user.to_str().ok()) {
-        None => Err(Refusal::Unauthenticated),
-        Some("banned") => Err(Refusal::Forbidden),
-        Some("eager") => Err(Refusal::TooMany(std::time::Duration::from_millis(29_500))),
-        Some("unknown") => Err(Refusal::Unavailable),
+        None => Err(Rejection::Unauthenticated),
+        Some("banned") => Err(Rejection::Forbidden),
+        Some("eager") => Err(Rejection::TooMany(std::time::Duration::from_millis(29_500))),
+        Some("unknown") => Err(Rejection::Unavailable),
         Some(user) => Ok(user.to_owned()),
     }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use liveavatar_api::Client;
-use liveavatar_api::mock::{Failure, Fault, Server};
-use liveavatar_api::router::{Second, TokenEndpoint};
+use liveavatar_api::endpoint::{Second, TokenEndpoint};
+use liveavatar_mock::{Failure, Fault, Server};
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -99,8 +99,8 @@ async fn a_session_that_cannot_be_stopped_is_not_replaced() {
     let page = lab.page(Second::Replaces).await;
     page.opened("ada").await;
     lab.server.faults(|operation| {
-        let refused = liveavatar_api::mock::Answer::json(403, json!({ "code": 4030, "message": "canary" }));
-        (operation == "stop_session").then(|| Fault::Before(Failure::Answer(refused)))
+        let refused = liveavatar_mock::MockResponse::json(403, json!({ "code": 4030, "message": "canary" }));
+        (operation == "stop_session").then(|| Fault::Before(Failure::MockResponse(refused)))
     });
     let mut told_all = vec![told("a second one", &lab.server, page.post("ada", "{}")).await];
     assert_eq!(lab.running(), 1);

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use liveavatar_api::session::store::{FileStore, Store as _};
+use liveavatar_api::store::{FileStore, Store as _};
 use liveavatar_api::{Clock as _, Uuid};
 use liveavatar_tests::TestClock;
 use proptest::prelude::*;
@@ -33,21 +33,21 @@ async fn held(store: &FileStore) -> BTreeSet<Uuid> {
 }
 
 async fn abandoned(store: &FileStore) -> BTreeSet<Uuid> {
-    store.abandoned().await.unwrap().into_iter().collect()
+    store.claim_abandoned().await.unwrap().into_iter().collect()
 }
 
 #[tokio::test]
 async fn what_is_taken_is_held_until_it_is_given_back() {
     let folder = folder();
     let [one, other] = [open(folder.path()), open(folder.path())];
-    one.take(session(1), later()).await.unwrap();
-    other.take(session(2), later()).await.unwrap();
+    one.acquire(session(1), later()).await.unwrap();
+    other.acquire(session(2), later()).await.unwrap();
     for store in [&one, &other] {
         assert_eq!(held(store).await, all([1, 2]));
         assert_eq!(abandoned(store).await, all([]));
     }
-    one.give_back(session(1)).await.unwrap();
-    one.give_back(session(1)).await.unwrap();
+    one.release(session(1)).await.unwrap();
+    one.release(session(1)).await.unwrap();
     assert_eq!(held(&other).await, all([2]));
 }
 
@@ -55,13 +55,13 @@ async fn what_is_taken_is_held_until_it_is_given_back() {
 async fn what_a_gone_owner_held_is_claimed_by_one_alone_and_not_held() {
     let folder = folder();
     let [gone, one, other] = [(); 3].map(|()| open(folder.path()));
-    gone.take(session(1), later()).await.unwrap();
-    one.take(session(2), later()).await.unwrap();
+    gone.acquire(session(1), later()).await.unwrap();
+    one.acquire(session(2), later()).await.unwrap();
     drop(gone);
     assert_eq!(held(&one).await, all([2]));
     let (first, second) = tokio::join!(abandoned(&one), abandoned(&other));
     assert_eq!(first.len() + second.len(), 1);
-    one.give_back(session(1)).await.unwrap();
+    one.release(session(1)).await.unwrap();
     drop(one);
     assert_eq!(abandoned(&other).await, all([2]));
 }
@@ -71,7 +71,7 @@ async fn a_claim_ends_with_its_reaper_or_after_a_minute() {
     let folder = folder();
     let clock = TestClock::default();
     let [gone, one, other] = [(); 3].map(|()| open(folder.path()).clock(clock.clone()));
-    gone.take(session(1), later()).await.unwrap();
+    gone.acquire(session(1), later()).await.unwrap();
     drop(gone);
     assert_eq!(abandoned(&one).await, all([1]));
     clock.sleep(Duration::from_secs(59)).await;
@@ -88,8 +88,8 @@ async fn a_session_is_forgotten_when_it_can_no_longer_run() {
     let folder = folder();
     let clock = TestClock::default();
     let store = open(folder.path()).clock(clock.clone());
-    store.take(session(1), clock.now() + Duration::from_secs(60)).await.unwrap();
-    store.take(session(2), clock.now() + Duration::from_secs(600)).await.unwrap();
+    store.acquire(session(1), clock.now() + Duration::from_secs(60)).await.unwrap();
+    store.acquire(session(2), clock.now() + Duration::from_secs(600)).await.unwrap();
     clock.sleep(Duration::from_secs(60)).await;
     assert_eq!(held(&store).await, all([2]));
     drop(store);
@@ -102,9 +102,9 @@ async fn a_journal_cut_at_any_byte_keeps_every_whole_line_and_goes_on() {
     let written = folder();
     let store = open(written.path());
     for number in 1..=3 {
-        store.take(session(number), later()).await.unwrap();
+        store.acquire(session(number), later()).await.unwrap();
     }
-    store.give_back(session(2)).await.unwrap();
+    store.release(session(2)).await.unwrap();
     let whole = fs::read(journal(written.path())).unwrap();
     drop(store);
     // After the header the lines are take 1, take 2, take 3, done 2.
@@ -120,7 +120,7 @@ async fn a_journal_cut_at_any_byte_keeps_every_whole_line_and_goes_on() {
             let lines = whole[..kept].split(|byte| *byte == b'\n').count() - 1;
             let store = open(folder.path());
             assert_eq!(abandoned(&store).await, expected[lines.saturating_sub(1)], "cut at {cut}");
-            store.take(session(9), later()).await.unwrap();
+            store.acquire(session(9), later()).await.unwrap();
             // Another reader sees that the tail was cut off before the new line was written.
             assert_eq!(held(&open(folder.path())).await, all([9]), "cut at {cut}");
         }
@@ -133,10 +133,10 @@ async fn a_long_torn_tail_is_cut_off_by_a_shorter_line() {
     drop(open(folder.path()));
     let whole = fs::read(journal(folder.path())).unwrap();
     let store = open(folder.path());
-    store.take(session(1), later()).await.unwrap();
+    store.acquire(session(1), later()).await.unwrap();
     let taken = fs::read(journal(folder.path())).unwrap();
     fs::write(journal(folder.path()), [&taken[..], &[b'x'; 100]].concat()).unwrap();
-    store.give_back(session(1)).await.unwrap();
+    store.release(session(1)).await.unwrap();
     let after = fs::read(journal(folder.path())).unwrap();
     assert!(after.starts_with(&whole) && after.ends_with(b"\n") && !after.contains(&b'x'));
 }
@@ -146,7 +146,7 @@ async fn a_line_that_is_damaged_in_the_middle_costs_only_itself() {
     let written = folder();
     let store = open(written.path());
     for number in 1..=3 {
-        store.take(session(number), later()).await.unwrap();
+        store.acquire(session(number), later()).await.unwrap();
     }
     let whole = fs::read(journal(written.path())).unwrap();
     drop(store);
@@ -168,8 +168,8 @@ async fn what_lives_is_noted_again_after_the_journal_was_lost_and_nobody_is_sure
     let folder = folder();
     let clock = TestClock::default();
     let [one, other] = [(); 2].map(|()| open(folder.path()).clock(clock.clone()));
-    one.take(session(1), later()).await.unwrap();
-    other.take(session(2), later()).await.unwrap();
+    one.acquire(session(1), later()).await.unwrap();
+    other.acquire(session(2), later()).await.unwrap();
     fs::remove_file(journal(folder.path())).unwrap();
     assert!(one.held().await.unwrap_err().is_unavailable());
     one.renew(session(1)).await.unwrap();
@@ -186,7 +186,7 @@ async fn a_lost_folder_is_made_again_with_the_next_beat() {
     let parent = folder();
     let folder = parent.path().join("state");
     let store = open(&folder);
-    store.take(session(1), later()).await.unwrap();
+    store.acquire(session(1), later()).await.unwrap();
     fs::remove_dir_all(&folder).unwrap();
     store.renew(session(1)).await.unwrap();
     let other = open(&folder);
@@ -199,8 +199,8 @@ async fn a_lost_folder_is_made_again_with_the_next_beat() {
 async fn a_session_that_was_given_back_is_not_noted_again() {
     let folder = folder();
     let store = open(folder.path());
-    store.take(session(1), later()).await.unwrap();
-    store.give_back(session(1)).await.unwrap();
+    store.acquire(session(1), later()).await.unwrap();
+    store.release(session(1)).await.unwrap();
     store.renew(session(1)).await.unwrap();
     store.renew(session(2)).await.unwrap();
     assert_eq!(held(&store).await, all([]));
@@ -210,13 +210,13 @@ async fn a_session_that_was_given_back_is_not_noted_again() {
 async fn the_journal_stays_short_and_keeps_what_runs() {
     let folder = folder();
     let store = open(folder.path());
-    store.take(session(1), later()).await.unwrap();
+    store.acquire(session(1), later()).await.unwrap();
     let rounds = (0..3_000).map(|_| async {
-        store.take(session(2), later()).await.unwrap();
-        store.give_back(session(2)).await.unwrap();
+        store.acquire(session(2), later()).await.unwrap();
+        store.release(session(2)).await.unwrap();
     });
     futures_util::future::join_all(rounds).await;
-    store.take(session(3), later()).await.unwrap();
+    store.acquire(session(3), later()).await.unwrap();
     let size = fs::metadata(journal(folder.path())).unwrap().len();
     assert!(size < 150_000, "{size} bytes");
     assert_eq!(held(&open(folder.path())).await, all([1, 3]));
@@ -230,17 +230,17 @@ async fn an_owner_leaves_a_file_only_where_it_leaves_a_session() {
         names.filter(|name| name.to_string_lossy().starts_with("owner-")).count()
     };
     let store = open(folder.path());
-    store.take(session(1), later()).await.unwrap();
-    store.give_back(session(1)).await.unwrap();
+    store.acquire(session(1), later()).await.unwrap();
+    store.release(session(1)).await.unwrap();
     drop(store);
     assert_eq!(owners(), 0);
     let store = open(folder.path());
-    store.take(session(1), later()).await.unwrap();
+    store.acquire(session(1), later()).await.unwrap();
     drop(store);
     assert_eq!(owners(), 1);
     let next = open(folder.path());
     assert_eq!(abandoned(&next).await, all([1]));
-    next.give_back(session(1)).await.unwrap();
+    next.release(session(1)).await.unwrap();
     drop(next);
     // The next one clears away what the dead one left.
     drop(open(folder.path()));
@@ -264,8 +264,8 @@ async fn the_journal_holds_ids_and_times_only() {
     let folder = folder();
     let store = open(folder.path()).clock(TestClock::default());
     let until = SystemTime::UNIX_EPOCH + Duration::from_secs(4_102_444_800);
-    store.take(session(1), until).await.unwrap();
-    store.give_back(session(1)).await.unwrap();
+    store.acquire(session(1), until).await.unwrap();
+    store.release(session(1)).await.unwrap();
     let text = fs::read_to_string(journal(folder.path())).unwrap();
     let generation = text.split(' ').nth(3).unwrap();
     let owner = text.lines().nth(1).unwrap().split(' ').nth(3).unwrap();
@@ -344,7 +344,7 @@ async fn agrees(steps: Vec<Step>) -> Result<(), TestCaseError> {
         match step {
             Step::Take(place, number) => {
                 let (owner, store) = &stores[place];
-                store.take(session(number), until).await.unwrap();
+                store.acquire(session(number), until).await.unwrap();
                 model.noted.insert(number, (*owner, None));
                 model.own.insert((*owner, number));
             }
@@ -357,7 +357,7 @@ async fn agrees(steps: Vec<Step>) -> Result<(), TestCaseError> {
             }
             Step::GiveBack(place, number) => {
                 let (owner, store) = &stores[place];
-                store.give_back(session(number)).await.unwrap();
+                store.release(session(number)).await.unwrap();
                 model.noted.remove(&number);
                 model.own.remove(&(*owner, number));
             }

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use liveavatar_api::mock::Server;
+use liveavatar_mock::Server;
 use tempfile::TempDir;
 
 use super::redis_server::RedisServer;

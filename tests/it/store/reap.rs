@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use liveavatar_api::mock::{Answer, Server};
-use liveavatar_api::session::store::{BoxFuture, FileStore, Store, StoreError};
-use liveavatar_api::session::{Configuration, Lite, Reaped, SLOT_FREE_AFTER, Started};
+use liveavatar_api::session::{Configuration, Lite, Reaped, StartedSession};
+use liveavatar_api::store::SLOT_FREE_AFTER;
+use liveavatar_api::store::{BoxFuture, FileStore, Store, StoreError};
 use liveavatar_api::{Client, Clock as _, Credential, Error, Uuid};
+use liveavatar_mock::{MockResponse, Server};
 use liveavatar_tests::TestClock;
 use serde_json::json;
 
@@ -22,14 +23,14 @@ fn client(server: &Server, clock: &TestClock) -> Client {
     Client::builder().base_url(server.url()).credential(key).clock(clock.clone()).build().unwrap()
 }
 
-async fn open(client: &Client) -> Result<Started<Lite>, Error> {
+async fn open(client: &Client) -> Result<StartedSession<Lite>, Error> {
     client.mint(&lite()).await?.start().await
 }
 
 /// The report in lines, a session by the number under which the mock counts it.
 fn lines(reaped: &Reaped) -> String {
     let line = |session: &liveavatar_api::session::ReapedSession| {
-        format!("{} {}", session.id.as_u128() & 0xffff, session.fate)
+        format!("{} {}", session.id.as_u128() & 0xffff, session.outcome)
     };
     reaped.sessions().iter().map(line).collect::<Vec<_>>().join("\n")
 }
@@ -44,10 +45,10 @@ async fn abandoned_sessions_come_first_and_everything_that_nobody_keeps_is_stopp
     for _ in 0..6 {
         sessions.push(open(&client).await.unwrap());
     }
-    gone.take(sessions[5].id(), later()).await.unwrap();
+    gone.acquire(sessions[5].id(), later()).await.unwrap();
     let ended = Uuid::from_u128(0x99);
-    gone.take(ended, later()).await.unwrap();
-    living.take(sessions[1].id(), later()).await.unwrap();
+    gone.acquire(ended, later()).await.unwrap();
+    living.acquire(sessions[1].id(), later()).await.unwrap();
     drop(gone);
     let reaper = client.reap().store(FileStore::open(folder.path()).unwrap()).keep([sessions[2].id()]);
     let fourth = sessions[3].id();
@@ -68,7 +69,7 @@ async fn abandoned_sessions_come_first_and_everything_that_nobody_keeps_is_stopp
     let mut running: Vec<Uuid> = server.running_sessions();
     running.sort();
     assert_eq!(running, [1, 2, 3].map(|position: usize| sessions[position].id()));
-    assert!(living.abandoned().await.unwrap().is_empty());
+    assert!(living.claim_abandoned().await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -79,8 +80,8 @@ async fn those_that_are_named_are_stopped_whoever_holds_them_and_no_others() {
     let [gone, living] = [(); 2].map(|()| FileStore::open(folder.path()).unwrap());
     let (held, other, abandoned) =
         (open(&client).await.unwrap(), open(&client).await.unwrap(), open(&client).await.unwrap());
-    living.take(held.id(), later()).await.unwrap();
-    gone.take(abandoned.id(), later()).await.unwrap();
+    living.acquire(held.id(), later()).await.unwrap();
+    gone.acquire(abandoned.id(), later()).await.unwrap();
     drop(gone);
     let named = client.reap().store(FileStore::open(folder.path()).unwrap());
     let _ = server.take_requests();
@@ -88,7 +89,7 @@ async fn those_that_are_named_are_stopped_whoever_holds_them_and_no_others() {
     assert!(reaped.is_complete());
     let mut sessions = reaped.into_sessions();
     sessions.sort_by_key(|session| session.id != held.id());
-    let told: Vec<_> = sessions.iter().map(|session| session.fate.to_string()).collect();
+    let told: Vec<_> = sessions.iter().map(|session| session.outcome.to_string()).collect();
     assert_eq!(told, ["stopped", "had ended"]);
     let bodies: Vec<serde_json::Value> = server
         .take_requests()
@@ -107,7 +108,7 @@ async fn only_what_is_abandoned_is_stopped_where_others_use_the_account() {
     let folder = tempfile::tempdir().unwrap();
     let (mine, theirs) = (open(&client).await.unwrap(), open(&client).await.unwrap());
     let gone = FileStore::open(folder.path()).unwrap();
-    gone.take(mine.id(), later()).await.unwrap();
+    gone.acquire(mine.id(), later()).await.unwrap();
     drop(gone);
     let reaped = client.reap().store(FileStore::open(folder.path()).unwrap()).only_abandoned().run().await;
     assert_eq!(lines(&reaped), "1 stopped");
@@ -122,10 +123,10 @@ async fn a_session_that_could_not_be_stopped_is_reported_and_offered_again() {
     let folder = tempfile::tempdir().unwrap();
     let session = open(&client).await.unwrap();
     let gone = FileStore::open(folder.path()).unwrap();
-    gone.take(session.id(), later()).await.unwrap();
+    gone.acquire(session.id(), later()).await.unwrap();
     drop(gone);
     for _ in 0..10 {
-        server.script("stop_session", Answer::json(500, json!({})));
+        server.mock_response("stop_session", MockResponse::json(500, json!({})));
     }
     let reaper = client.reap().store(FileStore::open(folder.path()).unwrap().clock(clock.clone()));
     let reaper = reaper.only_abandoned();
@@ -153,7 +154,7 @@ where
 }
 
 impl Store for Away {
-    fn take(&self, _: Uuid, _: SystemTime) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn acquire(&self, _: Uuid, _: SystemTime) -> BoxFuture<'_, Result<(), StoreError>> {
         away()
     }
 
@@ -161,11 +162,11 @@ impl Store for Away {
         away()
     }
 
-    fn give_back(&self, _: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn release(&self, _: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
         away()
     }
 
-    fn abandoned(&self) -> BoxFuture<'_, Result<Vec<Uuid>, StoreError>> {
+    fn claim_abandoned(&self) -> BoxFuture<'_, Result<Vec<Uuid>, StoreError>> {
         away()
     }
 
@@ -192,9 +193,9 @@ async fn a_list_that_cannot_be_had_is_reported_and_abandoned_sessions_are_stoppe
     let folder = tempfile::tempdir().unwrap();
     let session = open(&client).await.unwrap();
     let gone = FileStore::open(folder.path()).unwrap();
-    gone.take(session.id(), later()).await.unwrap();
+    gone.acquire(session.id(), later()).await.unwrap();
     drop(gone);
-    server.script("list_sessions", Answer::json(403, json!({})));
+    server.mock_response("list_sessions", MockResponse::json(403, json!({})));
     let reaped = client.reap().store(FileStore::open(folder.path()).unwrap()).run().await;
     assert_eq!(lines(&reaped), "1 stopped");
     assert!(reaped.list_error().unwrap().is_forbidden());
@@ -233,7 +234,7 @@ async fn another_error_than_the_limit_reaps_nothing() {
     let server = Server::start().await.unwrap();
     let client = client(&server, &TestClock::default());
     let running = open(&client).await.unwrap();
-    server.script("start_session", Answer::json(400, json!({})));
+    server.mock_response("start_session", MockResponse::json(400, json!({})));
     client.reap().or_retry(|| open(&client)).await.unwrap_err();
     assert_eq!(server.running_sessions(), [running.id()]);
 }

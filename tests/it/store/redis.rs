@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::time::Duration;
 
 use liveavatar_api::Uuid;
-use liveavatar_api::session::store::{RedisStore, Store as _, StoreError};
+use liveavatar_api::store::{RedisStore, Store as _, StoreError};
 
 use super::redis_server::RedisServer;
 use super::{later, session};
@@ -26,7 +26,7 @@ fn all(sessions: impl IntoIterator<Item = u128>) -> BTreeSet<Uuid> {
 }
 
 async fn abandoned(store: &RedisStore) -> BTreeSet<Uuid> {
-    store.abandoned().await.unwrap().into_iter().collect()
+    store.claim_abandoned().await.unwrap().into_iter().collect()
 }
 
 fn slots(slots: u32) -> NonZero<u32> {
@@ -37,27 +37,27 @@ fn slots(slots: u32) -> NonZero<u32> {
 async fn a_slot_is_taken_by_one_session_and_free_a_pause_after_it_is_given_back() {
     let Some(server) = RedisServer::start("slots and their pause").await else { return };
     let [one, other] = [(); 2].map(|()| server.store().slots(slots(2)).build().unwrap());
-    one.take(session(1), later()).await.unwrap();
-    one.take(session(1), later()).await.unwrap();
-    other.take(session(2), later()).await.unwrap();
-    let full = other.take(session(3), later()).await.unwrap_err();
+    one.acquire(session(1), later()).await.unwrap();
+    one.acquire(session(1), later()).await.unwrap();
+    other.acquire(session(2), later()).await.unwrap();
+    let full = other.acquire(session(3), later()).await.unwrap_err();
     assert!(full.is_no_slot() && full.retry_after().is_none());
-    one.give_back(session(1)).await.unwrap();
-    let cooling = other.take(session(3), later()).await.unwrap_err();
+    one.release(session(1)).await.unwrap();
+    let cooling = other.acquire(session(3), later()).await.unwrap_err();
     let wait = cooling.retry_after().unwrap();
     assert!(
         cooling.is_no_slot() && wait > Duration::from_secs(2) && wait <= Duration::from_secs(3),
         "{wait:?}"
     );
     end(&server, "cooling", 1);
-    other.take(session(3), later()).await.unwrap();
+    other.acquire(session(3), later()).await.unwrap();
 }
 
 #[tokio::test]
 async fn no_two_machines_get_the_same_slot() {
     let Some(server) = RedisServer::start("many takes at once").await else { return };
     let stores: Vec<RedisStore> = (0..4).map(|_| server.store().slots(slots(10)).build().unwrap()).collect();
-    let calls = (0..40).map(|number| stores[number % 4].take(session(number as u128), later()));
+    let calls = (0..40).map(|number| stores[number % 4].acquire(session(number as u128), later()));
     let taken = futures_util::future::join_all(calls).await;
     assert_eq!(taken.iter().filter(|taken| taken.is_ok()).count(), 10);
     assert!(taken.into_iter().filter_map(Result::err).all(|error| error.is_no_slot()));
@@ -68,8 +68,8 @@ async fn a_lapsed_lease_is_claimed_by_exactly_one_and_again_when_the_claim_lapse
     let Some(server) = RedisServer::start("claims").await else { return };
     let stores: Vec<RedisStore> = (0..8).map(|_| server.store().build().unwrap()).collect();
     settle(&server, &stores[0]).await;
-    stores[0].take(session(1), later()).await.unwrap();
-    stores[0].take(session(2), later()).await.unwrap();
+    stores[0].acquire(session(1), later()).await.unwrap();
+    stores[0].acquire(session(2), later()).await.unwrap();
     assert_eq!(abandoned(&stores[1]).await, all([]));
     end(&server, "leases", 1);
     let claims = futures_util::future::join_all(stores.iter().map(abandoned)).await;
@@ -77,7 +77,7 @@ async fn a_lapsed_lease_is_claimed_by_exactly_one_and_again_when_the_claim_lapse
     assert_eq!(stores[3].held().await.unwrap(), all([2]));
     end(&server, "claims", 1);
     assert_eq!(abandoned(&stores[2]).await, all([1]));
-    stores[2].give_back(session(1)).await.unwrap();
+    stores[2].release(session(1)).await.unwrap();
     end(&server, "claims", 1);
     assert_eq!(abandoned(&stores[2]).await, all([]));
 }
@@ -87,14 +87,14 @@ async fn an_owner_that_speaks_up_again_is_held_again() {
     let Some(server) = RedisServer::start("late renewal").await else { return };
     let [owner, other] = [(); 2].map(|()| server.store().build().unwrap());
     settle(&server, &owner).await;
-    owner.take(session(1), later()).await.unwrap();
+    owner.acquire(session(1), later()).await.unwrap();
     end(&server, "leases", 1);
     owner.renew(session(1)).await.unwrap();
     assert_eq!(abandoned(&other).await, all([]));
     assert_eq!(other.held().await.unwrap(), all([1]));
     // Nobody renews for somebody else, or what was given back.
     other.renew(session(2)).await.unwrap();
-    owner.give_back(session(1)).await.unwrap();
+    owner.release(session(1)).await.unwrap();
     owner.renew(session(1)).await.unwrap();
     assert_eq!(other.held().await.unwrap(), all([]));
 }
@@ -104,9 +104,9 @@ async fn a_session_is_forgotten_when_it_can_no_longer_run() {
     let Some(server) = RedisServer::start("ends of sessions").await else { return };
     let store = server.store().slots(slots(1)).build().unwrap();
     settle(&server, &store).await;
-    store.take(session(1), later()).await.unwrap();
+    store.acquire(session(1), later()).await.unwrap();
     end(&server, "ends", 1);
-    store.take(session(2), later()).await.unwrap();
+    store.acquire(session(2), later()).await.unwrap();
     assert_eq!(store.held().await.unwrap(), all([2]));
 }
 
@@ -115,10 +115,10 @@ async fn after_a_restart_nobody_is_taken_for_gone_before_all_could_speak() {
     let Some(mut server) = RedisServer::start("restart with data").await else { return };
     let [owner, other] = [(); 2].map(|()| server.store().build().unwrap());
     settle(&server, &owner).await;
-    owner.take(session(1), later()).await.unwrap();
+    owner.acquire(session(1), later()).await.unwrap();
     server.kill();
     assert!(owner.renew(session(1)).await.unwrap_err().is_unavailable());
-    assert!(owner.take(session(2), later()).await.unwrap_err().is_unavailable());
+    assert!(owner.acquire(session(2), later()).await.unwrap_err().is_unavailable());
     server.start_again().await;
     // As if it had been away for longer than the lease.
     end(&server, "leases", 1);
@@ -135,7 +135,7 @@ async fn after_a_silence_nobody_is_taken_for_gone_before_all_could_speak() {
     let Some(server) = RedisServer::start("silence").await else { return };
     let [owner, other] = [(); 2].map(|()| server.store().build().unwrap());
     settle(&server, &owner).await;
-    owner.take(session(1), later()).await.unwrap();
+    owner.acquire(session(1), later()).await.unwrap();
     end(&server, "leases", 1);
     server.command("HSET", "state", &["heard", "1"]);
     assert_eq!(abandoned(&other).await, all([]));
@@ -147,7 +147,7 @@ async fn what_lives_is_noted_again_after_redis_lost_its_data() {
     let Some(mut server) = RedisServer::start("restart without data").await else { return };
     let [owner, other] = [(); 2].map(|()| server.store().slots(slots(1)).build().unwrap());
     settle(&server, &owner).await;
-    owner.take(session(1), later()).await.unwrap();
+    owner.acquire(session(1), later()).await.unwrap();
     server.kill();
     server.lose_data();
     server.start_again().await;
@@ -155,15 +155,15 @@ async fn what_lives_is_noted_again_after_redis_lost_its_data() {
     owner.renew(session(1)).await.unwrap();
     server.command("HSET", "state", &["sure", "0"]);
     assert_eq!(other.held().await.unwrap(), all([1]));
-    assert!(other.take(session(2), later()).await.unwrap_err().is_no_slot());
+    assert!(other.acquire(session(2), later()).await.unwrap_err().is_no_slot());
 }
 
 #[tokio::test]
 async fn accounts_do_not_see_each_other() {
     let Some(server) = RedisServer::start("accounts").await else { return };
     let [one, other] = ["a", "b"].map(|name| server.store().account(name).slots(slots(1)).build().unwrap());
-    one.take(session(1), later()).await.unwrap();
-    other.take(session(1), later()).await.unwrap();
+    one.acquire(session(1), later()).await.unwrap();
+    other.acquire(session(1), later()).await.unwrap();
 }
 
 fn texts(error: &StoreError) -> String {
@@ -174,10 +174,10 @@ fn texts(error: &StoreError) -> String {
 async fn the_address_and_its_password_do_not_show() {
     let Some(server) = RedisServer::start_with("passwords", Some("canary-right")).await else { return };
     let store = server.store().build().unwrap();
-    store.take(session(1), later()).await.unwrap();
+    store.acquire(session(1), later()).await.unwrap();
     let wrong = server.address().replace("canary-right", "canary-wrong");
     let wrong = RedisStore::builder(wrong).build().unwrap();
-    let error = wrong.take(session(1), later()).await.unwrap_err();
+    let error = wrong.acquire(session(1), later()).await.unwrap_err();
     let shown = format!("{store:?} {wrong:?} {:?} {}", server.store(), texts(&error));
     assert!(error.is_unavailable() && !shown.contains("canary") && !shown.contains("socket"), "{shown}");
 }

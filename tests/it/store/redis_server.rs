@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use liveavatar_api::session::store::{RedisStore, RedisStoreBuilder};
+use liveavatar_api::store::{RedisStore, RedisStoreBuilder};
 use tempfile::TempDir;
 
 /// How often a server that starts is asked whether it answers, and the pause between.

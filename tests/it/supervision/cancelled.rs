@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use liveavatar_api::mock::{Answer, Failure, Fault, Server};
+use liveavatar_mock::{Failure, Fault, MockResponse, Server};
 use serde_json::json;
 use tokio::task::yield_now;
 use tokio::time::{advance, sleep};
@@ -68,7 +68,7 @@ fn failing(lab: &Lab, operation: &'static str, times: usize, fault: &Fault) {
 }
 
 fn unavailable() -> Failure {
-    Failure::Answer(Answer::json(503, json!({})))
+    Failure::MockResponse(MockResponse::json(503, json!({})))
 }
 
 #[test]
@@ -124,12 +124,12 @@ fn an_owner_can_be_given_up_at_every_point_of_a_keep_alive() {
         for fault in [
             Fault::Late(Duration::ZERO),
             Fault::Before(unavailable()),
-            Fault::Before(Failure::Answer(Answer::json(404, json!({})))),
+            Fault::Before(Failure::MockResponse(MockResponse::json(404, json!({})))),
         ] {
             at_every_point(&format!("keep-alive with {fault:?}"), &lab, async |lab, rounds| {
                 failing(lab, "keep_session_alive", 1, &fault);
                 let every = Duration::from_secs(1);
-                let session = lab.client.open(&lite()).keep_alive_every(every).await.unwrap();
+                let session = lab.client.open(&lite()).keep_alive_interval(every).await.unwrap();
                 let before = lab.count("keep_session_alive");
                 let seen = async {
                     while lab.count("keep_session_alive") < before + 2 && !session.state().is_over() {
@@ -149,7 +149,7 @@ fn an_owner_can_be_given_up_at_every_point_of_a_rotation() {
         let lab = Lab::start().await;
         for failures in [0, 1, 3] {
             at_every_point(&format!("rotation with {failures} failures"), &lab, async |lab, rounds| {
-                let session = lab.client.open(&lasting(40)).rotating().await.unwrap();
+                let session = lab.client.open(&lasting(40)).auto_rotate().await.unwrap();
                 failing(lab, "start_session", failures, &Fault::After(unavailable()));
                 let first = session.id();
                 // Up to the point at which the rotation begins.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use liveavatar_api::Client;
-use liveavatar_api::mock::{Answer, EventStyle, Failure, Fault, Server};
 use liveavatar_api::session::Session;
+use liveavatar_mock::{EventStyle, Failure, Fault, MockResponse, Server};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
@@ -33,7 +33,7 @@ fn failures(seed: u64) -> impl FnMut(&str) -> Option<Fault> + Send {
         if random.f64() > often {
             return None;
         }
-        let status = |status: u16| Failure::Answer(Answer::json(status, json!({})));
+        let status = |status: u16| Failure::MockResponse(MockResponse::json(status, json!({})));
         let failure = match random.u8(..20) {
             0..6 => status(503),
             6..10 => status(500),
@@ -54,7 +54,7 @@ fn failures(seed: u64) -> impl FnMut(&str) -> Option<Fault> + Send {
 async fn own(client: Client, mut random: Rng, kept: Arc<Mutex<Vec<Session<liveavatar_api::session::Lite>>>>) {
     let patience = Duration::from_millis(random.u64(..90_000));
     let opening =
-        if random.u8(..5) == 0 { client.open(&lasting(60)).rotating() } else { client.open(&lite()) };
+        if random.u8(..5) == 0 { client.open(&lasting(60)).auto_rotate() } else { client.open(&lite()) };
     let opened = if random.bool() {
         // Cancelled at whatever point this time comes.
         let short = Duration::from_micros(random.u64(..20_000));

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use liveavatar_api::mock::{Answer, Server};
 use liveavatar_api::session::{EndReason, KEEP_ALIVE_INTERVAL, State};
 use liveavatar_api::types::{SessionEndReason, StopSession};
 use liveavatar_api::{Call as _, Client};
+use liveavatar_mock::{MockResponse, Server};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::{Lab, lasting, lite};
 
 /// The events of a session with the virtual seconds at which they came, until its last.
-async fn story(mut events: liveavatar_api::session::Events) -> String {
+async fn story(mut events: liveavatar_api::session::SessionEvents) -> String {
     let start = Instant::now();
     let mut lines = Vec::new();
     while let Some(event) = events.next().await {
@@ -94,7 +94,7 @@ async fn a_failed_keep_alive_is_told_and_the_next_one_comes_sooner() {
     let lab = Lab::start().await;
     let session = lab.client.open(&lasting(300)).await.unwrap();
     for _ in 0..4 {
-        lab.server.script("keep_session_alive", Answer::json(503, json!({})));
+        lab.server.mock_response("keep_session_alive", MockResponse::json(503, json!({})));
     }
     insta::assert_snapshot!(story(session.events()).await, @r#"
      41 s  KeepAliveFailed(Error { kind: Server, operation: Some("keep_session_alive"), status: Some(503), code: None, message: "service unavailable", fields: [], request_id: Some("mock-request-6"), attempts: 4, retry_after: None, sent: true, source: None })
@@ -139,12 +139,12 @@ async fn an_option_out_of_range_is_refused() {
     let lab = Lab::start().await;
     let mut said = Vec::new();
     for seconds in [0, 181] {
-        let opening = lab.client.open(&lite()).keep_alive_every(Duration::from_secs(seconds));
+        let opening = lab.client.open(&lite()).keep_alive_interval(Duration::from_secs(seconds));
         said.push(opening.await.unwrap_err().to_string());
     }
     insta::assert_snapshot!(said.join("\n"), @"
-    keep_alive_every: 0ns is not from 1s to 180s; leave it out for 60s
-    keep_alive_every: 181s is not from 1s to 180s; leave it out for 60s
+    keep_alive_interval: 0ns is not from 1s to 180s; leave it out for 60s
+    keep_alive_interval: 181s is not from 1s to 180s; leave it out for 60s
     ");
     assert!(lab.server.requests().is_empty());
 }

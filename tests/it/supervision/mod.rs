@@ -12,11 +12,11 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use liveavatar_api::mock::{Builder, Server};
-use liveavatar_api::session::store::Store;
-use liveavatar_api::session::{Configuration, Lite, Unstopped};
+use liveavatar_api::session::{Configuration, Lite, StopFailed};
+use liveavatar_api::store::Store;
 use liveavatar_api::types::{ListHistoricEntry, ListSessionsType};
 use liveavatar_api::{Client, Credential, Paged as _, Uuid};
+use liveavatar_mock::{Builder, Server};
 use tokio::time::sleep;
 
 const AVATAR: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
@@ -25,7 +25,7 @@ const AVATAR: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
 struct Lab {
     server: Server,
     client: Client,
-    reported: Arc<Mutex<Vec<Unstopped>>>,
+    reported: Arc<Mutex<Vec<StopFailed>>>,
 }
 
 impl Lab {
@@ -87,12 +87,12 @@ impl Lab {
     }
 }
 
-fn reporting(server: &Server, store: Option<Arc<dyn Store>>) -> (Client, Arc<Mutex<Vec<Unstopped>>>) {
+fn reporting(server: &Server, store: Option<Arc<dyn Store>>) -> (Client, Arc<Mutex<Vec<StopFailed>>>) {
     let reported = Arc::new(Mutex::new(Vec::new()));
     let list = Arc::clone(&reported);
     let builder = Client::builder().base_url(server.url()).seed(1);
     let builder = builder.credential(Credential::api_key(server.api_key()).unwrap());
-    let builder = builder.on_unstopped(move |unstopped| list.lock().unwrap().push(unstopped.clone()));
+    let builder = builder.on_stop_failed(move |unstopped| list.lock().unwrap().push(unstopped.clone()));
     let builder = match store {
         Some(store) => builder.session_store(store),
         None => builder,

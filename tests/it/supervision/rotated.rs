@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use liveavatar_api::mock::{Answer, Server};
-use liveavatar_api::session::{EndReason, Event, State};
+use liveavatar_api::session::{EndReason, SessionEvent, State};
+use liveavatar_mock::{MockResponse, Server};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -12,7 +12,7 @@ use super::{Lab, lasting, settle};
 #[tokio::test(start_paused = true)]
 async fn a_rotation_leaves_no_gap_and_stops_the_old_session() {
     let lab = Lab::start().await;
-    let session = lab.client.open(&lasting(120)).rotating().await.unwrap();
+    let session = lab.client.open(&lasting(120)).auto_rotate().await.unwrap();
     let mut events = session.events();
     let first = session.id();
     for _ in 0..600 {
@@ -21,7 +21,7 @@ async fn a_rotation_leaves_no_gap_and_stops_the_old_session() {
         assert_eq!(session.started().session_id, session.id().to_string());
         assert!(session.time_left().unwrap() > Duration::from_secs(25));
     }
-    let Some(Event::Rotated { from, to }) = events.next().await else { panic!("no rotation") };
+    let Some(SessionEvent::Rotated { from, to }) = events.next().await else { panic!("no rotation") };
     assert_eq!(from, first);
     assert_ne!(to, first);
     assert_eq!(session.state(), State::Ready);
@@ -63,7 +63,7 @@ async fn a_rotation_leaves_no_gap_and_stops_the_old_session() {
 #[tokio::test(start_paused = true)]
 async fn with_one_slot_the_old_session_runs_to_its_end_first() {
     let lab = Lab::with(Server::builder().session_limit(1), None).await;
-    let session = lab.client.open(&lasting(120)).rotating().await.unwrap();
+    let session = lab.client.open(&lasting(120)).auto_rotate().await.unwrap();
     let start = Instant::now();
     let mut story = Vec::new();
     let mut events = session.events();
@@ -86,9 +86,9 @@ async fn with_one_slot_the_old_session_runs_to_its_end_first() {
 #[tokio::test(start_paused = true)]
 async fn a_session_that_cannot_be_replaced_ends_with_its_time() {
     let lab = Lab::start().await;
-    let session = lab.client.open(&lasting(120)).rotating().await.unwrap();
+    let session = lab.client.open(&lasting(120)).auto_rotate().await.unwrap();
     for _ in 0..3 {
-        lab.server.script("create_session_token", Answer::json(402, json!({})));
+        lab.server.mock_response("create_session_token", MockResponse::json(402, json!({})));
     }
     assert_eq!(session.ended().await.unwrap(), EndReason::MaxDuration);
     settle().await;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use futures_util::stream;
-use liveavatar_api::mock::{EventStyle, Server};
 use liveavatar_api::realtime::audio;
-use liveavatar_api::realtime::lite::{Closed, End, Options};
+use liveavatar_api::realtime::lite::{Closed, End, SocketOptions};
+use liveavatar_mock::{EventStyle, Server};
 use tokio::time::sleep;
 
 use super::{Lab, lite, settle};
@@ -32,7 +32,7 @@ async fn what_the_socket_sends_spares_the_keep_alive_call() {
     let session = lab.client.open(&lite()).await.unwrap();
     let told = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
     let count = std::sync::Arc::clone(&told);
-    let options = Options::new().keep_alive(Some(Duration::from_secs(20))).on_activity(move || {
+    let options = SocketOptions::new().keep_alive(Some(Duration::from_secs(20))).on_activity(move || {
         count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     });
     let socket = session.connect_with(options).await.unwrap();

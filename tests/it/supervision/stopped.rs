@@ -3,17 +3,17 @@
 use std::panic::resume_unwind;
 use std::time::Duration;
 
-use liveavatar_api::mock::{Answer, Failure, Fault, Server};
 use liveavatar_api::session::{EndReason, STOP_LIMIT, State};
 use liveavatar_api::{Call as _, Credential, ErrorKind};
+use liveavatar_mock::{Failure, Fault, MockResponse, Server};
 use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep};
 
 use super::{Lab, lite, reporting, settle};
 
-fn refuse(status: u16) -> Answer {
-    Answer::json(status, json!({ "code": 4010, "message": "no" }))
+fn refuse(status: u16) -> MockResponse {
+    MockResponse::json(status, json!({ "code": 4010, "message": "no" }))
 }
 
 #[tokio::test(start_paused = true)]
@@ -54,10 +54,10 @@ async fn a_stop_is_repeated_until_it_is_certain() {
     let session = lab.client.open(&lite()).await.unwrap();
     let mut faults = vec![
         Some(Fault::After(Failure::Break)),
-        Some(Fault::Before(Failure::Answer(refuse(429)))),
+        Some(Fault::Before(Failure::MockResponse(refuse(429)))),
         Some(Fault::Before(Failure::Silence)),
     ];
-    faults.extend((0..8).map(|_| Some(Fault::Before(Failure::Answer(refuse(503))))));
+    faults.extend((0..8).map(|_| Some(Fault::Before(Failure::MockResponse(refuse(503))))));
     lab.server.faults(move |operation| if operation == "stop_session" { faults.pop()? } else { None });
     session.stop().await.unwrap();
     assert_eq!(session.state(), State::Ended(EndReason::Stopped));
@@ -69,18 +69,18 @@ async fn a_stop_is_repeated_until_it_is_certain() {
 async fn a_stop_that_never_comes_through_is_reported_after_its_limit_and_can_be_tried_again() {
     let lab = Lab::start().await;
     let session = lab.client.open(&lite()).await.unwrap();
-    lab.server.faults(|_| Some(Fault::Before(Failure::Answer(refuse(503)))));
+    lab.server.faults(|_| Some(Fault::Before(Failure::MockResponse(refuse(503)))));
     let start = Instant::now();
     let error = session.stop().await.unwrap_err();
     assert!((STOP_LIMIT..STOP_LIMIT * 6 / 5).contains(&start.elapsed()), "{:?}", start.elapsed());
-    assert_eq!((error.kind(), session.state()), (ErrorKind::Unstopped, State::Unstopped));
+    assert_eq!((error.kind(), session.state()), (ErrorKind::StopFailed, State::StopFailed));
     let cause = std::error::Error::source(&error).unwrap();
     insta::assert_snapshot!(format!("{error}\n{cause}\n{}", lab.reported().join("\n")), @"
     the session may still run
     session 5e551001-0000-4000-8000-000000000001 may still run: no stop came through
     session 5e551001-0000-4000-8000-000000000001 may still run: no stop came through
     ");
-    assert_eq!(lab.client.sessions()[&session.id()], State::Unstopped);
+    assert_eq!(lab.client.sessions()[&session.id()], State::StopFailed);
     lab.server.no_faults();
     session.stop().await.unwrap();
     assert_eq!(session.state(), State::Ended(EndReason::Stopped));
@@ -91,12 +91,12 @@ async fn a_stop_that_never_comes_through_is_reported_after_its_limit_and_can_be_
 async fn a_refused_stop_is_reported_at_once_and_a_shutdown_tries_it_again() {
     let lab = Lab::start().await;
     let session = lab.client.open(&lite()).await.unwrap();
-    lab.server.script("stop_session", refuse(401));
-    assert!(session.stop().await.unwrap_err().is_unstopped());
+    lab.server.mock_response("stop_session", refuse(401));
+    assert!(session.stop().await.unwrap_err().is_stop_failed());
     assert_eq!(lab.reported().len(), 1);
-    lab.server.script("stop_session", refuse(403));
+    lab.server.mock_response("stop_session", refuse(403));
     assert_eq!(lab.client.shutdown().await.len(), 1);
-    assert_eq!(session.state(), State::Unstopped);
+    assert_eq!(session.state(), State::StopFailed);
     assert!(lab.client.shutdown().await.is_empty());
     assert_eq!(session.state(), State::Ended(EndReason::Stopped));
     assert!(lab.server.running_sessions().is_empty());
@@ -108,11 +108,11 @@ async fn a_start_whose_outcome_is_open_is_stopped() {
     let failures = [
         Failure::Break,
         Failure::Silence,
-        Failure::Answer(refuse(500)),
-        Failure::Answer(refuse(504)),
-        Failure::Answer(refuse(408)),
-        Failure::Answer(Answer::json(201, started)),
-        Failure::Answer(Answer::raw(201, "text/html", "<p>")),
+        Failure::MockResponse(refuse(500)),
+        Failure::MockResponse(refuse(504)),
+        Failure::MockResponse(refuse(408)),
+        Failure::MockResponse(MockResponse::json(201, started)),
+        Failure::MockResponse(MockResponse::raw(201, "text/html", "<p>")),
     ];
     let lab = Lab::start().await;
     for failure in failures {
@@ -129,7 +129,7 @@ async fn a_start_whose_outcome_is_open_is_stopped() {
 #[tokio::test(start_paused = true)]
 async fn a_start_that_takes_effect_after_it_failed_is_stopped_then() {
     let lab = Lab::start().await;
-    let mut fault = Some(Fault::Before(Failure::Answer(refuse(504))));
+    let mut fault = Some(Fault::Before(Failure::MockResponse(refuse(504))));
     lab.server.faults(move |operation| if operation == "start_session" { fault.take() } else { None });
     lab.client.open(&lite()).await.unwrap_err();
     let start = lab.server.requests().into_iter().find(|it| it.operation.as_deref() == Some("start_session"));
@@ -147,7 +147,7 @@ async fn a_start_that_takes_effect_after_it_failed_is_stopped_then() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_start_leaves_nothing_to_stop() {
     let lab = Lab::start().await;
-    lab.server.script("start_session", refuse(403));
+    lab.server.mock_response("start_session", refuse(403));
     lab.client.open(&lite()).await.unwrap_err();
     settle().await;
     assert_eq!((lab.count("stop_session"), lab.client.sessions().len()), (0, 0));
@@ -166,11 +166,11 @@ fn where_no_runtime_is_alive_a_session_is_reported() {
     let inside = runtime();
     let session = inside.block_on(async { client.open(&lite()).await.unwrap() });
     drop(inside);
-    assert_eq!(session.state(), State::Unstopped);
+    assert_eq!(session.state(), State::StopFailed);
     let id = session.id();
     drop(session);
     assert_eq!(reported.lock().unwrap().iter().map(|it| it.id).collect::<Vec<_>>(), [id]);
-    assert_eq!(client.sessions()[&id], State::Unstopped);
+    assert_eq!(client.sessions()[&id], State::StopFailed);
     // It can still be stopped where another runtime is.
     assert!(outside.block_on(client.shutdown()).is_empty());
     assert!(server.running_sessions().is_empty());

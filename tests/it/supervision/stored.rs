@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use liveavatar_api::mock::{Answer, Server};
-use liveavatar_api::session::Event;
-use liveavatar_api::session::store::{BoxFuture, Store, StoreError};
+use liveavatar_api::session::SessionEvent;
+use liveavatar_api::store::{BoxFuture, Store, StoreError};
 use liveavatar_api::{ErrorKind, Uuid};
+use liveavatar_mock::{MockResponse, Server};
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -47,7 +47,7 @@ impl Diary {
 }
 
 impl Store for Diary {
-    fn take(&self, _: Uuid, until: SystemTime) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn acquire(&self, _: Uuid, until: SystemTime) -> BoxFuture<'_, Result<(), StoreError>> {
         assert!(until > SystemTime::now() + Duration::from_secs(600));
         self.say("take")
     }
@@ -56,11 +56,11 @@ impl Store for Diary {
         self.say("renew")
     }
 
-    fn give_back(&self, _: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.say("give_back")
+    fn release(&self, _: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.say("release")
     }
 
-    fn abandoned(&self) -> BoxFuture<'_, Result<Vec<Uuid>, StoreError>> {
+    fn claim_abandoned(&self) -> BoxFuture<'_, Result<Vec<Uuid>, StoreError>> {
         Box::pin(std::future::ready(Ok(Vec::new())))
     }
 
@@ -82,7 +82,7 @@ async fn a_slot_is_taken_before_the_start_renewed_with_each_keep_alive_and_given
     assert_eq!(diary.lines(), "take");
     sleep(Duration::from_secs(180)).await;
     session.stop().await.unwrap();
-    assert_eq!(diary.lines(), "take renew renew renew give_back");
+    assert_eq!(diary.lines(), "take renew renew renew release");
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,7 +114,7 @@ async fn without_a_slot_nothing_is_started() {
     ");
     settle().await;
     // What could not be reached may have taken it all the same.
-    assert_eq!(diary.lines(), "take take give_back");
+    assert_eq!(diary.lines(), "take take release");
     insta::assert_snapshot!(lab.calls(), @"create_session_token 200 x2");
 }
 
@@ -126,20 +126,20 @@ async fn a_store_that_does_not_answer_holds_up_no_opening() {
     assert!(error.unwrap_err().is_store());
     settle().await;
     // It may have been taken all the same.
-    assert_eq!(diary.lines(), "take give_back");
+    assert_eq!(diary.lines(), "take release");
     assert_eq!(lab.count("start_session"), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_start_gives_the_slot_back() {
     let (lab, diary) = lab().await;
-    lab.server.script(
+    lab.server.mock_response(
         "start_session",
-        Answer::json(403, json!({ "code": 4033, "message": "No credits available" })),
+        MockResponse::json(403, json!({ "code": 4033, "message": "No credits available" })),
     );
     lab.client.open(&lite()).await.unwrap_err();
     settle().await;
-    assert_eq!(diary.lines(), "take give_back");
+    assert_eq!(diary.lines(), "take release");
 }
 
 #[tokio::test(start_paused = true)]
@@ -148,9 +148,9 @@ async fn a_failing_store_kills_no_session() {
     let session = lab.client.open(&lite()).await.unwrap();
     let mut events = session.events();
     diary.fail("renew", StoreError::unavailable("the disk is gone"));
-    diary.fail("give_back", StoreError::unavailable("the disk is gone"));
-    assert!(matches!(events.next().await, Some(Event::StoreFailed(_))));
+    diary.fail("release", StoreError::unavailable("the disk is gone"));
+    assert!(matches!(events.next().await, Some(SessionEvent::StoreFailed(_))));
     session.stop().await.unwrap();
     settle().await;
-    assert_eq!(diary.lines(), "take renew give_back give_back");
+    assert_eq!(diary.lines(), "take renew release release");
 }

@@ -129,7 +129,7 @@ pub(super) fn open_enums(document: &mut Document) -> Result<Applied, Failure> {
             schema.insert("type".into(), json!("string"));
             schema.insert(
                 "x-rust-type".into(),
-                rust_type("Open", &[json!({ "$ref": format!("{SCHEMA_REF}{name}") })]),
+                rust_type("OpenEnum", &[json!({ "$ref": format!("{SCHEMA_REF}{name}") })]),
             );
             applied.push(format!("{place}: {name}"));
         });

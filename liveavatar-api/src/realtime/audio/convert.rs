@@ -91,25 +91,25 @@ impl Converter {
     /// is not known here, so mix them first.
     pub fn new(rate: u32, channels: u16) -> Result<Self, Error> {
         if !matches!(channels, 1 | 2) {
-            return Err(Error::refused(format!(
+            return Err(Error::invalid_request(format!(
                 "channels is {channels} and must be 1 or 2; mix others down first"
             )));
         }
         if !RATES.contains(&rate) {
             let (low, high) = RATES.into_inner();
-            return Err(Error::refused(format!(
+            return Err(Error::invalid_request(format!(
                 "rate is {rate} and must be from {low} to {high} samples per second"
             )));
         }
         if rate / greatest_common_divisor(rate, SAMPLE_RATE) > LONGEST_BLOCK {
-            return Err(Error::refused(format!(
+            return Err(Error::invalid_request(format!(
                 "rate is {rate}, which no usual device has and has no small ratio to {SAMPLE_RATE}; check it"
             )));
         }
         let resampler = (rate != SAMPLE_RATE)
             .then(|| Fft::new(rate as usize, SAMPLE_RATE as usize, BLOCK, 1, FixedSync::Input))
             .transpose()
-            .map_err(|error| Error::refused("the rate cannot be converted").caused_by(error))?
+            .map_err(|error| Error::invalid_request("the rate cannot be converted").caused_by(error))?
             .map(Box::new);
         let delay = resampler.as_ref().map_or(0, |resampler| resampler.output_delay());
         let block = resampler.as_ref().map_or_else(Vec::new, |it| vec![0.0; it.output_frames_max()]);
@@ -203,10 +203,11 @@ impl Converter {
     /// Resamples one block, the last of which may have fewer samples than it takes.
     fn resample(&mut self, samples: usize, pcm: &mut Vec<u8>) -> Result<(), Error> {
         let Some(resampler) = &mut self.resampler else { return Ok(()) };
-        let failed =
-            |error: rubato::ResampleError| Error::refused("the audio cannot be resampled").caused_by(error);
+        let failed = |error: rubato::ResampleError| {
+            Error::invalid_request("the audio cannot be resampled").caused_by(error)
+        };
         let sizes = |error: rubato::audioadapter_buffers::SizeError| {
-            Error::refused("the audio cannot be resampled").caused_by(error)
+            Error::invalid_request("the audio cannot be resampled").caused_by(error)
         };
         let room = self.block.len();
         let input = InterleavedSlice::new(&self.mono, 1, samples).map_err(sizes)?;

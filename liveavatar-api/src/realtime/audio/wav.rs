@@ -98,5 +98,5 @@ fn unreadable(error: hound::Error) -> Error {
         hound::Error::IoError(_) => "the WAV file ends too early or cannot be read",
         _ => "the file is no WAV file; convert it, or decode it to PCM",
     };
-    Error::refused(what).caused_by(error)
+    Error::invalid_request(what).caused_by(error)
 }

@@ -7,12 +7,12 @@ use super::elevenlabs::{self, ElevenLabsEvent};
 use crate::error::Error;
 use crate::realtime::fields::Fields;
 use crate::types::SessionEndReason;
-use crate::wire::Open;
+use crate::wire::OpenEnum;
 
 /// An event of the avatar.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Event {
+pub struct FullEvent {
     /// What happened.
     pub kind: EventKind,
     /// The kind as it was written.
@@ -56,15 +56,15 @@ pub enum EventKind {
     /// The stop of push-to-talk was refused.
     PushToTalkStopFailed,
     /// The service ended the session.
-    SessionStopped(Option<Open<SessionEndReason>>),
+    SessionStopped(Option<OpenEnum<SessionEndReason>>),
     /// The session changed; what it brings is not documented.
     SessionUpdated,
     /// The session's state changed; what it brings is not documented.
     SessionStateUpdated,
     /// An event of the ElevenLabs agent behind the avatar.
     ElevenLabs(ElevenLabsEvent),
-    /// One that this version does not know, or with another payload than it knows; see [`Event::event_type`] and
-    /// [`Event::rest`].
+    /// One that this version does not know, or with another payload than it knows; see [`FullEvent::event_type`] and
+    /// [`FullEvent::rest`].
     Unknown,
 }
 
@@ -91,13 +91,13 @@ const EVENTS: &[(&str, Read)] = &[
 ];
 
 /// The official SDK reads the first name, the official guide writes the second.
-fn stop_reason(fields: &mut Fields) -> Option<Open<SessionEndReason>> {
+fn stop_reason(fields: &mut Fields) -> Option<OpenEnum<SessionEndReason>> {
     let reason = fields.text("stop_reason").or_else(|| fields.text("end_reason"))?;
     // An open enum takes any text.
     reason.parse().ok()
 }
 
-impl Event {
+impl FullEvent {
     /// Reads a packet; none if its topic is not that of events.
     ///
     /// Names are read with dots and underscores in either place, because the service's pages disagree about them.

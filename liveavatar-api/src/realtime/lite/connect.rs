@@ -6,7 +6,8 @@ use http::Uri;
 use tokio::net::TcpStream;
 use tokio_websockets::{ClientBuilder, Connector, Limits, MaybeTlsStream, WebSocketStream, upgrade};
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
+use crate::http::is_loopback;
 use crate::secret::Secret;
 
 /// The connection.
@@ -26,11 +27,10 @@ pub(super) struct Address {
 
 impl Address {
     pub(super) fn read(ws_url: &Secret, plain: bool) -> Result<Self, Error> {
-        let refuse = |why: &str| Error::refused(format!("ws_url {why}"));
+        let refuse = |why: &str| Error::invalid_request(format!("ws_url {why}"));
         let uri: Uri = ws_url.expose().trim().parse().map_err(|_| refuse("is not an address"))?;
         let host = uri.host().ok_or_else(|| refuse("names no host"))?.trim_matches(['[', ']']).to_owned();
-        let local = host == "localhost"
-            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+        let local = is_loopback(&host);
         let tls = match uri.scheme_str() {
             Some("wss") => true,
             Some("ws") if local || plain => false,
@@ -48,7 +48,8 @@ impl Address {
 
     /// Opens a connection.
     pub(super) async fn open(self) -> Result<Connection, Error> {
-        let unreachable = |error| Error::transport("the socket cannot be reached").caused_by(error);
+        let unreachable =
+            |error| Error::new(ErrorKind::Transport, "the socket cannot be reached").caused_by(error);
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(unreachable)?;
         // A frame is written whole; waiting to fill a segment only makes it late.
         stream.set_nodelay(true).map_err(unreachable)?;
@@ -65,10 +66,14 @@ impl Address {
 fn failed(error: tokio_websockets::Error) -> Error {
     use tokio_websockets::Error as Raw;
     match error {
-        Raw::Upgrade(upgrade::Error::DidNotSwitchProtocols(status)) => Error::handshake(status),
-        Raw::Upgrade(error) => Error::transport("the server speaks no web socket").caused_by(error),
-        Raw::Io(error) => Error::transport("the connection failed").caused_by(error),
-        error => Error::transport("the connection failed").caused_by(error),
+        Raw::Upgrade(upgrade::Error::DidNotSwitchProtocols(status)) => {
+            Error::from_status(status, "the service rejected the web socket")
+        }
+        Raw::Upgrade(error) => {
+            Error::new(ErrorKind::Transport, "the server speaks no web socket").caused_by(error)
+        }
+        Raw::Io(error) => Error::new(ErrorKind::Transport, "the connection failed").caused_by(error),
+        error => Error::new(ErrorKind::Transport, "the connection failed").caused_by(error),
     }
 }
 
@@ -86,7 +91,7 @@ fn tls() -> Result<Connector, Error> {
     if let Some(tls) = TLS.get() {
         return Ok(Connector::Rustls(tls.clone()));
     }
-    let unusable = |error| Error::refused("TLS cannot be set up").caused_by(error);
+    let unusable = |error| Error::invalid_request("TLS cannot be set up").caused_by(error);
     // As reqwest does: what the program has chosen, else what it is compiled with.
     let provider = CryptoProvider::get_default().cloned();
     let provider = provider.unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()));
@@ -98,7 +103,7 @@ fn tls() -> Result<Connector, Error> {
 
 #[cfg(not(feature = "rustls"))]
 fn tls() -> Result<Connector, Error> {
-    Err(Error::refused("ws_url is wss, which takes the crate's feature `rustls`"))
+    Err(Error::invalid_request("ws_url is wss, which takes the crate's feature `rustls`"))
 }
 
 /// How long closing may take before the connection is dropped.

@@ -15,10 +15,10 @@ use tokio_websockets::Message;
 use super::connect::{Address, CLOSE_LIMIT, Connection};
 use super::flight::{Flight, Outcome};
 use super::outbox::{Next, Outbox};
-use super::protocol::{Command, Event, EventKind, SessionState};
+use super::protocol::{Command, EventKind, LiteEvent, SessionState};
 use super::speech::{End, Spoken, Waiting};
-use super::{Closed, Options};
-use crate::error::Error;
+use super::{Closed, SocketOptions};
+use crate::error::{Error, ErrorKind};
 use crate::realtime::fresh_id;
 
 /// How long the connection must have stood before a break of it is worth another try.
@@ -32,7 +32,7 @@ pub(super) enum Order {
     Speak(Waiting),
     Interrupt,
     Command(Command),
-    Subscribe(mpsc::UnboundedSender<Event>),
+    Subscribe(mpsc::UnboundedSender<LiteEvent>),
     Close,
 }
 
@@ -52,12 +52,12 @@ struct Report {
 
 pub(super) struct Driver {
     address: Address,
-    options: Options,
+    options: SocketOptions,
     orders: mpsc::UnboundedReceiver<Order>,
     /// Taken when the socket is ready for the first time, or cannot be.
     ready_told: Option<oneshot::Sender<Result<(), Error>>>,
     closed_told: watch::Sender<Option<Closed>>,
-    subscribers: Vec<mpsc::UnboundedSender<Event>>,
+    subscribers: Vec<mpsc::UnboundedSender<LiteEvent>>,
     link: Link,
     /// Whether the service takes commands.
     ready: bool,
@@ -81,7 +81,7 @@ pub(super) struct Driver {
 impl Driver {
     pub(super) fn new(
         address: Address,
-        options: Options,
+        options: SocketOptions,
         orders: mpsc::UnboundedReceiver<Order>,
         ready_told: oneshot::Sender<Result<(), Error>>,
         closed_told: watch::Sender<Option<Closed>>,
@@ -218,7 +218,7 @@ impl Driver {
                     // What follows must not become part of it.
                     self.controls.push_back(Command::SpeakEnd.encode(id).into());
                 }
-                End::Failed(Error::said(&notice.message))
+                End::Failed(Error::reported("the service reports", &notice.message))
             }
         };
         self.end(id, end);
@@ -230,7 +230,7 @@ impl Driver {
             match Pin::new(&mut **connection).poll_next(cx) {
                 Poll::Ready(Some(Ok(message))) => self.received(&message, now),
                 Poll::Ready(Some(Err(error))) => {
-                    let error = Error::transport("the connection failed").caused_by(error);
+                    let error = Error::new(ErrorKind::Transport, "the connection failed").caused_by(error);
                     self.broken(true, Closed::Broken, error, now);
                 }
                 Poll::Ready(None) => {
@@ -240,10 +240,13 @@ impl Driver {
                         Some(code @ (1001 | 1011..=1014)) => (true, Closed::ByServer(code)),
                         Some(code) => (false, Closed::ByServer(code)),
                     };
-                    let error = Error::transport(match self.close_code {
-                        None => "the server closed the connection".to_owned(),
-                        Some(code) => format!("the server closed the socket with code {code}"),
-                    });
+                    let error = Error::new(
+                        ErrorKind::Transport,
+                        match self.close_code {
+                            None => "the server closed the connection".to_owned(),
+                            Some(code) => format!("the server closed the socket with code {code}"),
+                        },
+                    );
                     self.broken(helps, why, error, now);
                 }
                 Poll::Pending => break,
@@ -257,7 +260,7 @@ impl Driver {
             return;
         }
         // Some servers send media in binary frames beside the events; what is no event is noise.
-        let Some(event) = message.as_text().and_then(|text| Event::decode(text.as_bytes()).ok()) else {
+        let Some(event) = message.as_text().and_then(|text| LiteEvent::decode(text.as_bytes()).ok()) else {
             return;
         };
         match &event.kind {
@@ -268,7 +271,7 @@ impl Driver {
             }
             EventKind::SessionState(SessionState::Closed | SessionState::Disconnected) => {
                 if let Some(told) = self.ready_told.take() {
-                    let _ = told.send(Err(Error::transport("the session has ended")));
+                    let _ = told.send(Err(Error::new(ErrorKind::Transport, "the session has ended")));
                 }
                 self.tell(event);
                 self.close(Closed::SessionEnded, now);
@@ -300,7 +303,7 @@ impl Driver {
         }
     }
 
-    fn tell(&mut self, event: Event) {
+    fn tell(&mut self, event: LiteEvent) {
         self.subscribers.retain(|subscriber| !subscriber.is_closed());
         if let Some((last, others)) = self.subscribers.split_last() {
             for subscriber in others {
@@ -317,7 +320,7 @@ impl Driver {
             match Pin::new(&mut **connection).poll_flush(cx) {
                 Poll::Ready(Ok(())) => self.stalled = None,
                 Poll::Ready(Err(error)) => {
-                    let error = Error::transport("the connection failed").caused_by(error);
+                    let error = Error::new(ErrorKind::Transport, "the connection failed").caused_by(error);
                     return self.broken(true, Closed::Broken, error, now);
                 }
                 Poll::Pending => {
@@ -328,7 +331,7 @@ impl Driver {
             let Some(text) = self.next_text(cx, now) else { return };
             let Link::Open(connection) = &mut self.link else { return };
             if let Err(error) = Pin::new(&mut **connection).start_send(Message::text(text)) {
-                let error = Error::transport("the connection failed").caused_by(error);
+                let error = Error::new(ErrorKind::Transport, "the connection failed").caused_by(error);
                 return self.broken(true, Closed::Broken, error, now);
             }
             self.last_frame = now;
@@ -398,12 +401,19 @@ impl Driver {
             Link::Closing(_, by) if *by <= now => self.link = Link::Gone,
             Link::Opening(_) | Link::Open(_) if !self.ready && self.ready_by <= now => {
                 let limit = self.options.ready_timeout;
-                let error =
-                    Error::timed_out(format!("the service was not ready for commands after {limit:?}"));
+                let error = Error::new(
+                    ErrorKind::Timeout,
+                    format!("the service was not ready for commands after {limit:?}"),
+                );
                 self.broken(false, Closed::Broken, error, now);
             }
             Link::Open(_) if self.stalled.is_some_and(|since| since + WRITE_LIMIT <= now) => {
-                self.broken(true, Closed::Broken, Error::transport("the server reads nothing"), now);
+                self.broken(
+                    true,
+                    Closed::Broken,
+                    Error::new(ErrorKind::Transport, "the server reads nothing"),
+                    now,
+                );
             }
             Link::Open(_) if self.ready && self.stalled.is_none() && self.controls.is_empty() => {
                 let interval = self.options.keep_alive;

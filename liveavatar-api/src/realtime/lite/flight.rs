@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::protocol::{Event, EventKind, Notice};
+use super::protocol::{EventKind, LiteEvent, Notice};
 
 /// How long a stray event may take to come; speech is heard of 0.2 s after its first frame (field report).
 const STRAY_LIMIT: Duration = Duration::from_secs(5);
@@ -165,7 +165,7 @@ impl Flight {
     }
 
     /// Takes an event in; tells which utterance it ends.
-    pub(super) fn event(&mut self, event: &Event, now: Instant) -> Option<(String, Outcome)> {
+    pub(super) fn event(&mut self, event: &LiteEvent, now: Instant) -> Option<(String, Outcome)> {
         self.strays.retain(|stray| stray.until > now);
         self.interrupts.retain(|until| *until > now);
         let about = self.about(event);
@@ -190,7 +190,7 @@ impl Flight {
         }
     }
 
-    fn about(&self, event: &Event) -> About {
+    fn about(&self, event: &LiteEvent) -> About {
         let of_error = match &event.kind {
             EventKind::Error(notice) | EventKind::Warning(notice) => notice.event_id.as_ref(),
             _ => None,
@@ -207,7 +207,7 @@ impl Flight {
         About::Nobody
     }
 
-    fn started(&mut self, about: &About, event: &Event, now: Instant) {
+    fn started(&mut self, about: &About, event: &LiteEvent, now: Instant) {
         self.tells_starts = true;
         let (at, guessed) = match about {
             About::UnderWay(at) => (Some(*at), false),
@@ -223,7 +223,7 @@ impl Flight {
             return;
         };
         if guessed && (self.under_way[at].doubt.is_some() || self.strays.iter().all(|stray| stray.started)) {
-            // Events come in order, so nothing more comes of what was before this one.
+            // LiteEvents come in order, so nothing more comes of what was before this one.
             self.strays.clear();
         }
         let utterance = &mut self.under_way[at];
@@ -241,7 +241,7 @@ impl Flight {
     }
 
     /// Notes the start of an utterance that is over for us.
-    fn stray_started(&mut self, about: &About, event: &Event) {
+    fn stray_started(&mut self, about: &About, event: &LiteEvent) {
         if let Some(stray) = self.strays.iter_mut().find(|stray| !stray.started) {
             stray.started = true;
         }
@@ -250,7 +250,7 @@ impl Flight {
         }
     }
 
-    fn ended(&mut self, about: &About, event: &Event, now: Instant) -> Option<(String, Outcome)> {
+    fn ended(&mut self, about: &About, event: &LiteEvent, now: Instant) -> Option<(String, Outcome)> {
         let at = match about {
             About::UnderWay(at) => *at,
             About::Done => {

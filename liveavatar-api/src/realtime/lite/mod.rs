@@ -43,6 +43,7 @@ mod driver;
 mod flight;
 mod outbox;
 mod protocol;
+mod session;
 mod speech;
 
 use std::fmt;
@@ -55,10 +56,10 @@ use futures_util::Stream;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use super::audio::Chunks;
-pub use protocol::{AgentState, Command, Event, EventKind, Notice, SessionState};
+pub use protocol::{AgentState, Command, EventKind, LiteEvent, Notice, SessionState};
 pub use speech::{Audio, End, Speech, Spoken};
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::realtime::fresh_id;
 use crate::secret::Secret;
 use driver::{Driver, Order};
@@ -79,13 +80,13 @@ pub const FLUSH_AFTER: Duration = Duration::from_millis(200);
 ///
 /// ```
 /// use std::time::Duration;
-/// use liveavatar_api::realtime::lite::Options;
+/// use liveavatar_api::realtime::lite::SocketOptions;
 ///
-/// let options = Options::new().ready_timeout(Duration::from_secs(20)).ahead(Duration::from_secs(2));
+/// let options = SocketOptions::new().ready_timeout(Duration::from_secs(20)).ahead(Duration::from_secs(2));
 /// ```
 #[derive(Clone)]
 #[must_use]
-pub struct Options {
+pub struct SocketOptions {
     ready_timeout: Duration,
     keep_alive: Option<Duration>,
     ahead: Duration,
@@ -96,15 +97,15 @@ pub struct Options {
     activity: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
-impl Default for Options {
+impl Default for SocketOptions {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl fmt::Debug for Options {
+impl fmt::Debug for SocketOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
+        f.debug_struct("SocketOptions")
             .field("ready_timeout", &self.ready_timeout)
             .field("keep_alive", &self.keep_alive)
             .field("ahead", &self.ahead)
@@ -115,7 +116,7 @@ impl fmt::Debug for Options {
     }
 }
 
-impl Options {
+impl SocketOptions {
     /// The defaults.
     pub fn new() -> Self {
         Self {
@@ -239,7 +240,7 @@ impl Socket {
     /// # Panics
     /// Outside a Tokio runtime.
     pub async fn connect(ws_url: &Secret) -> Result<Self, Error> {
-        Self::connect_with(ws_url, Options::new()).await
+        Self::connect_with(ws_url, SocketOptions::new()).await
     }
 
     /// Connects as [`connect`](Self::connect) does, with other options.
@@ -252,14 +253,16 @@ impl Socket {
     ///
     /// # Panics
     /// Outside a Tokio runtime.
-    pub async fn connect_with(ws_url: &Secret, options: Options) -> Result<Self, Error> {
+    pub async fn connect_with(ws_url: &Secret, options: SocketOptions) -> Result<Self, Error> {
         let address = connect::Address::read(ws_url, options.plain)?;
         let (orders, taken) = mpsc::unbounded_channel();
         let (ready, is_ready) = oneshot::channel();
         let (told, closed) = watch::channel(None);
         tokio::spawn(Driver::new(address, options, taken, ready, told));
         // The task tells before it ends, unless its runtime is shut down.
-        is_ready.await.unwrap_or_else(|_| Err(Error::transport("the runtime is shutting down")))?;
+        is_ready
+            .await
+            .unwrap_or_else(|_| Err(Error::new(ErrorKind::Transport, "the runtime is shutting down")))?;
         Ok(Self { orders, closed })
     }
 
@@ -320,11 +323,11 @@ impl Socket {
     /// None is lost, however slowly they are read, and reading slowly holds up nobody; they wait in memory, so drop what is
     /// not read.
     #[must_use]
-    pub fn events(&self) -> Events {
+    pub fn events(&self) -> LiteEvents {
         let (sender, events) = mpsc::unbounded_channel();
         // A closed socket has no more events, and dropping the sender says so.
         let _ = self.orders.send(Order::Subscribe(sender));
-        Events { events }
+        LiteEvents { events }
     }
 
     /// Why the socket is closed, if it is.
@@ -354,7 +357,7 @@ impl Socket {
     }
 
     fn order(&self, order: Order) -> Result<(), Error> {
-        let closed = || Error::refused("the socket is closed; connect again");
+        let closed = || Error::invalid_request("the socket is closed; connect again");
         if self.is_closed().is_some() {
             return Err(closed());
         }
@@ -362,31 +365,31 @@ impl Socket {
     }
 }
 
-/// Events as they come, until the socket is closed.
-pub struct Events {
-    events: mpsc::UnboundedReceiver<Event>,
+/// LiteEvents as they come, until the socket is closed.
+pub struct LiteEvents {
+    events: mpsc::UnboundedReceiver<LiteEvent>,
 }
 
-impl fmt::Debug for Events {
+impl fmt::Debug for LiteEvents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Events").field("waiting", &self.events.len()).finish_non_exhaustive()
+        f.debug_struct("LiteEvents").field("waiting", &self.events.len()).finish_non_exhaustive()
     }
 }
 
-impl Events {
+impl LiteEvents {
     /// The next event; none when the socket is closed and all are read.
     ///
     /// # Cancel safety
     /// Cancel safe.
-    pub async fn next(&mut self) -> Option<Event> {
+    pub async fn next(&mut self) -> Option<LiteEvent> {
         self.events.recv().await
     }
 }
 
-impl Stream for Events {
-    type Item = Event;
+impl Stream for LiteEvents {
+    type Item = LiteEvent;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<LiteEvent>> {
         self.events.poll_recv(cx)
     }
 }

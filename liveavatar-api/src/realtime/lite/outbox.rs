@@ -193,7 +193,7 @@ const CONTAINERS: [(&[u8], &str); 5] = [
 fn refuse_container(pcm: &[u8]) -> Result<(), Error> {
     match CONTAINERS.iter().find(|(begin, _)| pcm.starts_with(begin)) {
         Some((_, what)) => {
-            Err(Error::refused(format!("the audio must be PCM without a container and is {what}")))
+            Err(Error::invalid_request(format!("the audio must be PCM without a container and is {what}")))
         }
         None => Ok(()),
     }

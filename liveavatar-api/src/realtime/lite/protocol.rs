@@ -88,7 +88,7 @@ impl Command {
 /// An event of the avatar.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Event {
+pub struct LiteEvent {
     /// What happened.
     pub kind: EventKind,
     /// The kind as it was written.
@@ -132,8 +132,8 @@ pub enum EventKind {
     Error(Notice),
     /// Something is not as it should be, and goes on.
     Warning(Notice),
-    /// One that this version does not know, or with another payload than it knows; see [`Event::event_type`] and
-    /// [`Event::rest`].
+    /// One that this version does not know, or with another payload than it knows; see [`LiteEvent::event_type`] and
+    /// [`LiteEvent::rest`].
     Unknown,
 }
 
@@ -243,7 +243,7 @@ fn notice(fields: &mut Fields, name: &str) -> Notice {
     }
 }
 
-impl Event {
+impl LiteEvent {
     /// Reads the text of a frame.
     ///
     /// Names are read with dots and underscores in either place.

@@ -49,7 +49,8 @@ impl Audio for Vec<i16> {
 
 impl<A: Audio, E: std::error::Error + Send + Sync + 'static> Audio for Result<A, E> {
     fn into_pcm(self) -> Result<Bytes, Error> {
-        self.map_err(|error| Error::refused("the source of the audio failed").caused_by(error))?.into_pcm()
+        self.map_err(|error| Error::invalid_request("the source of the audio failed").caused_by(error))?
+            .into_pcm()
     }
 }
 

@@ -14,7 +14,7 @@ use futures_util::stream::{self, BoxStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use liveavatar_api::Secret;
 use liveavatar_api::realtime::audio;
-use liveavatar_api::realtime::lite::{Command, End, Events, Options, Socket, Speech, Spoken};
+use liveavatar_api::realtime::lite::{Command, End, LiteEvents, Socket, SocketOptions, Speech, Spoken};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -284,12 +284,12 @@ struct Caller {
     socket: Option<Socket>,
     speeches: HashMap<String, Pin<Box<Speech>>>,
     count: usize,
-    events: Option<Events>,
+    events: Option<LiteEvents>,
 }
 
 async fn call(port: u16, script: &str, record: Record) {
     let mut steps = script.split(';').map(str::trim).peekable();
-    let mut options = Options::new();
+    let mut options = SocketOptions::new();
     while let Some(option) = steps.next_if(|step| step.starts_with("with ")) {
         options = match option {
             "with no reconnect" => options.no_reconnect(),

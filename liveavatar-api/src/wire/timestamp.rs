@@ -1,0 +1,65 @@
+//! Points in time.
+
+use std::fmt;
+
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::lenient::text;
+
+/// A point in time: RFC 3339, or without a zone as the service also sends it, which is taken as UTC.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Timestamp {
+    /// A time that was understood.
+    At(DateTime<Utc>),
+    /// Any other text, as received.
+    Unknown(String),
+}
+
+impl Timestamp {
+    /// The time, if the text was understood.
+    #[must_use]
+    pub fn utc(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::At(time) => Some(*time),
+            Self::Unknown(_) => None,
+        }
+    }
+}
+
+/// An unknown time without text, which stands where an answer has null.
+impl Default for Timestamp {
+    fn default() -> Self {
+        Self::Unknown(String::new())
+    }
+}
+
+impl From<DateTime<Utc>> for Timestamp {
+    fn from(time: DateTime<Utc>) -> Self {
+        Self::At(time)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(time) => f.write_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+            Self::Unknown(text) => f.write_str(text),
+        }
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = text(deserializer)?;
+        let zoned = DateTime::parse_from_rfc3339(&text).map(|time| time.to_utc());
+        let time = zoned.or_else(|_| text.parse::<NaiveDateTime>().map(|naive| naive.and_utc()));
+        Ok(time.map_or_else(|_| Self::Unknown(text.into_owned()), Self::At))
+    }
+}

@@ -1,0 +1,81 @@
+//! What it costs to remember a session: alone, many at once, and with every keep-alive.
+//!
+//! The folder is below the target folder, on a real disk. Redis is measured with `--features redis` and `REDIS_URL` set.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use futures_util::future::join_all;
+use liveavatar_api::Uuid;
+use liveavatar_api::store::{FileStore, Store};
+
+/// Sessions that begin and end at the same time.
+const AT_ONCE: u128 = 1_000;
+
+/// Sessions that run while others begin and end.
+const RUNNING: u128 = 10_000;
+
+fn later() -> SystemTime {
+    SystemTime::now() + Duration::from_secs(3600)
+}
+
+async fn take(store: &dyn Store, session: u128) {
+    store.acquire(Uuid::from_u128(session), later()).await.expect("a store that works");
+}
+
+async fn release(store: &dyn Store, session: u128) {
+    store.release(Uuid::from_u128(session)).await.expect("a store that works");
+}
+
+fn measure(criterion: &mut Criterion, name: &str, store: &Arc<dyn Store>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    runtime.block_on(join_all((0..RUNNING).map(|session| take(&**store, session))));
+    let mut group = criterion.benchmark_group(name);
+    group.sample_size(10).measurement_time(Duration::from_secs(3));
+    let new = RUNNING + AT_ONCE;
+    group.bench_function("take and give back", |bencher| {
+        bencher.to_async(&runtime).iter(|| async {
+            take(&**store, new).await;
+            release(&**store, new).await;
+        });
+    });
+    group.bench_function("renew", |bencher| {
+        bencher.to_async(&runtime).iter(|| async { black_box(store.renew(Uuid::from_u128(7)).await) });
+    });
+    // A Redis that is new is not sure for half a lease, and an error is not what is measured.
+    if runtime.block_on(store.held()).is_ok() {
+        group.bench_function("held", |bencher| {
+            bencher
+                .to_async(&runtime)
+                .iter(|| async { black_box(store.held().await.map(|held| held.len())) });
+        });
+    }
+    group.throughput(Throughput::Elements(AT_ONCE.try_into().unwrap_or(u64::MAX)));
+    group.bench_function("take and give back, 1000 at once", |bencher| {
+        bencher.to_async(&runtime).iter(|| async {
+            join_all((RUNNING..RUNNING + AT_ONCE).map(|session| take(&**store, session))).await;
+            join_all((RUNNING..RUNNING + AT_ONCE).map(|session| release(&**store, session))).await;
+        });
+    });
+    group.finish();
+    runtime.block_on(join_all((0..RUNNING).map(|session| release(&**store, session))));
+}
+
+fn stores(criterion: &mut Criterion) {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("stores");
+    let file: Arc<dyn Store> = Arc::new(FileStore::open(&folder).expect("a folder that can be written"));
+    measure(criterion, "file", &file);
+    drop(file);
+    std::fs::remove_dir_all(folder).expect("a folder that can be removed");
+    if let Ok(address) = std::env::var("REDIS_URL") {
+        let store = liveavatar_api::store::RedisStore::builder(address).account("bench").build();
+        let store: Arc<dyn Store> = Arc::new(store.expect("an address of Redis"));
+        measure(criterion, "redis", &store);
+    }
+}
+
+criterion_group!(benches, stores);
+criterion_main!(benches);
