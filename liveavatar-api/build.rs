@@ -1,4 +1,4 @@
-//! Makes the raw client and its tables of the documents that `cargo xtask regen` wrote into this package.
+//! Generates the raw client and the operation table from the documents that `cargo xtask regen` wrote into this package.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -10,12 +10,14 @@ use serde_json::{Map, Value, json};
 
 #[path = "build/generate.rs"]
 mod generate;
+#[path = "build/messages.rs"]
+mod messages;
 
 const LOWERED: &str = "openapi/liveavatar-v1.json";
 const CORRECTED: &str = "openapi/service.json";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    for input in [LOWERED, CORRECTED, "build.rs", "build/generate.rs"] {
+    for input in [LOWERED, CORRECTED, "build.rs", "build/generate.rs", "build/messages.rs"] {
         println!("cargo::rerun-if-changed={input}");
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
@@ -23,8 +25,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let lowered: Value = serde_json::from_str(&fs::read_to_string(LOWERED)?)?;
     let document: openapiv3::OpenAPI = serde_json::from_value(lowered.clone())?;
     let client = generate::generate(&document)?;
-    // The generator's examples are fragments: shown, not compiled.
-    fs::write(out.join("client.rs"), prettyplease::unparse(&client).replace("```ignore", "```text"))?;
+    // The generator's examples are fragments that do not compile.
+    let code = prettyplease::unparse(&client).replace("```ignore", "```text");
+    fs::write(out.join("client.rs"), messages::reword(&code, &messages::enums(&client)))?;
     fs::write(out.join("operations.rs"), operations(&lowered)?)?;
 
     let corrected: Value = serde_json::from_str(&fs::read_to_string(CORRECTED)?)?;
@@ -32,19 +35,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What the transport must know of an operation, as a table sorted by name.
+/// Returns the table of operations, sorted by name, as Rust code.
 fn operations(document: &Value) -> Result<String, Box<dyn Error>> {
     let mut rows = Vec::new();
     let none = Map::new();
     for (path, item) in document["paths"].as_object().unwrap_or(&none) {
         for (method, operation) in item.as_object().unwrap_or(&none) {
-            let id = operation["operationId"].as_str().ok_or("an operation without a name")?;
+            let id = operation["operationId"].as_str().ok_or("an operation has no operationId")?;
             rows.push((id, method.as_str(), path.as_str(), operation));
         }
     }
     for (id, operation) in document["x-handwritten"].as_object().unwrap_or(&none) {
         let part =
-            |key: &str| operation[key].as_str().ok_or("a hand-written operation without method or path");
+            |key: &str| operation[key].as_str().ok_or("a hand-written operation lacks its method or path");
         rows.push((id, part("x-method")?, part("x-path")?, operation));
     }
     rows.sort_by_key(|row| row.0);
@@ -60,7 +63,7 @@ fn operations(document: &Value) -> Result<String, Box<dyn Error>> {
             .map(|scheme| match scheme.as_str() {
                 "APIKeyHeader" => Ok("CredentialKind::ApiKey"),
                 "HTTPBearer" => Ok("CredentialKind::SessionToken"),
-                other => Err(format!("{id}: the transport knows no security scheme {other}")),
+                other => Err(format!("{id}: unknown security scheme {other}")),
             })
             .collect::<Result<Vec<_>, _>>()?
             .join(", ");
@@ -102,19 +105,22 @@ fn operations(document: &Value) -> Result<String, Box<dyn Error>> {
     Ok(table)
 }
 
-/// The request schema of each mode and all that they refer to: what a session configuration is checked against.
+/// Returns the request schema of each mode with every schema that it refers to; session configurations are checked against it.
 fn session_schemas(document: &Value) -> Result<Value, Box<dyn Error>> {
     const PREFIX: &str = "#/components/schemas/";
     let schemas = &document["components"]["schemas"];
     let members = document
         .pointer("/paths/~1v1~1sessions~1token/post/requestBody/content/application~1json/schema/oneOf")
         .and_then(Value::as_array)
-        .ok_or("the token request is no union of modes")?;
+        .ok_or("the token request is not a union of modes")?;
     let mut result = Map::new();
     let mut open = Vec::new();
     for member in members {
-        let name = member["$ref"].as_str().and_then(|to| to.strip_prefix(PREFIX)).ok_or("an unnamed mode")?;
-        let mode = schemas[name]["properties"]["mode"]["const"].as_str().ok_or("a mode without its name")?;
+        let name =
+            member["$ref"].as_str().and_then(|to| to.strip_prefix(PREFIX)).ok_or("a mode lacks a name")?;
+        let mode = schemas[name]["properties"]["mode"]["const"]
+            .as_str()
+            .ok_or("a mode lacks its `mode` constant")?;
         result.insert(mode.to_owned(), member.clone());
         open.push(name.to_owned());
     }

@@ -1,7 +1,6 @@
-//! From the lowered document to Rust: progenitor with our settings, and what its settings cannot say.
+//! Generates the raw client: progenitor with our settings, then rules over the generated syntax tree.
 //!
-//! Shared by `build.rs` and `cargo xtask`. Everything here goes by rule over what was generated; nothing names a type or
-//! an operation of the document.
+//! Shared by `build.rs` and `cargo xtask`. No rule names a type or an operation of the document.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +16,7 @@ pub(crate) fn generate(document: &openapiv3::OpenAPI) -> Result<syn::File, Strin
         .with_interface(InterfaceStyle::Builder)
         .with_tag(TagStyle::Merged)
         .with_derive("PartialEq")
-        // A client without our hooks would send requests without credentials; this makes that a compile error.
+        // Without our hooks, requests would lack credentials; this makes that a compile error.
         .with_hooks(HooksMode::Expected)
         .with_inner_type(quote::quote!(crate::http::Transport))
         .with_map_type("::std::collections::BTreeMap")
@@ -25,18 +24,18 @@ pub(crate) fn generate(document: &openapiv3::OpenAPI) -> Result<syn::File, Strin
     let tokens = Generator::new(&settings).generate_tokens(document).map_err(|error| error.to_string())?;
     let mut file = syn::parse2(tokens).map_err(|error| error.to_string())?;
     let calls = calls(&file);
-    leave_room(&mut file);
+    mark_non_exhaustive(&mut file);
     keep_nulls(&mut file);
     tolerate(&mut file, &calls);
     implement_calls(&mut file, calls);
     Ok(file)
 }
 
-/// A generated call: its method, its builder and what the builder's `send` answers.
+/// A generated call: its method, its builder, and the response type of the builder's `send`.
 struct Call {
     method: Ident,
     builder: Ident,
-    answer: Type,
+    response: Type,
 }
 
 fn module<'a>(file: &'a mut syn::File, name: &str) -> Option<&'a mut Vec<Item>> {
@@ -99,25 +98,25 @@ fn calls(file: &syn::File) -> Vec<Call> {
             _ => None,
         })
         .unwrap_or_default();
-    let answers: BTreeMap<&Ident, &Type> = methods(&builders)
+    let responses: BTreeMap<&Ident, &Type> = methods(&builders)
         .filter(|(_, function)| function.sig.ident == "send")
-        // `Result<ResponseValue<Answer>, Error<()>>`
+        // `Result<ResponseValue<T>, Error<()>>`
         .filter_map(|(owner, function)| Some((owner, argument(last(argument(last(result(function)?)?)?)?)?)))
         .collect();
     methods(&file.items)
         .filter(|(owner, _)| *owner == "Client")
         .filter_map(|(_, function)| {
             let builder = &last(result(function)?)?.ident;
-            let answer = (*answers.get(builder)?).clone();
-            Some(Call { method: function.sig.ident.clone(), builder: builder.clone(), answer })
+            let response = (*responses.get(builder)?).clone();
+            Some(Call { method: function.sig.ident.clone(), builder: builder.clone(), response })
         })
         .collect()
 }
 
-/// Marks the document's types `non_exhaustive`: a field or a value more is news to callers, not a breaking change.
+/// Marks the document's types `non_exhaustive`, so that a new field or value does not break callers.
 ///
-/// progenitor's own patches do this by type name only, and a list of names is what the document is for.
-fn leave_room(file: &mut syn::File) {
+/// progenitor's own patches work by type name only.
+fn mark_non_exhaustive(file: &mut syn::File) {
     for item in module(file, "types").into_iter().flatten() {
         let attributes = match item {
             Item::Struct(item) if matches!(item.fields, Fields::Named(_)) => &mut item.attrs,
@@ -128,7 +127,7 @@ fn leave_room(file: &mut syn::File) {
     }
 }
 
-/// Lets PATCH bodies be read from JSON without losing a null, which serde's `Option` would take for an absent field.
+/// Makes PATCH bodies keep a null when they are read from JSON; serde's `Option` would read it as an absent field.
 fn keep_nulls(file: &mut syn::File) {
     for item in module(file, "types").into_iter().flatten() {
         let Item::Struct(item) = item else { continue };
@@ -142,7 +141,7 @@ fn keep_nulls(file: &mut syn::File) {
     }
 }
 
-/// Every identifier in a type, its arguments included.
+/// Collects every identifier in a type, including its arguments.
 fn identifiers(kind: &Type, found: &mut BTreeSet<String>) {
     if let Some(segment) = last(kind) {
         found.insert(segment.ident.to_string());
@@ -156,10 +155,10 @@ fn identifiers(kind: &Type, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Lets answers decode where a value is null or missing that never should be, and where a number comes as text.
+/// Makes responses decode when a value is unexpectedly null or missing, or a number is written as text.
 ///
-/// Ids and secrets stay strict: an empty one in their place would be used. The types of answers are those that calls
-/// return, and all that these hold.
+/// Ids and secrets stay strict, because an empty one would be used. Response types are those that calls return, and the
+/// types of their fields.
 fn tolerate(file: &mut syn::File, calls: &[Call]) {
     let Some(types) = module(file, "types") else { return };
     let mut holds = BTreeMap::new();
@@ -175,12 +174,12 @@ fn tolerate(file: &mut syn::File, calls: &[Call]) {
     }
     let mut open = BTreeSet::new();
     for call in calls {
-        identifiers(&call.answer, &mut open);
+        identifiers(&call.response, &mut open);
     }
-    let mut answers = BTreeSet::new();
+    let mut responses = BTreeSet::new();
     while let Some(name) = open.pop_first() {
         if let Some(inner) = holds.get(&name)
-            && answers.insert(name)
+            && responses.insert(name)
         {
             open.extend(inner.iter().cloned());
         }
@@ -188,7 +187,7 @@ fn tolerate(file: &mut syn::File, calls: &[Call]) {
 
     for item in types {
         let Item::Struct(item) = item else { continue };
-        if !answers.contains(&item.ident.to_string()) {
+        if !responses.contains(&item.ident.to_string()) {
             continue;
         }
         for field in &mut item.fields {
@@ -204,7 +203,7 @@ fn tolerate(file: &mut syn::File, calls: &[Call]) {
                 }
                 _ => continue,
             };
-            // Giving a second default would not compile; the generator gives one to a tag that tells union members apart.
+            // A second default does not compile; the generator adds one to the tag of a union.
             if field
                 .attrs
                 .iter()
@@ -217,31 +216,31 @@ fn tolerate(file: &mut syn::File, calls: &[Call]) {
     }
 }
 
-/// Gives every builder the traits through which the hand-written layer reaches all calls alike.
+/// Implements the traits of all calls for every builder.
 fn implement_calls(file: &mut syn::File, calls: Vec<Call>) {
     let Some(builders) = module(file, "builder") else { return };
-    for Call { method, builder, answer } in calls {
+    for Call { method, builder, response } in calls {
         let id = method.to_string();
         builders.push(parse_quote! {
             impl crate::calls::Call for #builder<'_> {
-                type Answer = #answer;
-                type Data = <ResponseValue<#answer> as crate::calls::IntoData>::Data;
+                type Response = #response;
+                type Data = <ResponseValue<#response> as crate::calls::IntoData>::Data;
                 const OPERATION: &'static str = #id;
 
                 fn client(&self) -> &super::Client {
                     self.client
                 }
 
-                async fn answer(self) -> Result<ResponseValue<Self::Answer>, Error<()>> {
+                async fn response(self) -> Result<ResponseValue<Self::Response>, Error<()>> {
                     self.send().await
                 }
 
-                fn open(answer: ResponseValue<Self::Answer>) -> Result<Self::Data, crate::Error> {
-                    crate::calls::IntoData::into_data(answer)
+                fn open(response: ResponseValue<Self::Response>) -> Result<Self::Data, crate::Error> {
+                    crate::calls::IntoData::into_data(response)
                 }
             }
         });
-        let page = last(&answer).filter(|last| last.ident == "Envelope").and_then(argument).and_then(last);
+        let page = last(&response).filter(|last| last.ident == "Envelope").and_then(argument).and_then(last);
         if let Some(item) = page.filter(|page| page.ident == "Page").and_then(argument) {
             builders.push(parse_quote! {
                 impl crate::calls::pages::Paged for #builder<'_> {

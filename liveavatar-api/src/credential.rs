@@ -1,4 +1,4 @@
-//! What a request is signed with.
+//! Credentials, which sign requests.
 
 use std::fmt;
 
@@ -7,13 +7,13 @@ use http::HeaderValue;
 use crate::error::Error;
 use crate::secret::Secret;
 
-/// The kinds of credential that the service knows.
+/// The kinds of credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CredentialKind {
-    /// The account's key, sent as `X-API-KEY`: everything except starting a session.
+    /// The account's key, sent as `X-API-KEY`; valid for everything except starting a session.
     ApiKey,
-    /// A session's token, sent as `Authorization: Bearer`: start, keep-alive and stop of that session.
+    /// A session's token, sent as `Authorization: Bearer`; valid to start, keep alive and stop that session.
     SessionToken,
 }
 
@@ -26,9 +26,9 @@ impl fmt::Display for CredentialKind {
     }
 }
 
-/// One credential: an API key or a session token, never both.
+/// An API key or a session token.
 ///
-/// `Debug` shows the kind only.
+/// `Debug` shows only the kind.
 #[derive(Clone)]
 pub struct Credential {
     kind: CredentialKind,
@@ -37,54 +37,63 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// An account's API key.
+    /// Makes a credential of an account's API key.
     ///
     /// # Errors
-    /// When the key is empty or has characters that no header may carry, such as a line break from a file.
+    /// If the key is empty or contains a space, a line break or a non-ASCII character.
     pub fn api_key(key: impl Into<Secret>) -> Result<Self, Error> {
-        Self::new(CredentialKind::ApiKey, key.into(), "")
+        Self::new(CredentialKind::ApiKey, key.into(), "the API key")
     }
 
-    /// A session's token, from minting it.
+    /// As [`api_key`](Self::api_key); errors call the key `name`.
+    pub(crate) fn named_api_key(name: &str, key: impl Into<Secret>) -> Result<Self, Error> {
+        Self::new(CredentialKind::ApiKey, key.into(), name)
+    }
+
+    /// Makes a credential of a session's token.
     ///
     /// # Errors
-    /// As [`Credential::api_key`].
+    /// As for [`Credential::api_key`].
     pub fn session_token(token: impl Into<Secret>) -> Result<Self, Error> {
-        Self::new(CredentialKind::SessionToken, token.into(), "Bearer ")
+        Self::new(CredentialKind::SessionToken, token.into(), "the session token")
     }
 
-    fn new(kind: CredentialKind, secret: Secret, prefix: &str) -> Result<Self, Error> {
+    fn new(kind: CredentialKind, secret: Secret, name: &str) -> Result<Self, Error> {
         let text = secret.expose();
         let bad = if text.is_empty() {
             Some("is empty")
         } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             Some(
-                "has a space, a line break or another character that no key has; was it read with its line end?",
+                "contains a space, a line break or another invalid character; trim it if it was read from a file",
             )
         } else {
             None
         };
         if let Some(bad) = bad {
-            return Err(Error::invalid_request(format!("{kind} that {bad}")));
+            return Err(Error::invalid_request(format!("{name} {bad}")));
         }
+        let prefix = match kind {
+            CredentialKind::ApiKey => "",
+            CredentialKind::SessionToken => "Bearer ",
+        };
         let mut value = HeaderValue::from_str(&format!("{prefix}{text}"))
-            .map_err(|_| Error::invalid_request(format!("{kind} that no header can carry")))?;
+            .map_err(|_| Error::invalid_request(format!("{name} is not a valid header value")))?;
         value.set_sensitive(true);
         Ok(Self { kind, value, secret })
     }
 
-    /// Which kind this is.
+    /// Returns the kind of this credential.
     #[must_use]
     pub fn kind(&self) -> CredentialKind {
         self.kind
     }
 
-    /// The value of the header that carries it.
+    /// The value of its header.
     pub(crate) fn header(&self) -> &HeaderValue {
         &self.value
     }
 
-    /// Replaces the credential in a text that somebody else wrote.
+    /// Replaces the credential in a text from elsewhere.
     pub(crate) fn scrub(&self, text: &str) -> String {
         text.replace(self.secret.expose(), "[credential]")
     }

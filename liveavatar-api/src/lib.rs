@@ -1,8 +1,8 @@
 //! Client for the LiveAvatar API (HeyGen), the service for real-time talking avatars.
 //!
-//! A backend mints a session token, starts the session, keeps it alive and stops it: [`Client::open`] does all four. In FULL
-//! mode the service runs the conversation; in LITE mode, formerly CUSTOM, the caller supplies the audio. Sessions cost credits
-//! by the minute, from start to stop.
+//! A backend mints a session token, starts the session, keeps it alive and stops it; [`Client::open`] does all four. In FULL mode
+//! the service runs the conversation. In LITE mode, formerly CUSTOM, the caller supplies the audio. A session costs credits by
+//! the minute, from start to stop.
 //!
 //! # A first session
 //!
@@ -15,7 +15,7 @@
 //! let configuration = AnyConfiguration::from_json(&std::fs::read_to_string("session.json")?)?;
 //! let session = client.open(&configuration).await?; // kept alive from here on
 //! println!("join {:?}", session.started().livekit_url);
-//! session.stop().await?; // as dropping it does
+//! session.stop().await?; // dropping the session stops it, too
 //! for line in session.transcript().await? {
 //!     println!("{}: {}", line.role, line.transcript);
 //! }
@@ -23,32 +23,32 @@
 //! # }
 //! ```
 //!
-//! The [`guide`] goes on from here: a page per mode, the life of a session, errors, testing.
+//! The [`guide`] continues from here: a page per mode, the life of a session, errors, testing.
 //!
-//! # Where things are
+//! # Overview
 //!
 //! - [`Client`] has a method for each of the 44 operations, generated from the service's OpenAPI document (see [`raw`]).
-//!   [`Call::data`] sends a call and opens its answer; [`Paged`] walks a list. [`Client::operation`] calls by name.
-//! - [`session`] has the configuration of each mode, its rules, and sessions that keep themselves alive and end well.
-//! - [`store`] remembers running sessions outside the process, and [`Client::reap`] stops what a crash left behind.
-//! - [`realtime`] has what is said to an avatar and heard of it: the codec of the LiveKit data channel, the LITE socket
-//!   (feature `lite`), audio (feature `audio`).
-//! - [`types`] are the document's types. What is sent is strict; what is received keeps unknown values ([`OpenEnum`]) and
-//!   survives null and missing parts.
-//! - [`Error`] is the one error type; its predicates say what to do about it.
-//! - [`RequestOptions`] say how often and how long a call may try. What may have been processed is repeated only where twice is the
-//!   same as once; a start or a create never is.
-//! - [`Observer`] is told of every request; the `tracing` feature makes spans and events of them.
-//! - `router`, with the feature `axum`, gives sessions to browsers: a token endpoint for a web server.
-//! - `mock`, with the feature of that name, is a LiveAvatar service in the process.
-//! - The command line `liveavatar` comes with the feature `cli`.
+//!   [`Call::data`] sends a call and returns the data of its response; [`Paged`] reads lists. [`DynamicCall`] calls an operation
+//!   by name.
+//! - [`session`] has the configuration of each mode with its rules, and sessions that are kept alive and stopped.
+//! - [`store`] remembers running sessions outside the process, so that [`Client::reap`] can stop them after a crash.
+//! - [`realtime`] talks to the avatar: the LiveKit data channel of FULL sessions, the web socket of LITE sessions (feature
+//!   `lite`), audio conversion (feature `audio`).
+//! - [`types`] are the document's types. Requests are strict. Responses keep unknown values ([`OpenEnum`]) and accept null and
+//!   missing fields.
+//! - [`Error`] is the error type of all calls.
+//! - [`RequestOptions`] sets retries and time limits. A call that the service may have processed is retried only if the operation
+//!   is idempotent, which starting a session and creating a resource are not.
+//! - [`Observer`] has callbacks for every request; the feature `tracing` emits spans and events.
+//! - `endpoint` (feature `axum`) is a token endpoint for web servers, which gives browsers sessions.
+//! - The package `liveavatar-mock` runs the service in the process, for tests; `liveavatar-cli` is the command line.
 //!
 //! # Secrets
 //!
-//! API keys, session tokens, LiveKit tokens, socket addresses and prompts are [`Secret`]s or [`Credential`]s: `Debug` hides
-//! them, and no error repeats them. Credentials are sent to the base URL only and follow no redirect.
+//! API keys, session tokens, LiveKit tokens, socket addresses and prompts are [`Secret`]s or [`Credential`]s: `Debug` hides them,
+//! and errors do not repeat them. Credentials are sent to the base URL only, and redirects are not followed.
 
-// The generated code names the crate's own types by absolute paths.
+// Generated code refers to the crate's own types by absolute paths.
 extern crate self as liveavatar_api;
 
 mod calls;

@@ -1,7 +1,7 @@
-//! The generated client, as progenitor makes it of the document, and the table of its operations.
+//! The client that progenitor generates from the document, and the table of its operations.
 //!
-//! Nothing generated is edited by hand. [`Client`](crate::Client) is what applications start from; it dereferences to
-//! [`raw::Client`](Client), so that every operation is a method of both.
+//! Generated code is never edited. Applications use [`Client`](crate::Client), which dereferences to [`raw::Client`](Client), so
+//! that every operation is a method of both.
 
 use progenitor_client::{ClientHooks, ClientInfo as _, Error, OperationInfo};
 use reqwest::{Request, Response};
@@ -18,7 +18,7 @@ use crate::http::{self, RequestOptions, Transport};
     unused_imports,
     unreachable_pub,
     unused_qualifications,
-    reason = "generated: its shape follows from the document, not from our habits"
+    reason = "generated code"
 )]
 pub(crate) mod generated {
     include!(concat!(env!("OUT_DIR"), "/client.rs"));

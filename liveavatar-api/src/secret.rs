@@ -1,13 +1,12 @@
-//! Text that must not show.
+//! Text that must not be shown.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A text that `Debug` hides: a credential, an address that carries one, or a private prompt.
+/// Text that `Debug` hides: a credential, an address that contains one, or a private prompt.
 ///
-/// It is sent and stored as plain text: `Serialize` writes the text itself, because a token that an answer brings has to
-/// reach the browser that uses it.
+/// `Serialize` writes the text itself, because a token has to reach the browser that uses it.
 ///
 /// ```
 /// let secret = liveavatar_api::Secret::from("sk-123");
@@ -19,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub struct Secret(String);
 
 impl Secret {
-    /// The text itself; keep it out of logs.
+    /// Returns the text; keep it out of logs.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

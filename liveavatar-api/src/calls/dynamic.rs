@@ -1,4 +1,4 @@
-//! Calling an operation by its name: the escape hatch for what the generated types do not say.
+//! Calling an operation by its name, with arguments that the generated types do not allow.
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -14,23 +14,23 @@ use crate::operation::Operation;
 use crate::raw::Client;
 
 impl Client {
-    /// Calls an operation by name, with arguments as they come, on the same transport as the generated calls.
+    /// Returns a call of the operation with this name, for arguments that the generated types do not allow.
     ///
-    /// Nothing is checked but the credential and the address. The answer is whatever the service says, failures included.
+    /// Only the credential and the address are checked. Retries and time limits are those of generated calls.
     ///
     /// ```no_run
     /// # async fn call(client: liveavatar_api::Client) -> Result<(), liveavatar_api::Error> {
-    /// let answer = client.operation("list_voices")?.query("page_size", "5").send().await?;
-    /// println!("{} with {} bytes", answer.status, answer.body.len());
+    /// let response = client.operation("list_voices")?.query("page_size", "5").send().await?;
+    /// println!("{} with {} bytes", response.status, response.body.len());
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// When the document has no such operation.
+    /// If the document does not list the operation.
     pub fn operation(&self, id: &str) -> Result<DynamicCall<'_>, Error> {
         let operation = Operation::find(id).ok_or_else(|| {
-            Error::invalid_request("no operation of this name; `raw::OPERATIONS` lists them")
+            Error::invalid_request("there is no operation of this name; `raw::OPERATIONS` lists all")
         })?;
         Ok(DynamicCall {
             client: self,
@@ -43,7 +43,7 @@ impl Client {
     }
 }
 
-/// A call by name, see [`Client::operation`].
+/// A call by name; see [`Client::operation`].
 #[derive(Clone)]
 #[must_use]
 pub struct DynamicCall<'a> {
@@ -55,14 +55,13 @@ pub struct DynamicCall<'a> {
     form: Vec<(String, Part)>,
 }
 
-/// A part of a form.
 #[derive(Clone)]
 enum Part {
     Text(String),
     File(Bytes),
 }
 
-/// An answer as it came.
+/// An unparsed response.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RawResponse {
@@ -70,14 +69,14 @@ pub struct RawResponse {
     pub status: u16,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body; that of a failure is without the credential and without what was sent. It may hold secrets.
+    /// The body, which may contain secrets. The body of a failure is redacted.
     pub body: Bytes,
 }
 
 impl DynamicCall<'_> {
-    /// Fills in a parameter of the path.
+    /// Sets a path parameter.
     pub fn path(mut self, name: &str, value: &str) -> Self {
-        // Everything that could end or divide a part of the path.
+        // Escapes every character that could end or split a path segment.
         let escaped: String = value
             .bytes()
             .map(|byte| match byte {
@@ -91,64 +90,63 @@ impl DynamicCall<'_> {
         self
     }
 
-    /// Adds a parameter of the query.
+    /// Adds a query parameter.
     pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.query.push((name.into(), value.into()));
         self
     }
 
-    /// Sets the body.
+    /// Sets a JSON body.
     pub fn json(mut self, body: Value) -> Self {
         self.body = Some(body);
         self
     }
 
-    /// Adds a text to the body, which is a form then; a form replaces a body of JSON.
+    /// Adds a text field to a form; a form replaces a JSON body.
     pub fn text_part(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
         self.form.push((name.into(), Part::Text(text.into())));
         self
     }
 
-    /// Adds a file's bytes to the body, which is a form then.
+    /// Adds a file to a form; a form replaces a JSON body.
     ///
-    /// JPEG and PNG are sent as such, anything else as bytes of no known type.
+    /// JPEG and PNG files get their media type, all others `application/octet-stream`.
     pub fn file_part(mut self, name: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
         self.form.push((name.into(), Part::File(bytes.into())));
         self
     }
 
-    /// Sends the call.
+    /// Sends the call and returns the response, including failures of the service.
     ///
     /// # Errors
-    /// When it is refused before sending, or no answer came. An answer that says no is no error here.
+    /// If the request is invalid or no response arrives.
     ///
     /// # Cancel safety
-    /// Dropped after sending, the service may act all the same.
+    /// If dropped after sending, the service may still act.
     pub async fn send(self) -> Result<RawResponse, Error> {
-        let answer = self.exchange().await?;
-        let outcome = answer.extensions().get::<FailedCall>();
-        // A failure in a 2xx travels under another status, see the transport.
-        let status = outcome.and_then(|outcome| outcome.failure.status()).unwrap_or(answer.status().as_u16());
-        let headers = answer.headers().clone();
-        Ok(RawResponse { status, headers, body: answer.bytes().await? })
+        let response = self.exchange().await?;
+        let outcome = response.extensions().get::<FailedCall>();
+        // Inside the client, a failure in a 2xx has another status.
+        let status =
+            outcome.and_then(|outcome| outcome.failure.status()).unwrap_or(response.status().as_u16());
+        let headers = response.headers().clone();
+        Ok(RawResponse { status, headers, body: response.bytes().await? })
     }
 
-    /// Sends the call and opens the answer's envelope, as [`Call::data`](crate::Call::data) does, for data of any shape.
-    ///
-    /// Null where the service answers without data.
+    /// Sends the call and returns the data of its response, of any shape; null if there is none.
     ///
     /// # Errors
-    /// When the call was refused before sending, failed, or answered something else than JSON.
+    /// If the request is invalid, the call fails, or the response is not JSON.
     ///
     /// # Cancel safety
-    /// Dropped after sending, the service may act all the same.
+    /// If dropped after sending, the service may still act.
     pub async fn data(self) -> Result<Value, Error> {
         let operation = self.operation.id;
-        let answer = self.exchange().await.map_err(|error| error.during(operation))?;
-        if let Some(outcome) = answer.extensions().get::<FailedCall>() {
+        let response = self.exchange().await.map_err(|error| error.during(operation))?;
+        if let Some(outcome) = response.extensions().get::<FailedCall>() {
             return Err(outcome.into());
         }
-        let body = answer.bytes().await.map_err(|error| Error::from(error).during(operation))?;
+        let body = response.bytes().await.map_err(|error| Error::from(error).during(operation))?;
         if body.is_empty() {
             return Ok(Value::Null);
         }
@@ -160,7 +158,7 @@ impl DynamicCall<'_> {
             Ok(bare) => Ok(bare),
             Err(error) => {
                 let (line, column) = (error.line(), error.column());
-                let message = format!("the answer is not JSON, at line {line} column {column}");
+                let message = format!("the response is not JSON, at line {line} column {column}");
                 Err(Error::decode(message).during(operation))
             }
         }
@@ -169,14 +167,14 @@ impl DynamicCall<'_> {
     async fn exchange(self) -> Result<reqwest::Response, Error> {
         let id = self.operation.id;
         let raw = self.client;
-        let refused = |why: &str| Error::invalid_request(format!("{id}: {why}"));
-        // A value's own braces are escaped.
+        let invalid = |reason: &str| Error::invalid_request(reason).during(id);
+        // Braces in values are escaped.
         if self.path.contains('{') {
-            return Err(refused(&format!("{} lacks a parameter of its path", self.operation.path)));
+            return Err(invalid(&format!("a path parameter of {} is missing", self.operation.path)));
         }
-        let url =
-            Url::parse(&format!("{}{}", raw.baseurl(), self.path)).map_err(|_| refused("not an address"))?;
-        let method = self.operation.method.parse().map_err(|_| refused("not an HTTP method"))?;
+        let url = Url::parse(&format!("{}{}", raw.baseurl(), self.path))
+            .map_err(|_| invalid("the path does not make a valid address"))?;
+        let method = self.operation.method.parse().map_err(|_| invalid("the HTTP method is not valid"))?;
         let mut request = raw
             .client()
             .request(method, url)
@@ -197,12 +195,12 @@ impl DynamicCall<'_> {
         let mut request = request.build()?;
         let info = OperationInfo { operation_id: id };
         raw.pre::<()>(&mut request, &info).await?;
-        let answer = raw.exec(request, &info).await?;
-        let outcome = answer.extensions().get::<FailedCall>();
+        let response = raw.exec(request, &info).await?;
+        let outcome = response.extensions().get::<FailedCall>();
         if let Some(outcome) = outcome.filter(|outcome| !outcome.has_response()) {
             return Err(outcome.into());
         }
-        Ok(answer)
+        Ok(response)
     }
 }
 

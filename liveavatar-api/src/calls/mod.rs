@@ -1,4 +1,4 @@
-//! Traits of all generated calls, a call by name, lists, and the upload.
+//! Traits of all generated calls, lists, calls by name, and the upload.
 
 pub(crate) mod dynamic;
 pub(crate) mod pages;
@@ -15,15 +15,15 @@ use crate::http::{ATTEMPTS_HEADER, request_id};
 use crate::raw;
 use crate::wire::Envelope;
 
-/// A call that is ready to be sent; implemented by the builder of every operation.
+/// A call that is ready to be sent; the builder of every operation implements it.
 ///
-/// [`data`](Self::data) is what most callers want: the envelope's data or one [`Error`]. The builder's own `send` gives the
-/// whole answer, with status and headers; [`IntoData`] opens it.
+/// [`data`](Self::data) returns the envelope's data, which is what most callers want. The builder's own `send` returns the
+/// whole response with status and headers; [`IntoData`] opens it.
 pub trait Call: Sized + Send {
-    /// What the service answers, envelope and all.
-    type Answer: Send;
+    /// The response, including its envelope.
+    type Response: Send;
 
-    /// What its envelope holds.
+    /// The data inside the envelope.
     type Data: Send;
 
     /// The operation's name, such as `list_voices`.
@@ -32,43 +32,41 @@ pub trait Call: Sized + Send {
     #[doc(hidden)]
     fn client(&self) -> &raw::Client;
 
-    /// Sends the call and returns the answer as the generated `send` does.
+    /// Sends the call and returns the response as the generated `send` does.
     ///
     /// # Errors
-    /// As the builder's `send`; the error converts into [`Error`].
-    fn answer(
+    /// Those of the builder's `send`; they convert into [`Error`].
+    fn response(
         self,
-    ) -> impl Future<Output = Result<ResponseValue<Self::Answer>, progenitor_client::Error<()>>> + Send;
+    ) -> impl Future<Output = Result<ResponseValue<Self::Response>, progenitor_client::Error<()>>> + Send;
 
     #[doc(hidden)]
-    fn open(answer: ResponseValue<Self::Answer>) -> Result<Self::Data, Error>;
+    fn open(response: ResponseValue<Self::Response>) -> Result<Self::Data, Error>;
 
-    /// Sends the call and opens the answer's envelope.
+    /// Sends the call and returns the data of its response.
     ///
     /// # Errors
-    /// When the call was refused before sending, failed, or answered something else than the document says.
+    /// If the request is invalid, the call fails, or the response is not of the documented shape.
     ///
     /// # Cancel safety
-    /// Dropped after sending, the service may act all the same: a created thing exists, a started session runs.
+    /// If dropped after sending, the service may still act: a resource may be created, a session may be running.
     fn data(self) -> impl Future<Output = Result<Self::Data, Error>> + Send {
         async move {
-            let answer = self.answer().await.map_err(Error::from);
-            answer.and_then(Self::open).map_err(|error| error.during(Self::OPERATION))
+            let response = self.response().await.map_err(Error::from);
+            response.and_then(Self::open).map_err(|error| error.during(Self::OPERATION))
         }
     }
 }
 
-/// Opens the envelope of a generated call's answer.
+/// Opens the envelope of a generated call's response.
 pub trait IntoData {
-    /// What the envelope holds.
+    /// The data inside the envelope.
     type Data;
 
-    /// The data of a call that succeeded.
-    ///
-    /// Success is judged by the HTTP status; the codes 100 and 1000 both mean it, and an absent code does too.
+    /// Returns the data of a successful call.
     ///
     /// # Errors
-    /// When the call failed, or the envelope of a 2xx says that it did, or holds no data where some is needed.
+    /// If the call failed, the code in the envelope of a 2xx is neither 100, 1000 nor absent, or required data is missing.
     fn into_data(self) -> Result<Self::Data, Error>;
 }
 
@@ -76,21 +74,21 @@ impl<T: DeserializeOwned> IntoData for ResponseValue<Envelope<T>> {
     type Data = T;
 
     fn into_data(self) -> Result<T, Error> {
-        let frame = (self.status().as_u16(), request_id(self.headers(), None), self.attempts());
-        // A code that says that the call failed has become an error in the transport.
+        let (status, attempts) = (self.status().as_u16(), self.attempts());
+        let request_id = request_id(self.headers(), None);
+        // The HTTP layer has already turned codes of failure into errors.
         let error = match self.into_inner().into_decoded() {
             Ok(Some(data)) => return Ok(data),
-            // Operations without data have a type that reads from nothing.
+            // The data type of operations without data deserializes from nothing.
             Ok(None) => match T::deserialize(UnitDeserializer::<serde::de::value::Error>::new()) {
                 Ok(nothing) => return Ok(nothing),
-                Err(_) => Error::decode("the answer holds no data, although the call succeeded"),
+                Err(_) => Error::decode("the call succeeded, but the response has no data"),
             },
             Err(at) => Error::decode(format!(
-                "the answer's data has another shape than the document says, at line {} column {} of the data",
+                "the response's data is not of the documented shape, at line {} column {} of the data",
                 at.line, at.column
             )),
         };
-        let (status, request_id, attempts) = frame;
         Err(error.with_response(status, request_id, attempts))
     }
 }
@@ -111,9 +109,9 @@ impl<V: IntoData> IntoData for Result<V, progenitor_client::Error<()>> {
     }
 }
 
-/// What the transport knows of an answer beyond its content.
+/// What the client knows of a response besides its content.
 pub trait Sent {
-    /// How many requests it took, 1 where none was repeated.
+    /// Returns how many requests the call took; 1 without retries.
     fn attempts(&self) -> u32;
 }
 

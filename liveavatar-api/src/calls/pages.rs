@@ -1,4 +1,4 @@
-//! Lists: pages and their entries as streams, by page number, so that no link is followed.
+//! Lists as streams of pages or items; pages are requested by number, and links are not followed.
 
 use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use progenitor_client::ClientInfo as _;
@@ -8,9 +8,9 @@ use crate::calls::Call;
 use crate::error::Error;
 use crate::wire::Page;
 
-/// A call that answers one page of a list; implemented by the builder of every such operation.
+/// A call that returns one page of a list; the builder of every such operation implements it.
 pub trait Paged: Call<Data = Page<Self::Item>> + Clone {
-    /// An entry of the list.
+    /// The type of the list's items.
     type Item: Send;
 
     #[doc(hidden)]
@@ -20,17 +20,17 @@ pub trait Paged: Call<Data = Page<Self::Item>> + Clone {
     #[must_use]
     fn at(self, number: i64) -> Self;
 
-    /// The pages from this call's on, each with its number, under the call's own filters.
+    /// Returns a stream of the pages from this call's page on, each with its number.
     ///
-    /// Lazy: a page is asked for when the stream is. The stream ends with a page that names no next one, with an empty
-    /// page, and with a page whose `next` leads to another host or not forward. After an error it ends too; `page(n)` with
-    /// the number after the last one received resumes it.
+    /// Lazy: polling the stream requests the next page. The stream ends after a page without `next`, an empty page, a page whose
+    /// `next` leads to another host or does not lead forward, and after an error; `page(n)` with the number after the last
+    /// page resumes it.
     ///
     /// # Cancel safety
-    /// Cancel safe: a page that was asked for and not received is asked for again.
+    /// Cancel safe: a page that was not received is requested again.
     fn pages(self) -> impl Stream<Item = Result<(i64, Page<Self::Item>), Error>> + Send {
         let first = self.number();
-        // The first call is sent as it is, so that a number that is none is refused like anywhere else.
+        // The first call is sent unchanged, so that an invalid page number is an error as in any other call.
         stream::try_unfold(Some((self.clone(), first)), move |state| {
             let filters = self.clone();
             async move {
@@ -46,17 +46,17 @@ pub trait Paged: Call<Data = Page<Self::Item>> + Clone {
         })
     }
 
-    /// The entries of all pages from this call's on.
+    /// Returns a stream of the items of all pages from this call's page on.
     ///
-    /// Lazy, as [`pages`](Self::pages); an entry that moves to a later page while the list is read may come twice.
+    /// Lazy, like [`pages`](Self::pages). An item that moves to a later page while the list is read may occur twice.
     fn items(self) -> impl Stream<Item = Result<Self::Item, Error>> + Send {
         self.pages().map_ok(|(_, page)| stream::iter(page.results.into_iter().map(Ok))).try_flatten()
     }
 
-    /// All entries of all pages from this call's on.
+    /// Returns all items of all pages from this call's page on.
     ///
     /// # Errors
-    /// When a page cannot be had; those before it are lost, which [`items`](Self::items) avoids.
+    /// If a page fails; the pages before it are lost, unlike with [`items`](Self::items).
     fn all(self) -> impl Future<Output = Result<Vec<Self::Item>, Error>> + Send {
         async move {
             let mut all = Vec::new();
@@ -69,7 +69,7 @@ pub trait Paged: Call<Data = Page<Self::Item>> + Clone {
     }
 }
 
-/// The page after this one, if the link leads forward on the same host.
+/// Returns the number of the next page, if the link leads forward on the same host.
 fn next_number(next: &str, base: &str, number: i64) -> Option<i64> {
     let base = Url::parse(base).ok()?;
     let link = base.join(next).ok()?;
@@ -80,7 +80,7 @@ fn next_number(next: &str, base: &str, number: i64) -> Option<i64> {
         link.query_pairs().find(|(key, _)| key == "page").and_then(|(_, value)| value.parse::<i64>().ok());
     match named {
         Some(named) => Some(named).filter(|named| *named > number),
-        // A link without a readable number still says that there is a next page.
+        // Even without a readable number, the link shows that there is a next page.
         None => number.checked_add(1),
     }
 }

@@ -1,4 +1,4 @@
-//! The one operation that the generator cannot make: a multipart upload, on the same transport and with the same shape.
+//! The upload of a picture: the one operation that the generator cannot generate.
 
 use std::fmt;
 use std::future::ready;
@@ -16,21 +16,20 @@ use crate::raw::Client;
 use crate::types;
 use crate::wire::Envelope;
 
-/// The operation's name in the document and in [`OPERATIONS`](crate::raw::OPERATIONS).
 const ID: &str = "create_image_avatar";
 
 impl Client {
     /// Trains an avatar from one picture.
     ///
-    /// The picture is a JPEG or PNG, exactly 16:9 or 9:16, its short side at least 1080 px, with one clearly framed
-    /// person (the service's documentation). The avatar is ready when its status is `ACTIVE`; one that failed says why in
-    /// `error_message`.
+    /// The picture must be a JPEG or PNG of exactly 16:9 or 9:16, at least 1080 px on its short side, and show one clearly framed
+    /// person (source: the service's documentation). The avatar is ready when its status is `ACTIVE`; if training fails,
+    /// `error_message` has the reason.
     pub fn create_image_avatar(&self) -> CreateImageAvatar<'_> {
         CreateImageAvatar { client: self, file: None, resolution: None }
     }
 }
 
-/// Builds the upload of [`Client::create_image_avatar`].
+/// A call of [`Client::create_image_avatar`].
 #[derive(Clone)]
 #[must_use]
 pub struct CreateImageAvatar<'a> {
@@ -39,7 +38,7 @@ pub struct CreateImageAvatar<'a> {
     resolution: Option<types::CreateImageAvatarBodyResolution>,
 }
 
-/// The formats that the service takes, by their first bytes.
+/// The formats that the service accepts: first bytes, media type, file name.
 const FORMATS: [(&[u8], &str, &str); 2] =
     [(b"\xff\xd8\xff", "image/jpeg", "avatar.jpg"), (b"\x89PNG\r\n\x1a\n", "image/png", "avatar.png")];
 
@@ -48,14 +47,13 @@ fn format_of(file: &[u8]) -> Option<(&'static str, &'static str)> {
     format.map(|&(_, media, name)| (media, name))
 }
 
-/// A file as a part of a form.
 pub(crate) fn file_part(file: Bytes) -> reqwest::Result<Part> {
     let (media, name) = format_of(&file).unwrap_or(("application/octet-stream", "file"));
     let length = file.len() as u64;
     Part::stream_with_length(file, length).file_name(name).mime_str(media)
 }
 
-/// Gives the request a form, written out: of a stream there is no copy, so that it could not be sent again where nobody got it.
+/// Sets a form as the request's body, in memory: a stream cannot be sent again in a retry.
 pub(crate) async fn with_form(request: RequestBuilder, form: Form) -> reqwest::Result<RequestBuilder> {
     let media = format!("multipart/form-data; boundary={}", form.boundary());
     let body = form.into_stream().try_fold(BytesMut::new(), |mut body, part| {
@@ -66,13 +64,13 @@ pub(crate) async fn with_form(request: RequestBuilder, form: Form) -> reqwest::R
 }
 
 impl CreateImageAvatar<'_> {
-    /// The picture's bytes, JPEG or PNG.
+    /// Sets the picture, as JPEG or PNG bytes.
     pub fn file(mut self, file: impl Into<Bytes>) -> Self {
         self.file = Some(file.into());
         self
     }
 
-    /// The training resolution, 720 unless given; 1080 needs a Business or Enterprise plan.
+    /// Sets the training resolution; 720 by default, 1080 needs a Business or Enterprise plan.
     pub fn resolution(mut self, resolution: types::CreateImageAvatarBodyResolution) -> Self {
         self.resolution = Some(resolution);
         self
@@ -81,16 +79,16 @@ impl CreateImageAvatar<'_> {
     /// Sends the picture.
     ///
     /// # Errors
-    /// When the picture is missing or in another format, and as every generated call.
+    /// If the picture is missing or of another format, and every error of a generated call.
     ///
     /// # Cancel safety
-    /// Dropped before the answer, an avatar may be in training that nobody knows; it shows in the list of avatars.
+    /// If dropped before the response, the training may have started; the list of avatars shows it.
     pub async fn send(self) -> Result<ResponseValue<Envelope<types::Avatar>>, Error<()>> {
-        let refused = |why: &str| Error::InvalidRequest(format!("{ID}: file: {why}"));
-        let file = self.file.ok_or_else(|| refused("no picture was given"))?;
+        let invalid = |reason: &str| Error::InvalidRequest(format!("{ID}: `file` {reason}"));
+        let file = self.file.ok_or_else(|| invalid("is required"))?;
         let format = format_of(&file);
-        format.ok_or_else(|| refused("is neither JPEG nor PNG"))?;
-        let operation = Operation::find(ID).ok_or_else(|| refused("is no upload of the document"))?;
+        format.ok_or_else(|| invalid("is neither JPEG nor PNG"))?;
+        let operation = Operation::find(ID).ok_or_else(|| invalid("is not an upload in the document"))?;
 
         let mut form = Form::new().part("file", file_part(file).map_err(Error::CommunicationError)?);
         if let Some(resolution) = self.resolution {
@@ -106,11 +104,11 @@ impl CreateImageAvatar<'_> {
         self.client.pre(&mut request, &info).await?;
         let result = self.client.exec(request, &info).await;
         self.client.post(&result, &info).await?;
-        let answer = result.map_err(Error::CommunicationError)?;
-        if answer.status().is_success() {
-            ResponseValue::from_response(answer).await
+        let response = result.map_err(Error::CommunicationError)?;
+        if response.status().is_success() {
+            ResponseValue::from_response(response).await
         } else {
-            Err(Error::UnexpectedResponse(answer))
+            Err(Error::UnexpectedResponse(response))
         }
     }
 }
@@ -126,7 +124,7 @@ impl fmt::Debug for CreateImageAvatar<'_> {
 }
 
 impl Call for CreateImageAvatar<'_> {
-    type Answer = Envelope<types::Avatar>;
+    type Response = Envelope<types::Avatar>;
     type Data = types::Avatar;
     const OPERATION: &'static str = ID;
 
@@ -134,11 +132,11 @@ impl Call for CreateImageAvatar<'_> {
         self.client
     }
 
-    async fn answer(self) -> Result<ResponseValue<Self::Answer>, Error<()>> {
+    async fn response(self) -> Result<ResponseValue<Self::Response>, Error<()>> {
         self.send().await
     }
 
-    fn open(answer: ResponseValue<Self::Answer>) -> Result<Self::Data, crate::Error> {
-        answer.into_data()
+    fn open(response: ResponseValue<Self::Response>) -> Result<Self::Data, crate::Error> {
+        response.into_data()
     }
 }

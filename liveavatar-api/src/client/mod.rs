@@ -20,22 +20,22 @@ use crate::secret::Secret;
 use crate::store::Store;
 use crate::supervisor::{Calls, Hook, State, StopFailed, Supervisor};
 
-/// Where the service lives.
+/// The service's base URL.
 pub const BASE_URL: &str = "https://api.liveavatar.com";
 
-/// The environment variable with the API key.
+/// Environment variable of the API key.
 pub const API_KEY_ENV: &str = "LIVEAVATAR_API_KEY";
 
-/// The environment variable with another base URL than [`BASE_URL`].
+/// Environment variable of a base URL that replaces [`BASE_URL`].
 pub const BASE_URL_ENV: &str = "LIVEAVATAR_BASE_URL";
 
-/// A connection stands in 0.6 s on ordinary days (field reports); after this the network is at fault.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// Time limit to connect, which usually takes 0.6 s (field reports).
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A client of the service.
 ///
-/// It dereferences to the generated [`raw::Client`], whose methods are the operations. Clones share one pool of
-/// connections and are cheap.
+/// Dereferences to the generated [`raw::Client`], whose methods are the operations. Clones are cheap and share one connection
+/// pool.
 ///
 /// ```no_run
 /// # async fn list() -> Result<(), liveavatar_api::Error> {
@@ -58,32 +58,32 @@ struct Inner {
 }
 
 impl Client {
-    /// A client of the service with an API key.
+    /// Makes a client with an API key.
     ///
     /// # Errors
-    /// When the key is empty or no header can carry it.
+    /// If the key is empty or not a valid header value.
     pub fn new(api_key: impl Into<Secret>) -> Result<Self, Error> {
         Self::builder().credential(Credential::api_key(api_key)?).build()
     }
 
-    /// A client as the environment says: [`API_KEY_ENV`] and, if set, [`BASE_URL_ENV`].
+    /// Makes a client from the environment: [`API_KEY_ENV`] and, if set, [`BASE_URL_ENV`].
     ///
     /// # Errors
-    /// When the key is missing or either value cannot be used.
+    /// If the key is not set, or either value is invalid.
     pub fn from_env() -> Result<Self, Error> {
         let key = std::env::var(API_KEY_ENV).map_err(|_| {
             Error::invalid_request(format!(
-                "{API_KEY_ENV} is not set; create a key in the service's settings and set it"
+                "{API_KEY_ENV} is not set: create an API key in the service's settings"
             ))
         })?;
-        let mut builder = Self::builder().credential(Credential::api_key(key)?);
+        let mut builder = Self::builder().credential(Credential::named_api_key(API_KEY_ENV, key)?);
         if let Ok(base) = std::env::var(BASE_URL_ENV) {
             builder = builder.base_url(base);
         }
         builder.build()
     }
 
-    /// A client built step by step.
+    /// Returns a builder of a client.
     pub fn builder() -> ClientBuilder {
         ClientBuilder {
             base_url: BASE_URL.to_owned(),
@@ -99,13 +99,13 @@ impl Client {
         }
     }
 
-    /// This client with another credential, on the same connections.
+    /// Returns this client with another credential, on the same connection pool.
     #[must_use]
     pub fn with_credential(&self, credential: Credential) -> Self {
         self.with(self.0.calls.raw.with_credential(credential))
     }
 
-    /// This client with other limits and repetitions, on the same connections; for one call or for many.
+    /// Returns this client with other retries and time limits, on the same connection pool.
     ///
     /// ```no_run
     /// # async fn once(client: liveavatar_api::Client) -> Result<(), liveavatar_api::Error> {
@@ -127,21 +127,22 @@ impl Client {
         Self(Arc::new(Inner { calls: Arc::new(Calls::new(raw)), supervisor }))
     }
 
-    /// The supervised sessions of this client and its clones that run or may run, with where they stand.
+    /// Returns the supervised sessions of this client and its clones that run or may run, with their state.
     ///
-    /// Besides those with a handle: what is being started or stopped, and what could not be stopped.
+    /// This includes sessions that are being started or stopped, and those that could not be confirmed stopped.
     #[must_use]
     pub fn sessions(&self) -> BTreeMap<Uuid, State> {
         self.0.supervisor.sessions()
     }
 
-    /// Stops all supervised sessions of this client and its clones, and waits; returns those that may still run.
+    /// Stops all supervised sessions of this client and its clones; returns those that may still run.
     ///
-    /// For Ctrl-C and the end of a program. No session is opened from here on; sessions that could not be stopped before are
-    /// tried again. It takes up to [`STOP_LIMIT`](crate::session::STOP_LIMIT) and the start that is under way.
+    /// Call it on Ctrl-C and at the end of a program. Afterwards, this client does not open sessions. Sessions that could not be
+    /// confirmed stopped are stopped again. Takes up to [`STOP_LIMIT`](crate::session::STOP_LIMIT) after the last start in
+    /// progress.
     ///
     /// # Cancel safety
-    /// Cancel safe: dropped, the stops go on in the background. Call it again to wait.
+    /// Cancel safe: if dropped, the stops continue in the background. Call it again to wait.
     #[must_use = "the sessions in it may still run"]
     pub async fn shutdown(&self) -> Vec<StopFailed> {
         self.0.supervisor.shutdown().await
@@ -192,7 +193,7 @@ pub struct ClientBuilder {
     hook: Option<Hook>,
 }
 
-/// Shows nothing: the address may still carry a password, which `build` refuses.
+/// Shows nothing: the base URL may contain a password until `build` rejects it.
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder").finish_non_exhaustive()
@@ -200,87 +201,86 @@ impl fmt::Debug for ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// Another address than [`BASE_URL`]; plain `http` is accepted on this machine only.
+    /// Sets the base URL; plain `http` is accepted on loopback only.
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
         self.base_url = base_url.into();
         self
     }
 
-    /// Accepts plain `http` to other machines too, over which anybody on the way can read the credential.
+    /// Accepts plain `http` to other machines, where others on the network can read the credential.
     pub fn allow_plain_http(mut self) -> Self {
         self.plain_http = true;
         self
     }
 
-    /// What calls are signed with; without one only public operations can be called.
+    /// Sets the credential; without one, only public operations can be called.
     pub fn credential(mut self, credential: Credential) -> Self {
         self.credential = Some(credential);
         self
     }
 
-    /// How often and how long calls may try; [`Client::with_options`] changes it later.
+    /// Sets retries and time limits; see also [`Client::with_options`].
     pub fn options(mut self, options: RequestOptions) -> Self {
         self.options = options;
         self
     }
 
-    /// One's own HTTP client, as far as it is configured: proxies, certificates, pool sizes.
+    /// Sets a configured HTTP client: proxies, certificates, pool sizes.
     ///
-    /// It is taken unbuilt, because credentials are safe only if it follows no redirect and logs no bytes, which is set
-    /// here.
+    /// The builder turns off redirects and verbose connections, which would leak credentials.
     pub fn http(mut self, http: reqwest::ClientBuilder) -> Self {
         self.http = Some(http);
         self
     }
 
-    /// Another clock, for tests that do not wait.
+    /// Sets another clock, for tests that do not wait.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
         self
     }
 
-    /// Makes the random part of pauses repeatable, for tests.
+    /// Seeds the jitter of pauses, for reproducible tests.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// Told of every request.
+    /// Sets callbacks for every request.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.observer = Some(Arc::new(observer));
         self
     }
 
-    /// Where running sessions are remembered outside this process, so that a crash leaves none unknown.
+    /// Sets where running sessions are remembered, so that they can be stopped after a crash.
     ///
-    /// Without one, nothing is.
+    /// The default is nowhere.
     pub fn session_store(mut self, store: impl Store) -> Self {
         self.store = Some(Arc::new(store));
         self
     }
 
-    /// Told of every supervised session that may still run, although everything was done to stop it.
+    /// Sets a callback for every supervised session that could not be confirmed stopped and may still run.
     ///
-    /// It is called from wherever that became certain, also while a panic unwinds or a runtime shuts down: it must not block, and
-    /// should not wait for a lock of its own. Without it, an event of the `tracing` feature says the same.
+    /// It can be called from any thread, also while a panic unwinds or a runtime shuts down: it must not block or wait for a lock.
+    /// With the feature `tracing`, an event reports the same.
     pub fn on_stop_failed(mut self, callback: impl Fn(&StopFailed) + Send + Sync + 'static) -> Self {
         self.hook = Some(Box::new(callback));
         self
     }
 
-    /// Builds the client; nothing is sent.
+    /// Builds the client without sending anything.
     ///
     /// # Errors
-    /// When the base URL cannot be used, or TLS cannot be set up.
+    /// If the base URL is invalid or TLS cannot be set up.
     pub fn build(self) -> Result<Client, Error> {
         let Base { url, plain, local } = base(&self.base_url, self.plain_http)?;
         let http = self.http.unwrap_or_else(|| {
             let own = concat!("liveavatar-api/", env!("CARGO_PKG_VERSION"));
-            let http = reqwest::Client::builder().user_agent(own).connect_timeout(CONNECT_LIMIT);
-            // A proxy that the environment names cannot reach a service on this machine.
+            let http = reqwest::Client::builder().user_agent(own).connect_timeout(CONNECT_TIMEOUT);
+            // A proxy from the environment cannot reach a service on this machine.
             if local { http.no_proxy() } else { http }
         });
-        // The default policy forwards `X-API-KEY` to whatever host an answer names; a verbose connection logs it.
+        // By default, reqwest forwards `X-API-KEY` to the host of a redirect; a verbose connection logs it.
         let http = http.redirect(reqwest::redirect::Policy::none()).connection_verbose(false);
         let http = http.https_only(!plain).build()?;
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
@@ -293,33 +293,33 @@ impl ClientBuilder {
     }
 }
 
-/// A base URL that was found fit.
+/// A valid base URL.
 struct Base {
-    /// Without a slash at its end.
+    /// Without a trailing slash.
     url: String,
     /// Whether it is `http`.
     plain: bool,
-    /// Whether it is on this machine.
+    /// Whether it is on loopback.
     local: bool,
 }
 
 fn base(text: &str, plain_http: bool) -> Result<Base, Error> {
-    let refuse = |why: &str| Error::invalid_request(format!("the base URL {why}"));
-    let url = Url::parse(text.trim()).map_err(|error| refuse("is not an address").caused_by(error))?;
-    let local = is_loopback(url.host_str().ok_or_else(|| refuse("names no host"))?);
+    let invalid = |reason: &str| Error::invalid_request(format!("the base URL {reason}"));
+    let url = Url::parse(text.trim()).map_err(|error| invalid("is not a valid URL").caused_by(error))?;
+    let local = is_loopback(url.host_str().ok_or_else(|| invalid("lacks a host"))?);
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(refuse("carries a user or a password; credentials are given separately"));
+        return Err(invalid("contains a user or password; set the credential instead"));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(refuse("has a query or a fragment"));
+        return Err(invalid("has a query or a fragment"));
     }
     match url.scheme() {
         "https" => {}
         "http" if local || plain_http => {}
         "http" => {
-            return Err(refuse("is plain http, over which anyone could read the credential: use https"));
+            return Err(invalid("is plain http, where others could read the credential: use https"));
         }
-        _ => return Err(refuse("is neither https nor http")),
+        _ => return Err(invalid("is neither https nor http")),
     }
     Ok(Base { plain: url.scheme() == "http", local, url: url.as_str().trim_end_matches('/').to_owned() })
 }

@@ -40,7 +40,7 @@ pub enum ErrorKind {
     Unauthorized,
     /// The credential is valid but lacks permission (403).
     Forbidden,
-    /// The account has no credits left: code 4033, or 402.
+    /// The account is out of credits: code 4033, or 402.
     InsufficientCredits,
     /// Too many sessions are running: code 4032, formerly 4003.
     ConcurrencyLimit,
@@ -115,7 +115,7 @@ impl Error {
         self
     }
 
-    /// Adds what is known of the response.
+    /// Adds status, request id and attempts of the response.
     pub(crate) fn with_response(mut self, status: u16, request_id: Option<String>, attempts: u32) -> Self {
         self.0.status = Some(status);
         self.0.request_id = request_id;
@@ -239,7 +239,7 @@ impl Error {
         self.0.kind == ErrorKind::Forbidden
     }
 
-    /// Returns whether the account has no credits left.
+    /// Returns whether the account is out of credits.
     ///
     /// # Troubleshooting
     /// Add credits; starting a session needs one minute's worth. Sandbox sessions are free.

@@ -45,9 +45,8 @@ impl From<progenitor_client::Error<()>> for Error {
     fn from(error: progenitor_client::Error<()>) -> Self {
         use progenitor_client::Error as Raw;
         match error {
-            Raw::InvalidRequest(text) => Self::invalid_request(text),
-            // The hook that signs requests puts the operation in front.
-            Raw::Custom(text) => {
+            // The hook that signs requests puts the operation in front, and so does the upload.
+            Raw::InvalidRequest(text) | Raw::Custom(text) => {
                 let named =
                     text.split_once(": ").and_then(|(id, message)| Some((Operation::find(id)?, message)));
                 match named {

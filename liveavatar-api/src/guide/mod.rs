@@ -1,18 +1,17 @@
-//! A guide: one page per mode, and one each for errors, the life of a session, talking, and testing.
+//! The guide. Every snippet is compiled, and those that need no API key run.
 //!
-//! Every snippet is compiled, and those without a key run. It has no items; look for those where the pages lead.
-//!
-//! | Page | For |
+//! | Page | Contents |
 //! | --- | --- |
 //! | [`full`] | FULL mode: the service listens, thinks and speaks |
 //! | [`lite`] | LITE mode: the caller supplies the audio |
 //! | [`own_room`] | CUSTOM mode: the avatar joins the caller's own LiveKit room |
-//! | [`life`] | a session's life: opening, watching, ending, many at once, crashes, credits |
-//! | [`talking`] | commands and events while a session runs |
+//! | [`life`] | the life of a session: opening, watching, ending, many at once, crashes, credits |
+//! | [`talking`] | commands and events of a running session |
 //! | [`browsers`] | a token endpoint for web pages |
 //! | [`errors`] | what can go wrong, and what to do about it |
-//! | [`testing`] | tests without a key, a network or waiting |
-//! | [`regenerating`] | following the service when its API changes |
+//! | [`testing`] | tests without an API key, a network or waiting |
+//! | [`regenerating`] | following changes of the service's API |
+//! | [`performance`] | measurements, compared with a client written by hand |
 
 #[doc = include_str!("full.md")]
 pub mod full {}
@@ -32,3 +31,5 @@ pub mod errors {}
 pub mod testing {}
 #[doc = include_str!("regenerating.md")]
 pub mod regenerating {}
+#[doc = include_str!("performance.md")]
+pub mod performance {}

@@ -15,10 +15,10 @@ use crate::credential::Credential;
 use crate::error::{FailedCall, Failure};
 use crate::operation::Operation;
 
-/// The response header that carries the number of attempts to the caller; the service has no header of this name.
+/// The response header that carries the number of attempts to the caller; the service does not send this header.
 pub(crate) const ATTEMPTS_HEADER: &str = "x-liveavatar-client-attempts";
 
-/// The status of a response that stands in for a missing one; outside the range of registered statuses.
+/// The status of a response that replaces a missing one; outside the range of registered statuses.
 ///
 /// The response's extensions hold the [`FailedCall`], from which [`crate::Error`] is made.
 const NO_RESPONSE: u16 = 599;

@@ -7,9 +7,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-/// An amount of credits, exact; the service sends it as text in one place and as a number in another.
+/// An exact amount of credits; the service writes it as a text or as a number.
 ///
-/// It is written back in the form in which it came.
+/// Serializing writes it in the form in which it was received.
 #[derive(Clone, Default, PartialEq)]
 pub struct Credits {
     amount: Option<Decimal>,
@@ -17,7 +17,7 @@ pub struct Credits {
 }
 
 impl Credits {
-    /// The amount, unless the service sent something that is no number of up to 28 digits.
+    /// Returns the amount, if it is a number of up to 28 digits.
     #[must_use]
     pub fn amount(&self) -> Option<Decimal> {
         self.amount
@@ -53,7 +53,7 @@ impl<'de> Deserialize<'de> for Credits {
             |text: &str| Decimal::from_str_exact(text).or_else(|_| Decimal::from_scientific(text)).ok();
         let amount = match &wire {
             Value::String(text) => exact(text.trim()),
-            // The shortest text that reads back as the same number is the decimal that the service wrote.
+            // The shortest text that parses to the same float is what the service wrote.
             Value::Number(number) => exact(&number.to_string()),
             Value::Null => None,
             _ => return Err(D::Error::custom("credits are neither a number nor a text")),

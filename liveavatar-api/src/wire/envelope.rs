@@ -9,13 +9,13 @@ use serde_json::value::RawValue;
 
 use super::lenient::{integer_or_none, text_or_none};
 
-/// The frame around every JSON answer: a code of the service, the data, a message.
+/// The envelope of every JSON response: a code, the data, a message.
 ///
-/// `code` is 100 in the document's default and 1000 in recorded answers; both mean success.
+/// `code` is 100 in the document's default and 1000 in recorded responses; both mean success.
 ///
-/// The data is decoded when the envelope is, and kept as it was sent beside that: what a type does not know can be read
-/// from [`raw_data`](Self::raw_data), and the envelope writes back exactly what it was made of. Data of another shape than
-/// the type's is no failure of the envelope, so that status and headers are not lost with it.
+/// The envelope keeps the raw data next to the decoded data: [`raw_data`](Self::raw_data) has the fields that the type does not
+/// know, and serializing writes the same data back. Data that does not fit the type does not fail the envelope, so that
+/// status and headers are not lost.
 #[derive(Clone)]
 pub struct Envelope<T> {
     code: Option<i64>,
@@ -24,40 +24,40 @@ pub struct Envelope<T> {
     data: Result<Option<T>, Undecodable>,
 }
 
-/// Why the data of an envelope does not decode, without quoting it.
+/// Where the data of an envelope does not decode; its text is not quoted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Undecodable {
-    /// Counted within the data, from 1.
+    /// Line within the data, from 1.
     pub(crate) line: usize,
     pub(crate) column: usize,
 }
 
 impl<T> Envelope<T> {
-    /// The service's own code.
+    /// Returns the service's own code.
     #[must_use]
     pub fn code(&self) -> Option<i64> {
         self.code
     }
 
-    /// A text for people.
+    /// Returns the message, which is meant for people.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
 
-    /// What the operation answers, if there is any and it has the document's shape.
+    /// Returns the data, if there is any and it is of the documented shape.
     #[must_use]
     pub fn data(&self) -> Option<&T> {
         self.data.as_ref().ok()?.as_ref()
     }
 
-    /// The data as it was sent: JSON, with whatever the type does not know. It may hold secrets.
+    /// Returns the data as received: JSON, including fields that the type does not know. It may contain secrets.
     #[must_use]
     pub fn raw_data(&self) -> Option<&str> {
         self.raw.as_deref().map(RawValue::get)
     }
 
-    /// Takes the data out, if there is any and it has the document's shape.
+    /// Returns the data, if there is any and it is of the documented shape.
     #[must_use]
     pub fn into_data(self) -> Option<T> {
         self.data.ok()?

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Nullable;
 
-/// The code is a number in every recorded answer; a text that is one is read as such, anything else as none.
+/// Reads an envelope's code: a number in every recorded response, but a numeric text is accepted; anything else is `None`.
 pub(crate) fn integer_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     Ok(match Plain::deserialize(deserializer)? {
         Plain::Integer(number) => Some(number),
@@ -18,7 +18,7 @@ pub(crate) fn integer_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Res
     })
 }
 
-/// The message is text in every recorded answer; anything else says nothing to people.
+/// Reads an envelope's message: a text in every recorded response; anything else is `None`.
 pub(super) fn text_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(match Plain::deserialize(deserializer)? {
         Plain::Text(text) => Some(text),
@@ -26,7 +26,7 @@ pub(super) fn text_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     })
 }
 
-/// A value that should be a number or a text, read without building what else it may be.
+/// A value that should be a number or a text; other values are skipped without being built.
 enum Plain {
     Integer(i64),
     Text(String),
@@ -91,7 +91,7 @@ pub(crate) fn integer(value: &Value) -> Option<i64> {
     }
 }
 
-/// A number that an answer may also write as text, such as `"60"`.
+/// A number that a response may also write as text, such as `"60"`.
 pub(crate) trait Numeric: Sized {
     fn of(value: &Value) -> Option<Self>;
 }
@@ -117,7 +117,7 @@ impl Numeric for f64 {
     }
 }
 
-/// Reads a number in any of its forms, null as none.
+/// Reads a number in any form; null is `None`.
 pub(crate) fn number_or_none<'de, D: Deserializer<'de>, N: Numeric>(
     deserializer: D,
 ) -> Result<Option<N>, D::Error> {
@@ -127,28 +127,28 @@ pub(crate) fn number_or_none<'de, D: Deserializer<'de>, N: Numeric>(
     }
 }
 
-/// Reads a number in any of its forms, null as zero.
+/// Reads a number in any form; null is zero.
 pub(crate) fn number<'de, D: Deserializer<'de>, N: Numeric + Default>(
     deserializer: D,
 ) -> Result<N, D::Error> {
     Ok(number_or_none(deserializer)?.unwrap_or_default())
 }
 
-/// Reads a field of a PATCH body: serde alone would take null for absent.
+/// Reads a field of a PATCH body; serde alone reads null as an absent field.
 pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<Nullable<T>>, D::Error> {
     Nullable::deserialize(deserializer).map(Some)
 }
 
-/// Reads null as nothing of the kind: no text, no entries, an unknown value.
+/// Reads null as the default: an empty text or list, an unknown value.
 pub(crate) fn null_as_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// A text, borrowed from the input where it holds no escapes.
+/// Reads a text, borrowed from the input unless it contains escapes.
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, str>, D::Error> {
     #[derive(Deserialize)]
     #[serde(transparent)]

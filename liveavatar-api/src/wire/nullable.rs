@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A field of a PATCH body inside `Option`: `None` leaves it as it is, `Some(Null)` clears it.
+/// A field of a PATCH body, inside `Option`: `None` keeps it, `Some(Null)` clears it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Nullable<T> {
     /// An explicit `null`: clear the field.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::lenient::text;
 
-/// An enum in an answer, which the service may extend: unknown values keep their text.
+/// An enum in a response, which the service may extend; unknown values keep their text.
 ///
 /// ```
 /// use liveavatar_api::{OpenEnum, types::SessionMode};
@@ -25,7 +25,7 @@ pub enum OpenEnum<E> {
 }
 
 impl<E> OpenEnum<E> {
-    /// The value, if this version of the crate knows it.
+    /// Returns the value, if this version of the crate knows it.
     pub fn known(&self) -> Option<&E> {
         match self {
             Self::Known(value) => Some(value),
@@ -34,7 +34,7 @@ impl<E> OpenEnum<E> {
     }
 }
 
-/// An unknown value without text, which stands where an answer has null.
+/// An unknown value without text, for a null in a response.
 impl<E> Default for OpenEnum<E> {
     fn default() -> Self {
         Self::Unknown(String::new())

@@ -7,21 +7,21 @@ use super::lenient::{null_as_default, number_or_none};
 
 /// One page of a list.
 ///
-/// Pages are numbered from 1 and hold up to 100 entries, 20 unless asked otherwise.
+/// Pages are numbered from 1. A page has up to 100 items, 20 by default.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(bound(deserialize = "T: DeserializeOwned"))]
 #[non_exhaustive]
 pub struct Page<T> {
-    /// How many entries all pages hold together.
+    /// Number of items on all pages.
     #[serde(default, deserialize_with = "number_or_none")]
     pub count: Option<i64>,
-    /// The address of the next page, none on the last.
+    /// Address of the next page; `None` on the last one.
     #[serde(default)]
     pub next: Option<String>,
-    /// The address of the page before.
+    /// Address of the previous page.
     #[serde(default)]
     pub previous: Option<String>,
-    /// The entries of this page; null and absent read as none.
+    /// Items of this page; empty if null or absent.
     #[serde(default = "Vec::new", deserialize_with = "null_as_default")]
     pub results: Vec<T>,
 }

@@ -7,17 +7,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::lenient::text;
 
-/// A point in time: RFC 3339, or without a zone as the service also sends it, which is taken as UTC.
+/// A point in time, in RFC 3339; a time without a zone, which the service also sends, is UTC.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Timestamp {
-    /// A time that was understood.
+    /// A valid time.
     At(DateTime<Utc>),
     /// Any other text, as received.
     Unknown(String),
 }
 
 impl Timestamp {
-    /// The time, if the text was understood.
+    /// Returns the time, if the text is a valid one.
     #[must_use]
     pub fn utc(&self) -> Option<DateTime<Utc>> {
         match self {
@@ -27,7 +27,7 @@ impl Timestamp {
     }
 }
 
-/// An unknown time without text, which stands where an answer has null.
+/// An unknown time without text, for a null in a response.
 impl Default for Timestamp {
     fn default() -> Self {
         Self::Unknown(String::new())
