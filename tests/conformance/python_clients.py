@@ -18,8 +18,8 @@ from pipecat.services.heygen.api_liveavatar import (
 
 API_KEY = os.environ["LIVEAVATAR_API_KEY"]
 SANDBOX_AVATAR = "dd73ea75-1218-4ef3-92ce-606d5f7fbc0a"
-# The plugin retries by default, which would hide the first failure.
-ONE_RETRY = APIConnectOptions(max_retry=1)
+# The plugin retries by default, which would hide the first failure. `max_retry` counts the attempts.
+SINGLE_ATTEMPT = APIConnectOptions(max_retry=1)
 
 
 async def main(base):
@@ -30,7 +30,7 @@ async def main(base):
 
 async def livekit(base, http):
     url = f"{base}/v1/sessions"
-    api = LiveAvatarAPI(API_KEY, api_url=url, session=http, conn_options=ONE_RETRY)
+    api = LiveAvatarAPI(API_KEY, api_url=url, session=http, conn_options=SINGLE_ATTEMPT)
     created = await api.create_streaming_session(
         livekit_url="wss://room.example.com",
         livekit_token="a.client.token",
@@ -49,7 +49,7 @@ async def livekit(base, http):
     stopped = await api.stop_streaming_session(session["session_id"], session["session_token"])
     assert stopped["code"] == 1000, stopped
     await expect_error(APIStatusError, 404, api.stop_streaming_session(session["session_id"], session["session_token"]))
-    foreign = LiveAvatarAPI("another-key", api_url=url, session=http, conn_options=ONE_RETRY)
+    foreign = LiveAvatarAPI("another-key", api_url=url, session=http, conn_options=SINGLE_ATTEMPT)
     request = foreign.create_streaming_session(
         livekit_url="wss://room.example.com",
         livekit_token="a.client.token",
