@@ -12,6 +12,7 @@ mod document;
 mod escape;
 mod fuzz;
 mod hostile;
+mod layers;
 mod mock;
 mod operations;
 mod outcomes;

@@ -14,7 +14,7 @@ use crate::output::Failure;
 const SESSION_TOKEN_VARIABLE: &str = "LIVEAVATAR_SESSION_TOKEN";
 
 #[derive(Args)]
-#[command(next_help_heading = "RequestOptions of every command")]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Service {
     /// Another address of the service; `LIVEAVATAR_BASE_URL` unless given
     #[arg(long, global = true, value_name = "URL")]

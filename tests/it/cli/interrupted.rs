@@ -175,7 +175,7 @@ async fn a_keep_alive_that_fails_is_told_apart_from_what_succeeds() {
         let _beats = listen(&server, "keep_session_alive", move |_| {
             Some(Fault::Before(Failure::MockResponse(no.clone())))
         });
-        let mut arguments = vec!["session", "start", "lite-sandbox.json", "--keep-alive-every", "1"];
+        let mut arguments = vec!["session", "start", "lite-sandbox.json", "--keep-alive-interval", "1"];
         arguments.extend(json.then_some("--json"));
         let (mut child, mut lines) = spawn(&server, &arguments);
         lines.recv().await.unwrap();

@@ -165,7 +165,7 @@ async fn wrong_usage_exits_with_2_and_sends_nothing() {
         &["credits", "--api-key-file", "no-such-file"],
         &["session", "stop"],
         &["speak", "lite-sandbox.json"],
-        &["session", "start", "lite-sandbox.json", "--keep-alive-every", "200"],
+        &["session", "start", "lite-sandbox.json", "--keep-alive-interval", "200"],
         &["session", "start", "broken.json", "--json"],
     ];
     let told = runs(Some(&server), all).await;
