@@ -248,7 +248,7 @@ fn an_overlay_action_that_no_longer_applies_is_an_error_with_its_reason() {
     Reading [root]/changed.json
     Failure openapi/overlay.json: action 7 matches nothing
      target: $.components.schemas.StartSessionResponseSchema.required[?@=='livekit_url' || @=='livekit_client_token']
-     reason: Sources contradict each other on whether start returns them for a session in the caller's own room. A start that does not decode is a running session that nobody knows.
+     reason: Sources disagree on whether start returns them for a session in the caller's own room. If the response cannot be decoded, the session runs but the caller does not know its id.
         fix: drop the action if the service's document now says it itself, else correct its target
     ");
 }

@@ -123,7 +123,7 @@ fn changed(input: &[u8], others: &[&Vec<u8>], random: &mut Rng) -> Vec<u8> {
 }
 
 /// Shows the input where a body fails.
-fn take(target: &str, body: bodies::Body, name: &str, input: &[u8]) {
+fn take(target: &str, body: bodies::Target, name: &str, input: &[u8]) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| body(input))) {
         eprintln!("{target} fails with {name}: {:?}", String::from_utf8_lossy(input));
         resume_unwind(panic);
@@ -158,7 +158,7 @@ macro_rules! targets {
     };
 }
 
-targets! { answers failures wire socket_events channel_events documents overlays wav configurations }
+targets! { responses failures wire socket_events channel_events documents overlays wav configurations }
 
 /// Whether a key anywhere holds the text; keys are shown.
 fn has_key(value: &toml::Value, text: &str) -> bool {

@@ -1,28 +1,32 @@
-//! WAV files.
+//! Conversion of WAV files.
 
 use std::io::Cursor;
 
 use liveavatar_api::realtime::audio::Wav;
 
-/// What a second of the slowest audio that is taken becomes: 8 kHz of one byte is 24 kHz of two.
-const GROWTH: usize = 6;
+/// The largest ratio of output to input bytes: 8-bit audio at 8 kHz becomes 16-bit audio at 24 kHz.
+const MAX_GROWTH: usize = 6;
 
-/// What the resampler may hold back and add at the end, in bytes.
-const MARGIN: usize = 64 * 1024;
+/// Bytes that the resampler may add when it flushes.
+const MAX_FLUSHED: usize = 64 * 1024;
 
-/// A WAV file becomes PCM of whole samples that is no longer than it plays, or an error, after which nothing comes.
+/// Converts a WAV file to PCM.
 pub fn wav(input: &[u8]) {
     let mut wav = match Wav::new(Cursor::new(input)) {
         Ok(wav) => wav,
         Err(error) => return assert!(error.is_invalid_request(), "{error:?}"),
     };
     let mut bytes = 0;
-    for piece in wav.by_ref() {
-        match piece {
+    for chunk in wav.by_ref() {
+        match chunk {
             Ok(pcm) => {
-                assert_eq!(pcm.len() % 2, 0, "half a sample");
+                assert_eq!(pcm.len() % 2, 0, "the chunk ends inside a sample");
                 bytes += pcm.len();
-                assert!(bytes <= input.len() * GROWTH + MARGIN, "{bytes} bytes of {}", input.len());
+                assert!(
+                    bytes <= input.len() * MAX_GROWTH + MAX_FLUSHED,
+                    "{} bytes became {bytes}",
+                    input.len()
+                );
             }
             Err(error) => {
                 assert!(error.is_invalid_request(), "{error:?}");
@@ -30,5 +34,5 @@ pub fn wav(input: &[u8]) {
             }
         }
     }
-    assert!(wav.next().is_none(), "something comes after the end");
+    assert!(wav.next().is_none(), "the iterator continues after its end");
 }

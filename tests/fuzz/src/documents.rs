@@ -1,4 +1,4 @@
-//! The maintainer's side: documents that are compared, corrected and lowered.
+//! Comparison, correction and lowering of OpenAPI documents.
 
 use std::sync::LazyLock;
 
@@ -7,17 +7,17 @@ use xtask::{diff, lower, normalise, overlay, surface};
 
 use super::edits::edit;
 
-/// A document with one of each of the service's quirks, small enough to be changed everywhere.
+/// A small document with every quirk of the service's document.
 static BASE: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(include_str!("../base.json")).expect("the base is JSON"));
+    LazyLock::new(|| serde_json::from_str(include_str!("../base.json")).expect("base.json is valid JSON"));
 
-/// The committed corrections, which fit the service's document only.
+/// The committed corrections. They apply only to the service's document.
 static OVERLAY: LazyLock<Value> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("../../../openapi/overlay.json")).expect("it is JSON")
+    serde_json::from_str(include_str!("../../../openapi/overlay.json")).expect("overlay.json is valid JSON")
 });
 
-/// The input as JSON, or else as changes of the base.
-fn json_of(input: &[u8], base: &Value) -> Value {
+/// Parses the input as JSON, or else applies it to the base as edits.
+fn parse_or_edit(input: &[u8], base: &Value) -> Value {
     serde_json::from_slice(input).unwrap_or_else(|_| {
         let mut value = base.clone();
         edit(&mut value, input);
@@ -25,10 +25,9 @@ fn json_of(input: &[u8], base: &Value) -> Value {
     })
 }
 
-/// Any JSON as a document, if it is one: nothing differs from itself, what differs one way does so the other way, and lowering comes to what
-/// progenitor reads or to a failure that says why.
+/// Compares a document with itself and with the base, and lowers it.
 pub fn documents(input: &[u8]) {
-    match normalise::normalise(json_of(input, &BASE), "the document") {
+    match normalise::normalise(parse_or_edit(input, &BASE), "the document") {
         Ok(document) => {
             check_diff(&document);
             check_lowered(&document);
@@ -39,12 +38,12 @@ pub fn documents(input: &[u8]) {
 
 fn check_diff(document: &Value) {
     let same = diff::documents(document, document);
-    assert!(same.level().is_none() && same.changes.is_empty(), "it differs from itself");
-    let base = normalise::normalise(BASE.clone(), "base").expect("the base is a document");
-    let [there, back] = [diff::documents(&base, document), diff::documents(document, &base)];
-    assert_eq!(there.level().is_some(), back.level().is_some(), "it differs one way only");
+    assert!(same.level().is_none() && same.changes.is_empty(), "the document differs from itself");
+    let base = normalise::normalise(BASE.clone(), "base").expect("the base is valid");
+    let [forward, backward] = [diff::documents(&base, document), diff::documents(document, &base)];
+    assert_eq!(forward.level().is_some(), backward.level().is_some(), "only one direction has a difference");
     if base == *document {
-        assert!(there.level().is_none(), "it differs from its equal");
+        assert!(forward.level().is_none(), "equal documents differ");
     }
 }
 
@@ -53,34 +52,34 @@ fn check_lowered(document: &Value) {
         Ok(lowered) => lowered,
         Err(failure) => return check_failure(&failure),
     };
-    let again = lower::lower(document).expect("it was lowered before");
-    assert_eq!(again.document, lowered.document, "lowering comes to something else each time");
+    let again = lower::lower(document).expect("the document can be lowered twice");
+    assert_eq!(again.document, lowered.document, "lowering is not deterministic");
     if let Err(failure) = surface::generated(&lowered.document) {
         check_failure(&failure);
     }
 }
 
 fn check_failure(failure: &xtask::failure::Failure) {
-    let told = failure.to_string();
+    let message = failure.to_string();
     assert!(
-        told.contains("fix:") && !told.trim_start().starts_with("fix:"),
-        "a failure without problem or way out: {told}"
+        message.contains("fix:") && !message.trim_start().starts_with("fix:"),
+        "the failure lacks a problem or a fix: {message}"
     );
 }
 
-/// Any JSON as an overlay: applied to the base it says what it changed, or what is wrong with it.
+/// Applies an overlay to the base.
 pub fn overlays(input: &[u8]) {
-    let corrections = json_of(input, &OVERLAY);
+    let corrections = parse_or_edit(input, &OVERLAY);
     let mut document = BASE.clone();
     match overlay::apply(&mut document, &corrections) {
         Err(failure) => check_failure(&failure),
         Ok(applied) => {
             let actions = corrections["actions"].as_array().map_or(0, Vec::len);
-            assert_eq!(applied.notes.len() + applied.stale.len(), actions, "an action is told once");
+            assert_eq!(applied.notes.len() + applied.stale.len(), actions, "each action is reported once");
             assert_eq!(
                 applied.notes.is_empty(),
                 document == *BASE,
-                "what was changed is told: {:?}",
+                "every change is reported: {:?}",
                 applied.notes
             );
             applied.stale.iter().for_each(check_failure);

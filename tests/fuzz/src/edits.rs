@@ -1,8 +1,8 @@
-//! Bytes read as changes of a JSON value, so that few bytes make a large value that is nearly in order.
+//! Edits of a JSON value, decoded from bytes, so that a short input makes a large and almost valid document.
 
 use serde_json::{Map, Value, json};
 
-/// What a place may become.
+/// Values that replace a value.
 const FRAGMENTS: &[&str] = &[
     "null",
     "true",
@@ -32,7 +32,7 @@ const FRAGMENTS: &[&str] = &[
     r#"{"openapi": "3.1.0"}"#,
 ];
 
-/// Names under which things are put.
+/// Keys that an edit adds to an object.
 const KEYS: &[&str] = &[
     "type",
     "properties",
@@ -72,7 +72,7 @@ const KEYS: &[&str] = &[
     "x-a",
 ];
 
-/// Bytes as numbers, and zero where there are no more.
+/// Numbers decoded from bytes, then zeros.
 struct Numbers<'b>(&'b [u8]);
 
 impl Numbers<'_> {
@@ -83,33 +83,33 @@ impl Numbers<'_> {
     }
 }
 
-/// Changes a value as the bytes say, six bytes a change.
+/// Applies edits of six bytes each.
 pub fn edit(value: &mut Value, bytes: &[u8]) {
     let mut numbers = Numbers(bytes);
     while numbers.0.len() >= 6 {
         let mut pointers = Vec::new();
         collect(value, String::new(), &mut pointers);
-        let at = pointers[numbers.below(pointers.len())].clone();
+        let pointer = pointers[numbers.below(pointers.len())].clone();
         let other = value.pointer(&pointers[numbers.below(pointers.len())]).cloned();
-        let what = numbers.below(FRAGMENTS.len() + KEYS.len() * 2 + 3);
-        let Some(at) = value.pointer_mut(&at) else { continue };
-        match what {
-            0 => *at = other.unwrap_or_default(),
-            1 => *at = json!([std::mem::take(at)]),
-            2 => remove_first(at),
-            _ if what < 3 + FRAGMENTS.len() => {
-                *at = serde_json::from_str(FRAGMENTS[what - 3]).expect("a fragment is JSON");
+        let choice = numbers.below(FRAGMENTS.len() + KEYS.len() * 2 + 3);
+        let Some(target) = value.pointer_mut(&pointer) else { continue };
+        match choice {
+            0 => *target = other.unwrap_or_default(),
+            1 => *target = json!([std::mem::take(target)]),
+            2 => remove_first(target),
+            _ if choice < 3 + FRAGMENTS.len() => {
+                *target = serde_json::from_str(FRAGMENTS[choice - 3]).expect("a fragment is valid JSON");
             }
             _ => {
-                let index = what - 3 - FRAGMENTS.len();
+                let index = choice - 3 - FRAGMENTS.len();
                 let key = KEYS[index / 2].to_owned();
-                match at {
+                match target {
                     Value::Object(map) if index.is_multiple_of(2) => {
                         map.insert(key, other.unwrap_or_default());
                     }
                     Value::Object(map) => rename_last(map, key),
                     Value::Array(items) => items.push(other.unwrap_or_default()),
-                    at => *at = json!({ key: std::mem::take(at) }),
+                    target => *target = json!({ key: std::mem::take(target) }),
                 }
             }
         }

@@ -1,22 +1,21 @@
-//! What any input must come to, one function for each target.
+//! The fuzz targets: functions that take any input, and panic if a rule is broken.
 //!
-//! The files in `fuzz_targets` hand these functions what libFuzzer makes; `tests/it/fuzz.rs` compiles them as well and hands them the
-//! corpora and changes of these, the same in every run. A function returns if all is well and panics if not.
+//! `fuzz_targets` runs them with libFuzzer, and `tests/it/fuzz.rs` with the corpora and deterministic mutations of them.
 
-pub mod answers;
 pub mod audio;
 pub mod configurations;
 pub mod documents;
 pub mod edits;
 pub mod events;
+pub mod responses;
 pub mod wire;
 
-/// Takes an input to its end.
-pub type Body = fn(&[u8]);
+/// Checks one input.
+pub type Target = fn(&[u8]);
 
-/// Every target by its name: that of its file, of its corpus and of its function.
-pub const TARGETS: &[(&str, Body)] = &[
-    ("answers", answers::answers),
+/// Every target by name. Its file, corpus and function have the same name.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("responses", responses::responses),
     ("failures", wire::failures),
     ("wire", wire::wire),
     ("socket_events", events::socket_events),
@@ -27,13 +26,13 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("configurations", configurations::configurations),
 ];
 
-/// The first line of an input, and the rest.
+/// Splits off the first line.
 fn split_line(input: &[u8]) -> (&[u8], &[u8]) {
     let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
     (&input[..end], input.get(end + 1..).unwrap_or_default())
 }
 
-/// The entry of a list that a line names, and any other one where it names none.
+/// Returns the entry that the line names, or else an arbitrary one.
 fn choose<'l, T>(line: &[u8], list: &'l [T], name: impl Fn(&T) -> &str) -> &'l T {
     let named = list.iter().find(|entry| name(entry).as_bytes() == line);
     named.unwrap_or_else(|| &list[line.iter().map(|byte| usize::from(*byte)).sum::<usize>() % list.len()])

@@ -1,7 +1,7 @@
-"""What the service does beside what its document says, put into the document, so that a judge may hold the mock to both.
+"""Amends the OpenAPI document with recorded behaviour of the service, so that the checks can test the mock against both.
 
-The document publishes 200 and 422 alone. Everything here is recorded elsewhere, and only narrows or names: nothing makes a
-judge accept what the document forbids. Each step fails when the document has moved on and the step is needed no more.
+The document publishes only the statuses 200 and 422. Every amendment either documents more or restricts more; none allows what the
+document forbids. An amendment fails once the document makes it unnecessary.
 """
 
 import json
@@ -10,30 +10,30 @@ from pathlib import Path
 METHODS = ("get", "put", "post", "delete", "patch")
 ROOT = Path(__file__).resolve().parents[2]
 UPSTREAM = ROOT / "openapi/upstream.json"
-# The same document with the overlay's corrections, each with its reason there.
+# The same document with the corrections of the overlay, which states their reasons.
 CORRECTED = ROOT / "liveavatar-api/openapi/service.json"
 SANDBOX_AVATAR = "dd73ea75-1218-4ef3-92ce-606d5f7fbc0a"
 SANDBOX_EMBED_AVATAR = "65f9e3c9-d48b-4118-b73a-4ae2e3cbb8f0"
 SANDBOX_SECONDS = 60
-# The mock's own limit; the service has one per plan.
-LONGEST_SECONDS = 1200
+# The limit of the mock. The limit of the service depends on the plan.
+MAX_SECONDS = 1200
 
 
-def put_into(document):
-    """Adds it all to a document as it was published."""
+def amend(document):
+    """Applies every amendment to a document as published."""
     corrected = json.loads(CORRECTED.read_text())
-    withdrawn(document, corrected)
-    refusals(document, corrected)
-    sessions_by_key(document)
-    persona_or_agent(document)
-    sandbox(document)
-    references(document)
+    add_withdrawn(document, corrected)
+    add_error_statuses(document, corrected)
+    require_session_id(document)
+    require_persona_or_agent(document)
+    restrict_sandbox(document)
+    add_links(document)
 
 
 def write(file):
-    """Writes the published document with all of it, for judges that read a file."""
+    """Writes the amended document, for tools that read a file."""
     document = json.loads(UPSTREAM.read_text())
-    put_into(document)
+    amend(document)
     file.write_text(json.dumps(document, indent=1))
 
 
@@ -44,36 +44,36 @@ def operations(document):
                 yield path, method, item[method]
 
 
-def withdrawn(document, corrected):
-    """What the early documentation has and the later one no longer lists: operations, and a kind of session."""
+def add_withdrawn(document, corrected):
+    """Adds the operations and the session mode that only the early documentation lists."""
     known = {(path, method) for path, method, _ in operations(document)}
-    added = [it for it in operations(corrected) if it[:2] not in known]
-    assert added, "the document has all operations of the corrected one"
+    added = [entry for entry in operations(corrected) if entry[:2] not in known]
+    assert added, "the published document already has every operation of the corrected one"
     for path, method, operation in added:
         document["paths"].setdefault(path, {})[method] = operation
         operation["responses"].pop("4XX", None)
     copy_schemas(document, corrected, added)
-    # So is the older name of LITE.
-    custom = [it for it in token_request(corrected)["oneOf"] if it not in token_request(document)["oneOf"]]
-    assert custom, "the document has all kinds of sessions of the corrected one"
+    # CUSTOM, the older name of LITE.
+    custom = [schema for schema in token_request(corrected)["oneOf"] if schema not in token_request(document)["oneOf"]]
+    assert custom, "the published document already has every session mode of the corrected one"
     token_request(document)["oneOf"] += custom
     copy_schemas(document, corrected, custom)
 
 
-def refusals(document, corrected):
-    """The statuses of refused calls, each where it was seen, with the recorded body."""
+def add_error_statuses(document, corrected):
+    """Adds each error status where it was recorded, with the recorded body."""
     body = corrected["paths"]["/v1/users/credits"]["get"]["responses"]["4XX"]
     copy_schemas(document, corrected, body)
     for path, method, operation in operations(document):
         statuses = set()
         if operation.get("security"):
-            # No key, a wrong one, or the key where a token is due.
+            # The credential is missing, wrong, or an API key where a token is required.
             statuses.add("401")
         if "requestBody" in operation or path == "/v1/sessions/start":
-            # Well-formed, and at odds with the account or with itself.
+            # The request is valid by its schema, but contradicts the account or itself.
             statuses.add("400")
         if path == "/v1/sessions/start":
-            # No slot, no credits.
+            # No free slot, or no credits.
             statuses.add("403")
         if "{" in path or path in ("/v1/sessions/keep-alive", "/v1/sessions/stop"):
             statuses.add("404")
@@ -81,27 +81,27 @@ def refusals(document, corrected):
             operation["responses"].setdefault(status, body)
 
 
-def sessions_by_key(document):
-    """Stop and keep-alive take the session's id from a token; an API key has to name it."""
+def require_session_id(document):
+    """Requires `session_id` to stop a session or keep it alive: an API key does not identify the session as a token does."""
     for path in ("/v1/sessions/keep-alive", "/v1/sessions/stop"):
         request = document["paths"][path]["post"]["requestBody"]
         content = request["content"]["application/json"]
         content.pop("default", None)
         schema = schema_of(document, content["schema"])
-        assert "session_id" not in schema.get("required", []), f"{path} requires session_id by itself"
+        assert "session_id" not in schema.get("required", []), f"{path} already requires session_id"
         schema["required"] = [*schema.get("required", []), "session_id"]
         schema["properties"]["session_id"] = {"type": "string", "format": "uuid"}
         request["required"] = True
 
 
-def persona_or_agent(document):
-    """FULL takes exactly one of `avatar_persona` and `voice_agent`, and variables only beside the former."""
+def require_persona_or_agent(document):
+    """Requires exactly one of `avatar_persona` and `voice_agent` in FULL, and allows variables only with a persona."""
     schemas = document["components"]["schemas"]
     full = schemas.pop("FullSDKSessionTokenConfigDataSchema")
     alternatives = []
     for given, other in (("avatar_persona", "voice_agent"), ("voice_agent", "avatar_persona")):
         properties = dict(full["properties"])
-        properties[given] = next(it for it in properties[given]["anyOf"] if "$ref" in it)
+        properties[given] = next(schema for schema in properties[given]["anyOf"] if "$ref" in schema)
         properties[other] = {"type": "null"}
         if given == "voice_agent":
             properties["dynamic_variables"] = {"type": "null"}
@@ -109,16 +109,16 @@ def persona_or_agent(document):
         schemas[name] = {**full, "properties": properties, "required": [*full["required"], given]}
         alternatives.append({"$ref": f"#/components/schemas/{name}"})
     union = token_request(document)["oneOf"]
-    full = next(it for it in union if it["$ref"].endswith("/FullSDKSessionTokenConfigDataSchema"))
+    full = next(schema for schema in union if schema["$ref"].endswith("/FullSDKSessionTokenConfigDataSchema"))
     union[union.index(full) : union.index(full) + 1] = alternatives
     token_request(document).pop("discriminator", None)
 
 
-def sandbox(document):
-    """In the sandbox there is one avatar, and a session has a minute; elsewhere the plan's longest session."""
+def restrict_sandbox(document):
+    """Limits the sandbox to its avatar and to sessions of 60 s, and other sessions to the maximum of the plan."""
     schemas = document["components"]["schemas"]
-    for path, avatar, longest in (
-        ("/v1/sessions/token", SANDBOX_AVATAR, (LONGEST_SECONDS, SANDBOX_SECONDS)),
+    for path, avatar, limits in (
+        ("/v1/sessions/token", SANDBOX_AVATAR, (MAX_SECONDS, SANDBOX_SECONDS)),
         ("/v2/embeddings", SANDBOX_EMBED_AVATAR, None),
     ):
         content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
@@ -131,31 +131,31 @@ def sandbox(document):
                 "is_sandbox": {"const": True, "type": "boolean"},
                 "avatar_id": {"const": avatar, "type": "string"},
             }
-            if longest and "max_session_duration" in properties:
-                schema["properties"]["max_session_duration"] = seconds(longest[0])
-                properties["max_session_duration"] = seconds(longest[1])
+            if limits and "max_session_duration" in properties:
+                schema["properties"]["max_session_duration"] = seconds_up_to(limits[0])
+                properties["max_session_duration"] = seconds_up_to(limits[1])
             name = alternative["$ref"].rsplit("/", 1)[1] + "_sandbox"
             schemas[name] = {**schema, "properties": properties, "required": [*schema["required"], "is_sandbox"]}
             union.append({"$ref": f"#/components/schemas/{name}"})
             schema["properties"]["is_sandbox"] = {"const": False, "default": False, "type": "boolean"}
 
 
-def references(document):
-    """What one call makes, the others take: without this no tester knows which calls belong together."""
+def add_links(document):
+    """Links the operations that create a resource to those that use it, so that schemathesis can call them in order."""
     for path, method, operation in operations(document):
         if method != "post":
             continue
         for status, response in operation["responses"].items():
-            made = answer_data(document, response)
-            if not status.startswith("2") or not made:
+            created = data_properties(document, response)
+            if not status.startswith("2") or not created:
                 continue
             links = {}
             for other, verb, target in operations(document):
-                part = taken_from(path, other)
-                pointer = next((it for it in ("id", part) if it in made), None) if part else None
-                if pointer:
-                    value = f"$response.body#/data/{pointer}"
-                    links[f"{verb} {other}".replace("/", ".")] = link(target, parameters={part: value})
+                parameter = resource_parameter(path, other)
+                field = next((name for name in ("id", parameter) if name in created), None) if parameter else None
+                if field:
+                    value = f"$response.body#/data/{field}"
+                    links[f"{verb} {other}".replace("/", ".")] = link(target, parameters={parameter: value})
             if path == "/v1/sessions/start":
                 body = {"session_id": "$response.body#/data/session_id"}
                 for other in ("/v1/sessions/keep-alive", "/v1/sessions/stop"):
@@ -165,12 +165,12 @@ def references(document):
                 response["links"] = links
 
 
-def taken_from(maker, taker):
-    """The path parameter of `taker` that stands for one of what `maker` makes: `{voice_id}` behind `voices`."""
-    parts = taker.split("/")
-    for noun, part in zip(parts, parts[1:]):
-        if part.startswith("{") and noun in maker.split("/"):
-            return part.strip("{}")
+def resource_parameter(creator, user):
+    """The path parameter of `user` that identifies what `creator` creates, such as `voice_id` in `/v1/voices/{voice_id}`."""
+    segments = user.split("/")
+    for noun, segment in zip(segments, segments[1:]):
+        if segment.startswith("{") and noun in creator.split("/"):
+            return segment.strip("{}")
     return None
 
 
@@ -178,16 +178,16 @@ def link(target, **values):
     return {"operationId": target["operationId"], **values}
 
 
-def answer_data(document, response):
-    """The properties of what an answer's envelope holds."""
+def data_properties(document, response):
+    """The properties of the data in a response's envelope."""
     schema = response.get("content", {}).get("application/json", {}).get("schema", {})
     data = schema_of(document, schema).get("properties", {}).get("data", {})
     members = data.get("anyOf", [data])
-    return next((schema_of(document, it).get("properties") for it in members if "$ref" in it), None)
+    return next((schema_of(document, member).get("properties") for member in members if "$ref" in member), None)
 
 
-def seconds(most):
-    return {"anyOf": [{"type": "integer", "maximum": most}, {"type": "null"}]}
+def seconds_up_to(maximum):
+    return {"anyOf": [{"type": "integer", "maximum": maximum}, {"type": "null"}]}
 
 
 def token_request(document):
@@ -201,20 +201,20 @@ def schema_of(document, schema):
 
 
 def copy_schemas(document, source, part):
-    """Brings along what a part of another document refers to."""
+    """Copies every schema that a part of `source` refers to."""
     known = document["components"]["schemas"]
-    for name in names(part):
+    for name in schema_names(part):
         if name not in known:
             known[name] = source["components"]["schemas"][name]
             copy_schemas(document, source, known[name])
 
 
-def names(part):
+def schema_names(part):
     if isinstance(part, dict):
         if "$ref" in part:
             yield part["$ref"].rsplit("/", 1)[1]
         part = list(part.values())
     if isinstance(part, (list, tuple)):
-        for it in part:
-            yield from names(it)
+        for child in part:
+            yield from schema_names(child)
 

@@ -1,4 +1,4 @@
-// HeyGen's own web SDK, with the session client of its exported class: start, keep-alive, stop with a session token.
+// Runs sessions on the mock with HeyGen's web SDK: start, keep-alive and stop with a session token.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -7,20 +7,20 @@ import { pathToFileURL } from "node:url";
 
 const [modules, base] = process.argv.slice(2);
 const key = process.env.LIVEAVATAR_API_KEY;
-// The class asks its browser what video it can play; nothing is played here.
+// The SDK queries the browser's video capabilities; this test plays no video.
 globalThis.RTCPeerConnection = class {};
 
-// The packages are not beside this file, so that their entry is looked up by hand.
+// Node.js cannot resolve the package by name, because it is not installed next to this file.
 const sdk = join(modules, "node_modules/@heygen/liveavatar-web-sdk");
 const entry = JSON.parse(readFileSync(join(sdk, "package.json"))).exports["."].import;
 const { LiveAvatarSession } = await import(pathToFileURL(join(sdk, entry)));
 
-// A backend's part, which the SDK leaves to it.
-const minted = async (body) => {
+// The SDK expects a backend to create the token.
+const createToken = async (body) => {
   const headers = { "X-API-KEY": key, "content-type": "application/json" };
-  const answer = await fetch(`${base}/v1/sessions/token`, { method: "POST", headers, body: JSON.stringify(body) });
-  assert.equal(answer.status, 200);
-  return (await answer.json()).data;
+  const response = await fetch(`${base}/v1/sessions/token`, { method: "POST", headers, body: JSON.stringify(body) });
+  assert.equal(response.status, 200);
+  return (await response.json()).data;
 };
 
 const configurations = [
@@ -28,7 +28,7 @@ const configurations = [
   { mode: "LITE" },
 ];
 for (const configuration of configurations) {
-  const { session_id, session_token } = await minted({
+  const { session_id, session_token } = await createToken({
     ...configuration,
     avatar_id: "dd73ea75-1218-4ef3-92ce-606d5f7fbc0a",
     is_sandbox: true,
@@ -42,7 +42,7 @@ for (const configuration of configurations) {
   assert.equal(Boolean(started.ws_url), configuration.mode === "LITE");
   await client.keepAlive();
   await client.stopSession();
-  // What has ended cannot be kept alive, and the SDK sees why.
+  // The SDK reports why an ended session cannot be kept alive.
   await assert.rejects(client.keepAlive(), { name: "Error", status: 404 });
   console.log(`${configuration.mode}: start, keep-alive, stop`);
 }

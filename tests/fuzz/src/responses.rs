@@ -1,0 +1,22 @@
+//! Decoding of responses.
+
+use liveavatar_api::raw::OPERATIONS;
+use liveavatar_tests::{open, reread};
+
+use super::{choose, split_line};
+
+/// Decodes a response: the first line names the operation, the rest is the body.
+pub fn responses(input: &[u8]) {
+    let (line, response) = split_line(input);
+    let operation = choose(line, OPERATIONS, |operation| operation.id).id;
+    match open(operation, response) {
+        None | Some(Ok(_)) => {}
+        Some(Err(error)) => {
+            let shown = format!("{error}\n{error:?}\n{error:#?}");
+            assert!(!shown.contains("canary"), "{operation}: the error repeats the response: {shown}");
+        }
+    }
+    if let Some(Ok([once, twice])) = reread(operation, response) {
+        assert_eq!(once, twice, "{operation}: the data changes in a round trip");
+    }
+}
