@@ -133,11 +133,8 @@ def operation_of_command(cli, operations, group, verb, usage, image):
 def find_operation(operations, method, path):
     """Finds the operation of a request. A literal path segment takes precedence over a parameter."""
     path = path.split("?")[0]
-    matches = [
-        operation
-        for operation in operations
-        if operation["method"] == method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", operation["path"]), path)
-    ]
+    same_method = [operation for operation in operations if operation["method"] == method]
+    matches = [it for it in same_method if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", it["path"]), path)]
     return min(matches, key=lambda operation: operation["path"].count("{"), default=None)
 
 
