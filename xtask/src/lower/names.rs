@@ -1,11 +1,11 @@
-//! Steps on the names and the number of the components.
+//! Steps that rename and remove components.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{Document, closure, redirect, references};
-use super::{Applied, Failure};
+use super::{Places, TaskError};
 
-pub(super) fn unused_schemas(document: &mut Document) -> Result<Applied, Failure> {
+pub(super) fn unused_schemas(document: &mut Document) -> Result<Places, TaskError> {
     let mut roots = BTreeSet::new();
     references(&document.0["paths"], &mut roots);
     references(&document.0["x-handwritten"], &mut roots);
@@ -16,11 +16,11 @@ pub(super) fn unused_schemas(document: &mut Document) -> Result<Applied, Failure
     Ok(unused)
 }
 
-/// FastAPI class names in the words of this domain: no `SDK`, no `Schema`, no `Enum`.
+/// A FastAPI class name without `SDK`, `Schema` and `Enum`.
 fn plain(name: &str) -> String {
     let name =
         name.replace("SDKSessionTokenConfigData", "SessionConfig").replace("SDKSessionToken", "SessionToken");
-    // A hoisted property keeps its own part of the name.
+    // The part after the underscore is the name of a hoisted property.
     let (base, property) =
         name.split_once('_').map_or((name.as_str(), None), |(base, rest)| (base, Some(rest)));
     let (base, output) = base.strip_suffix("Output").map_or((base, ""), |base| (base, "Output"));
@@ -31,7 +31,7 @@ fn plain(name: &str) -> String {
     }
 }
 
-pub(super) fn rust_names(document: &mut Document) -> Result<Applied, Failure> {
+pub(super) fn rust_names(document: &mut Document) -> Result<Places, TaskError> {
     let names: Vec<String> = document.schemas().keys().cloned().collect();
     let mut renamed = BTreeMap::<String, String>::new();
     for name in &names {

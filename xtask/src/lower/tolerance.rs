@@ -1,4 +1,4 @@
-//! Steps that make what is received tolerant while what is sent stays strict.
+//! Steps that make responses tolerant, while requests stay strict.
 
 use std::collections::BTreeSet;
 
@@ -6,15 +6,15 @@ use serde_json::{Map, Value, json};
 
 use super::document::{Document, SCHEMA_REF, each_within, is_enum, make_nullable, redirect, target};
 use super::schemas::{properties, required};
-use super::{Applied, Failure, rust_type};
+use super::{Places, TaskError, rust_type};
 
-/// What an answer's type is called when the same object is also sent.
+/// The suffix of a response's type if requests use the same object.
 const OUTPUT: &str = "Output";
 
-pub(super) fn split_directions(document: &mut Document) -> Result<Applied, Failure> {
-    let (requests, answers) = document.directions();
+pub(super) fn split_directions(document: &mut Document) -> Result<Places, TaskError> {
+    let (requests, responses) = document.directions();
     let both: BTreeSet<String> = requests
-        .intersection(&answers)
+        .intersection(&responses)
         .filter(|name| {
             document.schemas().get(*name).and_then(Value::as_object).is_some_and(|schema| !is_enum(schema))
         })
@@ -25,8 +25,8 @@ pub(super) fn split_directions(document: &mut Document) -> Result<Applied, Failu
         both.iter().filter_map(|name| Some((output(name)?, document.schemas().get(name)?.clone()))).collect();
     document.schemas_mut().extend(copies);
     for (name, schema) in document.schemas_mut() {
-        let received = answers.contains(name) && !requests.contains(name);
-        if received || name.strip_suffix(OUTPUT).is_some_and(|base| both.contains(base)) {
+        let only_received = responses.contains(name) && !requests.contains(name);
+        if only_received || name.strip_suffix(OUTPUT).is_some_and(|base| both.contains(base)) {
             redirect(schema, &output);
         }
     }
@@ -36,13 +36,13 @@ pub(super) fn split_directions(document: &mut Document) -> Result<Applied, Failu
     Ok(both.into_iter().collect())
 }
 
-/// Names of the components that only answers reach, enums aside.
+/// Names of the components that only responses reach.
 fn received(document: &mut Document) -> BTreeSet<String> {
-    let (requests, answers) = document.directions();
-    answers.difference(&requests).cloned().collect()
+    let (requests, responses) = document.directions();
+    responses.difference(&requests).cloned().collect()
 }
 
-pub(super) fn lenient(document: &mut Document) -> Result<Applied, Failure> {
+pub(super) fn lenient(document: &mut Document) -> Result<Places, TaskError> {
     const BOUNDS: [&str; 10] = [
         "minLength",
         "maxLength",
@@ -56,27 +56,27 @@ pub(super) fn lenient(document: &mut Document) -> Result<Applied, Failure> {
         "uniqueItems",
     ];
     let received = received(document);
-    let mut applied = Applied::new();
+    let mut places = Places::new();
     for (name, schema) in document.schemas_mut().iter_mut().filter(|(name, _)| received.contains(*name)) {
         let required = required(schema);
         if schema.get("additionalProperties") == Some(&Value::Bool(false))
             && let Some(schema) = schema.as_object_mut()
         {
             schema.remove("additionalProperties");
-            applied.push(format!("{name}: unknown fields"));
+            places.push(format!("{name}: unknown fields"));
         }
         let mut optional = BTreeSet::new();
         for (property, schema) in properties(schema) {
             if !required.contains(property) || schema.get("nullable").is_some() {
                 make_nullable(schema);
                 optional.insert(property.clone());
-                applied.push(format!("{name}.{property}: null or missing"));
+                places.push(format!("{name}.{property}: null or missing"));
             }
             for bound in BOUNDS {
                 schema.remove(bound);
             }
         }
-        // `required` and nullable would mean: null is fine, a missing key is not.
+        // `required` and nullable together would allow null but not a missing key.
         let still: Vec<_> = required.difference(&optional).cloned().collect();
         if let Some(schema) = schema.as_object_mut() {
             if still.is_empty() {
@@ -86,28 +86,28 @@ pub(super) fn lenient(document: &mut Document) -> Result<Applied, Failure> {
             }
         }
     }
-    Ok(applied)
+    Ok(places)
 }
 
-pub(super) fn union_catch_alls(document: &mut Document) -> Result<Applied, Failure> {
+pub(super) fn union_catch_alls(document: &mut Document) -> Result<Places, TaskError> {
     let received = received(document);
-    let mut applied = Applied::new();
+    let mut places = Places::new();
     for (name, schema) in document.schemas_mut().iter_mut().filter(|(name, _)| received.contains(*name)) {
         each_within(schema, name, &mut |place: &str, schema: &mut Map<String, Value>| {
             let Some(Value::Array(members)) = schema.get_mut("oneOf") else { return };
             let named = |member: &Value| member.as_object().and_then(target).is_some();
             if members.iter().any(named) {
-                // A free-form member is the catch-all under another name.
+                // The catch-all replaces a free-form member.
                 members.retain(named);
                 members.push(json!({ "title": "Other" }));
-                applied.push(place.to_owned());
+                places.push(place.to_owned());
             }
         });
     }
-    Ok(applied)
+    Ok(places)
 }
 
-pub(super) fn open_enums(document: &mut Document) -> Result<Applied, Failure> {
+pub(super) fn open_enums(document: &mut Document) -> Result<Places, TaskError> {
     let received = received(document);
     let enums: BTreeSet<String> = document
         .schemas()
@@ -115,7 +115,7 @@ pub(super) fn open_enums(document: &mut Document) -> Result<Applied, Failure> {
         .filter(|(_, schema)| schema.as_object().is_some_and(is_enum))
         .map(|(name, _)| name.clone())
         .collect();
-    let mut applied = Applied::new();
+    let mut places = Places::new();
     for (name, schema) in document.schemas_mut() {
         if !received.contains(name) || enums.contains(name) {
             continue;
@@ -131,8 +131,8 @@ pub(super) fn open_enums(document: &mut Document) -> Result<Applied, Failure> {
                 "x-rust-type".into(),
                 rust_type("Open", &[json!({ "$ref": format!("{SCHEMA_REF}{name}") })]),
             );
-            applied.push(format!("{place}: {name}"));
+            places.push(format!("{place}: {name}"));
         });
     }
-    Ok(applied)
+    Ok(places)
 }

@@ -1,7 +1,7 @@
-//! The crate beside the client of openapi-generator: the same calls, in one run.
+//! The same calls with the crate and with the client of openapi-generator, in one run.
 
 mod rows;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the benches use the rest")]
 mod support;
 
 use generated::apis::avatar_api::list_user_avatars_v1_avatars_get;

@@ -1,54 +1,54 @@
-//! Steps that put the crate's hand-written types in place of generated ones, by rule.
+//! Steps that replace generated types with the crate's hand-written types, by rule.
 
 use serde_json::{Map, Value, json};
 
 use super::document::{Document, SCHEMA_REF, references};
 use super::schemas::{properties, replace_by, required};
-use super::{Applied, Failure, rust_type};
+use super::{Places, TaskError, rust_type};
 
-/// Replaces every schema that `picks` takes by the hand-written type `name`.
+/// Replaces every schema that `matches` accepts with the hand-written type `name`.
 fn replace(
     document: &mut Document,
     name: &str,
-    picks: impl Fn(&str, &Map<String, Value>) -> bool,
-) -> Applied {
-    let mut applied = Applied::new();
+    matches: impl Fn(&str, &Map<String, Value>) -> bool,
+) -> Places {
+    let mut places = Places::new();
     document.each_schema(|place, schema| {
-        if picks(place, schema) {
+        if matches(place, schema) {
             replace_by(schema, rust_type(name, &[]));
-            applied.push(place.to_owned());
+            places.push(place.to_owned());
         }
     });
-    applied
+    places
 }
 
-pub(super) fn timestamps(document: &mut Document) -> Result<Applied, Failure> {
+pub(super) fn timestamps(document: &mut Document) -> Result<Places, TaskError> {
     Ok(replace(document, "Timestamp", |_, schema| {
         schema.get("format").is_some_and(|format| format == "date-time")
     }))
 }
 
-pub(super) fn secrets(document: &mut Document) -> Result<Applied, Failure> {
+pub(super) fn secrets(document: &mut Document) -> Result<Places, TaskError> {
     Ok(replace(document, "Secret", |_, schema| {
         schema.get("format").is_some_and(|format| format == "password")
     }))
 }
 
-pub(super) fn credits(document: &mut Document) -> Result<Applied, Failure> {
+pub(super) fn credits(document: &mut Document) -> Result<Places, TaskError> {
     Ok(replace(document, "Credits", |place, schema| {
         let amount = schema.get("type").is_some_and(|kind| kind == "number" || kind == "string");
         amount && place.rsplit('.').next().is_some_and(|property| property.starts_with("credits_"))
     }))
 }
 
-pub(super) fn patch_nulls(document: &mut Document) -> Result<Applied, Failure> {
+pub(super) fn patch_nulls(document: &mut Document) -> Result<Places, TaskError> {
     let mut bodies = std::collections::BTreeSet::new();
     document.each_operation(|_, method, operation| {
         if method == "patch" {
             operation.get("requestBody").into_iter().for_each(|body| references(body, &mut bodies));
         }
     });
-    let mut applied = Applied::new();
+    let mut places = Places::new();
     let mut hoisted = Vec::new();
     for (name, schema) in document.schemas_mut().iter_mut().filter(|(name, _)| bodies.contains(*name)) {
         let required = required(schema);
@@ -58,7 +58,7 @@ pub(super) fn patch_nulls(document: &mut Document) -> Result<Applied, Failure> {
             }
             let mut inner = schema.clone();
             inner.retain(|key, _| !matches!(key.as_str(), "nullable" | "description"));
-            // A type parameter has no name of its own, which a constrained text needs.
+            // A constrained string needs a name, which a type parameter does not have.
             if ["minLength", "maxLength", "pattern"].iter().any(|bound| inner.contains_key(*bound)) {
                 let component = format!("{name}_{property}");
                 hoisted.push((component.clone(), Value::Object(std::mem::take(&mut inner))));
@@ -66,44 +66,44 @@ pub(super) fn patch_nulls(document: &mut Document) -> Result<Applied, Failure> {
             }
             schema.retain(|key, _| key == "description");
             schema.insert("x-rust-type".into(), rust_type("Nullable", &[Value::Object(inner)]));
-            applied.push(format!("{name}.{property}"));
+            places.push(format!("{name}.{property}"));
         }
     }
     document.schemas_mut().extend(hoisted);
-    Ok(applied)
+    Ok(places)
 }
 
-pub(super) fn pages(document: &mut Document) -> Result<Applied, Failure> {
+pub(super) fn pages(document: &mut Document) -> Result<Places, TaskError> {
     Ok(generic(document, "Page", &["count", "next", "previous", "results"], |properties| {
         properties.get("results")?.get("items").cloned()
     }))
 }
 
-pub(super) fn envelopes(document: &mut Document) -> Result<Applied, Failure> {
+pub(super) fn envelopes(document: &mut Document) -> Result<Places, TaskError> {
     Ok(generic(document, "Envelope", &["code", "data", "message"], |properties| {
         properties.get("data").cloned()
     }))
 }
 
-/// Components with exactly these properties become the generic `name` of what `parameter` picks out.
+/// Replaces components with exactly these properties with the generic type `name` of what `parameter` returns.
 fn generic(
     document: &mut Document,
     name: &str,
     fields: &[&str],
     parameter: impl Fn(&Map<String, Value>) -> Option<Value>,
-) -> Applied {
-    let mut applied = Applied::new();
+) -> Places {
+    let mut places = Places::new();
     for (component, schema) in document.schemas_mut() {
         let Some(properties) = schema.get("properties").and_then(Value::as_object) else { continue };
-        let exactly =
+        let matches =
             properties.len() == fields.len() && fields.iter().all(|field| properties.contains_key(*field));
-        if exactly && let Some(mut inner) = parameter(properties) {
+        if matches && let Some(mut inner) = parameter(properties) {
             if let Some(inner) = inner.as_object_mut() {
                 inner.remove("nullable");
             }
             *schema = json!({ "type": "object", "x-rust-type": rust_type(name, &[inner]) });
-            applied.push(component.clone());
+            places.push(component.clone());
         }
     }
-    applied
+    places
 }

@@ -1,0 +1,53 @@
+//! The context of a comparison: what is compared, what was found, and what was seen on the way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::findings::Findings;
+use super::normalised::Located;
+use super::rules::Side;
+use super::{components, document};
+
+/// A comparison of two documents. Every module of the differ passes it on.
+pub(super) struct Comparison<'a> {
+    /// The older document.
+    pub(super) base: &'a Value,
+    /// The newer document.
+    pub(super) revision: &'a Value,
+    pub(super) findings: Findings,
+    pub(super) seen: Seen<'a>,
+}
+
+/// What was compared already.
+#[derive(Default)]
+pub(super) struct Seen<'a> {
+    /// The nodes of the component schemas, by their names in both documents and the side.
+    pub(super) schemas: BTreeMap<(&'a str, &'a str, Side), usize>,
+    /// Pointers of the parameters, bodies, responses and headers that references lead to.
+    pub(super) targets: BTreeSet<String>,
+    /// Pairs of schemas whose references are being followed, to end recursion.
+    pub(super) following: Vec<(String, String)>,
+}
+
+impl<'a> Comparison<'a> {
+    /// Compares two documents.
+    pub(super) fn run(base: &'a Value, revision: &'a Value) -> Self {
+        let mut cx = Self { base, revision, findings: Findings::default(), seen: Seen::default() };
+        let scope = document::compare(&mut cx);
+        components::compare(&mut cx, &scope);
+        cx
+    }
+
+    /// Follows a reference to a parameter, body, response or header.
+    pub(super) fn resolved(&mut self, document: &'a Value, part: Located<'a>) -> Located<'a> {
+        let reference = part.value.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix('#'));
+        match reference.and_then(|pointer| Some((document.pointer(pointer)?, pointer))) {
+            Some((value, pointer)) => {
+                self.seen.targets.insert(pointer.to_owned());
+                Located::new(value, pointer)
+            }
+            None => part,
+        }
+    }
+}
