@@ -60,7 +60,7 @@ fn check_lowered(document: &Value) {
     }
 }
 
-fn check_failure(failure: &xtask::failure::Failure) {
+fn check_failure(failure: &xtask::error::TaskError) {
     let told = failure.to_string();
     assert!(
         told.contains("fix:") && !told.trim_start().starts_with("fix:"),

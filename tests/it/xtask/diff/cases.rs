@@ -1,16 +1,18 @@
-//! A golden report for every change.
+//! A reviewed report for every change.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use xtask::diff::report::{self, Format};
+use xtask::diff::Diff;
+use xtask::diff::report::{self, ReportFormat};
 use xtask::diff::rules::{self, Level};
-use xtask::source::Source;
+use xtask::shell::Shell;
+use xtask::source::DocumentSource;
 use xtask::{diff, regen};
 
 use super::{base, both_ways, changed, changes, every_case};
 
-/// Changes that mean nothing: the same data in other words.
+/// Changes that only express the same data in another way.
 const NEUTRAL: [&str; 9] = [
     "body-union-reordered",
     "request-constant-spelt-as-enum",
@@ -23,15 +25,17 @@ const NEUTRAL: [&str; 9] = [
     "schema-renamed-without-another-type",
 ];
 
+fn report(diff: &Diff, format: ReportFormat) -> String {
+    let mut out = Vec::new();
+    report::write(diff, format, &mut Shell::plain(&mut out)).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
 #[test]
 fn every_change_is_reported_both_ways() {
     let mut silent = Vec::new();
     for (name, diffs) in every_case() {
-        let reports = diffs.each_ref().map(|diff| {
-            let mut out = Vec::new();
-            report::write(diff, Format::Text, &mut out).unwrap();
-            String::from_utf8(out).unwrap()
-        });
+        let reports = diffs.each_ref().map(|diff| report(diff, ReportFormat::Text));
         insta::assert_snapshot!(format!("change__{name}"), reports.join("\n"));
         if diffs.iter().any(|diff| diff.level().is_none()) {
             silent.push(name.as_str());
@@ -49,7 +53,7 @@ fn a_document_does_not_differ_from_itself() {
 }
 
 #[test]
-fn the_order_of_keys_is_no_difference() {
+fn the_order_of_keys_is_not_a_difference() {
     fn reversed(value: &Value) -> Value {
         match value {
             Value::Object(map) => {
@@ -66,10 +70,10 @@ fn the_order_of_keys_is_no_difference() {
 }
 
 #[test]
-fn the_order_of_parameters_and_security_alternatives_is_no_difference() {
+fn the_order_of_parameters_and_security_alternatives_is_not_a_difference() {
     let base = base();
-    let mut turned = base.clone();
-    for item in turned["paths"].as_object_mut().unwrap().values_mut() {
+    let mut reordered = base.clone();
+    for item in reordered["paths"].as_object_mut().unwrap().values_mut() {
         for operation in item.as_object_mut().unwrap().values_mut() {
             for key in ["parameters", "security", "tags"] {
                 operation
@@ -80,31 +84,31 @@ fn the_order_of_parameters_and_security_alternatives_is_no_difference() {
             }
         }
     }
-    assert_ne!(base, turned);
-    for diff in both_ways(&base, &turned) {
+    assert_ne!(base, reordered);
+    for diff in both_ways(&base, &reordered) {
         assert_eq!(diff.level(), None, "{diff:?}");
     }
 }
 
 #[test]
-fn every_rule_is_seen_at_work() {
+fn every_rule_is_applied_in_some_case() {
     let changes = every_case().values().flatten().flat_map(|diff| &diff.changes);
-    let seen: BTreeSet<&str> = changes.map(|change| change.id.as_str()).collect();
-    let unseen: Vec<&str> = rules::ALL
+    let applied: BTreeSet<&str> = changes.map(|change| change.id.as_str()).collect();
+    let unapplied: Vec<&str> = rules::ALL
         .iter()
         .map(|rule| rule.name)
         .filter(|name| {
-            // Bounds put their own names first and say what became of them.
-            let bound = ["tightened", "loosened"].contains(name);
-            !bound && !seen.iter().any(|id| id == name || id.ends_with(&format!("-{name}")))
+            // Limits have their own names in identifiers.
+            let limit = ["tightened", "loosened"].contains(name);
+            !limit && !applied.iter().any(|id| id == name || id.ends_with(&format!("-{name}")))
         })
         .collect();
-    assert_eq!(unseen, Vec::<&str>::new());
-    insta::assert_snapshot!(seen.into_iter().collect::<Vec<_>>().join("\n"));
+    assert_eq!(unapplied, Vec::<&str>::new());
+    insta::assert_snapshot!(applied.into_iter().collect::<Vec<_>>().join("\n"));
 }
 
 #[test]
-fn a_fingerprint_names_a_change_and_nothing_else() {
+fn a_fingerprint_depends_on_the_change_only() {
     let (base, cases) = (base(), changes());
     let fingerprint = |base: &Value, name: &str| {
         let [diff, _] = both_ways(base, &changed(base, &cases[name]));
@@ -112,7 +116,7 @@ fn a_fingerprint_names_a_change_and_nothing_else() {
     };
     let name = "request-enum-value-added";
     let first = fingerprint(&base, name);
-    // Somewhere else in the document something else has changed in the meantime.
+    // Another part of the document has changed too.
     let later = changed(&base, &cases["operation-removed"]);
     assert_eq!(fingerprint(&later, name), first);
     assert_ne!(fingerprint(&base, "request-property-added"), first);
@@ -124,7 +128,7 @@ fn a_fingerprint_names_a_change_and_nothing_else() {
 }
 
 #[test]
-fn the_command_compares_with_the_committed_document_and_fails_on_request() {
+fn the_command_compares_with_the_committed_document_and_fails_on_the_given_level() {
     let (base, cases) = (base(), changes());
     let folder = tempfile::tempdir().unwrap();
     let run = |case: Option<&str>, fail_on: Option<Level>| {
@@ -133,17 +137,20 @@ fn the_command_compares_with_the_committed_document_and_fails_on_request() {
         std::fs::write(&path, document.to_string()).unwrap();
         let mut out = Vec::new();
         let root = regen::workspace();
-        let outcome = diff::run(&root, &Source::File(path), None, Format::Text, fail_on, &mut out).unwrap();
+        let mut shell = Shell::plain(&mut out);
+        let (base, format) = (DocumentSource::File(path), ReportFormat::Text);
+        let status = diff::run(&root, &base, None, format, fail_on, &mut shell).unwrap();
+        drop(shell);
         assert!(String::from_utf8(out).unwrap().contains(&format!("with {}", regen::UPSTREAM)));
-        outcome.exit_code()
+        status.exit_code()
     };
     let (info, warning, breaking) = (Some(Level::Info), Some(Level::Warning), Some(Level::Breaking));
-    // Seen from the changed document, the committed one is the newer.
+    // The committed document is the newer one here, so an added operation is removed.
     let info_case = Some("operation-removed");
     assert_eq!([None, info, warning].map(|level| run(info_case, level)), [0, 1, 0]);
     let breaking_case = Some("operation-added");
     assert_eq!([None, info, warning, breaking].map(|level| run(breaking_case, level)), [0, 1, 1, 1]);
-    // What nobody understands may be anything.
+    // An unhandled part counts as a warning.
     let unhandled = Some("operation-extension");
     assert_eq!([info, warning, breaking].map(|level| run(unhandled, level)), [1, 1, 0]);
     assert_eq!(run(None, info), 0);
@@ -154,11 +161,12 @@ fn a_document_that_cannot_be_compared_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("old.json");
     std::fs::write(&path, r#"{"openapi": "3.0.3", "paths": {}}"#).unwrap();
-    let sources = [folder.path().join("absent.json"), path].map(Source::File);
+    let sources = [folder.path().join("absent.json"), path].map(DocumentSource::File);
     let errors = sources.map(|source| {
-        let failure =
-            diff::run(&regen::workspace(), &source, None, Format::Text, None, &mut Vec::new()).unwrap_err();
-        failure.to_string().replace(&folder.path().display().to_string(), "[folder]")
+        let (root, mut out) = (regen::workspace(), Vec::new());
+        let mut shell = Shell::plain(&mut out);
+        let error = diff::run(&root, &source, None, ReportFormat::Text, None, &mut shell).unwrap_err();
+        error.to_string().replace(&folder.path().display().to_string(), "[folder]")
     });
     insta::assert_snapshot!(errors.join("\n"), @"
     cannot read [folder]/absent.json: No such file or directory (os error 2)
@@ -169,16 +177,14 @@ fn a_document_that_cannot_be_compared_is_an_error() {
 }
 
 #[test]
-fn a_change_reads_well_in_every_format() {
+fn a_difference_is_written_in_every_format() {
     let (base, cases) = (base(), changes());
     let mut document = changed(&base, &cases["operation-removed"]);
     for name in ["request-enum-value-added", "response-property-renamed", "operation-extension"] {
         document = changed(&document, &cases[name]);
     }
     let [diff, _] = both_ways(&base, &document);
-    for format in [Format::Text, Format::Json, Format::Markdown, Format::Github] {
-        let mut out = Vec::new();
-        report::write(&diff, format, &mut out).unwrap();
-        insta::assert_snapshot!(format!("format__{format:?}"), String::from_utf8(out).unwrap());
+    for format in [ReportFormat::Text, ReportFormat::Json, ReportFormat::Markdown, ReportFormat::Github] {
+        insta::assert_snapshot!(format!("format__{format:?}"), report(&diff, format));
     }
 }

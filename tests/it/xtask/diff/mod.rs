@@ -1,8 +1,8 @@
-//! `cargo xtask diff`: one base document, many changes of it, and what is said of each in both directions.
+//! `cargo xtask diff`: the committed document and many changes of it, each compared in both directions.
 
 mod cases;
-mod comparison;
-mod never_silent;
+mod completeness;
+mod oasdiff;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use xtask::diff::{self, Diff};
 use xtask::{normalise, regen};
 
-/// The changes of the committed document, as JSON Patch, by name.
+/// The changes of the committed document by name, as JSON Patch.
 fn changes() -> BTreeMap<String, json_patch::Patch> {
     serde_json::from_str(include_str!("cases.json")).unwrap()
 }
@@ -28,7 +28,7 @@ fn changed(base: &Value, patch: &json_patch::Patch) -> Value {
     document
 }
 
-/// What is said of a change there and back.
+/// The differences that a change makes, forward and back.
 fn both_ways(base: &Value, changed: &Value) -> [Diff; 2] {
     let between = |old: &Value, new: &Value| {
         let normal = |document: &Value| normalise::normalise(document.clone(), "document").unwrap();
@@ -37,7 +37,7 @@ fn both_ways(base: &Value, changed: &Value) -> [Diff; 2] {
     [between(base, changed), between(changed, base)]
 }
 
-/// What is said of every change there and back, by its name; told once for all tests, since it takes a while.
+/// The differences of every change by name, forward and back. Computed once for all tests, because it takes a while.
 fn every_case() -> &'static BTreeMap<String, [Diff; 2]> {
     static CASES: LazyLock<BTreeMap<String, [Diff; 2]>> = LazyLock::new(|| {
         let (base, cases) = (base(), changes());
