@@ -25,12 +25,6 @@ impl TaskError {
         Some(first)
     }
 
-    /// The first problem, without its fix.
-    #[must_use]
-    pub fn problem(&self) -> &str {
-        &self.problem
-    }
-
     /// Every problem with its fix.
     pub fn problems(&self) -> impl Iterator<Item = (&str, &str)> {
         std::iter::once(self).chain(&self.more).map(|error| (&*error.problem, &*error.fix))

@@ -5,8 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use xtask::bench::{self, BenchOptions};
 use xtask::ci::{self, CiOptions};
-use xtask::diff::report::ReportFormat;
-use xtask::diff::rules::Level;
+use xtask::diff::{self, DiffOptions};
 use xtask::error::{TaskError, TaskStatus};
 use xtask::regen::{self, RegenMode, RegenOptions};
 use xtask::shell::Shell;
@@ -29,48 +28,15 @@ enum XtaskCommand {
     /// Compare two documents, and judge what each change means for callers of the crate.
     ///
     /// Exit codes: 0 compared, 1 at least as bad as --fail-on, 100 failed. An unhandled part counts as a warning.
-    Diff(DiffArgs),
+    Diff(DiffOptions),
     /// Run all checks that a change has to pass, or only the named steps.
     ///
     /// Exit codes: 0 passed, 100 failed.
-    Ci(CiArgs),
+    Ci(CiOptions),
     /// Measure the crate against hand-written and generated alternatives, and print the tables of the guide.
     ///
     /// Takes half an hour on 2 cores. Needs an idle machine, Python and Java.
-    Bench {
-        /// Write the tables to the guide and the README.
-        #[arg(long)]
-        write: bool,
-        /// Skip the cold builds.
-        #[arg(long, conflicts_with = "write")]
-        quick: bool,
-    },
-}
-
-#[derive(Args)]
-struct CiArgs {
-    /// The steps to run, in this order; all by default.
-    steps: Vec<String>,
-    /// List the steps.
-    #[arg(long, conflicts_with_all = ["steps", "keep_going"])]
-    list: bool,
-    /// Continue after a failed step.
-    #[arg(long)]
-    keep_going: bool,
-}
-
-#[derive(Args)]
-struct DiffArgs {
-    /// The older document: a path or a URL.
-    base: String,
-    /// The newer document: a path or a URL; the committed one by default.
-    revision: Option<String>,
-    /// The output format.
-    #[arg(long, value_enum, default_value_t)]
-    format: ReportFormat,
-    /// Exit with 1 if a change has this level or a worse one.
-    #[arg(long, value_enum, value_name = "LEVEL")]
-    fail_on: Option<Level>,
+    Bench(BenchOptions),
 }
 
 #[derive(Args)]
@@ -78,7 +44,7 @@ struct DiffArgs {
 struct RegenArgs {
     /// Read the service's document from this path or URL instead of `openapi/upstream.json`.
     #[arg(long, value_name = "PATH or URL", conflicts_with = "fetch")]
-    from: Option<String>,
+    from: Option<DocumentSource>,
     /// Download the document that the service publishes.
     #[arg(long)]
     fetch: bool,
@@ -100,23 +66,12 @@ fn main() -> ExitCode {
     let (root, mut shell) = (regen::workspace(), Shell::stdout());
     let (name, result) = match XtaskCli::parse().command {
         XtaskCommand::Regen(args) => ("regen", regen(&args, &mut shell)),
-        XtaskCommand::Diff(args) => {
-            let base = DocumentSource::parse(&args.base);
-            let revision = args.revision.as_deref().map(DocumentSource::parse);
-            let (format, fail_on) = (args.format, args.fail_on);
-            ("diff", xtask::diff::run(&root, &base, revision.as_ref(), format, fail_on, &mut shell))
-        }
-        XtaskCommand::Bench { write, quick } => {
-            ("bench", bench::run(&root, BenchOptions { write, quick }, &mut shell))
-        }
-        XtaskCommand::Ci(args) if args.list => ("ci", ci::list(&mut shell)),
-        XtaskCommand::Ci(args) => {
-            let options = CiOptions { steps: args.steps, keep_going: args.keep_going };
-            ("ci", ci::run(&root, &options, &mut shell))
-        }
+        XtaskCommand::Diff(options) => ("diff", diff::run(&root, &options, &mut shell)),
+        XtaskCommand::Bench(options) => ("bench", bench::run(&root, options, &mut shell)),
+        XtaskCommand::Ci(options) => ("ci", ci::run(&root, &options, &mut shell)),
     };
     let status = result.unwrap_or_else(|error| {
-        // Nobody reads standard error if writing to it fails.
+        // If standard error is closed, the exit code still reports the failure.
         let _ = Shell::stderr().command_failed(name, &error);
         TaskStatus::Failed
     });
@@ -124,11 +79,8 @@ fn main() -> ExitCode {
 }
 
 fn regen(args: &RegenArgs, shell: &mut Shell<'_>) -> Result<TaskStatus, TaskError> {
-    let source = match (&args.from, args.fetch) {
-        (Some(from), _) => Some(DocumentSource::parse(from)),
-        (None, true) => Some(DocumentSource::Url(PUBLISHED.to_owned())),
-        (None, false) => None,
-    };
+    let published = args.fetch.then(|| DocumentSource::Url(PUBLISHED.to_owned()));
+    let source = args.from.clone().or(published);
     let mode = match (args.check, args.dry_run, args.accept_breaking) {
         (true, ..) => RegenMode::Check,
         (_, true, _) => RegenMode::DryRun,

@@ -10,7 +10,9 @@ pub fn sort(value: &mut Value) {
         Value::Object(map) => {
             let mut entries: Vec<_> = std::mem::take(map).into_iter().collect();
             entries.sort_by(|a, b| a.0.cmp(&b.0));
-            entries.iter_mut().for_each(|(_, value)| sort(value));
+            for (_, value) in &mut entries {
+                sort(value);
+            }
             *map = entries.into_iter().collect();
         }
         Value::Array(items) => items.iter_mut().for_each(sort),

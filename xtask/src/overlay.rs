@@ -66,7 +66,9 @@ pub fn apply(document: &mut Value, overlay: &Value) -> Result<OverlayReport, Tas
         if action.get("remove") == Some(&Value::Bool(true)) {
             // From the end, so that the other indices of an array stay valid.
             pointers.reverse();
-            pointers.iter().for_each(|pointer| remove(document, pointer));
+            for pointer in &pointers {
+                remove(document, pointer);
+            }
         } else if let Some(update) = action.get("update") {
             for pointer in &pointers {
                 if let Some(target) = document.pointer_mut(pointer) {

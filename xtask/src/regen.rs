@@ -95,7 +95,7 @@ pub fn run(
     if let Some(difference) = &difference {
         report::write(difference, ReportFormat::Text, shell)?;
         let (version, next) = versions(difference)?;
-        shell.status("Version", format_args!("{next} proposed; it is {version} now"))?;
+        shell.status("Version", format_args!("{version} -> {next} proposed"))?;
     }
 
     let files = derived_files(root, &pipeline, difference.as_ref(), options.today)?;
@@ -113,8 +113,7 @@ pub fn run(
     let lost = difference.as_ref().map(Diff::removed_operations).unwrap_or_default();
     if !lost.is_empty() && options.mode != RegenMode::WriteBreaking {
         let problem = format!("{name} has lost {}: {}", count(lost.len(), "operation"), lost.join(", "));
-        let fix =
-            format!("check that the service has withdrawn them, then run `{command} --accept-breaking`");
+        let fix = format!("check that this is intended, then run `{command} --accept-breaking`");
         if options.mode == RegenMode::Write {
             return Err(TaskError::new(problem, fix));
         }
@@ -249,8 +248,8 @@ fn stale_files(
             continue;
         }
         let diff = TextDiff::from_lines(&old, &file.text);
-        let lines = |tag| count(diff.iter_all_changes().filter(|change| change.tag() == tag).count(), "line");
-        let (added, removed) = (lines(ChangeTag::Insert), lines(ChangeTag::Delete));
+        let lines = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count();
+        let (added, removed) = (count(lines(ChangeTag::Insert), "line"), lines(ChangeTag::Delete));
         shell.attention("Stale", format_args!("{}: {added} added, {removed} removed", file.path))?;
         // The copies inside the crate only repeat the other two files.
         if mode == RegenMode::DryRun && !file.path.starts_with("liveavatar-api/") {

@@ -1,7 +1,7 @@
 //! The one voice of all commands: cargo's right-aligned verbs, then `error:` and `fix:`.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
 
@@ -37,44 +37,31 @@ impl<'a> Shell<'a> {
     }
 
     /// Reports what the command does or has done.
-    ///
-    /// # Errors
-    /// When the output is closed, as for every other method.
-    pub fn status(&mut self, verb: &str, text: impl Display) -> Result<(), TaskError> {
+    pub(crate) fn status(&mut self, verb: &str, text: impl Display) -> Result<(), TaskError> {
         self.verb(GREEN, verb, &text)
     }
 
     /// Reports something that needs attention.
-    ///
-    /// # Errors
-    /// When the output is closed.
-    pub fn attention(&mut self, verb: &str, text: impl Display) -> Result<(), TaskError> {
+    pub(crate) fn attention(&mut self, verb: &str, text: impl Display) -> Result<(), TaskError> {
         self.verb(YELLOW, verb, &text)
     }
 
     /// Reports something that failed.
-    ///
-    /// # Errors
-    /// When the output is closed.
-    pub fn failure(&mut self, verb: &str, text: impl Display) -> Result<(), TaskError> {
+    pub(crate) fn failure(&mut self, verb: &str, text: impl Display) -> Result<(), TaskError> {
         self.verb(RED, verb, &text)
     }
 
     /// Adds a line to the one above.
-    ///
-    /// # Errors
-    /// When the output is closed.
-    pub fn detail(&mut self, text: impl Display) -> Result<(), TaskError> {
+    pub(crate) fn detail(&mut self, text: impl Display) -> Result<(), TaskError> {
         self.write(format_args!("             {text}\n"))
     }
 
-    /// Writes text as it is.
-    ///
-    /// # Errors
-    /// When the output is closed.
-    pub fn write(&mut self, text: impl Display) -> Result<(), TaskError> {
+    /// Writes text without a verb.
+    pub(crate) fn write(&mut self, text: impl Display) -> Result<(), TaskError> {
         // Programs that a command runs write to the same terminal, so nothing is buffered.
-        write!(self.out, "{text}").and_then(|()| self.out.flush()).map_err(|error| unwritable(&error))
+        write!(self.out, "{text}").and_then(|()| self.out.flush()).map_err(|error| {
+            TaskError::new(format!("cannot write the output: {error}"), "keep the terminal or pipe open")
+        })
     }
 
     /// Reports every problem of a command with its fix, and that the command failed.
@@ -98,10 +85,6 @@ impl<'a> Shell<'a> {
     fn styled(&self, style: Style, text: &str) -> String {
         if self.colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
-}
-
-fn unwritable(error: &io::Error) -> TaskError {
-    TaskError::new(format!("cannot write the output: {error}"), "keep the terminal or pipe open")
 }
 
 /// A number with its noun in the right form: `1 file`, `2 files`.

@@ -25,17 +25,15 @@ pub enum DocumentSource {
     Url(String),
 }
 
-impl DocumentSource {
-    /// Parses `--from`: anything that does not start like a URL is a path.
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
-        if text.starts_with("http://") || text.starts_with("https://") {
-            Self::Url(text.to_owned())
-        } else {
-            Self::File(PathBuf::from(text))
-        }
+impl From<&str> for DocumentSource {
+    /// Anything that does not start like a URL is a path.
+    fn from(text: &str) -> Self {
+        let url = text.starts_with("http://") || text.starts_with("https://");
+        if url { Self::Url(text.to_owned()) } else { Self::File(PathBuf::from(text)) }
     }
+}
 
+impl DocumentSource {
     /// The name used in messages.
     #[must_use]
     pub fn name(&self) -> String {

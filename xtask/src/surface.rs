@@ -54,25 +54,22 @@ pub enum ItemKind {
     /// What a variant holds, with its type.
     Payload(String),
     /// A function or method.
-    Function {
-        /// The type that it returns.
-        output: Option<RustType>,
-        /// The bounds of its `where` clause.
-        bounds: Vec<RustType>,
-    },
+    Function(FunctionTypes),
     /// A constant, static, trait, implementation or reexport.
     Other,
 }
 
-/// A type or bound.
+/// The types of a function that a comparison needs.
 #[derive(Clone, Debug, Default)]
-pub struct RustType {
-    /// The names of its path, without generics; empty if it is not a path.
-    pub path: Vec<String>,
-    /// The type arguments of the last name.
-    pub arguments: Vec<RustType>,
-    /// The printed form.
-    pub text: String,
+pub struct FunctionTypes {
+    /// The name of the returned type, without its path and generics.
+    pub output: String,
+    /// `T` in a returned `Result<ResponseValue<T>, _>`.
+    pub response: Option<String>,
+    /// `T` in a bound `TryInto<T>`.
+    pub converted: Option<String>,
+    /// Whether a bound is `FnOnce`.
+    pub takes_closure: bool,
 }
 
 impl fmt::Display for PublicItem {
@@ -135,9 +132,7 @@ pub fn differing(old: &Value, new: &Value) -> Result<(Vec<PublicItem>, Vec<Publi
     let (old, new) = (Document(old.clone()), Document(new.clone()));
     let components = differing_keys(old.schemas(), new.schemas());
     let reaches = |document: &Document, part: &Value| {
-        let mut roots = BTreeSet::new();
-        references(part, &mut roots);
-        !closure(document.schemas(), roots).is_disjoint(&components)
+        !closure(document.schemas(), references(part)).is_disjoint(&components)
     };
     let paths =
         |document: &Document| document.0.get("paths").and_then(Value::as_object).cloned().unwrap_or_default();
@@ -155,8 +150,7 @@ pub fn differing(old: &Value, new: &Value) -> Result<(Vec<PublicItem>, Vec<Publi
         paths.retain(|path, _| changed.contains(path));
         let mut part = document.0.clone();
         part["paths"] = Value::Object(paths);
-        let mut roots = components.clone();
-        references(&part["paths"], &mut roots);
+        let roots = &components | &references(&part["paths"]);
         let kept = closure(document.schemas(), roots);
         if let Some(schemas) = part.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
             schemas.retain(|name, _| kept.contains(name));
@@ -254,33 +248,24 @@ fn line(tokens: &impl ToTokens) -> String {
     text.trim_end_matches([',', ' ']).to_owned()
 }
 
-impl RustType {
-    fn of_path(path: &syn::Path) -> Self {
-        let arguments = path.segments.last().map(|segment| &segment.arguments);
-        let arguments = match arguments {
-            Some(PathArguments::AngleBracketed(list)) => list.args.iter().collect(),
-            _ => Vec::new(),
-        };
-        let types = arguments.into_iter().filter_map(|argument| match argument {
-            GenericArgument::Type(kind) => Some(Self::of(kind)),
-            _ => None,
-        });
-        let names = path.segments.iter().map(|segment| segment.ident.to_string());
-        Self { path: names.collect(), arguments: types.collect(), text: line(path) }
-    }
+/// The last name of a path, without its generics.
+fn last_name(path: &syn::Path) -> String {
+    path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default()
+}
 
-    fn of(kind: &Type) -> Self {
-        match kind {
-            Type::Path(kind) => Self::of_path(&kind.path),
-            other => Self { text: line(other), ..Self::default() },
-        }
-    }
+/// The path of a type, if it is one.
+fn type_path(kind: &Type) -> Option<&syn::Path> {
+    if let Type::Path(kind) = kind { Some(&kind.path) } else { None }
+}
 
-    /// The last name of the path.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        self.path.last().map_or("", String::as_str)
-    }
+/// The first type argument of a path that ends with `name`.
+fn argument<'p>(path: &'p syn::Path, name: &str) -> Option<&'p Type> {
+    let segment = path.segments.last().filter(|segment| segment.ident == name)?;
+    let PathArguments::AngleBracketed(list) = &segment.arguments else { return None };
+    list.args.iter().find_map(|argument| match argument {
+        GenericArgument::Type(kind) => Some(kind),
+        _ => None,
+    })
 }
 
 fn join(module: &str, name: impl fmt::Display) -> String {
@@ -297,7 +282,12 @@ fn read_items(sources: &[Item], module: &str, found: &mut Vec<PublicItem>) {
         line,
     };
     let function = |signature: &syn::Signature, owner: Option<&str>, path: &str| {
-        item(owner, &signature.ident, function_kind(signature), function_line(signature, path))
+        item(
+            owner,
+            &signature.ident,
+            ItemKind::Function(function_types(signature)),
+            function_line(signature, path),
+        )
     };
     for source in sources {
         let definition = match source {
@@ -357,8 +347,9 @@ fn read_items(sources: &[Item], module: &str, found: &mut Vec<PublicItem>) {
                 it.content.iter().for_each(|(_, inner)| read_items(inner, &path, found));
             }
             Item::Impl(it) => {
-                let (path, owner) = (join(module, line(&it.self_ty)), RustType::of(&it.self_ty));
-                let owner = Some(owner.name());
+                let path = join(module, line(&it.self_ty));
+                let owner = type_path(&it.self_ty).map(last_name);
+                let owner = owner.as_deref();
                 match &it.trait_ {
                     // The generator implements the same traits for every type.
                     Some(_) if module.starts_with(GENERATED) => {}
@@ -388,21 +379,24 @@ fn fields(fields: &Fields) -> impl Iterator<Item = (String, &syn::Field)> {
     })
 }
 
-fn function_kind(signature: &syn::Signature) -> ItemKind {
-    let output = match &signature.output {
-        ReturnType::Default => None,
-        ReturnType::Type(_, kind) => Some(RustType::of(kind)),
-    };
-    let clause = signature.generics.where_clause.iter().flat_map(|clause| &clause.predicates);
-    let bounds = clause.filter_map(|predicate| match predicate {
-        WherePredicate::Type(predicate) => Some(&predicate.bounds),
-        _ => None,
-    });
-    let bounds = bounds.flatten().filter_map(|bound| match bound {
-        TypeParamBound::Trait(bound) => Some(RustType::of_path(&bound.path)),
-        _ => None,
-    });
-    ItemKind::Function { output, bounds: bounds.collect() }
+fn function_types(signature: &syn::Signature) -> FunctionTypes {
+    let mut types = FunctionTypes::default();
+    if let ReturnType::Type(_, kind) = &signature.output
+        && let Some(path) = type_path(kind)
+    {
+        types.output = last_name(path);
+        let response = argument(path, "Result").and_then(type_path);
+        types.response = response.and_then(|path| argument(path, "ResponseValue")).map(line);
+    }
+    for predicate in signature.generics.where_clause.iter().flat_map(|clause| &clause.predicates) {
+        let WherePredicate::Type(predicate) = predicate else { continue };
+        for bound in &predicate.bounds {
+            let TypeParamBound::Trait(bound) = bound else { continue };
+            types.takes_closure |= last_name(&bound.path) == "FnOnce";
+            types.converted = types.converted.or_else(|| argument(&bound.path, "TryInto").map(line));
+        }
+    }
+    types
 }
 
 fn function_line(signature: &syn::Signature, place: &str) -> String {

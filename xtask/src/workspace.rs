@@ -27,6 +27,12 @@ pub(crate) fn select_published() -> Vec<&'static str> {
     PUBLISHED.iter().flat_map(|(package, _)| ["-p", package]).collect()
 }
 
+/// A dependency on a published package in a copy of the workspace.
+pub(crate) fn path_dependency(root: &Path, package: &str) -> String {
+    let folder = PUBLISHED.iter().find(|(name, _)| *name == package).map_or(package, |found| found.1);
+    format!("path = '{}'", root.join(folder).display())
+}
+
 /// Where a command runs other programs.
 pub(crate) struct Workspace {
     pub(crate) root: PathBuf,

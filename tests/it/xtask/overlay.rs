@@ -16,11 +16,12 @@ fn an_action_that_no_longer_applies_is_an_error_with_its_reason() {
     let (status, output) = copy.run(Some(&source), RegenMode::Write);
     assert_eq!(status, TaskStatus::Failed);
     insta::assert_snapshot!(output, @"
-    Reading [root]/changed.json
-    Failure openapi/overlay.json: action 7 matches nothing
-     target: $.components.schemas.StartSessionResponseSchema.required[?@=='livekit_url' || @=='livekit_client_token']
-     reason: Sources contradict each other on whether start returns them for a session in the caller's own room. A start that does not decode is a running session that nobody knows.
-        fix: drop the action if the service's document now says it itself, else correct its target
+         Reading [root]/changed.json
+    error: openapi/overlay.json: action 7 matches nothing
+      target: $.components.schemas.StartSessionResponseSchema.required[?@=='livekit_url' || @=='livekit_client_token']
+      reason: Sources contradict each other on whether start returns them for a session in the caller's own room. A start that does not decode is a running session that nobody knows.
+      fix: remove the action from openapi/overlay.json if the service's document is right now, or correct its target
+          Failed `cargo xtask regen` with 1 error
     ");
 }
 

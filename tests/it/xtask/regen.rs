@@ -39,6 +39,7 @@ fn the_committed_document_changes_nothing() {
         Fresh openapi/liveavatar-v1.json
         Fresh liveavatar-api/openapi/liveavatar-v1.json
         Fresh liveavatar-api/openapi/service.json
+     Finished 4 files: 4 fresh, 0 stale; nothing to run
     ");
 }
 
@@ -77,22 +78,24 @@ fn check_names_stale_files_and_writes_nothing() {
     Corrected 12 overlay actions
       Lowered 37 steps, 950 places
     Comparing openapi/upstream.json with [root]/changed.json
-     Breaking `AvatarSchema.is_expired`: is gone; `has_expired` is new and just like it
+     Breaking `AvatarSchema.is_expired`: is removed; `has_expired` is added with the same schema
+              why: code that reads it finds nothing
               response-property-removed at /components/schemas/AvatarSchema/properties/is_expired
               used by GET /v1/avatars, GET /v1/avatars/public, GET /v1/avatars/{avatar_id}, PATCH /v1/avatars/{avatar_id} and 1 more
               rust: `types::Avatar` loses `is_expired`
-         Info `AvatarSchema.has_expired`: is new
+         Info `AvatarSchema.has_expired`: is added
+              why: unknown fields in responses are ignored
               response-property-added at /components/schemas/AvatarSchema/properties/has_expired
               used by GET /v1/avatars, GET /v1/avatars/public, GET /v1/avatars/{avatar_id}, PATCH /v1/avatars/{avatar_id} and 1 more
               rust: `types::Avatar` gains `has_expired: Option<bool>`
-      Summary 1 breaking, 1 info
+     Compared 1 breaking, 1 info
       Version 0.1.0 -> 0.2.0 proposed
-        Stale openapi/upstream.json: 4 line(s) added, 4 removed
-        Stale openapi/liveavatar-v1.json: 4 line(s) added, 4 removed
-        Stale liveavatar-api/openapi/liveavatar-v1.json: 4 line(s) added, 4 removed
-        Stale liveavatar-api/openapi/service.json: 4 line(s) added, 4 removed
-        Stale openapi/CHANGES.md: 19 line(s) added, 0 removed
-          fix: cargo xtask regen --from [root]/changed.json
+        Stale openapi/upstream.json: 4 lines added, 4 removed
+        Stale openapi/liveavatar-v1.json: 4 lines added, 4 removed
+        Stale liveavatar-api/openapi/liveavatar-v1.json: 4 lines added, 4 removed
+        Stale liveavatar-api/openapi/service.json: 4 lines added, 4 removed
+        Stale openapi/CHANGES.md: 21 lines added, 0 removed
+     Finished 5 files: 0 fresh, 5 stale; run `cargo xtask regen --from [root]/changed.json`
     ");
 }
 
@@ -143,8 +146,8 @@ fn an_unusable_document_is_an_error_and_nothing_is_written() {
             "no operations",
             file("empty.json", r#"{"openapi": "3.1.0", "paths": {}, "components": {"schemas": {}}}"#),
         ),
-        ("an invalid URL", DocumentSource::parse("http://")),
-        ("a URL without a server", DocumentSource::parse("http://127.0.0.1:1/openapi.json")),
+        ("an invalid URL", DocumentSource::from("http://")),
+        ("a URL without a server", DocumentSource::from("http://127.0.0.1:1/openapi.json")),
         (
             "two operations with the same name",
             copy.changed(|document| {
@@ -177,11 +180,12 @@ fn a_quirk_without_a_step_is_an_error_and_nothing_is_written() {
     assert_eq!(status, TaskStatus::Failed);
     assert_eq!(copy.texts(), before);
     insta::assert_snapshot!(output, @"
-      Reading [root]/changed.json
-    Corrected 12 overlay actions
-      Lowered 37 steps, 950 places
-      Failure progenitor refuses the lowered document: invalid type: sequence, expected a string
-          fix: add a lowering step for the new quirk to xtask/src/lower/mod.rs
+         Reading [root]/changed.json
+       Corrected 12 overlay actions
+         Lowered 37 steps, 950 places
+    error: progenitor rejects the lowered document: invalid type: sequence, expected a string
+      fix: add a lowering step for the new quirk to xtask/src/lower/mod.rs
+          Failed `cargo xtask regen` with 1 error
     ");
 }
 
@@ -198,7 +202,7 @@ fn a_document_is_read_from_a_url() {
         stream.write_all((head + &body).as_bytes()).unwrap();
     });
     let copy = WorkspaceCopy::new();
-    let (status, output) = copy.run(Some(&DocumentSource::parse(&url)), RegenMode::Check);
+    let (status, output) = copy.run(Some(&DocumentSource::Url(url)), RegenMode::Check);
     server.join().unwrap();
     assert_eq!(status, TaskStatus::Success, "\n{output}");
 }
@@ -244,8 +248,9 @@ fn the_log_keeps_its_older_text() {
 
     ### Info
 
-    - `VoiceSchema.accent`: is new (`response-property-added`)
-      - used by GET /v1/voices, GET /v1/voices/{voice\_id}, PATCH /v1/voices/{voice\_id}
+    - `VoiceSchema.accent`: is added (`response-property-added`)
+      - Why: unknown fields in responses are ignored
+      - Used by GET /v1/voices, GET /v1/voices/{voice\_id}, PATCH /v1/voices/{voice\_id}
       - Rust: `types::Voice` gains `accent: Option<String>`
 
     ## 2025-11-01: version 0.0.1

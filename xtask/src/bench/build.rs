@@ -23,7 +23,7 @@ struct BuildCost {
     bytes: u64,
 }
 
-/// Builds three programs from cold. Two of them run a session; the generated client has no socket.
+/// Builds three programs from cold. Two of them run a session; the generated client cannot.
 pub(super) fn measure(
     workspace: &Workspace,
     client: &Path,

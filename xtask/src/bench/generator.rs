@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::TaskError;
 use crate::regen::UPSTREAM;
-use crate::workspace::{self, API, BENCHES, MOCK, PUBLISHED, Workspace};
+use crate::workspace::{self, API, BENCHES, MOCK, Workspace, path_dependency};
 
 /// The version of the generator, which comes from `PyPI` and needs Java.
 pub(super) const VERSION: &str = "7.26.0";
@@ -54,15 +54,10 @@ pub(super) fn client(workspace: &Workspace) -> Result<PathBuf, TaskError> {
 
 /// Runs the same calls with both clients, and returns the printed rows.
 pub(super) fn compare(workspace: &Workspace, client: &Path) -> Result<String, TaskError> {
-    let ours: String = PUBLISHED
-        .iter()
-        .filter(|(package, _)| [API, MOCK].contains(package))
-        .map(|(package, folder)| {
-            format!("{package} = {{ path = '{}' }}\n", workspace.root.join(folder).display())
-        })
-        .collect();
     let dependencies = format!(
-        r#"{ours}generated = {{ path = '{}', default-features = false, features = ["rustls"] }}
+        r#"{API} = {{ {} }}
+{MOCK} = {{ {} }}
+generated = {{ path = '{}', default-features = false, features = ["rustls"] }}
 axum = {{ version = "*", default-features = false, features = ["http1", "tokio"] }}
 chrono = {{ version = "*", features = ["serde"] }}
 reqwest = {{ version = "*", default-features = false, features = ["json"] }}
@@ -71,6 +66,8 @@ serde_json = "*"
 tokio = {{ version = "*", features = ["net", "rt", "time"] }}
 uuid = {{ version = "*", features = ["serde"] }}
 "#,
+        path_dependency(&workspace.root, API),
+        path_dependency(&workspace.root, MOCK),
         client.display()
     );
     let package = package(workspace, "comparison", &dependencies, include_str!("programs/comparison.rs"))?;

@@ -19,7 +19,7 @@ const GUIDE: &str = "liveavatar-api/src/guide/performance.md";
 /// The file with the rows that matter for choosing the crate.
 const README: &str = "README.md";
 
-/// Where a file holds what was measured.
+/// The markers around the measurements in a file.
 const BEGIN: &str = "<!-- bench: begin -->\n";
 const END: &str = "<!-- bench: end -->\n";
 
@@ -33,11 +33,13 @@ const README_ROWS: [&str; 5] = [
 ];
 
 /// Options of the command.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, clap::Args)]
 pub struct BenchOptions {
-    /// Whether to write the tables to the guide and the README.
+    /// Write the tables to the guide and the README.
+    #[arg(long)]
     pub write: bool,
-    /// Whether to skip the cold builds, which take long.
+    /// Skip the cold builds, which take long.
+    #[arg(long, conflicts_with = "write")]
     pub quick: bool,
 }
 
@@ -95,8 +97,8 @@ impl BenchRows {
 
     /// The table of the README.
     fn readme(&self) -> Result<String, TaskError> {
-        let mut text =
-            "| What | liveavatar-api | plain reqwest and serde |\n| --- | --- | --- |\n".to_owned();
+        let head = ["| What | liveavatar-api | plain reqwest and serde |", "| --- | --- | --- |"];
+        let mut rows = head.map(str::to_owned).to_vec();
         for what in README_ROWS {
             let pair = self.pairs.iter().find(|(known, _)| known == what);
             let fact = self.facts.iter().find(|(known, _)| known == what);
@@ -110,9 +112,9 @@ impl BenchRows {
                     return Err(TaskError::new(format!("no bench prints the row `{what}`"), fix));
                 }
             };
-            text.push_str(&format!("| {what} | {measured} | {other} |\n"));
+            rows.push(format!("| {what} | {measured} | {other} |"));
         }
-        Ok(text)
+        Ok(rows.join("\n") + "\n")
     }
 }
 

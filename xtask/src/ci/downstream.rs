@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::error::TaskError;
 use crate::shell::Shell;
-use crate::workspace::{self, API, MOCK, PUBLISHED, Workspace};
+use crate::workspace::{self, API, MOCK, Workspace, path_dependency};
 
 /// The README's sections whose first command a newcomer runs.
 const SECTIONS: [&str; 2] = ["## Run it", "## Test it"];
@@ -33,11 +33,8 @@ pub(super) fn run(workspace: &Workspace, shell: &mut Shell<'_>) -> Result<(), Ta
     }
 
     let git = format!("git = \"file://{}\"", clone.display());
-    let by_path = |package: &str| {
-        let folder = PUBLISHED.iter().find(|(name, _)| *name == package).map_or(package, |found| found.1);
-        format!("path = '{}'", clone.join(folder).display())
-    };
-    for (name, api, mock) in [("by-path", by_path(API), by_path(MOCK)), ("by-git", git.clone(), git)] {
+    let (api, mock) = (path_dependency(&clone, API), path_dependency(&clone, MOCK));
+    for (name, api, mock) in [("by-path", api, mock), ("by-git", git.clone(), git)] {
         shell.status("Running", format_args!("a project that depends on {API} with {api}"))?;
         let package = home.join(name);
         fs::create_dir_all(package.join("src")).map_err(failed)?;

@@ -19,82 +19,57 @@ struct CiStep {
     run: fn(&Workspace, &mut Shell<'_>) -> Result<(), TaskError>,
 }
 
-/// Every step. Slow ones that build elsewhere come last.
-const STEPS: &[CiStep] = &[
-    CiStep {
-        name: "format",
-        about: "the source is formatted",
-        run: |workspace, _| workspace.cargo(&["fmt", "--all", "--check"]),
-    },
-    CiStep {
-        name: "test",
-        about: "the tests of the workspace, and every snippet of the documentation, pass",
-        run: |workspace, _| workspace.cargo(&["test", "--workspace", "--locked"]),
-    },
-    CiStep { name: "examples", about: "every example runs against the mock", run: examples },
-    CiStep { name: "regen", about: "the files derived from the OpenAPI document are fresh", run: fresh },
-    CiStep {
-        name: "lean",
-        about: "no package compiles what only another one needs",
-        run: dependencies::lean,
-    },
-    CiStep {
-        name: "clippy",
-        about: "clippy finds nothing",
-        run: |workspace, _| {
-            workspace.cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
-        },
-    },
-    CiStep { name: "features", about: "every feature alone compiles without warnings", run: features },
-    CiStep { name: "doc", about: "the documentation builds, and its links work", run: documentation },
-    CiStep { name: "package", about: "the packages can be published", run: publishable },
-    CiStep {
-        name: "msrv",
-        about: "no dependency needs a newer Rust than the packages declare",
-        run: dependencies::msrv,
-    },
-    CiStep {
-        name: "deny",
-        about: "licences, duplicates and sources of dependencies are allowed",
-        run: dependencies::deny,
-    },
-    CiStep { name: "minimal", about: "the oldest declared dependencies suffice", run: dependencies::minimal },
-    CiStep {
-        name: "downstream",
-        about: "a clone, the README's commands and a new project work",
-        run: downstream::run,
-    },
-    CiStep {
-        name: "conformance",
-        about: "programs and clients of others accept the mock and the command line",
-        run: |workspace, _| workspace::run(workspace.command("tests/conformance/run").arg("--strict")),
-    },
-];
+macro_rules! steps {
+    ($($name:literal, $run:expr, $about:literal;)*) => {
+        const STEPS: &[CiStep] = &[$(CiStep { name: $name, about: $about, run: $run }),*];
+    };
+}
+
+// Slow steps that build elsewhere come last.
+steps! {
+    "format", |it, _| it.cargo(&["fmt", "--all", "--check"]), "the source is formatted";
+    "test", |it, _| it.cargo(&["test", "--workspace", "--locked"]), "the tests and the snippets of the documentation pass";
+    "examples", examples, "every example runs against the mock";
+    "regen", fresh, "the files derived from the OpenAPI document are fresh";
+    "lean", dependencies::lean, "no package compiles what only another one needs";
+    "clippy", clippy, "clippy finds nothing";
+    "features", features, "every feature alone compiles without warnings";
+    "doc", documentation, "the documentation builds, and its links work";
+    "package", publishable, "the packages can be published";
+    "msrv", dependencies::msrv, "no dependency needs a newer Rust than the packages declare";
+    "deny", dependencies::deny, "licences, duplicates and sources of dependencies are allowed";
+    "minimal", dependencies::minimal, "the oldest declared dependencies suffice";
+    "downstream", downstream::run, "a clone, the README's commands and a new project work";
+    "conformance", conformance, "independent programs and clients accept the mock and the command line";
+}
 
 /// Options of the command.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub struct CiOptions {
-    /// Names of steps; all if empty.
+    /// The steps to run, in this order; all by default.
     pub steps: Vec<String>,
-    /// Whether to continue after a failed step.
+    /// List the steps.
+    #[arg(long, conflicts_with_all = ["steps", "keep_going"])]
+    pub list: bool,
+    /// Continue after a failed step.
+    #[arg(long)]
     pub keep_going: bool,
 }
 
-/// Lists the steps.
-///
-/// # Errors
-/// When the output is closed.
-pub fn list(shell: &mut Shell<'_>) -> Result<TaskStatus, TaskError> {
+fn list(shell: &mut Shell<'_>) -> Result<TaskStatus, TaskError> {
     STEPS.iter().try_for_each(|step| shell.status(step.name, step.about))?;
     shell.status("Finished", format_args!("{} steps; run `cargo xtask ci` for all of them", STEPS.len()))?;
     Ok(TaskStatus::Success)
 }
 
-/// Runs the steps, and reports how long each took.
+/// Lists the steps, or runs them and reports how long each took.
 ///
 /// # Errors
 /// When a name is unknown, or a step fails.
 pub fn run(root: &Path, options: &CiOptions, shell: &mut Shell<'_>) -> Result<TaskStatus, TaskError> {
+    if options.list {
+        return list(shell);
+    }
     let chosen: Vec<&CiStep> = if options.steps.is_empty() {
         STEPS.iter().collect()
     } else {
@@ -168,6 +143,14 @@ fn fresh(workspace: &Workspace, shell: &mut Shell<'_>) -> Result<(), TaskError> 
         TaskStatus::Success => Ok(()),
         _ => Err(TaskError::new("committed files are stale", "run `cargo xtask regen`")),
     }
+}
+
+fn clippy(workspace: &Workspace, _: &mut Shell<'_>) -> Result<(), TaskError> {
+    workspace.cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
+}
+
+fn conformance(workspace: &Workspace, _: &mut Shell<'_>) -> Result<(), TaskError> {
+    workspace::run(workspace.command("tests/conformance/run").arg("--strict"))
 }
 
 /// Checks every published package with no feature, and with each feature alone; the tests enable all features at once.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::comparison::Comparison;
+use super::differ::Differ;
 use super::findings::{Pair, Scope};
 use super::normalised::Located;
 use super::operation::is_required;
@@ -11,7 +11,7 @@ use super::schema;
 use crate::pointer::child;
 
 /// Compares the request bodies of an operation.
-pub(super) fn compare<'a>(cx: &mut Comparison<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
+pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
     const KEY: &str = "requestBody";
     let body = |operation: &Located<'a>| {
         Some(Located::new(operation.value.get(KEY)?, child(&operation.pointer, KEY)))
@@ -22,10 +22,10 @@ pub(super) fn compare<'a>(cx: &mut Comparison<'a>, scope: &Scope, before: &Locat
     let scope = Scope { side: Some(Side::Request), subject: "body", label, ..scope.clone() };
     match (before, after) {
         (None, None) => {}
-        (None, Some(after)) => {
-            let rules = [&rules::BODY_ADDED, &rules::BODY_ADDED_REQUIRED];
-            cx.findings.added_maybe_required(&scope, rules, &after, is_required(&after));
+        (None, Some(after)) if is_required(&after) => {
+            cx.findings.added_required(&scope, &rules::BODY_ADDED_REQUIRED, &after);
         }
+        (None, Some(after)) => cx.findings.added(&scope, &rules::BODY_ADDED, &after),
         (Some(before), None) => cx.findings.removed(&scope, &rules::BODY_REMOVED, &before),
         (Some(before), Some(after)) => {
             for pair in Pair::located(&before, &after).entries() {
@@ -41,7 +41,7 @@ pub(super) fn compare<'a>(cx: &mut Comparison<'a>, scope: &Scope, before: &Locat
 }
 
 /// Compares the media types of a body or response.
-pub(super) fn content<'a>(cx: &mut Comparison<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
+pub(super) fn content<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
     let media = |part: &Located<'a>| part.entries("content").into_iter().collect::<BTreeMap<_, _>>();
     let (before, after) = (media(before), media(after));
     let names: BTreeSet<&str> = before.keys().chain(after.keys()).copied().collect();
@@ -49,21 +49,19 @@ pub(super) fn content<'a>(cx: &mut Comparison<'a>, scope: &Scope, before: &Locat
         match (before.get(name), after.get(name)) {
             (Some(before), Some(after)) => media_type(cx, scope, before, after),
             (None, Some(after)) => {
-                let pair = Pair::new(&*after.pointer, None, Some(after.value));
                 let text = format!("the media type {name} is added");
-                cx.findings.report(scope, &rules::MEDIA_ADDED, &pair, &text);
+                cx.findings.report(scope, &rules::MEDIA_ADDED, &Pair::added(after), &text);
             }
             (Some(before), None) => {
-                let pair = Pair::new(&*before.pointer, Some(before.value), None);
                 let text = format!("the media type {name} is removed");
-                cx.findings.report(scope, &rules::MEDIA_REMOVED, &pair, &text);
+                cx.findings.report(scope, &rules::MEDIA_REMOVED, &Pair::removed(before), &text);
             }
             (None, None) => {}
         }
     }
 }
 
-fn media_type<'a>(cx: &mut Comparison<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
+fn media_type<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
     for pair in Pair::located(before, after).entries() {
         match pair.key {
             "schema" => {}

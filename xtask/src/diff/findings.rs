@@ -9,16 +9,9 @@ use super::rules::{self, Rule, Side};
 use crate::pointer::child;
 
 /// Keywords that only people read.
+#[rustfmt::skip]
 const ANNOTATIONS: &[&str] = &[
-    "title",
-    "description",
-    "example",
-    "examples",
-    "externalDocs",
-    "summary",
-    "$comment",
-    "x-evidence",
-    "x-evidence-note",
+    "title", "description", "example", "examples", "externalDocs", "summary", "$comment", "x-evidence", "x-evidence-note",
 ];
 
 /// Whether only people read this keyword.
@@ -73,7 +66,7 @@ pub(super) struct Finding {
     pub(super) after: Option<Value>,
 }
 
-/// What is being compared.
+/// The part that is being compared.
 #[derive(Clone)]
 pub(super) struct Scope {
     pub(super) node: usize,
@@ -121,6 +114,16 @@ impl<'v> Pair<'v> {
         after: Option<&'v Value>,
     ) -> Self {
         Self { key: "", pointer: pointer.into(), before, after }
+    }
+
+    /// A part that only the newer document has.
+    pub(super) fn added(after: &Located<'v>) -> Self {
+        Self::new(&*after.pointer, None, Some(after.value))
+    }
+
+    /// A part that only the older document has.
+    pub(super) fn removed(before: &Located<'v>) -> Self {
+        Self::new(&*before.pointer, Some(before.value), None)
     }
 
     /// Both values at the pointer of the newer one.
@@ -210,24 +213,16 @@ impl Findings {
     }
 
     pub(super) fn added(&mut self, scope: &Scope, rule: &'static Rule, after: &Located<'_>) {
-        self.report(scope, rule, &Pair::new(&*after.pointer, None, Some(after.value)), "is added");
+        self.report(scope, rule, &Pair::added(after), "is added");
     }
 
-    /// Reports an addition under one of two rules, by whether it is required.
-    pub(super) fn added_maybe_required(
-        &mut self,
-        scope: &Scope,
-        [optional, required]: [&'static Rule; 2],
-        after: &Located<'_>,
-        is_required: bool,
-    ) {
-        let (rule, text) =
-            if is_required { (required, "is added and required") } else { (optional, "is added") };
-        self.report(scope, rule, &Pair::new(&*after.pointer, None, Some(after.value)), text);
+    /// Reports an addition that is required.
+    pub(super) fn added_required(&mut self, scope: &Scope, rule: &'static Rule, after: &Located<'_>) {
+        self.report(scope, rule, &Pair::added(after), "is added and required");
     }
 
     pub(super) fn removed(&mut self, scope: &Scope, rule: &'static Rule, before: &Located<'_>) {
-        self.report(scope, rule, &Pair::new(&*before.pointer, Some(before.value), None), "is removed");
+        self.report(scope, rule, &Pair::removed(before), "is removed");
     }
 
     /// Notes a part that differs and that no rule covers.

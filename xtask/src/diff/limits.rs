@@ -3,9 +3,8 @@
 use serde_json::Value;
 
 use super::findings::{Findings, Scope};
-use super::normalised::NormalisedSchema;
 use super::rules;
-use super::schema::pair;
+use super::schema::{Schemas, pair};
 
 /// The keyword, its name in identifiers, and whether a higher value allows less.
 const LIMITS: &[(&str, &str, bool)] = &[
@@ -27,14 +26,9 @@ pub(super) fn is_limit(key: &str) -> bool {
 }
 
 /// Compares all limits of two schemas.
-pub(super) fn compare(
-    findings: &mut Findings,
-    scope: &Scope,
-    before: &NormalisedSchema<'_>,
-    after: &NormalisedSchema<'_>,
-) {
+pub(super) fn compare(findings: &mut Findings, scope: &Scope, [before, after]: Schemas<'_, '_>) {
     for &(key, name, lower) in LIMITS {
-        let pair = pair(key, before, after);
+        let pair = pair(key, [before, after]);
         if pair.before == pair.after {
             continue;
         }

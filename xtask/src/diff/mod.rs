@@ -7,8 +7,8 @@
 //! [`rust`] compares the generated code and assigns each difference to the change that causes it.
 
 mod body;
-mod comparison;
 mod components;
+mod differ;
 mod document;
 mod findings;
 mod limits;
@@ -34,7 +34,7 @@ use crate::pipeline::{self, Pipeline};
 use crate::shell::{Shell, count};
 use crate::source::DocumentSource;
 use crate::{normalise, regen, surface};
-use comparison::Comparison;
+use differ::Differ;
 use findings::{Finding, Findings, NodeOwner};
 use report::ReportFormat;
 use rules::Level;
@@ -130,36 +130,44 @@ impl Diff {
     }
 }
 
-/// Runs `cargo xtask diff`. Without a `revision`, the committed document is the newer one.
+/// Options of the command.
+#[derive(Clone, Debug, clap::Args)]
+pub struct DiffOptions {
+    /// The older document: a path or a URL.
+    pub base: DocumentSource,
+    /// The newer document: a path or a URL; the committed one by default.
+    pub revision: Option<DocumentSource>,
+    /// The output format.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ReportFormat,
+    /// Exit with 1 if a change has this level or a worse one.
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub fail_on: Option<Level>,
+}
+
+/// Runs the command.
 ///
 /// # Errors
 /// When a document cannot be read or is not OpenAPI 3.1.
-pub fn run(
-    root: &Path,
-    base: &DocumentSource,
-    revision: Option<&DocumentSource>,
-    format: ReportFormat,
-    fail_on: Option<Level>,
-    shell: &mut Shell<'_>,
-) -> Result<TaskStatus, TaskError> {
-    let read = |source: &DocumentSource, name: &str| normalise::normalise(source.read()?, name);
-    let (base_name, base) = (base.name(), read(base, &base.name())?);
+pub fn run(root: &Path, options: &DiffOptions, shell: &mut Shell<'_>) -> Result<TaskStatus, TaskError> {
     let committed = DocumentSource::File(root.join(regen::UPSTREAM));
+    let (base_name, revision) = (options.base.name(), options.revision.as_ref());
     let revision_name = revision.map_or_else(|| regen::UPSTREAM.to_owned(), DocumentSource::name);
-    let newer = read(revision.unwrap_or(&committed), &revision_name)?;
+    let base = normalise::normalise(options.base.read()?, &base_name)?;
+    let newer = normalise::normalise(revision.unwrap_or(&committed).read()?, &revision_name)?;
     let diff = between(root, (&base_name, &base), (&revision_name, &newer))?;
-    report::write(&diff, format, shell)?;
-    if format == ReportFormat::Text {
+    report::write(&diff, options.format, shell)?;
+    if options.format == ReportFormat::Text {
+        let next = match revision {
+            Some(_) if diff.level().is_some() => {
+                format!("run `cargo xtask regen --from {revision_name}` to adopt the document")
+            }
+            _ => "nothing to run".to_owned(),
+        };
         let found = count(diff.changes.len() + diff.unhandled.len(), "difference");
-        match (revision, diff.level()) {
-            (Some(_), Some(_)) => shell.status(
-                "Finished",
-                format_args!("{found}; run `cargo xtask regen --from {revision_name}` to adopt the document"),
-            )?,
-            _ => shell.status("Finished", format_args!("{found}; nothing to run"))?,
-        }
+        shell.status("Finished", format_args!("{found}; {next}"))?;
     }
-    let met = fail_on.is_some_and(|level| diff.level().is_some_and(|worst| worst >= level));
+    let met = options.fail_on.is_some_and(|level| diff.level().is_some_and(|worst| worst >= level));
     Ok(if met { TaskStatus::Different } else { TaskStatus::Success })
 }
 
@@ -188,7 +196,8 @@ pub fn between(root: &Path, base: (&str, &Value), revision: (&str, &Value)) -> R
         code_changes(&old, &new)
     });
     let code = code.map_err(|error| {
-        let reason = error.problem().lines().next().unwrap_or_default();
+        let reason = error.problems().next().and_then(|(problem, _)| problem.lines().next());
+        let reason = reason.unwrap_or_default();
         notes.push(format!("the generated code could not be compared: {reason}"));
     });
     Ok(compare(base, revision, code.ok(), notes))
@@ -228,7 +237,7 @@ fn compare(
     code: Option<rust::CodeChanges>,
     notes: Vec<String>,
 ) -> Diff {
-    let Findings { nodes, unhandled } = Comparison::run(base.1, revision.1).findings;
+    let Findings { nodes, unhandled } = Differ::run(base.1, revision.1).findings;
     let unhandled = unhandled.into_iter().map(|(pointer, text)| Unhandled { pointer, text }).collect();
     let operations = operations(&nodes);
     let mut drafts: BTreeMap<(String, String, Option<&'static str>, String), Draft> = BTreeMap::new();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::comparison::Comparison;
+use super::differ::Differ;
 use super::findings::{NodeOwner, Pair, Scope, differing};
 use super::normalised::Located;
 use super::rules::{self, Side};
@@ -48,7 +48,7 @@ impl<'a> OperationRef<'a> {
         self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect()
     }
 
-    fn scope(&self, cx: &mut Comparison<'_>, base: Option<&str>, revision: Option<&str>) -> Scope {
+    fn scope(&self, cx: &mut Differ<'_>, base: Option<&str>, revision: Option<&str>) -> Scope {
         let (base, revision) = (base.map(str::to_owned), revision.map(str::to_owned));
         let owner = NodeOwner::Operation { key: self.key(), base, revision };
         Scope::new(cx.findings.node(owner), self.key())
@@ -62,19 +62,19 @@ impl<'a> OperationRef<'a> {
     }
 }
 
-pub(super) fn added(cx: &mut Comparison<'_>, new: &OperationRef<'_>) {
+pub(super) fn added(cx: &mut Differ<'_>, new: &OperationRef<'_>) {
     let scope = new.scope(cx, None, new.name());
-    let pair = Pair::new(new.located().pointer, None, Some(new.value));
-    cx.findings.report(&scope, &rules::OPERATION_ADDED, &pair, &new.with_summary("is added"));
+    let (pair, text) = (Pair::added(&new.located()), new.with_summary("is added"));
+    cx.findings.report(&scope, &rules::OPERATION_ADDED, &pair, &text);
 }
 
-pub(super) fn removed(cx: &mut Comparison<'_>, old: &OperationRef<'_>) {
+pub(super) fn removed(cx: &mut Differ<'_>, old: &OperationRef<'_>) {
     let scope = old.scope(cx, old.name(), None);
-    let pair = Pair::new(old.located().pointer, Some(old.value), None);
-    cx.findings.report(&scope, &rules::OPERATION_REMOVED, &pair, &old.with_summary("is removed"));
+    let (pair, text) = (Pair::removed(&old.located()), old.with_summary("is removed"));
+    cx.findings.report(&scope, &rules::OPERATION_REMOVED, &pair, &text);
 }
 
-pub(super) fn compare<'a>(cx: &mut Comparison<'a>, old: &OperationRef<'a>, new: &OperationRef<'a>) {
+pub(super) fn compare<'a>(cx: &mut Differ<'a>, old: &OperationRef<'a>, new: &OperationRef<'a>) {
     let scope = new.scope(cx, old.name(), new.name());
     let (before, after) = (old.located(), new.located());
     address(cx, &scope, &after.pointer, old, new);
@@ -106,7 +106,7 @@ pub(super) fn compare<'a>(cx: &mut Comparison<'a>, old: &OperationRef<'a>, new: 
 
 /// Compares method and path.
 fn address(
-    cx: &mut Comparison<'_>,
+    cx: &mut Differ<'_>,
     scope: &Scope,
     pointer: &str,
     old: &OperationRef<'_>,
@@ -127,7 +127,7 @@ fn address(
     }
 }
 
-fn tags(cx: &mut Comparison<'_>, scope: &Scope, pair: &Pair<'_>) {
+fn tags(cx: &mut Differ<'_>, scope: &Scope, pair: &Pair<'_>) {
     fn texts(list: Option<&Value>) -> BTreeSet<&str> {
         list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
     }
@@ -143,7 +143,7 @@ fn tags(cx: &mut Comparison<'_>, scope: &Scope, pair: &Pair<'_>) {
 
 /// The parameters of an operation and of its path, by location and name.
 fn effective<'a>(
-    cx: &mut Comparison<'a>,
+    cx: &mut Differ<'a>,
     document: &'a Value,
     operation: &OperationRef<'a>,
 ) -> BTreeMap<(&'a str, &'a str), Located<'a>> {
@@ -161,7 +161,7 @@ fn effective<'a>(
     all
 }
 
-fn parameters<'a>(cx: &mut Comparison<'a>, scope: &Scope, old: &OperationRef<'a>, new: &OperationRef<'a>) {
+fn parameters<'a>(cx: &mut Differ<'a>, scope: &Scope, old: &OperationRef<'a>, new: &OperationRef<'a>) {
     let mut before = effective(cx, cx.base, old);
     let after = effective(cx, cx.revision, new);
     // A renamed path parameter is the same parameter.
@@ -185,10 +185,10 @@ fn parameters<'a>(cx: &mut Comparison<'a>, scope: &Scope, old: &OperationRef<'a>
         };
         match (before.get(&key), after.get(&key)) {
             (Some(before), Some(after)) => parameter(cx, &scope, before, after),
-            (None, Some(after)) => {
-                let rules = [&rules::PARAMETER_ADDED, &rules::PARAMETER_ADDED_REQUIRED];
-                cx.findings.added_maybe_required(&scope, rules, after, is_required(after));
+            (None, Some(after)) if is_required(after) => {
+                cx.findings.added_required(&scope, &rules::PARAMETER_ADDED_REQUIRED, after);
             }
+            (None, Some(after)) => cx.findings.added(&scope, &rules::PARAMETER_ADDED, after),
             (Some(before), None) => cx.findings.removed(&scope, &rules::PARAMETER_REMOVED, before),
             (None, None) => {}
         }
@@ -200,7 +200,7 @@ pub(super) fn is_required(part: &Located<'_>) -> bool {
     part.value.get("required") == Some(&Value::Bool(true))
 }
 
-fn parameter<'a>(cx: &mut Comparison<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
+fn parameter<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
     for pair in Pair::located(before, after).entries() {
         match pair.key {
             "name" | "in" | "schema" => {}

@@ -4,20 +4,14 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::comparison::Comparison;
+use super::differ::Differ;
 use super::findings::{Pair, Scope};
-use super::normalised::NormalisedSchema;
 use super::rules;
-use super::schema::{self, pair};
+use super::schema::{self, Schemas, pair};
 use crate::pointer::child;
 
 /// Compares the properties of two object schemas.
-pub(super) fn compare<'a>(
-    cx: &mut Comparison<'a>,
-    scope: &Scope,
-    before: &NormalisedSchema<'a>,
-    after: &NormalisedSchema<'a>,
-) {
+pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &Scope, [before, after]: Schemas<'_, 'a>) {
     let (old, new) = (before.properties(), after.properties());
     let (old_required, new_required) = (before.required(), after.required());
     let names: BTreeSet<&str> =
@@ -31,19 +25,21 @@ pub(super) fn compare<'a>(
         let (was_required, is_required) = (old_required.contains(name), new_required.contains(name));
         match (old.get(name), new.get(name)) {
             (None, Some(new)) if !was_required => {
-                let rules = [&rules::PROPERTY_ADDED, &rules::PROPERTY_ADDED_REQUIRED];
-                cx.findings.added_maybe_required(&scope, rules, new, is_required);
+                if is_required {
+                    cx.findings.added_required(&scope, &rules::PROPERTY_ADDED_REQUIRED, new);
+                } else {
+                    cx.findings.added(&scope, &rules::PROPERTY_ADDED, new);
+                }
                 continue;
             }
             (Some(property), None) if !is_required => {
                 let twin =
                     new.iter().find(|(other, new)| !old.contains_key(*other) && new.value == property.value);
-                let pair = Pair::new(&*property.pointer, Some(property.value), None);
                 let text = match twin {
                     Some((other, _)) => format!("is removed; `{other}` is added with the same schema"),
                     None => "is removed".to_owned(),
                 };
-                cx.findings.report(&scope, &rules::PROPERTY_REMOVED, &pair, &text);
+                cx.findings.report(&scope, &rules::PROPERTY_REMOVED, &Pair::removed(property), &text);
                 continue;
             }
             (old, new) => {
@@ -61,15 +57,10 @@ pub(super) fn compare<'a>(
     }
 }
 
-/// Compares what is allowed next to the described properties.
-pub(super) fn additional<'a>(
-    cx: &mut Comparison<'a>,
-    scope: &Scope,
-    before: &NormalisedSchema<'a>,
-    after: &NormalisedSchema<'a>,
-) {
+/// Compares the rule for properties that are not described.
+pub(super) fn additional<'a>(cx: &mut Differ<'a>, scope: &Scope, [before, after]: Schemas<'_, 'a>) {
     const KEY: &str = "additionalProperties";
-    let pair = pair(KEY, before, after);
+    let pair = pair(KEY, [before, after]);
     let forbidden = Some(&Value::Bool(false));
     match (pair.before == forbidden, pair.after == forbidden) {
         (true, true) => {}

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::comparison::Comparison;
+use super::differ::Differ;
 use super::findings::{Pair, Scope};
 use super::normalised::Located;
 use super::rules::{self, Side};
@@ -12,7 +12,7 @@ use super::{body, schema};
 use crate::pointer::child;
 
 /// Compares the responses of an operation.
-pub(super) fn compare<'a>(cx: &mut Comparison<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
+pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
     let (base, revision) = (cx.base, cx.revision);
     let mut by_status = |document, operation: &Located<'a>| -> BTreeMap<&'a str, Located<'a>> {
         let entries = operation.entries("responses").into_iter();
@@ -58,7 +58,7 @@ fn is_success(status: &str) -> bool {
     status.starts_with('2')
 }
 
-fn response<'a>(cx: &mut Comparison<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
+fn response<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
     for pair in Pair::located(before, after).entries() {
         if !matches!(pair.key, "content" | "headers") {
             cx.findings.other(scope, &pair);
@@ -68,7 +68,7 @@ fn response<'a>(cx: &mut Comparison<'a>, scope: &Scope, before: &Located<'a>, af
     body::content(cx, &Scope { subject: "body", ..scope.clone() }, before, after);
 }
 
-fn headers<'a>(cx: &mut Comparison<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
+fn headers<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
     let (base, revision) = (cx.base, cx.revision);
     let mut by_name = |document, response: &Located<'a>| -> BTreeMap<String, Located<'a>> {
         let entries = response.entries("headers").into_iter();
@@ -88,7 +88,7 @@ fn headers<'a>(cx: &mut Comparison<'a>, scope: &Scope, before: &Located<'a>, aft
     }
 }
 
-fn header<'a>(cx: &mut Comparison<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
+fn header<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
     for pair in Pair::located(before, after).entries() {
         match pair.key {
             "schema" => {}

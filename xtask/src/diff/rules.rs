@@ -60,8 +60,8 @@ pub struct Rule {
     pub name: &'static str,
     request: Level,
     response: Level,
-    /// The reason of the judgement.
-    pub why: &'static str,
+    why_request: &'static str,
+    why_response: &'static str,
 }
 
 impl Rule {
@@ -87,7 +87,8 @@ impl Rule {
             Some(Side::Failure) if self.response == Level::Breaking => {
                 "one error type reads the responses of all failed calls"
             }
-            _ => self.why,
+            Some(Side::Response | Side::Failure) => self.why_response,
+            None | Some(Side::Request) => self.why_request,
         }
     }
 }
@@ -101,17 +102,23 @@ const DOCUMENTATION: &str = "only documentation is generated from it";
 const CREDENTIAL: &str = "the client sends the credential that the document names";
 
 macro_rules! rules {
-    ($($constant:ident = $name:literal, $request:ident, $response:ident, $why:expr;)*) => {
+    ($($constant:ident = $name:literal, $request:ident, $response:ident, $why:expr $(, $why_response:expr)?;)*) => {
         $(
-            pub(super) static $constant: Rule =
-                Rule { name: $name, request: Level::$request, response: Level::$response, why: $why };
+            pub(super) static $constant: Rule = Rule {
+                name: $name,
+                request: Level::$request,
+                response: Level::$response,
+                why_request: $why,
+                why_response: [$($why_response,)? $why][0],
+            };
         )*
         /// Every rule.
         pub static ALL: &[&Rule] = &[$(&$constant),*];
     };
 }
 
-// The headings name the module that applies the rules. The levels are those of a request and of a response.
+// The headings name the module that applies the rules. Each rule has the level for requests and the level for responses,
+// then one reason for both, or one for each.
 rules! {
     // document.rs
     OPENAPI_CHANGED = "openapi-version-changed", Info, Info, "the lowering checks that it can read the document";
@@ -162,22 +169,22 @@ rules! {
     HEADER_REMOVED = "removed", Warning, Warning, "callers may read the header, although no type names it";
     // schema.rs
     TYPE_CHANGED = "type-changed", Breaking, Breaking, "neither old values nor old code fit the new type";
-    TYPE_GENERALIZED = "type-generalized", Info, Breaking, "a request may send more; a response may hold values that code cannot read";
-    TYPE_SPECIALIZED = "type-specialized", Breaking, Info, "the service may reject values that it accepted before; a response holds fewer kinds of values";
-    FORMAT_ADDED = "format-added", Breaking, Info, "the service may reject texts that it accepted before; a response holds fewer kinds of texts";
-    FORMAT_REMOVED = "format-removed", Info, Breaking, "a request may send more; a response may hold texts that code cannot read";
+    TYPE_GENERALIZED = "type-generalized", Info, Breaking, "a request may send more", "a response may hold values that code cannot read";
+    TYPE_SPECIALIZED = "type-specialized", Breaking, Info, "the service may reject values that it accepted before", "a response holds fewer kinds of values";
+    FORMAT_ADDED = "format-added", Breaking, Info, "the service may reject texts that it accepted before", "a response holds fewer kinds of texts";
+    FORMAT_REMOVED = "format-removed", Info, Breaking, "a request may send more", "a response may hold texts that code cannot read";
     FORMAT_CHANGED = "format-changed", Breaking, Breaking, "neither old values nor old code fit the new format";
     CONTENT_ENCODING = "content-encoding-changed", Breaking, Breaking, "the same bytes are encoded differently";
-    BECAME_NULLABLE = "became-nullable", Info, Warning, "a request may send more; in a response, null reads as missing or empty";
-    BECAME_NOT_NULLABLE = "became-not-nullable", Breaking, Info, "the service may reject a null that it accepted before; a response promises more";
-    ENUM_VALUE_ADDED = "enum-value-added", Info, Info, "a request may send more; enums in responses keep unknown values";
-    ENUM_VALUE_REMOVED = "enum-value-removed", Breaking, Info, "the service may reject a call that sends the value; responses no longer hold it";
-    BECAME_ENUM = "became-enum", Breaking, Info, "the service may reject other values; a response holds fewer values";
-    BECAME_FREE = "enum-removed", Info, Warning, "a request may send more; a response may hold values that code does not know";
-    UNIQUE_ADDED = "unique-items-added", Breaking, Info, "the service may reject a list with duplicates; responses are not checked";
+    BECAME_NULLABLE = "became-nullable", Info, Warning, "a request may send more", "in a response, null reads as missing or empty";
+    BECAME_NOT_NULLABLE = "became-not-nullable", Breaking, Info, "the service may reject a null that it accepted before", "a response promises more";
+    ENUM_VALUE_ADDED = "enum-value-added", Info, Info, "a request may send more", "enums in responses keep unknown values";
+    ENUM_VALUE_REMOVED = "enum-value-removed", Breaking, Info, "the service may reject a call that sends the value", "responses no longer hold it";
+    BECAME_ENUM = "became-enum", Breaking, Info, "the service may reject other values", "a response holds fewer values";
+    BECAME_FREE = "enum-removed", Info, Warning, "a request may send more", "a response may hold values that code does not know";
+    UNIQUE_ADDED = "unique-items-added", Breaking, Info, "the service may reject a list with duplicates", "responses are not checked";
     UNIQUE_REMOVED = "unique-items-removed", Info, Info, ACCEPTED;
-    PATTERN_ADDED = "pattern-added", Breaking, Info, "the service may reject texts that it accepted before; responses are not checked";
-    PATTERN_CHANGED = "pattern-changed", Warning, Info, "comparing patterns does not tell which texts are rejected; responses are not checked";
+    PATTERN_ADDED = "pattern-added", Breaking, Info, "the service may reject texts that it accepted before", "responses are not checked";
+    PATTERN_CHANGED = "pattern-changed", Warning, Info, "comparing patterns does not tell which texts are rejected", "responses are not checked";
     PATTERN_REMOVED = "pattern-removed", Info, Info, ACCEPTED;
     DEFAULT_CHANGED = "default-changed", Warning, Info, SERVER_DEFAULT;
     READ_ONLY = "became-read-only", Warning, Info, "the service ignores it in requests";
@@ -186,24 +193,24 @@ rules! {
     NOT_WRITE_ONLY = "became-not-write-only", Info, Info, ACCEPTED;
     REFERENCE_CHANGED = "reference-changed", Info, Info, "the data is the same under another name; the Rust items show the effect";
     // limits.rs
-    LIMIT_TIGHTENED = "tightened", Breaking, Info, "the service may reject values beyond the limit; responses are not checked against limits";
-    LIMIT_LOOSENED = "loosened", Info, Info, "a request may send more; responses are not checked against limits";
+    LIMIT_TIGHTENED = "tightened", Breaking, Info, "the service may reject values beyond the limit", "responses are not checked against limits";
+    LIMIT_LOOSENED = "loosened", Info, Info, "a request may send more", "responses are not checked against limits";
     // properties.rs
-    PROPERTY_ADDED = "added", Info, Info, "a request may send more; unknown fields in responses are ignored";
-    PROPERTY_ADDED_REQUIRED = "added-required", Breaking, Info, "the service may reject a call without it; a response promises more";
-    PROPERTY_REMOVED = "removed", Warning, Breaking, "the service may silently ignore it; code that reads it finds nothing";
-    ADDITIONAL_FORBIDDEN = "additional-properties-forbidden", Breaking, Info, "the service may reject additional properties; a response holds fewer";
+    PROPERTY_ADDED = "added", Info, Info, "a request may send more", "unknown fields in responses are ignored";
+    PROPERTY_ADDED_REQUIRED = "added-required", Breaking, Info, "the service may reject a call without it", "a response promises more";
+    PROPERTY_REMOVED = "removed", Warning, Breaking, "the service may silently ignore it", "code that reads it finds nothing";
+    ADDITIONAL_FORBIDDEN = "additional-properties-forbidden", Breaking, Info, "the service may reject additional properties", "a response holds fewer";
     ADDITIONAL_ALLOWED = "additional-properties-allowed", Info, Info, TOLERANT;
     // unions.rs
-    MEMBER_ADDED = "union-member-added", Info, Info, "a request may send more; unions in responses keep unknown members";
-    MEMBER_REMOVED = "union-member-removed", Breaking, Info, "the service may reject a call that sends it; responses no longer hold it";
+    MEMBER_ADDED = "union-member-added", Info, Info, "a request may send more", "unions in responses keep unknown members";
+    MEMBER_REMOVED = "union-member-removed", Breaking, Info, "the service may reject a call that sends it", "responses no longer hold it";
     UNION_KIND = "union-kind-changed", Info, Info, "`anyOf` and `oneOf` mean the same for members that exclude each other";
-    PART_ADDED = "all-of-member-added", Breaking, Info, "the service may reject values that it accepted before; a response promises more";
-    PART_REMOVED = "all-of-member-removed", Info, Breaking, "a request may send more; a response promises less";
+    PART_ADDED = "all-of-member-added", Breaking, Info, "the service may reject values that it accepted before", "a response promises more";
+    PART_REMOVED = "all-of-member-removed", Info, Breaking, "a request may send more", "a response promises less";
     DISCRIMINATOR = "discriminator-changed", Warning, Warning, "members are distinguished by their own tags, which may have changed too";
     // findings.rs: keywords that several parts of a document have
-    BECAME_REQUIRED = "became-required", Breaking, Info, "the service may reject a call without it; a response promises more";
-    BECAME_OPTIONAL = "became-optional", Info, Breaking, "a request may leave it out; a response promises less";
+    BECAME_REQUIRED = "became-required", Breaking, Info, "the service may reject a call without it", "a response promises more";
+    BECAME_OPTIONAL = "became-optional", Info, Breaking, "a request may leave it out", "a response promises less";
     DEPRECATED = "deprecated", Info, Info, "it still works";
     REACTIVATED = "reactivated", Info, Info, ACCEPTED;
     DOCUMENTATION_CHANGED = "documentation-changed", Info, Info, DOCUMENTATION;

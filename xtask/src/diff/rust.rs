@@ -62,7 +62,7 @@ impl GeneratedCode {
         }
     }
 
-    /// The origins of a type: of its own name, or of the longest known beginning of it.
+    /// The origins of a type: those of the longest known name that its name starts with.
     fn origins(&self, kind: &str) -> Vec<Origin> {
         let name = plain(kind);
         let beginnings = self.origins.iter().filter(|(key, _)| name.starts_with(key.as_str()));
@@ -70,12 +70,11 @@ impl GeneratedCode {
     }
 }
 
-/// The builder that a method of the client returns.
+/// The builder that a method of the client returns. All other functions of the client return `Self` or references.
 fn builder(item: &PublicItem) -> Option<&str> {
     match &item.kind {
-        ItemKind::Function { output: Some(output), .. } if item.owner.as_deref() == Some("Client") => {
-            let [module, name] = output.path.as_slice() else { return None };
-            (module == "builder").then_some(name)
+        ItemKind::Function(types) if item.module == "raw" && item.owner.as_deref() == Some("Client") => {
+            Some(types.output.as_str()).filter(|output| !["", "Self"].contains(output))
         }
         _ => None,
     }
@@ -122,25 +121,17 @@ impl RustItem {
             ("raw::types", Some(owner), ItemKind::Payload(kind)) => {
                 (Self::Variant(owner, name), kind.clone())
             }
-            ("raw::types", _, ItemKind::Function { .. }) if name == "builder" => return None,
-            ("raw", _, _) if builder(item).is_some() => (Self::Method(name), String::new()),
-            ("raw::builder", Some(builder), ItemKind::Function { output, bounds }) => {
+            ("raw::types", _, ItemKind::Function(_)) if name == "builder" => return None,
+            ("raw", ..) if builder(item).is_some() => (Self::Method(name), String::new()),
+            // A setter that takes a closure repeats the one that takes the value.
+            ("raw::builder", _, ItemKind::Function(types)) if name == "new" || types.takes_closure => {
+                return None;
+            }
+            ("raw::builder", Some(builder), ItemKind::Function(types)) => {
                 let method = (*methods.get(builder.as_str())?).to_owned();
-                let bound = |name: &str| bounds.iter().find(|bound| bound.name() == name);
-                // `Result<ResponseValue<T>, Error>`.
-                let response = output.iter().flat_map(|output| &output.arguments).next();
-                match (name.as_str(), response) {
-                    ("new", _) => return None,
-                    ("send", Some(response)) => {
-                        let kind = response.arguments.first().map(|kind| kind.text.clone());
-                        (Self::Response(method), kind.unwrap_or_default())
-                    }
-                    // A setter that takes a closure repeats the one that takes the value.
-                    _ if bound("FnOnce").is_some() => return None,
-                    _ => {
-                        let kind = bound("TryInto").and_then(|bound| bound.arguments.first());
-                        (Self::Setter(method, name), kind.map(|kind| kind.text.clone()).unwrap_or_default())
-                    }
+                match (types.response.clone(), name.as_str()) {
+                    (Some(response), "send") => (Self::Response(method), response),
+                    _ => (Self::Setter(method, name), types.converted.clone().unwrap_or_default()),
                 }
             }
             _ => (Self::Other(item.to_string()), String::new()),
@@ -150,11 +141,9 @@ impl RustItem {
 
 /// One generated item that differs.
 #[derive(Debug)]
-struct Difference {
+struct CodeDifference {
     item: RustItem,
     text: String,
-    /// Whether code that compiled may no longer compile.
-    loss: bool,
     /// The item's type before and after.
     kinds: [Option<String>; 2],
     /// Where it comes from in the older and the newer document.
@@ -163,7 +152,7 @@ struct Difference {
 
 /// The differences between two generated clients.
 #[derive(Debug)]
-pub(crate) struct CodeChanges(Vec<Difference>);
+pub(crate) struct CodeChanges(Vec<CodeDifference>);
 
 impl CodeChanges {
     pub(crate) fn between(old: &GeneratedCode, new: &GeneratedCode) -> Self {
@@ -186,11 +175,10 @@ impl CodeChanges {
                 continue;
             }
             let origins = [old, new].into_iter().flat_map(|code| item.origins(code)).collect();
-            let (text, loss) = item.difference(was.map(String::as_str), is.map(String::as_str));
-            differences.push(Difference {
+            let text = item.difference(was.map(String::as_str), is.map(String::as_str));
+            differences.push(CodeDifference {
                 item: item.clone(),
                 text,
-                loss,
                 kinds: [was.cloned(), is.cloned()],
                 origins,
             });
@@ -219,16 +207,16 @@ impl RustItem {
         }
     }
 
-    /// The difference as a sentence, and whether code that compiled may no longer compile.
-    fn difference(&self, was: Option<&str>, is: Option<&str>) -> (String, bool) {
-        let verb = if was.is_some() { "loses" } else { "gains" };
+    /// The difference as a sentence.
+    fn difference(&self, was: Option<&str>, is: Option<&str>) -> String {
         let loss = was.is_some();
+        let verb = if loss { "loses" } else { "gains" };
         let kinds = match (was, is) {
             (Some(was), Some(is)) => format!("`{was}` → `{is}`"),
             _ => String::new(),
         };
         let both = was.is_some() && is.is_some();
-        let text = match self {
+        match self {
             Self::Type(name) if both => format!("`types::{name}` changes: {kinds}"),
             Self::Type(name) if loss => format!("`types::{name}` is removed"),
             Self::Type(name) => format!("`types::{name}` is added"),
@@ -247,8 +235,14 @@ impl RustItem {
             Self::Setter(method, name) => format!("method `{method}` {verb} `.{name}(…)`"),
             Self::Response(method) => format!("the response of method `{method}` changes: {kinds}"),
             Self::Other(line) => format!("`{line}` {}", if loss { "is removed" } else { "is added" }),
-        };
-        (text, loss)
+        }
+    }
+}
+
+impl CodeDifference {
+    /// Whether code that compiled may no longer compile.
+    fn is_loss(&self) -> bool {
+        self.kinds[0].is_some()
     }
 }
 
@@ -272,8 +266,7 @@ impl Cause {
         let mut reach = BTreeSet::new();
         for (value, document) in [(&found.before, base), (&found.after, revision)] {
             let Some(value) = value else { continue };
-            let mut roots = BTreeSet::new();
-            references(value, &mut roots);
+            let roots = references(value);
             let schemas = document.pointer("/components/schemas").and_then(Value::as_object);
             reach.extend(schemas.map_or_else(BTreeSet::new, |schemas| closure(schemas, roots)));
         }
@@ -294,23 +287,12 @@ impl Cause {
 const BROKEN: &str = "code that uses the Rust item no longer compiles";
 
 /// Rules for changes that do not affect the generated code.
+#[rustfmt::skip]
 const INERT: &[&Rule] = &[
-    &rules::DOCUMENTATION_CHANGED,
-    &rules::DEFAULT_CHANGED,
-    &rules::DEPRECATED,
-    &rules::REACTIVATED,
-    &rules::OPERATION_DEPRECATED,
-    &rules::OPERATION_REACTIVATED,
-    &rules::OPERATION_TAG_ADDED,
-    &rules::OPERATION_TAG_REMOVED,
-    &rules::SECURITY_ADDED,
-    &rules::SECURITY_REMOVED,
-    &rules::SECURITY_UNNEEDED,
-    &rules::READ_ONLY,
-    &rules::NOT_READ_ONLY,
-    &rules::WRITE_ONLY,
-    &rules::NOT_WRITE_ONLY,
-    &rules::DISCRIMINATOR,
+    &rules::DOCUMENTATION_CHANGED, &rules::DEFAULT_CHANGED, &rules::DEPRECATED, &rules::REACTIVATED,
+    &rules::OPERATION_DEPRECATED, &rules::OPERATION_REACTIVATED, &rules::OPERATION_TAG_ADDED, &rules::OPERATION_TAG_REMOVED,
+    &rules::SECURITY_ADDED, &rules::SECURITY_REMOVED, &rules::SECURITY_UNNEEDED, &rules::DISCRIMINATOR,
+    &rules::READ_ONLY, &rules::NOT_READ_ONLY, &rules::WRITE_ONLY, &rules::NOT_WRITE_ONLY,
 ];
 
 /// Assigns each difference to the changes that cause it; the rest becomes one more change.
@@ -331,7 +313,7 @@ pub(super) fn attribute(code: CodeChanges, drafts: &mut Vec<Draft>) {
         for index in causes {
             let change = &mut drafts[index].change;
             change.rust.push(difference.text.clone());
-            if difference.loss && change.level < Level::Breaking {
+            if difference.is_loss() && change.level < Level::Breaking {
                 change.level = Level::Breaking;
                 change.why = BROKEN;
             }
@@ -341,7 +323,7 @@ pub(super) fn attribute(code: CodeChanges, drafts: &mut Vec<Draft>) {
         return;
     }
     let rule = &rules::SURFACE_CHANGED;
-    let loss = unexplained.iter().any(|difference| difference.loss);
+    let loss = unexplained.iter().any(CodeDifference::is_loss);
     let items: Vec<String> = unexplained.into_iter().map(|difference| difference.text).collect();
     let change = Change {
         id: rule.name.to_owned(),
@@ -352,13 +334,17 @@ pub(super) fn attribute(code: CodeChanges, drafts: &mut Vec<Draft>) {
         text: "the document: the generated code changes without a known cause".to_owned(),
         fingerprint: super::digest(&[rule.name, &items.join("\n")]),
         rust: items,
-        why: if loss { BROKEN } else { rule.why },
+        why: if loss { BROKEN } else { rule.reason(None) },
     };
     drafts.push(Draft { change, causes: Vec::new() });
 }
 
 /// The drafts that cause a difference, by the strongest evidence that any of them has.
-fn causes(difference: &Difference, drafts: &[Draft], assigned: &BTreeMap<String, Vec<usize>>) -> Vec<usize> {
+fn causes(
+    difference: &CodeDifference,
+    drafts: &[Draft],
+    assigned: &BTreeMap<String, Vec<usize>>,
+) -> Vec<usize> {
     let all = |evidence: &dyn Fn(&Cause) -> bool| -> Vec<usize> {
         let candidates = drafts.iter().enumerate();
         let with = candidates.filter(|(_, draft)| {
@@ -410,7 +396,7 @@ fn causes(difference: &Difference, drafts: &[Draft], assigned: &BTreeMap<String,
 }
 
 /// Narrows several changes of one place to those of the kind that makes such a difference.
-fn fitting(difference: &Difference, drafts: &[Draft], candidates: Vec<usize>) -> Vec<usize> {
+fn fitting(difference: &CodeDifference, drafts: &[Draft], candidates: Vec<usize>) -> Vec<usize> {
     let prefer = |candidates: Vec<usize>, fits: &dyn Fn(&str) -> bool| {
         let some: Vec<usize> =
             candidates.iter().copied().filter(|index| fits(&drafts[*index].change.id)).collect();

@@ -1,10 +1,10 @@
-//! Two schemas: references, null, types, enums, and every keyword that has no module of its own.
+//! Schemas: references, null, types, enums, and the keywords without a separate module.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::comparison::Comparison;
+use super::differ::Differ;
 use super::findings::{Findings, NodeOwner, Pair, Scope, is_annotation, short};
 use super::limits;
 use super::normalised::{Located, NormalisedSchema};
@@ -13,58 +13,44 @@ use super::{properties, unions};
 use crate::lower::SCHEMA_REF;
 use crate::pointer::child;
 
+/// Two schemas, the older one first.
+pub(super) type Schemas<'s, 'a> = [&'s NormalisedSchema<'a>; 2];
+
 /// Compares two schemas.
-pub(super) fn compare<'a>(cx: &mut Comparison<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
-    compare_normalised(cx, scope, &NormalisedSchema::of(before), &NormalisedSchema::of(after));
+pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
+    compare_normalised(cx, scope, [&NormalisedSchema::of(before), &NormalisedSchema::of(after)]);
 }
 
-pub(super) fn compare_normalised<'a>(
-    cx: &mut Comparison<'a>,
-    scope: &Scope,
-    before: &NormalisedSchema<'a>,
-    after: &NormalisedSchema<'a>,
-) {
+pub(super) fn compare_normalised<'a>(cx: &mut Differ<'a>, scope: &Scope, [before, after]: Schemas<'_, 'a>) {
     let inlined = |one: &NormalisedSchema<'a>, other: &NormalisedSchema<'a>| {
         one.keyword("$ref").is_some() && other.keyword("$ref").is_none() && other.union.is_none()
     };
     if inlined(before, after) || inlined(after, before) {
-        return follow(cx, scope, before, after);
+        return follow(cx, scope, [before, after]);
     }
-    nullability(&mut cx.findings, scope, before, after);
-    annotations(&mut cx.findings, scope, before, after);
-    if unions::compare(cx, scope, before, after) {
-        reference(cx, scope, before, after);
-        structure(cx, scope, before, after);
+    nullability(&mut cx.findings, scope, [before, after]);
+    annotations(&mut cx.findings, scope, [before, after]);
+    if unions::compare(cx, scope, [before, after]) {
+        reference(cx, scope, [before, after]);
+        structure(cx, scope, [before, after]);
     }
 }
 
 /// The keyword in both schemas, at its place in the revision, or in the base if it is removed.
-pub(super) fn pair<'a, 'k>(
-    key: &'k str,
-    before: &NormalisedSchema<'a>,
-    after: &NormalisedSchema<'a>,
-) -> Pair<'a>
-where
-    'k: 'a,
-{
+pub(super) fn pair<'a>(key: &'a str, [before, after]: Schemas<'_, 'a>) -> Pair<'a> {
     let keyword = after.keywords.get(key).or_else(|| before.keywords.get(key));
     let pointer = keyword.map_or_else(|| child(&after.pointer, key), |keyword| keyword.pointer.clone());
     Pair { key, pointer, before: before.keyword(key), after: after.keyword(key) }
 }
 
 /// Every keyword of the two schemas, whether it differs or not.
-fn pairs<'a>(before: &NormalisedSchema<'a>, after: &NormalisedSchema<'a>) -> Vec<Pair<'a>> {
+fn pairs<'a>([before, after]: Schemas<'_, 'a>) -> Vec<Pair<'a>> {
     let keys: BTreeSet<&'a str> = before.keywords.keys().chain(after.keywords.keys()).copied().collect();
-    keys.into_iter().map(|key| pair(key, before, after)).collect()
+    keys.into_iter().map(|key| pair(key, [before, after])).collect()
 }
 
 /// Compares a component with a schema that is written out: by what the component holds.
-fn follow<'a>(
-    cx: &mut Comparison<'a>,
-    scope: &Scope,
-    before: &NormalisedSchema<'a>,
-    after: &NormalisedSchema<'a>,
-) {
+fn follow<'a>(cx: &mut Differ<'a>, scope: &Scope, [before, after]: Schemas<'_, 'a>) {
     let name = |schema: &NormalisedSchema<'a>| {
         schema.reference().map_or("an inline schema".to_owned(), |name| format!("`{name}`"))
     };
@@ -83,17 +69,12 @@ fn follow<'a>(
         cx.findings.unhandled(scope, &unresolved.pointer, "$ref");
     } else if !cx.seen.following.contains(&key) {
         cx.seen.following.push(key);
-        compare_normalised(cx, scope, &old, &new);
+        compare_normalised(cx, scope, [&old, &new]);
         cx.seen.following.pop();
     }
 }
 
-fn nullability(
-    findings: &mut Findings,
-    scope: &Scope,
-    before: &NormalisedSchema<'_>,
-    after: &NormalisedSchema<'_>,
-) {
+fn nullability(findings: &mut Findings, scope: &Scope, [before, after]: Schemas<'_, '_>) {
     if before.nullable == after.nullable {
         return;
     }
@@ -107,13 +88,8 @@ fn nullability(
 }
 
 /// Compares the keywords that describe the place of a value, not the value.
-fn annotations(
-    findings: &mut Findings,
-    scope: &Scope,
-    before: &NormalisedSchema<'_>,
-    after: &NormalisedSchema<'_>,
-) {
-    for pair in pairs(before, after).iter().filter(|pair| pair.before != pair.after) {
+fn annotations(findings: &mut Findings, scope: &Scope, [before, after]: Schemas<'_, '_>) {
+    for pair in pairs([before, after]).iter().filter(|pair| pair.before != pair.after) {
         match pair.key {
             key if is_annotation(key) => findings.documentation(scope, pair),
             "default" => findings.changed(scope, &rules::DEFAULT_CHANGED, "the default", pair),
@@ -131,21 +107,16 @@ fn annotations(
     }
 }
 
-fn reference<'a>(
-    cx: &mut Comparison<'a>,
-    scope: &Scope,
-    before: &NormalisedSchema<'a>,
-    after: &NormalisedSchema<'a>,
-) {
+fn reference<'a>(cx: &mut Differ<'a>, scope: &Scope, [before, after]: Schemas<'_, 'a>) {
     match (before.reference(), after.reference()) {
         (Some(old), Some(new)) => components(cx, scope, old, new),
         _ if before.keyword("$ref") == after.keyword("$ref") => {}
-        _ => cx.findings.unhandled(scope, &pair("$ref", before, after).pointer, "$ref"),
+        _ => cx.findings.unhandled(scope, &pair("$ref", [before, after]).pointer, "$ref"),
     }
 }
 
 /// Compares two components, once for each side, and notes that the scope uses them.
-fn components<'a>(cx: &mut Comparison<'a>, scope: &Scope, old: &'a str, new: &'a str) {
+fn components<'a>(cx: &mut Differ<'a>, scope: &Scope, old: &'a str, new: &'a str) {
     let Some(side) = scope.side else { return };
     let (from, to) = (child("/components/schemas", old), child("/components/schemas", new));
     if old != new {
@@ -172,18 +143,13 @@ fn components<'a>(cx: &mut Comparison<'a>, scope: &Scope, old: &'a str, new: &'a
 }
 
 /// Compares the keywords that describe the value.
-fn structure<'a>(
-    cx: &mut Comparison<'a>,
-    scope: &Scope,
-    before: &NormalisedSchema<'a>,
-    after: &NormalisedSchema<'a>,
-) {
-    if !types(&mut cx.findings, scope, before, after) {
+fn structure<'a>(cx: &mut Differ<'a>, scope: &Scope, [before, after]: Schemas<'_, 'a>) {
+    if !types(&mut cx.findings, scope, [before, after]) {
         return;
     }
-    values(&mut cx.findings, scope, before, after);
-    limits::compare(&mut cx.findings, scope, before, after);
-    for pair in pairs(before, after) {
+    values(&mut cx.findings, scope, [before, after]);
+    limits::compare(&mut cx.findings, scope, [before, after]);
+    for pair in pairs([before, after]) {
         let equal = pair.before == pair.after;
         if !equal && pair.values().any(|value| is_malformed(pair.key, value)) {
             cx.findings.unhandled(scope, &pair.pointer, pair.key);
@@ -191,20 +157,18 @@ fn structure<'a>(
         }
         match pair.key {
             // Equal keywords too: they may refer to components that differ.
-            "properties" => properties::compare(cx, scope, before, after),
-            "additionalProperties" => properties::additional(cx, scope, before, after),
+            "properties" => properties::compare(cx, scope, [before, after]),
+            "additionalProperties" => properties::additional(cx, scope, [before, after]),
             "items" => compare(cx, &scope.inside("[]"), &before.inner("items"), &after.inner("items")),
             key @ "propertyNames" => {
                 compare(cx, &scope.inside("{key}"), &before.inner(key), &after.inner(key));
             }
-            "prefixItems" => tuple(cx, scope, before, after),
-            "allOf" => unions::all_of(cx, scope, before, after),
+            "prefixItems" => tuple(cx, scope, [before, after]),
+            "allOf" => unions::all_of(cx, scope, [before, after]),
             _ if equal => {}
-            "required" => {
-                if pair_is_absent("properties", before, after) {
-                    properties::compare(cx, scope, before, after);
-                }
-            }
+            // Compared with the properties, if there are any.
+            "required" if [before, after].iter().any(|schema| schema.keyword("properties").is_some()) => {}
+            "required" => properties::compare(cx, scope, [before, after]),
             "format" => {
                 let rules = [&rules::FORMAT_ADDED, &rules::FORMAT_REMOVED, &rules::FORMAT_CHANGED];
                 cx.findings.changed(scope, by_change(&pair, rules), "the format", &pair);
@@ -229,10 +193,6 @@ fn structure<'a>(
     }
 }
 
-fn pair_is_absent(key: &str, before: &NormalisedSchema<'_>, after: &NormalisedSchema<'_>) -> bool {
-    !before.keywords.contains_key(key) && !after.keywords.contains_key(key)
-}
-
 fn by_change(pair: &Pair<'_>, [added, removed, changed]: [&'static Rule; 3]) -> &'static Rule {
     match (pair.before, pair.after) {
         (None, _) => added,
@@ -242,12 +202,7 @@ fn by_change(pair: &Pair<'_>, [added, removed, changed]: [&'static Rule; 3]) -> 
 }
 
 /// Compares the types; false if nothing else can be compared.
-fn types(
-    findings: &mut Findings,
-    scope: &Scope,
-    before: &NormalisedSchema<'_>,
-    after: &NormalisedSchema<'_>,
-) -> bool {
+fn types(findings: &mut Findings, scope: &Scope, [before, after]: Schemas<'_, '_>) -> bool {
     type Types<'t> = Option<&'t BTreeSet<&'t str>>;
     fn covers(wide: Types<'_>, narrow: Types<'_>) -> bool {
         match (wide, narrow) {
@@ -281,12 +236,7 @@ fn types(
 }
 
 /// Compares the values of an enum.
-fn values(
-    findings: &mut Findings,
-    scope: &Scope,
-    before: &NormalisedSchema<'_>,
-    after: &NormalisedSchema<'_>,
-) {
+fn values(findings: &mut Findings, scope: &Scope, [before, after]: Schemas<'_, '_>) {
     let pointer = child(&after.pointer, "enum");
     let pair = |before, after| Pair::new(&*pointer, before, after);
     let list = |values: &[&Value]| values.iter().map(|value| short(value)).collect::<Vec<_>>().join(", ");
@@ -313,17 +263,12 @@ fn values(
     }
 }
 
-fn tuple<'a>(
-    cx: &mut Comparison<'a>,
-    scope: &Scope,
-    before: &NormalisedSchema<'a>,
-    after: &NormalisedSchema<'a>,
-) {
+fn tuple<'a>(cx: &mut Differ<'a>, scope: &Scope, [before, after]: Schemas<'_, 'a>) {
     const KEY: &str = "prefixItems";
     let (old, new) = (before.members(KEY), after.members(KEY));
     if old.len() != new.len() {
         let text = format!("the number of fixed items changes from {} to {}", old.len(), new.len());
-        cx.findings.report(scope, &rules::TYPE_CHANGED, &pair(KEY, before, after), &text);
+        cx.findings.report(scope, &rules::TYPE_CHANGED, &pair(KEY, [before, after]), &text);
     }
     for (at, (old, new)) in old.iter().zip(&new).enumerate() {
         compare(cx, &scope.inside(&format!("[{at}]")), old, new);

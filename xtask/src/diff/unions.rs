@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::comparison::Comparison;
+use super::differ::Differ;
 use super::findings::{Pair, Scope, short};
 use super::normalised::{Located, NormalisedSchema};
 use super::rules::{self, Rule};
-use super::schema;
+use super::schema::{self, Schemas};
 use crate::lower::SCHEMA_REF;
 use crate::pointer::child;
 
@@ -23,12 +23,7 @@ const ALL_OF: MemberRules = MemberRules([
 ]);
 
 /// Compares the unions of two schemas; false if only one of them is a union, and nothing else can be compared.
-pub(super) fn compare<'a>(
-    cx: &mut Comparison<'a>,
-    scope: &Scope,
-    before: &NormalisedSchema<'a>,
-    after: &NormalisedSchema<'a>,
-) -> bool {
+pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &Scope, [before, after]: Schemas<'_, 'a>) -> bool {
     match (&before.union, &after.union) {
         (None, None) => return true,
         (Some((old, was)), Some((new, is))) => {
@@ -56,12 +51,7 @@ pub(super) fn compare<'a>(
 }
 
 /// Compares the members of `allOf`.
-pub(super) fn all_of<'a>(
-    cx: &mut Comparison<'a>,
-    scope: &Scope,
-    before: &NormalisedSchema<'a>,
-    after: &NormalisedSchema<'a>,
-) {
+pub(super) fn all_of<'a>(cx: &mut Differ<'a>, scope: &Scope, [before, after]: Schemas<'_, 'a>) {
     let parts = |schema: &NormalisedSchema<'a>| normalised(&schema.members("allOf"));
     members(cx, scope, parts(before), parts(after), &ALL_OF);
 }
@@ -71,7 +61,7 @@ fn normalised<'a>(members: &[Located<'a>]) -> Vec<NormalisedSchema<'a>> {
 }
 
 /// Notes what a union has next to its members: no rule compares it with a schema that is not a union.
-fn siblings_unhandled<'a>(cx: &mut Comparison<'a>, scope: &Scope, schema: &NormalisedSchema<'a>) {
+fn siblings_unhandled<'a>(cx: &mut Differ<'a>, scope: &Scope, schema: &NormalisedSchema<'a>) {
     for (key, keyword) in &schema.clone().bare().keywords {
         cx.findings.unhandled(scope, &keyword.pointer, key);
     }
@@ -84,7 +74,7 @@ fn siblings_unhandled<'a>(cx: &mut Comparison<'a>, scope: &Scope, schema: &Norma
 
 /// Pairs members that are the same thing, compares them, and reports the rest.
 fn members<'a>(
-    cx: &mut Comparison<'a>,
+    cx: &mut Differ<'a>,
     scope: &Scope,
     mut before: Vec<NormalisedSchema<'a>>,
     mut after: Vec<NormalisedSchema<'a>>,
@@ -93,7 +83,7 @@ fn members<'a>(
     loop {
         let pairs = before.iter().enumerate().flat_map(|(old, was)| {
             let documents = (cx.base, cx.revision);
-            after.iter().enumerate().map(move |(new, is)| (likeness(documents, was, is), old, new))
+            after.iter().enumerate().map(move |(new, is)| (likeness(documents, [was, is]), old, new))
         });
         // The first of equals, so that equal members stay in order.
         let best = pairs.fold((0, 0, 0), |best, one| if one.0 > best.0 { one } else { best });
@@ -103,7 +93,7 @@ fn members<'a>(
             Some(_) => scope.label.clone(),
             None => format!("{} as {}", scope.label, member_name(&is)),
         };
-        schema::compare_normalised(cx, &scope.named(label), &was, &is);
+        schema::compare_normalised(cx, &scope.named(label), [&was, &is]);
     }
     for member in before {
         let pair = Pair::new(&*member.pointer, Some(member.raw), None);
@@ -116,11 +106,7 @@ fn members<'a>(
 }
 
 /// How likely two members of a union are the same thing; 0 means that they are not.
-fn likeness<'a>(
-    (base, revision): (&'a Value, &'a Value),
-    before: &NormalisedSchema<'a>,
-    after: &NormalisedSchema<'a>,
-) -> u32 {
+fn likeness<'a>((base, revision): (&'a Value, &'a Value), [before, after]: Schemas<'_, 'a>) -> u32 {
     const SAME: u32 = 100;
     const TAG: u32 = 80;
     const TITLE: u32 = 70;
@@ -180,7 +166,7 @@ fn member_name(member: &NormalisedSchema<'_>) -> String {
 }
 
 /// Compares discriminators. A mapping that only follows renamed components is not a change.
-pub(super) fn discriminator(cx: &mut Comparison<'_>, scope: &Scope, pair: &Pair<'_>) {
+pub(super) fn discriminator(cx: &mut Differ<'_>, scope: &Scope, pair: &Pair<'_>) {
     const RULE: &Rule = &rules::DISCRIMINATOR;
     let objects = |pair: &Pair<'_>| pair.values().filter(|value| value.is_object()).count();
     if objects(pair) < 2 {

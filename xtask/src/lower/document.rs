@@ -28,6 +28,15 @@ impl Document {
         }
     }
 
+    /// Calls `visit(place, parameter)` for every parameter of an operation. `place` is for messages.
+    pub(super) fn each_parameter(&mut self, mut visit: impl FnMut(&str, &mut Value)) {
+        self.each_operation(|path, method, operation| {
+            for parameter in items(operation, "parameters") {
+                visit(&format!("{method} {path} {}", parameter["name"]), parameter);
+            }
+        });
+    }
+
     /// The component schemas by name.
     #[must_use]
     pub fn schemas(&self) -> &Map<String, Value> {
@@ -68,10 +77,9 @@ impl Document {
     pub(super) fn directions(&mut self) -> (BTreeSet<String>, BTreeSet<String>) {
         let (mut requests, mut responses) = (BTreeSet::new(), BTreeSet::new());
         self.each_operation(|_, _, operation| {
-            for part in ["parameters", "requestBody"] {
-                operation.get(part).into_iter().for_each(|part| references(part, &mut requests));
-            }
-            operation.get("responses").into_iter().for_each(|part| references(part, &mut responses));
+            let part = |key| operation.get(key).map(references).unwrap_or_default();
+            requests.extend(part("parameters").into_iter().chain(part("requestBody")));
+            responses.extend(part("responses"));
         });
         (closure(self.schemas(), requests), closure(self.schemas(), responses))
     }
@@ -117,8 +125,15 @@ pub(super) fn target(schema: &Map<String, Value>) -> Option<&str> {
     direct.or_else(through)?.as_str()?.strip_prefix(SCHEMA_REF)
 }
 
-/// Collects every component that `value` refers to.
-pub fn references(value: &Value, found: &mut BTreeSet<String>) {
+/// Every component that `value` refers to.
+#[must_use]
+pub fn references(value: &Value) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    collect_references(value, &mut found);
+    found
+}
+
+fn collect_references(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(map) => {
             found.extend(
@@ -127,9 +142,9 @@ pub fn references(value: &Value, found: &mut BTreeSet<String>) {
                     .and_then(|to| to.strip_prefix(SCHEMA_REF))
                     .map(str::to_owned),
             );
-            map.values().for_each(|inner| references(inner, found));
+            map.values().for_each(|inner| collect_references(inner, found));
         }
-        Value::Array(list) => list.iter().for_each(|inner| references(inner, found)),
+        Value::Array(list) => list.iter().for_each(|inner| collect_references(inner, found)),
         _ => {}
     }
 }
@@ -137,10 +152,9 @@ pub fn references(value: &Value, found: &mut BTreeSet<String>) {
 /// Names of the component schemas that the rest of the document reaches.
 #[must_use]
 pub fn reached(document: &Value) -> BTreeSet<String> {
-    let mut roots = BTreeSet::new();
     let components = document.get("components").and_then(Value::as_object).into_iter().flatten();
     let others = components.filter(|(section, _)| *section != "schemas").map(|(_, section)| section);
-    document.get("paths").into_iter().chain(others).for_each(|part| references(part, &mut roots));
+    let roots = document.get("paths").into_iter().chain(others).flat_map(references).collect();
     let schemas = document.pointer("/components/schemas").and_then(Value::as_object);
     schemas.map_or_else(BTreeSet::new, |schemas| closure(schemas, roots))
 }
@@ -154,9 +168,7 @@ pub fn closure(schemas: &Map<String, Value>, roots: BTreeSet<String>) -> BTreeSe
         if let Some(schema) = schemas.get(&name)
             && seen.insert(name)
         {
-            let mut next = BTreeSet::new();
-            references(schema, &mut next);
-            open.extend(next);
+            open.extend(references(schema));
         }
     }
     seen
@@ -188,7 +200,7 @@ pub(super) fn enum_values(schema: &Map<String, Value>) -> &[Value] {
     schema.get("enum").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// Marks a schema as nullable. A bare reference becomes an `allOf` first, because nothing may stand next to a `$ref`.
+/// Marks a schema as nullable. A bare reference becomes an `allOf` first, because a `$ref` does not allow siblings.
 pub(super) fn make_nullable(schema: &mut Map<String, Value>) {
     if let Some(reference) = schema.remove("$ref") {
         schema.insert("allOf".into(), serde_json::json!([{ "$ref": reference }]));

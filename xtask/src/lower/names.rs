@@ -1,19 +1,18 @@
 //! Steps that rename and remove components.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::StepReport;
 use super::document::{Document, closure, redirect, references};
-use super::{Places, TaskError};
 
-pub(super) fn unused_schemas(document: &mut Document) -> Result<Places, TaskError> {
-    let mut roots = BTreeSet::new();
-    references(&document.0["paths"], &mut roots);
-    references(&document.0["x-handwritten"], &mut roots);
+pub(super) fn unused_schemas(document: &mut Document, report: &mut StepReport) {
+    let mut roots = references(&document.0["paths"]);
+    roots.extend(references(&document.0["x-handwritten"]));
     let used = closure(document.schemas(), roots);
     let unused: Vec<String> =
         document.schemas().keys().filter(|name| !used.contains(*name)).cloned().collect();
     document.schemas_mut().retain(|name, _| used.contains(name));
-    Ok(unused)
+    report.places.extend(unused);
 }
 
 /// A FastAPI class name without `SDK`, `Schema` and `Enum`.
@@ -31,7 +30,7 @@ fn plain(name: &str) -> String {
     }
 }
 
-pub(super) fn rust_names(document: &mut Document) -> Result<Places, TaskError> {
+pub(super) fn rust_names(document: &mut Document, report: &mut StepReport) {
     let names: Vec<String> = document.schemas().keys().cloned().collect();
     let mut renamed = BTreeMap::<String, String>::new();
     for name in &names {
@@ -46,5 +45,5 @@ pub(super) fn rust_names(document: &mut Document) -> Result<Places, TaskError> {
         .map(|(name, schema)| (renamed.get(&name).cloned().unwrap_or(name), schema))
         .collect();
     redirect(&mut document.0, &|name| renamed.get(name).cloned());
-    Ok(renamed.into_iter().map(|(old, new)| format!("{old} -> {new}")).collect())
+    report.places.extend(renamed.into_iter().map(|(old, new)| format!("{old} -> {new}")));
 }

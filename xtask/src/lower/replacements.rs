@@ -4,51 +4,49 @@ use serde_json::{Map, Value, json};
 
 use super::document::{Document, SCHEMA_REF, references};
 use super::schemas::{properties, replace_by, required};
-use super::{Places, TaskError, rust_type};
+use super::{StepReport, rust_type};
 
 /// Replaces every schema that `matches` accepts with the hand-written type `name`.
 fn replace(
     document: &mut Document,
+    report: &mut StepReport,
     name: &str,
     matches: impl Fn(&str, &Map<String, Value>) -> bool,
-) -> Places {
-    let mut places = Places::new();
+) {
     document.each_schema(|place, schema| {
         if matches(place, schema) {
             replace_by(schema, rust_type(name, &[]));
-            places.push(place.to_owned());
+            report.place(place);
         }
     });
-    places
 }
 
-pub(super) fn timestamps(document: &mut Document) -> Result<Places, TaskError> {
-    Ok(replace(document, "Timestamp", |_, schema| {
+pub(super) fn timestamps(document: &mut Document, report: &mut StepReport) {
+    replace(document, report, "Timestamp", |_, schema| {
         schema.get("format").is_some_and(|format| format == "date-time")
-    }))
+    });
 }
 
-pub(super) fn secrets(document: &mut Document) -> Result<Places, TaskError> {
-    Ok(replace(document, "Secret", |_, schema| {
+pub(super) fn secrets(document: &mut Document, report: &mut StepReport) {
+    replace(document, report, "Secret", |_, schema| {
         schema.get("format").is_some_and(|format| format == "password")
-    }))
+    });
 }
 
-pub(super) fn credits(document: &mut Document) -> Result<Places, TaskError> {
-    Ok(replace(document, "Credits", |place, schema| {
+pub(super) fn credits(document: &mut Document, report: &mut StepReport) {
+    replace(document, report, "Credits", |place, schema| {
         let amount = schema.get("type").is_some_and(|kind| kind == "number" || kind == "string");
         amount && place.rsplit('.').next().is_some_and(|property| property.starts_with("credits_"))
-    }))
+    });
 }
 
-pub(super) fn patch_nulls(document: &mut Document) -> Result<Places, TaskError> {
+pub(super) fn patch_nulls(document: &mut Document, report: &mut StepReport) {
     let mut bodies = std::collections::BTreeSet::new();
     document.each_operation(|_, method, operation| {
         if method == "patch" {
-            operation.get("requestBody").into_iter().for_each(|body| references(body, &mut bodies));
+            bodies.extend(operation.get("requestBody").into_iter().flat_map(references));
         }
     });
-    let mut places = Places::new();
     let mut hoisted = Vec::new();
     for (name, schema) in document.schemas_mut().iter_mut().filter(|(name, _)| bodies.contains(*name)) {
         let required = required(schema);
@@ -66,33 +64,32 @@ pub(super) fn patch_nulls(document: &mut Document) -> Result<Places, TaskError> 
             }
             schema.retain(|key, _| key == "description");
             schema.insert("x-rust-type".into(), rust_type("Nullable", &[Value::Object(inner)]));
-            places.push(format!("{name}.{property}"));
+            report.place(format!("{name}.{property}"));
         }
     }
     document.schemas_mut().extend(hoisted);
-    Ok(places)
 }
 
-pub(super) fn pages(document: &mut Document) -> Result<Places, TaskError> {
-    Ok(generic(document, "Page", &["count", "next", "previous", "results"], |properties| {
+pub(super) fn pages(document: &mut Document, report: &mut StepReport) {
+    generic(document, report, "Page", &["count", "next", "previous", "results"], |properties| {
         properties.get("results")?.get("items").cloned()
-    }))
+    });
 }
 
-pub(super) fn envelopes(document: &mut Document) -> Result<Places, TaskError> {
-    Ok(generic(document, "Envelope", &["code", "data", "message"], |properties| {
+pub(super) fn envelopes(document: &mut Document, report: &mut StepReport) {
+    generic(document, report, "Envelope", &["code", "data", "message"], |properties| {
         properties.get("data").cloned()
-    }))
+    });
 }
 
 /// Replaces components with exactly these properties with the generic type `name` of what `parameter` returns.
 fn generic(
     document: &mut Document,
+    report: &mut StepReport,
     name: &str,
     fields: &[&str],
     parameter: impl Fn(&Map<String, Value>) -> Option<Value>,
-) -> Places {
-    let mut places = Places::new();
+) {
     for (component, schema) in document.schemas_mut() {
         let Some(properties) = schema.get("properties").and_then(Value::as_object) else { continue };
         let matches =
@@ -102,8 +99,7 @@ fn generic(
                 inner.remove("nullable");
             }
             *schema = json!({ "type": "object", "x-rust-type": rust_type(name, &[inner]) });
-            places.push(component.clone());
+            report.place(component.clone());
         }
     }
-    places
 }

@@ -4,38 +4,19 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use super::StepReport;
 use super::document::{Document, SCHEMA_REF, enum_values, is_enum, target};
-use super::{Places, TaskError};
 
 /// Removes a keyword from every schema, but not a property of that name.
-fn without(document: &mut Document, keyword: &str) -> Places {
-    let mut places = Places::new();
+pub(super) fn without(document: &mut Document, report: &mut StepReport, keyword: &str) {
     document.each_schema(|place, schema| {
         if schema.remove(keyword).is_some() {
-            places.push(place.to_owned());
+            report.place(place);
         }
     });
-    places
 }
 
-pub(super) fn titles(document: &mut Document) -> Result<Places, TaskError> {
-    Ok(without(document, "title"))
-}
-
-pub(super) fn discriminators(document: &mut Document) -> Result<Places, TaskError> {
-    Ok(without(document, "discriminator"))
-}
-
-pub(super) fn read_only(document: &mut Document) -> Result<Places, TaskError> {
-    Ok(without(document, "readOnly"))
-}
-
-pub(super) fn property_names(document: &mut Document) -> Result<Places, TaskError> {
-    Ok(without(document, "propertyNames"))
-}
-
-pub(super) fn null_members(document: &mut Document) -> Result<Places, TaskError> {
-    let mut places = Places::new();
+pub(super) fn null_members(document: &mut Document, report: &mut StepReport) {
     document.each_schema(|place, schema| {
         for key in ["anyOf", "oneOf"] {
             let Some(Value::Array(mut members)) = schema.get(key).cloned() else { continue };
@@ -44,7 +25,7 @@ pub(super) fn null_members(document: &mut Document) -> Result<Places, TaskError>
             if members.len() == all {
                 continue;
             }
-            places.push(place.to_owned());
+            report.place(place);
             schema.insert("nullable".into(), json!(true));
             match members.as_slice() {
                 [Value::Object(only)] => {
@@ -63,59 +44,50 @@ pub(super) fn null_members(document: &mut Document) -> Result<Places, TaskError>
             }
         }
     });
-    Ok(places)
 }
 
-pub(super) fn null_type(document: &mut Document) -> Result<Places, TaskError> {
-    let mut places = Places::new();
+pub(super) fn null_type(document: &mut Document, report: &mut StepReport) {
     document.each_schema(|place, schema| {
         if schema.get("type").is_some_and(|kind| kind == "null") {
             schema.remove("type");
-            places.push(place.to_owned());
+            report.place(place);
         }
     });
-    Ok(places)
 }
 
-pub(super) fn constants(document: &mut Document) -> Result<Places, TaskError> {
-    let mut places = Places::new();
+pub(super) fn constants(document: &mut Document, report: &mut StepReport) {
     document.each_schema(|place, schema| {
         if let Some(value) = schema.remove("const") {
             schema.insert("enum".into(), json!([value]));
-            places.push(place.to_owned());
+            report.place(place);
         }
     });
-    Ok(places)
 }
 
-pub(super) fn exclusive_bounds(document: &mut Document) -> Result<Places, TaskError> {
-    let mut places = Places::new();
+pub(super) fn exclusive_bounds(document: &mut Document, report: &mut StepReport) {
     document.each_schema(|place, schema| {
         for (exclusive, bound) in [("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")] {
             if let Some(limit) = schema.get(exclusive).filter(|limit| limit.is_number()).cloned() {
                 schema.insert(bound.into(), limit);
                 schema.insert(exclusive.into(), json!(true));
-                places.push(place.to_owned());
+                report.place(place);
             }
         }
     });
-    Ok(places)
 }
 
-pub(super) fn reference_siblings(document: &mut Document) -> Result<Places, TaskError> {
-    let mut places = Places::new();
+pub(super) fn reference_siblings(document: &mut Document, report: &mut StepReport) {
     document.each_schema(|place, schema| {
         if schema.len() > 1
             && let Some(reference) = schema.remove("$ref")
         {
             schema.insert("allOf".into(), json!([{ "$ref": reference }]));
-            places.push(place.to_owned());
+            report.place(place);
         }
     });
-    Ok(places)
 }
 
-pub(super) fn superset_unions(document: &mut Document) -> Result<Places, TaskError> {
+pub(super) fn superset_unions(document: &mut Document, report: &mut StepReport) {
     let schemas = document.schemas().clone();
     let set = |name: &str, part: &str| -> BTreeSet<String> {
         match schemas.get(name).and_then(|schema| schema.get(part)) {
@@ -124,7 +96,6 @@ pub(super) fn superset_unions(document: &mut Document) -> Result<Places, TaskErr
             _ => BTreeSet::new(),
         }
     };
-    let mut places = Places::new();
     document.each_schema(|place, schema| {
         let Some(members) = schema.get("anyOf").and_then(Value::as_array) else { return };
         let names: Option<Vec<String>> =
@@ -137,26 +108,23 @@ pub(super) fn superset_unions(document: &mut Document) -> Result<Places, TaskErr
             })
         });
         if let Some(largest) = largest {
-            places.push(format!("{place}: {names:?} -> {largest}"));
+            report.place(format!("{place}: {names:?} -> {largest}"));
             schema.insert("allOf".into(), json!([{ "$ref": format!("{SCHEMA_REF}{largest}") }]));
             schema.remove("anyOf");
         }
     });
-    Ok(places)
 }
 
-pub(super) fn any_of(document: &mut Document) -> Result<Places, TaskError> {
-    let mut places = Places::new();
+pub(super) fn any_of(document: &mut Document, report: &mut StepReport) {
     document.each_schema(|place, schema| {
         if let Some(members) = schema.remove("anyOf") {
             schema.insert("oneOf".into(), members);
-            places.push(place.to_owned());
+            report.place(place);
         }
     });
-    Ok(places)
 }
 
-pub(super) fn inline_enums(document: &mut Document) -> Result<Places, TaskError> {
+pub(super) fn inline_enums(document: &mut Document, report: &mut StepReport) {
     let members = union_members(document.schemas());
     let (_, responses) = document.directions();
     let mut hoisted = Vec::new();
@@ -174,21 +142,18 @@ pub(super) fn inline_enums(document: &mut Document) -> Result<Places, TaskError>
             }
         }
     }
-    let places = hoisted.iter().map(|(name, _)| name.clone()).collect();
+    report.places.extend(hoisted.iter().map(|(name, _)| name.clone()));
     document.schemas_mut().extend(hoisted);
-    Ok(places)
 }
 
-pub(super) fn property_defaults(document: &mut Document) -> Result<Places, TaskError> {
-    let mut places = Places::new();
+pub(super) fn property_defaults(document: &mut Document, report: &mut StepReport) {
     for (name, schema) in document.schemas_mut() {
         for (property, schema) in properties(schema) {
             if enum_values(schema).len() != 1 && schema.remove("default").is_some() {
-                places.push(format!("{name}.{property}"));
+                report.place(format!("{name}.{property}"));
             }
         }
     }
-    Ok(places)
 }
 
 /// The properties of an object schema.

@@ -6,12 +6,12 @@ use serde_json::{Map, Value, json};
 
 use super::document::{Document, SCHEMA_REF, each_within, is_enum, make_nullable, redirect, target};
 use super::schemas::{properties, required};
-use super::{Places, TaskError, rust_type};
+use super::{StepReport, rust_type};
 
 /// The suffix of a response's type if requests use the same object.
 const OUTPUT: &str = "Output";
 
-pub(super) fn split_directions(document: &mut Document) -> Result<Places, TaskError> {
+pub(super) fn split_directions(document: &mut Document, report: &mut StepReport) {
     let (requests, responses) = document.directions();
     let both: BTreeSet<String> = requests
         .intersection(&responses)
@@ -33,7 +33,7 @@ pub(super) fn split_directions(document: &mut Document) -> Result<Places, TaskEr
     document.each_operation(|_, _, operation| {
         operation.get_mut("responses").into_iter().for_each(|part| redirect(part, &output));
     });
-    Ok(both.into_iter().collect())
+    report.places.extend(both);
 }
 
 /// Names of the components that only responses reach.
@@ -42,35 +42,27 @@ fn received(document: &mut Document) -> BTreeSet<String> {
     responses.difference(&requests).cloned().collect()
 }
 
-pub(super) fn lenient(document: &mut Document) -> Result<Places, TaskError> {
+pub(super) fn lenient(document: &mut Document, report: &mut StepReport) {
+    #[rustfmt::skip]
     const BOUNDS: [&str; 10] = [
-        "minLength",
-        "maxLength",
-        "pattern",
-        "minimum",
-        "maximum",
-        "exclusiveMinimum",
-        "exclusiveMaximum",
-        "minItems",
-        "maxItems",
-        "uniqueItems",
+        "minLength", "maxLength", "pattern", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
+        "minItems", "maxItems", "uniqueItems",
     ];
     let received = received(document);
-    let mut places = Places::new();
     for (name, schema) in document.schemas_mut().iter_mut().filter(|(name, _)| received.contains(*name)) {
         let required = required(schema);
         if schema.get("additionalProperties") == Some(&Value::Bool(false))
             && let Some(schema) = schema.as_object_mut()
         {
             schema.remove("additionalProperties");
-            places.push(format!("{name}: unknown fields"));
+            report.place(format!("{name}: unknown fields"));
         }
         let mut optional = BTreeSet::new();
         for (property, schema) in properties(schema) {
             if !required.contains(property) || schema.get("nullable").is_some() {
                 make_nullable(schema);
                 optional.insert(property.clone());
-                places.push(format!("{name}.{property}: null or missing"));
+                report.place(format!("{name}.{property}: null or missing"));
             }
             for bound in BOUNDS {
                 schema.remove(bound);
@@ -86,12 +78,10 @@ pub(super) fn lenient(document: &mut Document) -> Result<Places, TaskError> {
             }
         }
     }
-    Ok(places)
 }
 
-pub(super) fn union_catch_alls(document: &mut Document) -> Result<Places, TaskError> {
+pub(super) fn union_catch_alls(document: &mut Document, report: &mut StepReport) {
     let received = received(document);
-    let mut places = Places::new();
     for (name, schema) in document.schemas_mut().iter_mut().filter(|(name, _)| received.contains(*name)) {
         each_within(schema, name, &mut |place: &str, schema: &mut Map<String, Value>| {
             let Some(Value::Array(members)) = schema.get_mut("oneOf") else { return };
@@ -100,14 +90,13 @@ pub(super) fn union_catch_alls(document: &mut Document) -> Result<Places, TaskEr
                 // The catch-all replaces a free-form member.
                 members.retain(named);
                 members.push(json!({ "title": "Other" }));
-                places.push(place.to_owned());
+                report.place(place);
             }
         });
     }
-    Ok(places)
 }
 
-pub(super) fn open_enums(document: &mut Document) -> Result<Places, TaskError> {
+pub(super) fn open_enums(document: &mut Document, report: &mut StepReport) {
     let received = received(document);
     let enums: BTreeSet<String> = document
         .schemas()
@@ -115,7 +104,6 @@ pub(super) fn open_enums(document: &mut Document) -> Result<Places, TaskError> {
         .filter(|(_, schema)| schema.as_object().is_some_and(is_enum))
         .map(|(name, _)| name.clone())
         .collect();
-    let mut places = Places::new();
     for (name, schema) in document.schemas_mut() {
         if !received.contains(name) || enums.contains(name) {
             continue;
@@ -131,8 +119,7 @@ pub(super) fn open_enums(document: &mut Document) -> Result<Places, TaskError> {
                 "x-rust-type".into(),
                 rust_type("Open", &[json!({ "$ref": format!("{SCHEMA_REF}{name}") })]),
             );
-            places.push(format!("{place}: {name}"));
+            report.place(format!("{place}: {name}"));
         });
     }
-    Ok(places)
 }

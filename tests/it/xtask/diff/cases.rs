@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use xtask::diff::Diff;
 use xtask::diff::report::{self, ReportFormat};
 use xtask::diff::rules::{self, Level};
+use xtask::diff::{Diff, DiffOptions};
 use xtask::shell::Shell;
 use xtask::source::DocumentSource;
 use xtask::{diff, regen};
@@ -127,6 +127,10 @@ fn a_fingerprint_depends_on_the_change_only() {
     assert_ne!(diff.changes[0].fingerprint, first);
 }
 
+fn options(base: DocumentSource, fail_on: Option<Level>) -> DiffOptions {
+    DiffOptions { base, revision: None, format: ReportFormat::Text, fail_on }
+}
+
 #[test]
 fn the_command_compares_with_the_committed_document_and_fails_on_the_given_level() {
     let (base, cases) = (base(), changes());
@@ -138,8 +142,7 @@ fn the_command_compares_with_the_committed_document_and_fails_on_the_given_level
         let mut out = Vec::new();
         let root = regen::workspace();
         let mut shell = Shell::plain(&mut out);
-        let (base, format) = (DocumentSource::File(path), ReportFormat::Text);
-        let status = diff::run(&root, &base, None, format, fail_on, &mut shell).unwrap();
+        let status = diff::run(&root, &options(DocumentSource::File(path), fail_on), &mut shell).unwrap();
         drop(shell);
         assert!(String::from_utf8(out).unwrap().contains(&format!("with {}", regen::UPSTREAM)));
         status.exit_code()
@@ -165,14 +168,14 @@ fn a_document_that_cannot_be_compared_is_an_error() {
     let errors = sources.map(|source| {
         let (root, mut out) = (regen::workspace(), Vec::new());
         let mut shell = Shell::plain(&mut out);
-        let error = diff::run(&root, &source, None, ReportFormat::Text, None, &mut shell).unwrap_err();
+        let error = diff::run(&root, &options(source, None), &mut shell).unwrap_err();
         error.to_string().replace(&folder.path().display().to_string(), "[folder]")
     });
     insta::assert_snapshot!(errors.join("\n"), @"
     cannot read [folder]/absent.json: No such file or directory (os error 2)
-             fix: name an existing JSON file
+      fix: name an existing JSON file
     [folder]/old.json is an OpenAPI 3.0.3 document, not 3.1
-             fix: name the service's OpenAPI 3.1 document
+      fix: name the service's OpenAPI 3.1 document
     ");
 }
 

@@ -1,4 +1,4 @@
-//! The context of a comparison: what is compared, what was found, and what was seen on the way.
+//! The state of a comparison: the two documents, the findings, and what was compared already.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +9,8 @@ use super::normalised::Located;
 use super::rules::Side;
 use super::{components, document};
 
-/// A comparison of two documents. Every module of the differ passes it on.
-pub(super) struct Comparison<'a> {
+/// A comparison of two documents, which every module of the differ passes on.
+pub(super) struct Differ<'a> {
     /// The older document.
     pub(super) base: &'a Value,
     /// The newer document.
@@ -19,7 +19,7 @@ pub(super) struct Comparison<'a> {
     pub(super) seen: Seen<'a>,
 }
 
-/// What was compared already.
+/// Parts that need not be compared again.
 #[derive(Default)]
 pub(super) struct Seen<'a> {
     /// The nodes of the component schemas, by their names in both documents and the side.
@@ -30,7 +30,7 @@ pub(super) struct Seen<'a> {
     pub(super) following: Vec<(String, String)>,
 }
 
-impl<'a> Comparison<'a> {
+impl<'a> Differ<'a> {
     /// Compares two documents.
     pub(super) fn run(base: &'a Value, revision: &'a Value) -> Self {
         let mut cx = Self { base, revision, findings: Findings::default(), seen: Seen::default() };
