@@ -126,7 +126,7 @@ fn ours(others: &BTreeMap<String, [String; 3]>) -> &str {
 /// Runs all benches, and prints or writes the tables.
 ///
 /// # Errors
-/// When a bench fails, or a file has no place for a table.
+/// When a bench fails, or a file lacks the markers of a table.
 pub fn run(root: &Path, options: BenchOptions, shell: &mut Shell<'_>) -> Result<TaskStatus, TaskError> {
     let workspace = Workspace::new(root)?;
     let mut rows = BenchRows::default();

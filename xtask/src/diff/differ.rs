@@ -1,4 +1,4 @@
-//! The state of a comparison: the two documents, the findings, and what was compared already.
+//! The state of a comparison: the two documents, the findings, and the parts that are done.
 
 use std::collections::{BTreeMap, BTreeSet};
 

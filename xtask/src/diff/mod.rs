@@ -1,10 +1,10 @@
 //! What a changed document means for callers of the crate.
 //!
-//! Two OpenAPI 3.1 documents are compared part by part, in one module per part: [`document`], [`operation`], [`security`],
-//! [`body`], [`response`], [`components`], and for schemas [`schema`], [`properties`], [`limits`] and [`unions`]. Schemas
-//! are [`normalised`] first. Each difference is reported under a [rule](rules), or as [unhandled](Diff::unhandled) if no
-//! rule covers it. A component is compared once for each side, and every operation that leads to it is listed. Then
-//! [`rust`] compares the generated code and assigns each difference to the change that causes it.
+//! Two OpenAPI 3.1 documents are compared part by part, in one module per part: `document`, `operation`, `security`,
+//! `body`, `response`, `components`, and for schemas `schema`, `properties`, `limits` and `unions`. Schemas are brought into
+//! the form of `normalised` first. Each difference is reported under a [rule](rules), or as [unhandled](Diff::unhandled) if
+//! no rule covers it. A component is compared once for each side, and every operation that leads to it is listed. Then
+//! `rust` compares the generated code, and assigns each difference to the change that causes it.
 
 mod body;
 mod components;
