@@ -56,19 +56,16 @@ pub struct CiOptions {
     pub keep_going: bool,
 }
 
-fn list(shell: &mut Shell<'_>) -> Result<TaskStatus, TaskError> {
-    STEPS.iter().try_for_each(|step| shell.status(step.name, step.about))?;
-    shell.status("Finished", format_args!("{} steps; run `cargo xtask ci` for all of them", STEPS.len()))?;
-    Ok(TaskStatus::Success)
-}
-
 /// Lists the steps, or runs them and reports how long each took.
 ///
 /// # Errors
 /// When a name is unknown, or a step fails.
 pub fn run(root: &Path, options: &CiOptions, shell: &mut Shell<'_>) -> Result<TaskStatus, TaskError> {
     if options.list {
-        return list(shell);
+        STEPS.iter().try_for_each(|step| shell.status(step.name, step.about))?;
+        let next = "run `cargo xtask ci` for all of them";
+        shell.status("Finished", format_args!("{} steps; {next}", STEPS.len()))?;
+        return Ok(TaskStatus::Success);
     }
     let chosen: Vec<&CiStep> = if options.steps.is_empty() {
         STEPS.iter().collect()

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::differ::Differ;
-use super::findings::{Pair, Scope};
+use super::findings::{DiffScope, Pair};
 use super::normalised::Located;
 use super::operation::is_required;
-use super::rules::{self, Side};
+use super::rules::{self, DiffSide};
 use super::schema;
 use crate::pointer::child;
 
 /// Compares the request bodies of an operation.
-pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
+pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Located<'a>, after: &Located<'a>) {
     const KEY: &str = "requestBody";
     let body = |operation: &Located<'a>| {
         Some(Located::new(operation.value.get(KEY)?, child(&operation.pointer, KEY)))
@@ -19,7 +19,7 @@ pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'
     let before = body(before).map(|body| cx.resolved(cx.base, body));
     let after = body(after).map(|body| cx.resolved(cx.revision, body));
     let label = format!("{}, body", scope.label);
-    let scope = Scope { side: Some(Side::Request), subject: "body", label, ..scope.clone() };
+    let scope = DiffScope { side: Some(DiffSide::Request), subject: "body", label, ..scope.clone() };
     match (before, after) {
         (None, None) => {}
         (None, Some(after)) if is_required(&after) => {
@@ -41,7 +41,7 @@ pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'
 }
 
 /// Compares the media types of a body or response.
-pub(super) fn content<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
+pub(super) fn content<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Located<'a>, after: &Located<'a>) {
     let media = |part: &Located<'a>| part.entries("content").into_iter().collect::<BTreeMap<_, _>>();
     let (before, after) = (media(before), media(after));
     let names: BTreeSet<&str> = before.keys().chain(after.keys()).copied().collect();
@@ -61,7 +61,7 @@ pub(super) fn content<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'
     }
 }
 
-fn media_type<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
+fn media_type<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Located<'a>, after: &Located<'a>) {
     for pair in Pair::located(before, after).entries() {
         match pair.key {
             "schema" => {}

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::differ::Differ;
-use super::findings::{Pair, Scope};
+use super::findings::{DiffScope, Pair};
 use super::{rules, security};
 use crate::lower::reached;
 
 /// Compares the components that the operations did not lead to.
-pub(super) fn compare(cx: &mut Differ<'_>, scope: &Scope) {
+pub(super) fn compare(cx: &mut Differ<'_>, scope: &DiffScope) {
     let components = Pair::new("/components", cx.base.get("components"), cx.revision.get("components"));
     for section in components.entries() {
         if !section.values().all(Value::is_object) {
@@ -31,7 +31,7 @@ pub(super) fn compare(cx: &mut Differ<'_>, scope: &Scope) {
 }
 
 /// Reports schemas that differ and that no pair of operations leads to.
-fn unreached_schemas(cx: &mut Differ<'_>, scope: &Scope) {
+fn unreached_schemas(cx: &mut Differ<'_>, scope: &DiffScope) {
     const SCHEMAS: &str = "/components/schemas";
     let compared: BTreeSet<(&str, &str)> = cx.seen.schemas.keys().map(|(old, new, _)| (*old, *new)).collect();
     let (from_base, from_revision) = (reached(cx.base), reached(cx.revision));

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::findings::Findings;
 use super::normalised::Located;
-use super::rules::Side;
+use super::rules::DiffSide;
 use super::{components, document};
 
 /// A comparison of two documents, which every module of the differ passes on.
@@ -16,14 +16,14 @@ pub(super) struct Differ<'a> {
     /// The newer document.
     pub(super) revision: &'a Value,
     pub(super) findings: Findings,
-    pub(super) seen: Seen<'a>,
+    pub(super) seen: Compared<'a>,
 }
 
 /// Parts that need not be compared again.
 #[derive(Default)]
-pub(super) struct Seen<'a> {
+pub(super) struct Compared<'a> {
     /// The nodes of the component schemas, by their names in both documents and the side.
-    pub(super) schemas: BTreeMap<(&'a str, &'a str, Side), usize>,
+    pub(super) schemas: BTreeMap<(&'a str, &'a str, DiffSide), usize>,
     /// Pointers of the parameters, bodies, responses and headers that references lead to.
     pub(super) targets: BTreeSet<String>,
     /// Pairs of schemas whose references are being followed, to end recursion.
@@ -33,7 +33,7 @@ pub(super) struct Seen<'a> {
 impl<'a> Differ<'a> {
     /// Compares two documents.
     pub(super) fn run(base: &'a Value, revision: &'a Value) -> Self {
-        let mut cx = Self { base, revision, findings: Findings::default(), seen: Seen::default() };
+        let mut cx = Self { base, revision, findings: Findings::default(), seen: Compared::default() };
         let scope = document::compare(&mut cx);
         components::compare(&mut cx, &scope);
         cx

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::differ::Differ;
-use super::findings::{NodeOwner, Pair, Scope};
+use super::findings::{DiffScope, NodeOwner, Pair};
 use super::operation::{self, OperationRef};
 use super::rules;
 use super::security;
@@ -13,8 +13,8 @@ use crate::lower::METHODS;
 use crate::pointer::child;
 
 /// Compares everything but the components, and returns the scope of the document.
-pub(super) fn compare(cx: &mut Differ<'_>) -> Scope {
-    let scope = Scope::new(cx.findings.node(NodeOwner::Document), "the document");
+pub(super) fn compare(cx: &mut Differ<'_>) -> DiffScope {
+    let scope = DiffScope::new(cx.findings.node(NodeOwner::Document), "the document");
     for pair in Pair::new("", Some(cx.base), Some(cx.revision)).entries() {
         let name = format!("`{}`", pair.key);
         match pair.key {
@@ -38,7 +38,7 @@ pub(super) fn compare(cx: &mut Differ<'_>) -> Scope {
     scope
 }
 
-fn servers(cx: &mut Differ<'_>, scope: &Scope, pair: &Pair<'_>) {
+fn servers(cx: &mut Differ<'_>, scope: &DiffScope, pair: &Pair<'_>) {
     let list = |value: Option<&'_ Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
     let (old, new) = (list(pair.before), list(pair.after));
     let by_url = |list: &[Value]| -> BTreeMap<String, usize> {
@@ -74,7 +74,7 @@ fn servers(cx: &mut Differ<'_>, scope: &Scope, pair: &Pair<'_>) {
     }
 }
 
-fn paths(cx: &mut Differ<'_>, scope: &Scope) {
+fn paths(cx: &mut Differ<'_>, scope: &DiffScope) {
     let pair = Pair::new("/paths", cx.base.get("paths"), cx.revision.get("paths"));
     pair.entries().iter().for_each(|pair| path_item(cx, scope, pair));
 
@@ -106,7 +106,7 @@ fn paths(cx: &mut Differ<'_>, scope: &Scope) {
 }
 
 /// Compares what a path defines for all its operations.
-fn path_item(cx: &mut Differ<'_>, scope: &Scope, pair: &Pair<'_>) {
+fn path_item(cx: &mut Differ<'_>, scope: &DiffScope, pair: &Pair<'_>) {
     let scope = scope.named(format!("path {}", pair.key));
     let has_operations = |item: Option<&Value>| {
         let keys = item.and_then(Value::as_object).into_iter().flat_map(Map::keys);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::normalised::Located;
-use super::rules::{self, Rule, Side};
+use super::rules::{self, DiffRule, DiffSide};
 use crate::pointer::child;
 
 /// Keywords that only people read.
@@ -22,15 +22,15 @@ pub(super) fn is_annotation(key: &str) -> bool {
 /// The findings so far.
 #[derive(Default)]
 pub(super) struct Findings {
-    pub(super) nodes: Vec<Node>,
+    pub(super) nodes: Vec<FindingNode>,
     /// Parts that differ and that no rule covers: the pointer, and a sentence.
     pub(super) unhandled: BTreeMap<String, String>,
 }
 
 /// The findings of one operation or component, or of the rest of the document.
-pub(super) struct Node {
+pub(super) struct FindingNode {
     pub(super) owner: NodeOwner,
-    pub(super) findings: Vec<Finding>,
+    pub(super) findings: Vec<DiffFinding>,
     /// The nodes of the components that it refers to.
     pub(super) uses: BTreeSet<usize>,
 }
@@ -54,10 +54,10 @@ pub(super) enum NodeOwner {
 
 /// A change, before it is known which operations it reaches.
 #[derive(Debug)]
-pub(super) struct Finding {
-    pub(super) rule: &'static Rule,
+pub(super) struct DiffFinding {
+    pub(super) rule: &'static DiffRule,
     pub(super) id: String,
-    pub(super) side: Option<Side>,
+    pub(super) side: Option<DiffSide>,
     pub(super) pointer: String,
     pub(super) text: String,
     /// The parameter, or the property of the component, that it is about.
@@ -68,9 +68,9 @@ pub(super) struct Finding {
 
 /// The part that is being compared.
 #[derive(Clone)]
-pub(super) struct Scope {
+pub(super) struct DiffScope {
     pub(super) node: usize,
-    pub(super) side: Option<Side>,
+    pub(super) side: Option<DiffSide>,
     /// The word for it in identifiers: `parameter`, `body`, `property`, `schema`, `header`, or empty.
     pub(super) subject: &'static str,
     /// Its name in sentences.
@@ -78,12 +78,11 @@ pub(super) struct Scope {
     pub(super) member: Option<String>,
 }
 
-impl Scope {
+impl DiffScope {
     pub(super) fn new(node: usize, label: impl Into<String>) -> Self {
         Self { node, side: None, subject: "", label: label.into(), member: None }
     }
 
-    /// The same scope under another name.
     pub(super) fn named(&self, label: impl Into<String>) -> Self {
         Self { label: label.into(), ..self.clone() }
     }
@@ -162,20 +161,27 @@ pub(super) fn differing<'v>(
 impl Findings {
     /// Adds a node and returns its index.
     pub(super) fn node(&mut self, owner: NodeOwner) -> usize {
-        self.nodes.push(Node { owner, findings: Vec::new(), uses: BTreeSet::new() });
+        self.nodes.push(FindingNode { owner, findings: Vec::new(), uses: BTreeSet::new() });
         self.nodes.len() - 1
     }
 
     /// Reports a change.
-    pub(super) fn report(&mut self, scope: &Scope, rule: &'static Rule, pair: &Pair<'_>, text: &str) {
+    pub(super) fn report(&mut self, scope: &DiffScope, rule: &'static DiffRule, pair: &Pair<'_>, text: &str) {
         self.report_as(scope, rule, rule.name, pair, text);
     }
 
-    fn report_as(&mut self, scope: &Scope, rule: &'static Rule, name: &str, pair: &Pair<'_>, text: &str) {
-        let side = scope.side.map(Side::name).unwrap_or_default();
+    fn report_as(
+        &mut self,
+        scope: &DiffScope,
+        rule: &'static DiffRule,
+        name: &str,
+        pair: &Pair<'_>,
+        text: &str,
+    ) {
+        let side = scope.side.map(DiffSide::name).unwrap_or_default();
         let parts = [side, scope.subject, name];
         let id: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        self.nodes[scope.node].findings.push(Finding {
+        self.nodes[scope.node].findings.push(DiffFinding {
             rule,
             id: id.join("-"),
             side: scope.side,
@@ -188,15 +194,21 @@ impl Findings {
     }
 
     /// Reports a change with both values in the sentence.
-    pub(super) fn changed(&mut self, scope: &Scope, rule: &'static Rule, what: &str, pair: &Pair<'_>) {
+    pub(super) fn changed(
+        &mut self,
+        scope: &DiffScope,
+        rule: &'static DiffRule,
+        what: &str,
+        pair: &Pair<'_>,
+    ) {
         self.changed_as(scope, rule, rule.name, what, pair);
     }
 
     /// The same with another last part of the identifier than the rule's name.
     pub(super) fn changed_as(
         &mut self,
-        scope: &Scope,
-        rule: &'static Rule,
+        scope: &DiffScope,
+        rule: &'static DiffRule,
         name: &str,
         what: &str,
         pair: &Pair<'_>,
@@ -212,28 +224,28 @@ impl Findings {
         self.report_as(scope, rule, name, pair, &text);
     }
 
-    pub(super) fn added(&mut self, scope: &Scope, rule: &'static Rule, after: &Located<'_>) {
+    pub(super) fn added(&mut self, scope: &DiffScope, rule: &'static DiffRule, after: &Located<'_>) {
         self.report(scope, rule, &Pair::added(after), "is added");
     }
 
     /// Reports an addition that is required.
-    pub(super) fn added_required(&mut self, scope: &Scope, rule: &'static Rule, after: &Located<'_>) {
+    pub(super) fn added_required(&mut self, scope: &DiffScope, rule: &'static DiffRule, after: &Located<'_>) {
         self.report(scope, rule, &Pair::added(after), "is added and required");
     }
 
-    pub(super) fn removed(&mut self, scope: &Scope, rule: &'static Rule, before: &Located<'_>) {
+    pub(super) fn removed(&mut self, scope: &DiffScope, rule: &'static DiffRule, before: &Located<'_>) {
         self.report(scope, rule, &Pair::removed(before), "is removed");
     }
 
     /// Notes a part that differs and that no rule covers.
-    pub(super) fn unhandled(&mut self, scope: &Scope, pointer: &str, key: &str) {
+    pub(super) fn unhandled(&mut self, scope: &DiffScope, pointer: &str, key: &str) {
         let what = if key.is_empty() { "this part".to_owned() } else { format!("`{key}`") };
         let text = format!("{}: {what} differs, and no rule covers it", scope.label);
         self.unhandled.insert(pointer.to_owned(), text);
     }
 
     /// Reports a part that no specific rule covers: documentation, or something unhandled.
-    pub(super) fn other(&mut self, scope: &Scope, pair: &Pair<'_>) {
+    pub(super) fn other(&mut self, scope: &DiffScope, pair: &Pair<'_>) {
         if is_annotation(pair.key) {
             self.documentation(scope, pair);
         } else {
@@ -241,7 +253,7 @@ impl Findings {
         }
     }
 
-    pub(super) fn documentation(&mut self, scope: &Scope, pair: &Pair<'_>) {
+    pub(super) fn documentation(&mut self, scope: &DiffScope, pair: &Pair<'_>) {
         let verb = match (pair.before, pair.after) {
             (None, _) => "is added",
             (_, None) => "is removed",
@@ -251,7 +263,12 @@ impl Findings {
     }
 
     /// Reports a keyword that is true in one document, and false or absent in the other.
-    pub(super) fn flag(&mut self, scope: &Scope, pair: &Pair<'_>, [on, off]: [(&'static Rule, &str); 2]) {
+    pub(super) fn flag(
+        &mut self,
+        scope: &DiffScope,
+        pair: &Pair<'_>,
+        [on, off]: [(&'static DiffRule, &str); 2],
+    ) {
         let flag = |value: Option<&Value>| value.map_or(Some(false), Value::as_bool);
         match (flag(pair.before), flag(pair.after)) {
             (Some(old), Some(new)) if old == new => {}
@@ -263,12 +280,12 @@ impl Findings {
         }
     }
 
-    pub(super) fn required(&mut self, scope: &Scope, pair: &Pair<'_>) {
+    pub(super) fn required(&mut self, scope: &DiffScope, pair: &Pair<'_>) {
         let on = (&rules::BECAME_REQUIRED, "was optional and is now required");
         self.flag(scope, pair, [on, (&rules::BECAME_OPTIONAL, "was required and is now optional")]);
     }
 
-    pub(super) fn deprecated(&mut self, scope: &Scope, pair: &Pair<'_>) {
+    pub(super) fn deprecated(&mut self, scope: &DiffScope, pair: &Pair<'_>) {
         let on = (&rules::DEPRECATED, "is now deprecated");
         self.flag(scope, pair, [on, (&rules::REACTIVATED, "is no longer deprecated")]);
     }

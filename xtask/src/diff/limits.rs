@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::findings::{Findings, Scope};
+use super::findings::{DiffScope, Findings};
 use super::rules;
 use super::schema::{Schemas, pair};
 
@@ -26,7 +26,7 @@ pub(super) fn is_limit(key: &str) -> bool {
 }
 
 /// Compares all limits of two schemas.
-pub(super) fn compare(findings: &mut Findings, scope: &Scope, [before, after]: Schemas<'_, '_>) {
+pub(super) fn compare(findings: &mut Findings, scope: &DiffScope, [before, after]: Schemas<'_, '_>) {
     for &(key, name, lower) in LIMITS {
         let pair = pair(key, [before, after]);
         if pair.before == pair.after {

@@ -35,13 +35,13 @@ use crate::shell::{Shell, count};
 use crate::source::DocumentSource;
 use crate::{normalise, regen, surface};
 use differ::Differ;
-use findings::{Finding, Findings, NodeOwner};
+use findings::{DiffFinding, Findings, NodeOwner};
 use report::ReportFormat;
 use rules::Level;
 
 /// One change and its judgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct ApiChange {
     /// The kind of change; stable.
     pub id: String,
     /// How bad it is.
@@ -79,7 +79,7 @@ pub struct Diff {
     /// The name of the newer document.
     pub revision: String,
     /// What changed, the worst first.
-    pub changes: Vec<Change>,
+    pub changes: Vec<ApiChange>,
     /// What differs without a rule that covers it.
     pub unhandled: Vec<Unhandled>,
     /// What the comparison could not do, one sentence each.
@@ -227,7 +227,7 @@ fn code_changes(old: &Pipeline, new: &Pipeline) -> Result<rust::CodeChanges, Tas
 
 /// A change that is still being merged with equal findings of other nodes.
 struct Draft {
-    change: Change,
+    change: ApiChange,
     causes: Vec<rust::Cause>,
 }
 
@@ -244,14 +244,14 @@ fn compare(
     for (node, operations) in nodes.into_iter().zip(operations) {
         for finding in node.findings {
             let cause = rust::Cause::new(&node.owner, &finding, base.1, revision.1);
-            let side = finding.side.map(rules::Side::name);
+            let side = finding.side.map(rules::DiffSide::name);
             let (level, why) = (finding.rule.level(finding.side), finding.rule.reason(finding.side));
             let fingerprint = fingerprint(&finding, side);
-            let Finding { id, pointer, text, .. } = finding;
+            let DiffFinding { id, pointer, text, .. } = finding;
             let draft = drafts
                 .entry((pointer.clone(), id.clone(), side, fingerprint.clone()))
                 .or_insert_with(|| Draft {
-                    change: Change {
+                    change: ApiChange {
                         id,
                         level,
                         side,
@@ -279,7 +279,7 @@ fn compare(
     if let Some(code) = code {
         rust::attribute(code, &mut drafts);
     }
-    let mut changes: Vec<Change> = drafts.into_iter().map(|draft| draft.change).collect();
+    let mut changes: Vec<ApiChange> = drafts.into_iter().map(|draft| draft.change).collect();
     // The same data under another name is not a change, unless a Rust type is named after it.
     let renamed = rules::REFERENCE_CHANGED.name;
     changes.retain(|change| !change.id.ends_with(renamed) || !change.rust.is_empty());
@@ -290,7 +290,7 @@ fn compare(
 }
 
 /// The operations that lead to each node.
-fn operations(nodes: &[findings::Node]) -> Vec<BTreeSet<String>> {
+fn operations(nodes: &[findings::FindingNode]) -> Vec<BTreeSet<String>> {
     let mut operations = vec![BTreeSet::new(); nodes.len()];
     for (index, node) in nodes.iter().enumerate() {
         let NodeOwner::Operation { key, .. } = &node.owner else { continue };
@@ -305,7 +305,7 @@ fn operations(nodes: &[findings::Node]) -> Vec<BTreeSet<String>> {
 }
 
 /// Identifies a change without its sentence.
-fn fingerprint(finding: &Finding, side: Option<&str>) -> String {
+fn fingerprint(finding: &DiffFinding, side: Option<&str>) -> String {
     let value = |value: &Option<Value>| value.as_ref().map(Value::to_string).unwrap_or_default();
     let (before, after) = (value(&finding.before), value(&finding.after));
     digest(&[&finding.id, side.unwrap_or_default(), &finding.pointer, &before, &after])

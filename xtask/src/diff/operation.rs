@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::differ::Differ;
-use super::findings::{NodeOwner, Pair, Scope, differing};
+use super::findings::{DiffScope, NodeOwner, Pair, differing};
 use super::normalised::Located;
-use super::rules::{self, Side};
+use super::rules::{self, DiffSide};
 use super::{body, response, schema, security};
 use crate::lower::short_operation_name;
 use crate::pointer::child;
@@ -48,10 +48,10 @@ impl<'a> OperationRef<'a> {
         self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect()
     }
 
-    fn scope(&self, cx: &mut Differ<'_>, base: Option<&str>, revision: Option<&str>) -> Scope {
+    fn scope(&self, cx: &mut Differ<'_>, base: Option<&str>, revision: Option<&str>) -> DiffScope {
         let (base, revision) = (base.map(str::to_owned), revision.map(str::to_owned));
         let owner = NodeOwner::Operation { key: self.key(), base, revision };
-        Scope::new(cx.findings.node(owner), self.key())
+        DiffScope::new(cx.findings.node(owner), self.key())
     }
 
     fn with_summary(&self, text: &str) -> String {
@@ -107,7 +107,7 @@ pub(super) fn compare<'a>(cx: &mut Differ<'a>, old: &OperationRef<'a>, new: &Ope
 /// Compares method and path.
 fn address(
     cx: &mut Differ<'_>,
-    scope: &Scope,
+    scope: &DiffScope,
     pointer: &str,
     old: &OperationRef<'_>,
     new: &OperationRef<'_>,
@@ -127,7 +127,7 @@ fn address(
     }
 }
 
-fn tags(cx: &mut Differ<'_>, scope: &Scope, pair: &Pair<'_>) {
+fn tags(cx: &mut Differ<'_>, scope: &DiffScope, pair: &Pair<'_>) {
     fn texts(list: Option<&Value>) -> BTreeSet<&str> {
         list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
     }
@@ -161,7 +161,7 @@ fn effective<'a>(
     all
 }
 
-fn parameters<'a>(cx: &mut Differ<'a>, scope: &Scope, old: &OperationRef<'a>, new: &OperationRef<'a>) {
+fn parameters<'a>(cx: &mut Differ<'a>, scope: &DiffScope, old: &OperationRef<'a>, new: &OperationRef<'a>) {
     let mut before = effective(cx, cx.base, old);
     let after = effective(cx, cx.revision, new);
     // A renamed path parameter is the same parameter.
@@ -176,8 +176,8 @@ fn parameters<'a>(cx: &mut Differ<'a>, scope: &Scope, old: &OperationRef<'a>, ne
     }
     let keys: BTreeSet<_> = before.keys().chain(after.keys()).copied().collect();
     for key @ (location, name) in keys {
-        let scope = Scope {
-            side: Some(Side::Request),
+        let scope = DiffScope {
+            side: Some(DiffSide::Request),
             subject: "parameter",
             label: format!("{}, {location} parameter `{name}`", scope.label),
             member: Some(name.to_owned()),
@@ -200,7 +200,7 @@ pub(super) fn is_required(part: &Located<'_>) -> bool {
     part.value.get("required") == Some(&Value::Bool(true))
 }
 
-fn parameter<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
+fn parameter<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Located<'a>, after: &Located<'a>) {
     for pair in Pair::located(before, after).entries() {
         match pair.key {
             "name" | "in" | "schema" => {}

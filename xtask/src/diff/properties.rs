@@ -5,19 +5,19 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::differ::Differ;
-use super::findings::{Pair, Scope};
+use super::findings::{DiffScope, Pair};
 use super::rules;
 use super::schema::{self, Schemas, pair};
 use crate::pointer::child;
 
 /// Compares the properties of two object schemas.
-pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &Scope, [before, after]: Schemas<'_, 'a>) {
+pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schemas<'_, 'a>) {
     let (old, new) = (before.properties(), after.properties());
     let (old_required, new_required) = (before.required(), after.required());
     let names: BTreeSet<&str> =
         old.keys().chain(new.keys()).chain(&old_required).chain(&new_required).copied().collect();
     for name in names {
-        let scope = Scope {
+        let scope = DiffScope {
             subject: "property",
             member: Some(scope.member.clone().unwrap_or_else(|| name.to_owned())),
             ..scope.inside(&format!(".{name}"))
@@ -58,7 +58,7 @@ pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &Scope, [before, after]: S
 }
 
 /// Compares the rule for properties that are not described.
-pub(super) fn additional<'a>(cx: &mut Differ<'a>, scope: &Scope, [before, after]: Schemas<'_, 'a>) {
+pub(super) fn additional<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schemas<'_, 'a>) {
     const KEY: &str = "additionalProperties";
     let pair = pair(KEY, [before, after]);
     let forbidden = Some(&Value::Bool(false));

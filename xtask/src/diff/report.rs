@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::rules::Level;
-use super::{Change, Diff};
+use super::{ApiChange, Diff};
 use crate::error::TaskError;
 use crate::shell::Shell;
 
@@ -49,7 +49,7 @@ pub fn summary(diff: &Diff) -> String {
     if counts.is_empty() { "no difference".to_owned() } else { counts.join(", ") }
 }
 
-fn used_by(change: &Change) -> Option<String> {
+fn used_by(change: &ApiChange) -> Option<String> {
     let operations = &change.operations;
     // The sentence names a single operation already.
     if operations.is_empty() || operations.len() < 2 && !change.pointer.starts_with("/components") {
@@ -90,7 +90,7 @@ fn place(pointer: &str) -> &str {
 /// The whole difference as JSON.
 #[must_use]
 pub fn json(diff: &Diff) -> Value {
-    let change = |change: &Change| {
+    let change = |change: &ApiChange| {
         json!({
             "id": change.id,
             "level": change.level.to_string(),

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::differ::Differ;
-use super::findings::{Pair, Scope};
+use super::findings::{DiffScope, Pair};
 use super::normalised::Located;
-use super::rules::{self, Side};
+use super::rules::{self, DiffSide};
 use super::{body, schema};
 use crate::pointer::child;
 
 /// Compares the responses of an operation.
-pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
+pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Located<'a>, after: &Located<'a>) {
     let (base, revision) = (cx.base, cx.revision);
     let mut by_status = |document, operation: &Located<'a>| -> BTreeMap<&'a str, Located<'a>> {
         let entries = operation.entries("responses").into_iter();
@@ -28,7 +28,7 @@ pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'
     if let (Some(was), Some(is)) = (only(&old, &new), only(&new, &old))
         && let Some(response) = old.remove(was)
     {
-        let scope = Scope { side: Some(Side::Response), ..scope.clone() };
+        let scope = DiffScope { side: Some(DiffSide::Response), ..scope.clone() };
         let (before, status) = (Value::from(was), Value::from(is));
         let pointer = child(&child(&after.pointer, "responses"), is);
         let pair = Pair::new(pointer, Some(&before), Some(&status));
@@ -39,12 +39,12 @@ pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'
     let statuses: BTreeSet<&str> = old.keys().chain(new.keys()).copied().collect();
     for status in statuses {
         let (side, added, removed) = if is_success(status) {
-            (Side::Response, &rules::SUCCESS_ADDED, &rules::SUCCESS_REMOVED)
+            (DiffSide::Response, &rules::SUCCESS_ADDED, &rules::SUCCESS_REMOVED)
         } else {
-            (Side::Failure, &rules::FAILURE_ADDED, &rules::FAILURE_REMOVED)
+            (DiffSide::Failure, &rules::FAILURE_ADDED, &rules::FAILURE_REMOVED)
         };
         let label = format!("{}, response {status}", scope.label);
-        let scope = Scope { side: Some(side), label, ..scope.clone() };
+        let scope = DiffScope { side: Some(side), label, ..scope.clone() };
         match (old.get(status), new.get(status)) {
             (Some(before), Some(after)) => response(cx, &scope, before, after),
             (None, Some(after)) => cx.findings.added(&scope, added, after),
@@ -58,17 +58,17 @@ fn is_success(status: &str) -> bool {
     status.starts_with('2')
 }
 
-fn response<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
+fn response<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Located<'a>, after: &Located<'a>) {
     for pair in Pair::located(before, after).entries() {
         if !matches!(pair.key, "content" | "headers") {
             cx.findings.other(scope, &pair);
         }
     }
     headers(cx, scope, before, after);
-    body::content(cx, &Scope { subject: "body", ..scope.clone() }, before, after);
+    body::content(cx, &DiffScope { subject: "body", ..scope.clone() }, before, after);
 }
 
-fn headers<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
+fn headers<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Located<'a>, after: &Located<'a>) {
     let (base, revision) = (cx.base, cx.revision);
     let mut by_name = |document, response: &Located<'a>| -> BTreeMap<String, Located<'a>> {
         let entries = response.entries("headers").into_iter();
@@ -78,7 +78,7 @@ fn headers<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'a>, after: 
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     for name in names {
         let label = format!("{}, header `{name}`", scope.label);
-        let scope = Scope { subject: "header", label, ..scope.clone() };
+        let scope = DiffScope { subject: "header", label, ..scope.clone() };
         match (before.get(name), after.get(name)) {
             (Some(before), Some(after)) => header(cx, &scope, before, after),
             (None, Some(after)) => cx.findings.added(&scope, &rules::HEADER_ADDED, after),
@@ -88,7 +88,7 @@ fn headers<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'a>, after: 
     }
 }
 
-fn header<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
+fn header<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Located<'a>, after: &Located<'a>) {
     for pair in Pair::located(before, after).entries() {
         match pair.key {
             "schema" => {}

@@ -33,7 +33,7 @@ impl fmt::Display for Level {
 
 /// The direction in which the changed data travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Side {
+pub enum DiffSide {
     /// From the caller to the service.
     Request,
     /// From the service to the caller.
@@ -42,7 +42,7 @@ pub enum Side {
     Failure,
 }
 
-impl Side {
+impl DiffSide {
     /// The name in reports, which do not distinguish failures from other responses.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -55,7 +55,7 @@ impl Side {
 
 /// One kind of change and its judgement.
 #[derive(Debug)]
-pub struct Rule {
+pub struct DiffRule {
     /// The last part of the change's identifier. Limits put their own name there instead.
     pub name: &'static str,
     request: Level,
@@ -64,31 +64,31 @@ pub struct Rule {
     why_response: &'static str,
 }
 
-impl Rule {
+impl DiffRule {
     /// Whether this is the same rule.
-    pub(super) fn is(&self, other: &Rule) -> bool {
+    pub(super) fn is(&self, other: &DiffRule) -> bool {
         std::ptr::eq(self, other)
     }
 
     /// How bad the change is for data of this side.
     #[must_use]
-    pub fn level(&self, side: Option<Side>) -> Level {
+    pub fn level(&self, side: Option<DiffSide>) -> Level {
         match side {
-            None | Some(Side::Request) => self.request,
-            Some(Side::Response) => self.response,
-            Some(Side::Failure) => self.response.min(Level::Warning),
+            None | Some(DiffSide::Request) => self.request,
+            Some(DiffSide::Response) => self.response,
+            Some(DiffSide::Failure) => self.response.min(Level::Warning),
         }
     }
 
     /// Why, for data of this side.
     #[must_use]
-    pub fn reason(&self, side: Option<Side>) -> &'static str {
+    pub fn reason(&self, side: Option<DiffSide>) -> &'static str {
         match side {
-            Some(Side::Failure) if self.response == Level::Breaking => {
+            Some(DiffSide::Failure) if self.response == Level::Breaking => {
                 "one error type reads the responses of all failed calls"
             }
-            Some(Side::Response | Side::Failure) => self.why_response,
-            None | Some(Side::Request) => self.why_request,
+            Some(DiffSide::Response | DiffSide::Failure) => self.why_response,
+            None | Some(DiffSide::Request) => self.why_request,
         }
     }
 }
@@ -104,7 +104,7 @@ const CREDENTIAL: &str = "the client sends the credential that the document name
 macro_rules! rules {
     ($($constant:ident = $name:literal, $request:ident, $response:ident, $why:expr $(, $why_response:expr)?;)*) => {
         $(
-            pub(super) static $constant: Rule = Rule {
+            pub(super) static $constant: DiffRule = DiffRule {
                 name: $name,
                 request: Level::$request,
                 response: Level::$response,
@@ -113,7 +113,7 @@ macro_rules! rules {
             };
         )*
         /// Every rule.
-        pub static ALL: &[&Rule] = &[$(&$constant),*];
+        pub static ALL: &[&DiffRule] = &[$(&$constant),*];
     };
 }
 

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::findings::{Finding, NodeOwner};
-use super::rules::{self, Level, Rule};
-use super::{Change, Draft};
+use super::findings::{DiffFinding, NodeOwner};
+use super::rules::{self, DiffRule, Level};
+use super::{ApiChange, Draft};
 use crate::lower::{Document, Lowered, closure, references};
 use crate::surface::{ItemKind, PublicItem};
 
@@ -253,11 +253,11 @@ pub(super) struct Cause {
     member: Option<String>,
     /// The components that the changed value reaches.
     reach: BTreeSet<String>,
-    rule: &'static Rule,
+    rule: &'static DiffRule,
 }
 
 impl Cause {
-    pub(super) fn new(owner: &NodeOwner, found: &Finding, base: &Value, revision: &Value) -> Self {
+    pub(super) fn new(owner: &NodeOwner, found: &DiffFinding, base: &Value, revision: &Value) -> Self {
         let owners = match owner {
             NodeOwner::Document => Vec::new(),
             NodeOwner::Operation { base, revision, .. } => base.iter().chain(revision).cloned().collect(),
@@ -288,7 +288,7 @@ const BROKEN: &str = "code that uses the Rust item no longer compiles";
 
 /// Rules for changes that do not affect the generated code.
 #[rustfmt::skip]
-const INERT: &[&Rule] = &[
+const INERT: &[&DiffRule] = &[
     &rules::DOCUMENTATION_CHANGED, &rules::DEFAULT_CHANGED, &rules::DEPRECATED, &rules::REACTIVATED,
     &rules::OPERATION_DEPRECATED, &rules::OPERATION_REACTIVATED, &rules::OPERATION_TAG_ADDED, &rules::OPERATION_TAG_REMOVED,
     &rules::SECURITY_ADDED, &rules::SECURITY_REMOVED, &rules::SECURITY_UNNEEDED, &rules::DISCRIMINATOR,
@@ -325,7 +325,7 @@ pub(super) fn attribute(code: CodeChanges, drafts: &mut Vec<Draft>) {
     let rule = &rules::SURFACE_CHANGED;
     let loss = unexplained.iter().any(CodeDifference::is_loss);
     let items: Vec<String> = unexplained.into_iter().map(|difference| difference.text).collect();
-    let change = Change {
+    let change = ApiChange {
         id: rule.name.to_owned(),
         level: if loss { Level::Breaking } else { Level::Info },
         side: None,

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::differ::Differ;
-use super::findings::{Findings, NodeOwner, Pair, Scope, is_annotation, short};
+use super::findings::{DiffScope, Findings, NodeOwner, Pair, is_annotation, short};
 use super::limits;
 use super::normalised::{Located, NormalisedSchema};
-use super::rules::{self, Rule};
+use super::rules::{self, DiffRule};
 use super::{properties, unions};
 use crate::lower::SCHEMA_REF;
 use crate::pointer::child;
@@ -17,11 +17,15 @@ use crate::pointer::child;
 pub(super) type Schemas<'s, 'a> = [&'s NormalisedSchema<'a>; 2];
 
 /// Compares two schemas.
-pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &Scope, before: &Located<'a>, after: &Located<'a>) {
+pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Located<'a>, after: &Located<'a>) {
     compare_normalised(cx, scope, [&NormalisedSchema::of(before), &NormalisedSchema::of(after)]);
 }
 
-pub(super) fn compare_normalised<'a>(cx: &mut Differ<'a>, scope: &Scope, [before, after]: Schemas<'_, 'a>) {
+pub(super) fn compare_normalised<'a>(
+    cx: &mut Differ<'a>,
+    scope: &DiffScope,
+    [before, after]: Schemas<'_, 'a>,
+) {
     let inlined = |one: &NormalisedSchema<'a>, other: &NormalisedSchema<'a>| {
         one.keyword("$ref").is_some() && other.keyword("$ref").is_none() && other.union.is_none()
     };
@@ -50,7 +54,7 @@ fn pairs<'a>([before, after]: Schemas<'_, 'a>) -> Vec<Pair<'a>> {
 }
 
 /// Compares a component with a schema that is written out: by what the component holds.
-fn follow<'a>(cx: &mut Differ<'a>, scope: &Scope, [before, after]: Schemas<'_, 'a>) {
+fn follow<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schemas<'_, 'a>) {
     let name = |schema: &NormalisedSchema<'a>| {
         schema.reference().map_or("an inline schema".to_owned(), |name| format!("`{name}`"))
     };
@@ -74,7 +78,7 @@ fn follow<'a>(cx: &mut Differ<'a>, scope: &Scope, [before, after]: Schemas<'_, '
     }
 }
 
-fn nullability(findings: &mut Findings, scope: &Scope, [before, after]: Schemas<'_, '_>) {
+fn nullability(findings: &mut Findings, scope: &DiffScope, [before, after]: Schemas<'_, '_>) {
     if before.nullable == after.nullable {
         return;
     }
@@ -88,7 +92,7 @@ fn nullability(findings: &mut Findings, scope: &Scope, [before, after]: Schemas<
 }
 
 /// Compares the keywords that describe the place of a value, not the value.
-fn annotations(findings: &mut Findings, scope: &Scope, [before, after]: Schemas<'_, '_>) {
+fn annotations(findings: &mut Findings, scope: &DiffScope, [before, after]: Schemas<'_, '_>) {
     for pair in pairs([before, after]).iter().filter(|pair| pair.before != pair.after) {
         match pair.key {
             key if is_annotation(key) => findings.documentation(scope, pair),
@@ -107,7 +111,7 @@ fn annotations(findings: &mut Findings, scope: &Scope, [before, after]: Schemas<
     }
 }
 
-fn reference<'a>(cx: &mut Differ<'a>, scope: &Scope, [before, after]: Schemas<'_, 'a>) {
+fn reference<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schemas<'_, 'a>) {
     match (before.reference(), after.reference()) {
         (Some(old), Some(new)) => components(cx, scope, old, new),
         _ if before.keyword("$ref") == after.keyword("$ref") => {}
@@ -116,7 +120,7 @@ fn reference<'a>(cx: &mut Differ<'a>, scope: &Scope, [before, after]: Schemas<'_
 }
 
 /// Compares two components, once for each side, and notes that the scope uses them.
-fn components<'a>(cx: &mut Differ<'a>, scope: &Scope, old: &'a str, new: &'a str) {
+fn components<'a>(cx: &mut Differ<'a>, scope: &DiffScope, old: &'a str, new: &'a str) {
     let Some(side) = scope.side else { return };
     let (from, to) = (child("/components/schemas", old), child("/components/schemas", new));
     if old != new {
@@ -132,7 +136,7 @@ fn components<'a>(cx: &mut Differ<'a>, scope: &Scope, old: &'a str, new: &'a str
     let node = cx.findings.node(NodeOwner::Schema { base: old.to_owned(), revision: new.to_owned() });
     cx.seen.schemas.insert((old, new, side), node);
     cx.findings.nodes[scope.node].uses.insert(node);
-    let scope = Scope { side: Some(side), subject: "schema", ..Scope::new(node, format!("`{new}`")) };
+    let scope = DiffScope { side: Some(side), subject: "schema", ..DiffScope::new(node, format!("`{new}`")) };
     match (cx.base.pointer(&from), cx.revision.pointer(&to)) {
         (Some(before), Some(after)) => {
             compare(cx, &scope, &Located::new(before, from), &Located::new(after, to));
@@ -143,7 +147,7 @@ fn components<'a>(cx: &mut Differ<'a>, scope: &Scope, old: &'a str, new: &'a str
 }
 
 /// Compares the keywords that describe the value.
-fn structure<'a>(cx: &mut Differ<'a>, scope: &Scope, [before, after]: Schemas<'_, 'a>) {
+fn structure<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schemas<'_, 'a>) {
     if !types(&mut cx.findings, scope, [before, after]) {
         return;
     }
@@ -193,7 +197,7 @@ fn structure<'a>(cx: &mut Differ<'a>, scope: &Scope, [before, after]: Schemas<'_
     }
 }
 
-fn by_change(pair: &Pair<'_>, [added, removed, changed]: [&'static Rule; 3]) -> &'static Rule {
+fn by_change(pair: &Pair<'_>, [added, removed, changed]: [&'static DiffRule; 3]) -> &'static DiffRule {
     match (pair.before, pair.after) {
         (None, _) => added,
         (_, None) => removed,
@@ -202,7 +206,7 @@ fn by_change(pair: &Pair<'_>, [added, removed, changed]: [&'static Rule; 3]) -> 
 }
 
 /// Compares the types; false if nothing else can be compared.
-fn types(findings: &mut Findings, scope: &Scope, [before, after]: Schemas<'_, '_>) -> bool {
+fn types(findings: &mut Findings, scope: &DiffScope, [before, after]: Schemas<'_, '_>) -> bool {
     type Types<'t> = Option<&'t BTreeSet<&'t str>>;
     fn covers(wide: Types<'_>, narrow: Types<'_>) -> bool {
         match (wide, narrow) {
@@ -236,7 +240,7 @@ fn types(findings: &mut Findings, scope: &Scope, [before, after]: Schemas<'_, '_
 }
 
 /// Compares the values of an enum.
-fn values(findings: &mut Findings, scope: &Scope, [before, after]: Schemas<'_, '_>) {
+fn values(findings: &mut Findings, scope: &DiffScope, [before, after]: Schemas<'_, '_>) {
     let pointer = child(&after.pointer, "enum");
     let pair = |before, after| Pair::new(&*pointer, before, after);
     let list = |values: &[&Value]| values.iter().map(|value| short(value)).collect::<Vec<_>>().join(", ");
@@ -263,7 +267,7 @@ fn values(findings: &mut Findings, scope: &Scope, [before, after]: Schemas<'_, '
     }
 }
 
-fn tuple<'a>(cx: &mut Differ<'a>, scope: &Scope, [before, after]: Schemas<'_, 'a>) {
+fn tuple<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schemas<'_, 'a>) {
     const KEY: &str = "prefixItems";
     let (old, new) = (before.members(KEY), after.members(KEY));
     if old.len() != new.len() {

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::differ::Differ;
-use super::findings::{Pair, Scope, is_annotation};
+use super::findings::{DiffScope, Pair, is_annotation};
 use super::rules;
 
 /// The requirement that every call meets.
 const NOTHING: &str = "{}";
 
 /// Compares the alternatives of an operation, or of the document.
-pub(super) fn requirements(cx: &mut Differ<'_>, scope: &Scope, pair: &Pair<'_>) {
+pub(super) fn requirements(cx: &mut Differ<'_>, scope: &DiffScope, pair: &Pair<'_>) {
     // A missing list, an empty list and an empty requirement all mean that no credential is needed.
     let alternatives = |list: Option<&Value>| -> BTreeSet<String> {
         let list = list.and_then(Value::as_array).filter(|list| !list.is_empty());
@@ -41,7 +41,7 @@ pub(super) fn requirements(cx: &mut Differ<'_>, scope: &Scope, pair: &Pair<'_>) 
 }
 
 /// Compares a security scheme.
-pub(super) fn scheme(cx: &mut Differ<'_>, scope: &Scope, pair: &Pair<'_>) {
+pub(super) fn scheme(cx: &mut Differ<'_>, scope: &DiffScope, pair: &Pair<'_>) {
     let scope = scope.named(format!("security scheme `{}`", pair.key));
     match (pair.before, pair.after) {
         (None, _) => cx.findings.report(&scope, &rules::SCHEME_ADDED, pair, "is added"),

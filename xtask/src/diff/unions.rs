@@ -5,25 +5,25 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::differ::Differ;
-use super::findings::{Pair, Scope, short};
+use super::findings::{DiffScope, Pair, short};
 use super::normalised::{Located, NormalisedSchema};
-use super::rules::{self, Rule};
+use super::rules::{self, DiffRule};
 use super::schema::{self, Schemas};
 use crate::lower::SCHEMA_REF;
 use crate::pointer::child;
 
 /// How members are reported: the rules and the sentences of an addition and a removal.
-struct MemberRules([(&'static Rule, &'static str); 2]);
+type MemberRules = [(&'static DiffRule, &'static str); 2];
 
 const UNION: MemberRules =
-    MemberRules([(&rules::MEMBER_ADDED, "may now be"), (&rules::MEMBER_REMOVED, "may no longer be")]);
-const ALL_OF: MemberRules = MemberRules([
+    [(&rules::MEMBER_ADDED, "may now be"), (&rules::MEMBER_REMOVED, "may no longer be")];
+const ALL_OF: MemberRules = [
     (&rules::PART_ADDED, "now has the `allOf` member"),
     (&rules::PART_REMOVED, "no longer has the `allOf` member"),
-]);
+];
 
 /// Compares the unions of two schemas; false if only one of them is a union, and nothing else can be compared.
-pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &Scope, [before, after]: Schemas<'_, 'a>) -> bool {
+pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schemas<'_, 'a>) -> bool {
     match (&before.union, &after.union) {
         (None, None) => return true,
         (Some((old, was)), Some((new, is))) => {
@@ -32,18 +32,18 @@ pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &Scope, [before, after]: S
                 let text = format!("is now `{new}` its members instead of `{old}`");
                 cx.findings.report(scope, &rules::UNION_KIND, &pair, &text);
             }
-            members(cx, scope, normalised(was), normalised(is), &UNION);
+            members(cx, scope, normalised(was), normalised(is), UNION);
             return true;
         }
         // A schema that becomes a union with itself as a member, or the reverse.
         (Some((_, was)), None) => {
             let alone = NormalisedSchema { nullable: false, ..after.clone().bare() };
-            members(cx, scope, normalised(was), vec![alone], &UNION);
+            members(cx, scope, normalised(was), vec![alone], UNION);
             siblings_unhandled(cx, scope, before);
         }
         (None, Some((_, is))) => {
             let alone = NormalisedSchema { nullable: false, ..before.clone().bare() };
-            members(cx, scope, vec![alone], normalised(is), &UNION);
+            members(cx, scope, vec![alone], normalised(is), UNION);
             siblings_unhandled(cx, scope, after);
         }
     }
@@ -51,9 +51,9 @@ pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &Scope, [before, after]: S
 }
 
 /// Compares the members of `allOf`.
-pub(super) fn all_of<'a>(cx: &mut Differ<'a>, scope: &Scope, [before, after]: Schemas<'_, 'a>) {
+pub(super) fn all_of<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schemas<'_, 'a>) {
     let parts = |schema: &NormalisedSchema<'a>| normalised(&schema.members("allOf"));
-    members(cx, scope, parts(before), parts(after), &ALL_OF);
+    members(cx, scope, parts(before), parts(after), ALL_OF);
 }
 
 fn normalised<'a>(members: &[Located<'a>]) -> Vec<NormalisedSchema<'a>> {
@@ -61,7 +61,7 @@ fn normalised<'a>(members: &[Located<'a>]) -> Vec<NormalisedSchema<'a>> {
 }
 
 /// Notes what a union has next to its members: no rule compares it with a schema that is not a union.
-fn siblings_unhandled<'a>(cx: &mut Differ<'a>, scope: &Scope, schema: &NormalisedSchema<'a>) {
+fn siblings_unhandled<'a>(cx: &mut Differ<'a>, scope: &DiffScope, schema: &NormalisedSchema<'a>) {
     for (key, keyword) in &schema.clone().bare().keywords {
         cx.findings.unhandled(scope, &keyword.pointer, key);
     }
@@ -75,10 +75,10 @@ fn siblings_unhandled<'a>(cx: &mut Differ<'a>, scope: &Scope, schema: &Normalise
 /// Pairs members that are the same thing, compares them, and reports the rest.
 fn members<'a>(
     cx: &mut Differ<'a>,
-    scope: &Scope,
+    scope: &DiffScope,
     mut before: Vec<NormalisedSchema<'a>>,
     mut after: Vec<NormalisedSchema<'a>>,
-    MemberRules([added, removed]): &MemberRules,
+    [added, removed]: MemberRules,
 ) {
     loop {
         let pairs = before.iter().enumerate().flat_map(|(old, was)| {
@@ -166,8 +166,8 @@ fn member_name(member: &NormalisedSchema<'_>) -> String {
 }
 
 /// Compares discriminators. A mapping that only follows renamed components is not a change.
-pub(super) fn discriminator(cx: &mut Differ<'_>, scope: &Scope, pair: &Pair<'_>) {
-    const RULE: &Rule = &rules::DISCRIMINATOR;
+pub(super) fn discriminator(cx: &mut Differ<'_>, scope: &DiffScope, pair: &Pair<'_>) {
+    const RULE: &DiffRule = &rules::DISCRIMINATOR;
     let objects = |pair: &Pair<'_>| pair.values().filter(|value| value.is_object()).count();
     if objects(pair) < 2 {
         return cx.findings.changed(scope, RULE, "the discriminator", pair);

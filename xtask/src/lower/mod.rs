@@ -18,11 +18,9 @@ use serde_json::{Value, json};
 
 use crate::error::TaskError;
 use crate::overlay::fingerprint;
+use crate::workspace::API;
 pub use document::{Document, closure, reached, references, short_operation_name};
 pub(crate) use document::{METHODS, SCHEMA_REF};
-
-/// The crate whose hand-written types the lowered document names through `x-rust-type`.
-pub const CRATE: &str = "liveavatar-api";
 
 /// What a step reports.
 #[derive(Default)]
@@ -173,9 +171,9 @@ pub fn lower(corrected: &Value) -> Result<Lowered, TaskError> {
 /// The `x-rust-type` of a hand-written type of the crate.
 fn rust_type(name: &str, parameters: &[Value]) -> Value {
     json!({
-        "crate": CRATE,
+        "crate": API,
         "version": "*",
-        "path": format!("{}::{name}", CRATE.replace('-', "_")),
+        "path": format!("{}::{name}", API.replace('-', "_")),
         "parameters": parameters,
     })
 }

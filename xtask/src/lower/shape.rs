@@ -7,25 +7,25 @@ use crate::error::TaskError;
 use crate::pointer::child;
 
 /// Parts that must be objects or arrays if present. `*` is any entry, `METHOD` an entry that is an operation.
-const PARTS: &[(&str, PartKind)] = &[
-    ("", PartKind::Object),
-    ("paths", PartKind::Object),
-    ("paths/*", PartKind::Object),
-    ("paths/*/METHOD", PartKind::Object),
-    ("paths/*/METHOD/parameters", PartKind::Array),
-    ("paths/*/METHOD/parameters/*", PartKind::Object),
-    ("paths/*/METHOD/parameters/*/schema", PartKind::Object),
-    ("paths/*/METHOD/parameters/*/x-bounds", PartKind::Object),
-    ("paths/*/METHOD/requestBody", PartKind::Object),
-    ("paths/*/METHOD/responses", PartKind::Object),
-    ("paths/*/METHOD/responses/*", PartKind::Object),
-    ("components", PartKind::Object),
-    ("components/schemas", PartKind::Object),
-    ("x-handwritten", PartKind::Object),
+const PARTS: &[(&str, ShapeKind)] = &[
+    ("", ShapeKind::Object),
+    ("paths", ShapeKind::Object),
+    ("paths/*", ShapeKind::Object),
+    ("paths/*/METHOD", ShapeKind::Object),
+    ("paths/*/METHOD/parameters", ShapeKind::Array),
+    ("paths/*/METHOD/parameters/*", ShapeKind::Object),
+    ("paths/*/METHOD/parameters/*/schema", ShapeKind::Object),
+    ("paths/*/METHOD/parameters/*/x-bounds", ShapeKind::Object),
+    ("paths/*/METHOD/requestBody", ShapeKind::Object),
+    ("paths/*/METHOD/responses", ShapeKind::Object),
+    ("paths/*/METHOD/responses/*", ShapeKind::Object),
+    ("components", ShapeKind::Object),
+    ("components/schemas", ShapeKind::Object),
+    ("x-handwritten", ShapeKind::Object),
 ];
 
 #[derive(Clone, Copy)]
-enum PartKind {
+enum ShapeKind {
     Object,
     Array,
 }
@@ -37,8 +37,8 @@ pub(super) fn check(document: &Value) -> Result<(), TaskError> {
         if let Some(pointer) = misshapen(document, "", &keys, *kind) {
             let place = if pointer.is_empty() { "the document" } else { &pointer };
             let kind = match kind {
-                PartKind::Object => "an object",
-                PartKind::Array => "an array",
+                ShapeKind::Object => "an object",
+                ShapeKind::Array => "an array",
             };
             return Err(TaskError::new(
                 format!("the document is not valid OpenAPI: {place} is not {kind}"),
@@ -50,11 +50,11 @@ pub(super) fn check(document: &Value) -> Result<(), TaskError> {
 }
 
 /// The pointer to the first part of the wrong kind.
-fn misshapen(value: &Value, pointer: &str, keys: &[&str], kind: PartKind) -> Option<String> {
+fn misshapen(value: &Value, pointer: &str, keys: &[&str], kind: ShapeKind) -> Option<String> {
     let Some((key, rest)) = keys.split_first() else {
         let fits = match kind {
-            PartKind::Object => value.is_object(),
-            PartKind::Array => value.is_array(),
+            ShapeKind::Object => value.is_object(),
+            ShapeKind::Array => value.is_array(),
         };
         return (!fits).then(|| pointer.to_owned());
     };

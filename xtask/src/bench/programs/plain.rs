@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio_websockets::{ClientBuilder, Message};
 
 #[derive(Deserialize)]
-struct Envelope<T> {
+struct DataEnvelope<T> {
     data: T,
 }
 
@@ -26,7 +26,7 @@ struct StartResponse {
 
 async fn call<T: DeserializeOwned>(request: reqwest::RequestBuilder, body: Value) -> reqwest::Result<T> {
     let response = request.json(&body).send().await?.error_for_status()?;
-    Ok(response.json::<Envelope<T>>().await?.data)
+    Ok(response.json::<DataEnvelope<T>>().await?.data)
 }
 
 #[tokio::main]
