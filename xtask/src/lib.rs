@@ -1,16 +1,18 @@
-//! The maintainer's commands: `cargo xtask regen`, `cargo xtask diff` and `cargo xtask ci`.
+//! The maintainer's commands: `cargo xtask regen`, `diff`, `ci` and `bench`.
 //!
-//! A library as well, so that a plain `cargo test` can run the same checks.
+//! This is a library too, so that `cargo test` can run the same checks.
 
 pub mod bench;
 pub mod ci;
 pub mod diff;
-pub mod failure;
+pub mod error;
 pub mod lower;
 pub mod normalise;
 pub mod overlay;
 pub mod pipeline;
+pub mod pointer;
 pub mod regen;
-mod site;
+pub mod shell;
 pub mod source;
 pub mod surface;
+mod workspace;

@@ -1,87 +1,54 @@
 //! `cargo xtask`: see `cargo xtask --help`.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use xtask::ci;
-use xtask::diff::report::Format;
-use xtask::diff::rules::Level;
-use xtask::failure::{Failure, Outcome};
-use xtask::regen::{self, Mode, Options};
-use xtask::source::{PUBLISHED, Source};
+use xtask::bench::{self, BenchOptions};
+use xtask::ci::{self, CiOptions};
+use xtask::diff::{self, DiffOptions};
+use xtask::error::{TaskError, TaskStatus};
+use xtask::regen::{self, RegenMode, RegenOptions};
+use xtask::shell::Shell;
+use xtask::source::{DocumentSource, PUBLISHED};
 
 /// Keeps the generated client in step with the service's OpenAPI document.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask")]
-struct Cli {
+struct XtaskCli {
     #[command(subcommand)]
-    command: Command,
+    command: XtaskCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
-    /// Normalise, correct and lower the document, and write what follows from it.
+enum XtaskCommand {
+    /// Normalise, correct and lower the document, and write the files derived from it.
     ///
     /// Exit codes: 0 fresh or written, 4 stale (with --check), 100 failed with nothing written.
     Regen(RegenArgs),
-    /// Say what changed from one document to another, and what it means for callers of the crate.
+    /// Compare two documents, and judge what each change means for callers of the crate.
     ///
-    /// Exit codes: 0 compared, 1 as bad as --fail-on says, 100 failed. A part that no rule understands counts as a warning.
-    Diff(DiffArgs),
-    /// Run everything that must hold before a change lands, or the named steps of it.
+    /// Exit codes: 0 compared, 1 at least as bad as --fail-on, 100 failed. An unhandled part counts as a warning.
+    Diff(DiffOptions),
+    /// Run all checks that a change has to pass, or only the named steps.
     ///
-    /// Exit codes: 0 all holds, 100 something does not.
-    Ci(CiArgs),
-    /// Measure the crate beside what users would write or pick instead, and show the README's tables.
+    /// Exit codes: 0 passed, 100 failed.
+    Ci(CiOptions),
+    /// Measure the crate against hand-written and generated alternatives, and print the tables of the guide.
     ///
-    /// Takes half an hour on 2 cores, and wants an idle machine, Python and Java.
-    Bench {
-        /// Write the tables into README.md.
-        #[arg(long)]
-        write: bool,
-        /// Leave out the cold builds.
-        #[arg(long, conflicts_with = "write")]
-        quick: bool,
-    },
-}
-
-#[derive(Args)]
-struct CiArgs {
-    /// The steps to run, in this order; all of them by default.
-    steps: Vec<String>,
-    /// List the steps.
-    #[arg(long, conflicts_with_all = ["steps", "keep_going"])]
-    list: bool,
-    /// Run the other steps after one has failed.
-    #[arg(long)]
-    keep_going: bool,
-}
-
-#[derive(Args)]
-struct DiffArgs {
-    /// The older document: a path or an address.
-    base: String,
-    /// The newer document: a path or an address; without it, the committed one.
-    revision: Option<String>,
-    /// How to write the difference.
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
-    /// Exit with 1 when anything is this bad or worse.
-    #[arg(long, value_enum, value_name = "LEVEL")]
-    fail_on: Option<Level>,
+    /// Takes half an hour on 2 cores. Needs an idle machine, Python and Java.
+    Bench(BenchOptions),
 }
 
 #[derive(Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct RegenArgs {
-    /// Read the service's document from this path or address instead of `openapi/upstream.json`.
+    /// Read the service's document from this path or URL instead of `openapi/upstream.json`.
     #[arg(long, value_name = "PATH or URL", conflicts_with = "fetch")]
-    from: Option<String>,
-    /// Read the service's document from where the service publishes it.
+    from: Option<DocumentSource>,
+    /// Download the document that the service publishes.
     #[arg(long)]
     fetch: bool,
-    /// Write nothing; exit with 4 when something is stale.
+    /// Write nothing; exit with 4 if a file is stale.
     #[arg(long, conflicts_with = "dry_run")]
     check: bool,
     /// Write nothing; show what would change.
@@ -96,45 +63,35 @@ struct RegenArgs {
 }
 
 fn main() -> ExitCode {
-    let mut out = std::io::stdout().lock();
-    let outcome = match Cli::parse().command {
-        Command::Regen(args) => regen(&args, &mut out),
-        Command::Diff(args) => {
-            let revision = args.revision.as_deref().map(Source::parse);
-            let base = Source::parse(&args.base);
-            let root = regen::workspace();
-            xtask::diff::run(&root, &base, revision.as_ref(), args.format, args.fail_on, &mut out)
-        }
-        Command::Bench { write, quick } => {
-            xtask::bench::run(&regen::workspace(), xtask::bench::Plan { write, quick }, &mut out)
-        }
-        Command::Ci(args) if args.list => ci::list(&mut out),
-        Command::Ci(args) => {
-            let plan = ci::Plan { only: args.steps, keep_going: args.keep_going };
-            ci::run(&regen::workspace(), &plan, &mut out)
-        }
+    let (root, mut shell) = (regen::workspace(), Shell::stdout());
+    let (name, result) = match XtaskCli::parse().command {
+        XtaskCommand::Regen(args) => ("regen", regen(&args, &mut shell)),
+        XtaskCommand::Diff(options) => ("diff", diff::run(&root, &options, &mut shell)),
+        XtaskCommand::Bench(options) => ("bench", bench::run(&root, options, &mut shell)),
+        XtaskCommand::Ci(options) => ("ci", ci::run(&root, &options, &mut shell)),
     };
-    let outcome = outcome.unwrap_or_else(|failure| {
-        // Only a closed pipe can fail here, and then nobody reads it.
-        let _ = out.flush();
-        eprintln!("     Failure {failure}");
-        Outcome::Failed
+    let status = result.unwrap_or_else(|error| {
+        // If standard error is closed, the exit code still reports the failure.
+        let _ = Shell::stderr().command_failed(name, &error);
+        TaskStatus::Failed
     });
-    ExitCode::from(outcome.exit_code())
+    ExitCode::from(status.exit_code())
 }
 
-fn regen(args: &RegenArgs, out: &mut dyn std::io::Write) -> Result<Outcome, Failure> {
-    let source = match (&args.from, args.fetch) {
-        (Some(from), _) => Some(Source::parse(from)),
-        (None, true) => Some(Source::Url(PUBLISHED.to_owned())),
-        (None, false) => None,
-    };
+fn regen(args: &RegenArgs, shell: &mut Shell<'_>) -> Result<TaskStatus, TaskError> {
+    let published = args.fetch.then(|| DocumentSource::Url(PUBLISHED.to_owned()));
+    let source = args.from.clone().or(published);
     let mode = match (args.check, args.dry_run, args.accept_breaking) {
-        (true, ..) => Mode::Check,
-        (_, true, _) => Mode::DryRun,
-        (_, _, true) => Mode::WriteBreaking,
-        _ => Mode::Write,
+        (true, ..) => RegenMode::Check,
+        (_, true, _) => RegenMode::DryRun,
+        (_, _, true) => RegenMode::WriteBreaking,
+        _ => RegenMode::Write,
     };
     let today = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()).date_naive();
-    regen::run(&regen::workspace(), source.as_ref(), &Options { mode, verbose: args.verbose, today }, out)
+    regen::run(
+        &regen::workspace(),
+        source.as_ref(),
+        &RegenOptions { mode, verbose: args.verbose, today },
+        shell,
+    )
 }

@@ -1,10 +1,10 @@
-//! Brings a document into the one form that is committed, so that reordered keys are no change.
+//! Brings a document into the committed form, in which reordered keys are not a change.
 
 use serde_json::{Map, Value};
 
-use crate::failure::Failure;
+use crate::error::TaskError;
 
-/// Sorts every object's keys; arrays keep their order, which carries meaning.
+/// Sorts the keys of every object. Arrays keep their order, which may have a meaning.
 pub fn sort(value: &mut Value) {
     match value {
         Value::Object(map) => {
@@ -13,28 +13,29 @@ pub fn sort(value: &mut Value) {
             for (_, value) in &mut entries {
                 sort(value);
             }
-            *map = entries.into_iter().collect::<Map<_, _>>();
+            *map = entries.into_iter().collect();
         }
         Value::Array(items) => items.iter_mut().for_each(sort),
         _ => {}
     }
 }
 
-/// Checks that this is an OpenAPI 3.1 document with operations, and sorts it.
+/// Checks that a document is OpenAPI 3.1 with operations, and sorts it.
 ///
 /// # Errors
-/// When it is some other JSON.
-pub fn normalise(mut document: Value, name: &str) -> Result<Value, Failure> {
-    let refuse =
-        |what: &str| Err(Failure::new(format!("{name} {what}"), "name the service's OpenAPI 3.1 document"));
+/// When it is anything else.
+pub fn normalise(mut document: Value, name: &str) -> Result<Value, TaskError> {
+    let reject = |problem: &str| {
+        Err(TaskError::new(format!("{name} {problem}"), "name the service's OpenAPI 3.1 document"))
+    };
     match document.get("openapi").and_then(Value::as_str) {
         Some(version) if version.starts_with("3.1") => {}
-        Some(version) => return refuse(&format!("is an OpenAPI {version} document, not 3.1")),
-        None => return refuse("is not an OpenAPI document: it has no `openapi` version"),
+        Some(version) => return reject(&format!("is an OpenAPI {version} document, not 3.1")),
+        None => return reject("is not an OpenAPI document: it has no `openapi` version"),
     }
-    for part in ["/paths", "/components/schemas"] {
-        if document.pointer(part).and_then(Value::as_object).is_none_or(Map::is_empty) {
-            return refuse(&format!("has no {}", part.trim_start_matches('/').replace('/', ".")));
+    for (part, pointer) in [("paths", "/paths"), ("components.schemas", "/components/schemas")] {
+        if document.pointer(pointer).and_then(Value::as_object).is_none_or(Map::is_empty) {
+            return reject(&format!("has no {part}"));
         }
     }
     sort(&mut document);
@@ -44,8 +45,6 @@ pub fn normalise(mut document: Value, name: &str) -> Result<Value, Failure> {
 /// The committed text of a document.
 #[must_use]
 pub fn text(document: &Value) -> String {
-    // `Value` prints without fail: its keys are strings.
-    let mut text = format!("{document:#}");
-    text.push('\n');
-    text
+    // A `Value` always serialises: its keys are strings.
+    format!("{document:#}\n")
 }

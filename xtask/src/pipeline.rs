@@ -4,21 +4,21 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::failure::Failure;
+use crate::error::TaskError;
 use crate::lower::{self, Lowered};
-use crate::overlay::{self, Applied};
-use crate::source::Source;
+use crate::overlay::{self, OverlayReport};
+use crate::source::DocumentSource;
 use crate::{normalise, regen};
 
-/// A document on its way, at every station.
+/// A document at every stage of the pipeline.
 #[derive(Debug)]
 pub struct Pipeline {
     /// As the service publishes it, normalised.
     pub upstream: Value,
-    /// With our corrections.
+    /// With the overlay applied.
     pub corrected: Value,
-    /// What the corrections did.
-    pub corrections: Applied,
+    /// What the overlay changed.
+    pub corrections: OverlayReport,
     /// What progenitor reads.
     pub lowered: Lowered,
 }
@@ -27,8 +27,8 @@ impl Pipeline {
     /// Corrects and lowers a document.
     ///
     /// # Errors
-    /// When the document cannot be used; a correction or step that no longer applies is [told](Self::stale) instead.
-    pub fn run(upstream: Value, overlay: &Value) -> Result<Self, Failure> {
+    /// When the document cannot be used. Overlay actions and steps that no longer apply are in [`stale`](Self::stale) instead.
+    pub fn run(upstream: Value, overlay: &Value) -> Result<Self, TaskError> {
         let mut corrected = upstream.clone();
         let corrections = overlay::apply(&mut corrected, overlay)?;
         normalise::sort(&mut corrected);
@@ -37,18 +37,18 @@ impl Pipeline {
         Ok(Self { upstream, corrected, corrections, lowered })
     }
 
-    /// The corrections and steps that no longer apply.
-    pub fn stale(&mut self) -> Vec<Failure> {
+    /// Takes the errors of overlay actions and lowering steps that no longer apply.
+    pub fn stale(&mut self) -> Vec<TaskError> {
         let mut stale = std::mem::take(&mut self.corrections.stale);
         stale.append(&mut self.lowered.stale);
         stale
     }
 }
 
-/// The committed corrections.
+/// Reads the committed overlay.
 ///
 /// # Errors
-/// When they cannot be read.
-pub fn corrections(root: &Path) -> Result<Value, Failure> {
-    Source::File(root.join(regen::OVERLAY)).read()
+/// When it cannot be read.
+pub fn overlay(root: &Path) -> Result<Value, TaskError> {
+    DocumentSource::File(root.join(regen::OVERLAY)).read()
 }

@@ -1,19 +1,20 @@
-//! `cargo xtask regen`: from the service's document to everything that follows from it.
+//! `cargo xtask regen`: from the service's document to every file derived from it.
 
 use std::fs;
-use std::io::Write;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use semver::Version;
 use serde_json::Value;
-use similar::TextDiff;
+use similar::{ChangeTag, TextDiff};
 
-use crate::diff::report::{self, Format};
-use crate::diff::{self, Bump, Diff};
-use crate::failure::{Failure, Outcome};
+use crate::diff::report::{self, ReportFormat};
+use crate::diff::{self, Diff, VersionBump};
+use crate::error::{TaskError, TaskStatus};
 use crate::pipeline::{self, Pipeline};
-use crate::source::Source;
+use crate::shell::{Shell, count};
+use crate::source::DocumentSource;
 use crate::{normalise, surface};
 
 /// The service's document, normalised: the source of truth.
@@ -22,186 +23,198 @@ pub const UPSTREAM: &str = "openapi/upstream.json";
 pub const OVERLAY: &str = "openapi/overlay.json";
 /// The lowered document.
 pub const LOWERED: &str = "openapi/liveavatar-v1.json";
-/// Its copy inside the crate: a package holds nothing from outside its folder, and symlinks are off on some machines.
+/// The copy inside the crate: a package holds only files of its folder, and some machines do not have symlinks.
 pub const PACKAGED: &str = "liveavatar-api/openapi/liveavatar-v1.json";
-/// The corrected 3.1 document inside the crate: rules for session configurations, and the mock service.
+/// The corrected 3.1 document inside the crate, for session configurations and the mock service.
 pub const CORRECTED: &str = "liveavatar-api/openapi/service.json";
-
 /// The log of the API's changes.
 pub const CHANGES: &str = "openapi/CHANGES.md";
 
-/// Lines of unchanged text around a change.
-const CONTEXT: usize = 3;
+/// Unchanged lines shown around a change.
+const CONTEXT_LINES: usize = 3;
 
-/// What to do with what follows from the document.
+/// What to do with stale files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Write what is stale.
+pub enum RegenMode {
+    /// Write them.
     Write,
-    /// Write what is stale, even if operations are lost.
+    /// Write them even if the document has lost operations.
     WriteBreaking,
-    /// Say what is stale.
+    /// Name them.
     Check,
-    /// Show what would change.
+    /// Show what would change in them.
     DryRun,
 }
 
-/// How the command runs.
+/// Options of the command.
 #[derive(Clone, Debug)]
-pub struct Options {
-    /// What to do with what follows from the document.
-    pub mode: Mode,
-    /// Whether to list every place that a correction or step changed.
+pub struct RegenOptions {
+    /// What to do with stale files.
+    pub mode: RegenMode,
+    /// Whether to list every place that an overlay action or a lowering step changed.
     pub verbose: bool,
-    /// The date of an entry in the log of changes.
+    /// The date of the new entry in the log of changes.
     pub today: NaiveDate,
 }
 
-/// The workspace that this command was built in.
+/// The root folder of the workspace that this program was built in.
 #[must_use]
 pub fn workspace() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     manifest.parent().unwrap_or(manifest).to_path_buf()
 }
 
-/// A file that follows from the document.
-struct Derived {
+/// A file derived from the document.
+struct DerivedFile {
     path: &'static str,
     text: String,
 }
 
-/// Runs the command below `root`; without a `source` the committed document is read.
+/// Runs the command below `root`. Without a `source`, it reads the committed document.
 ///
 /// # Errors
-/// When the document, the overlay or a lowering step cannot be used, or the document has lost operations; nothing is written
-/// then.
+/// When the document, the overlay or a lowering step cannot be used, or the document has lost operations. Nothing is
+/// written then.
 pub fn run(
     root: &Path,
-    source: Option<&Source>,
-    options: &Options,
-    out: &mut dyn Write,
-) -> Result<Outcome, Failure> {
-    let name = source.map_or_else(|| UPSTREAM.to_owned(), Source::name);
-    say(out, "Reading", &name)?;
-    let document = match source {
-        Some(source) => source.read()?,
-        None => Source::File(root.join(UPSTREAM)).read()?,
+    source: Option<&DocumentSource>,
+    options: &RegenOptions,
+    shell: &mut Shell<'_>,
+) -> Result<TaskStatus, TaskError> {
+    let name = source.map_or_else(|| UPSTREAM.to_owned(), DocumentSource::name);
+    let command = match source {
+        Some(_) => format!("cargo xtask regen --from {name}"),
+        None => "cargo xtask regen".to_owned(),
     };
-    let overlay = pipeline::corrections(root)?;
-    let pipeline = prepare(normalise::normalise(document, &name)?, &overlay, options.verbose, out)?;
+    shell.status("Reading", &name)?;
+    let committed = DocumentSource::File(root.join(UPSTREAM));
+    let document = source.unwrap_or(&committed).read()?;
+    let overlay = pipeline::overlay(root)?;
+    let pipeline = prepare(normalise::normalise(document, &name)?, &overlay, options.verbose, shell)?;
     let difference = difference(root, &pipeline, &name, &overlay)?;
     if let Some(difference) = &difference {
-        report::write(difference, Format::Text, out).map_err(|error| unwritable(&error))?;
+        report::write(difference, ReportFormat::Text, shell)?;
         let (version, next) = versions(difference)?;
-        say(out, "Version", &format!("{version} -> {next} proposed"))?;
+        shell.status("Version", format_args!("{version} -> {next} proposed"))?;
     }
 
-    let stale =
-        stale(root, derived(root, &pipeline, difference.as_ref(), options.today)?, options.mode, out)?;
+    let files = derived_files(root, &pipeline, difference.as_ref(), options.today)?;
+    let total = files.len();
+    let stale = stale_files(root, files, options.mode, shell)?;
+    let counts = format!("{}: {} fresh, {}", count(total, "file"), total - stale.len(), stale.len());
     if stale.is_empty() {
-        return Ok(Outcome::Fresh);
+        shell.status("Finished", format_args!("{counts} stale; nothing to run"))?;
+        return Ok(TaskStatus::Success);
     }
-    if options.mode == Mode::Check {
-        let from = source.map(|source| format!(" --from {}", source.name())).unwrap_or_default();
-        writeln!(out, "         fix: cargo xtask regen{from}").map_err(|error| unwritable(&error))?;
-        return Ok(Outcome::Stale);
+    if options.mode == RegenMode::Check {
+        shell.attention("Finished", format_args!("{counts} stale; run `{command}`"))?;
+        return Ok(TaskStatus::Stale);
     }
-    let lost = difference.as_ref().map(Diff::lost_operations).unwrap_or_default();
-    if !lost.is_empty() && options.mode != Mode::WriteBreaking {
-        let problem = format!("{name} has lost {} operation(s): {}", lost.len(), lost.join(", "));
-        let fix = "make sure that the service has really withdrawn them, then add --accept-breaking";
-        if options.mode == Mode::Write {
-            return Err(Failure::new(problem, fix));
+    let lost = difference.as_ref().map(Diff::removed_operations).unwrap_or_default();
+    if !lost.is_empty() && options.mode != RegenMode::WriteBreaking {
+        let problem = format!("{name} has lost {}: {}", count(lost.len(), "operation"), lost.join(", "));
+        let fix = format!("check that this is intended, then run `{command} --accept-breaking`");
+        if options.mode == RegenMode::Write {
+            return Err(TaskError::new(problem, fix));
         }
-        say(out, "Refused", &format!("{problem}\n         fix: {fix}"))?;
+        shell.attention("Lost", problem)?;
+        shell.detail(format_args!("fix: {fix}"))?;
     }
-    // Slower than all the rest, and only a changed document can fail it.
+    // Last, because it is the slowest check.
     surface::generated(&pipeline.lowered.document)?;
-    if options.mode != Mode::DryRun {
+    if options.mode == RegenMode::DryRun {
+        shell.attention("Finished", format_args!("{counts} stale; run `{command}` to write them"))?;
+    } else {
         write(root, &stale)?;
-        for file in &stale {
-            say(out, "Wrote", file.path)?;
-        }
-        say(out, "Next", "cargo insta test --review shows what changed in the crate's public surface")?;
+        stale.iter().try_for_each(|file| shell.status("Wrote", file.path))?;
+        let next = "run `cargo insta test --review` to review the crate's public items";
+        shell.status("Finished", format_args!("{counts} written; {next}"))?;
     }
-    Ok(Outcome::Fresh)
+    Ok(TaskStatus::Success)
 }
 
-/// Corrects and lowers the document; a correction or step that no longer applies is an error.
+/// Corrects and lowers the document. Overlay actions and steps that no longer apply are errors.
 fn prepare(
     upstream: Value,
     overlay: &Value,
     verbose: bool,
-    out: &mut dyn Write,
-) -> Result<Pipeline, Failure> {
+    shell: &mut Shell<'_>,
+) -> Result<Pipeline, TaskError> {
     let mut pipeline = Pipeline::run(upstream, overlay)?;
-    if let Some(failure) = Failure::all(pipeline.stale()) {
-        return Err(failure);
+    if let Some(error) = TaskError::all(pipeline.stale()) {
+        return Err(error);
     }
     let notes = &pipeline.corrections.notes;
-    say(out, "Corrected", &format!("{} overlay actions", notes.len()))?;
-    detail(out, verbose, notes.iter().cloned())?;
     let steps = &pipeline.lowered.notes;
-    let places: usize = steps.iter().map(|(_, applied)| applied.len()).sum();
-    say(out, "Lowered", &format!("{} steps, {places} places", steps.len()))?;
-    let lines =
-        steps.iter().flat_map(|(step, places)| places.iter().map(move |place| format!("{step}: {place}")));
-    detail(out, verbose, lines)?;
+    shell.status("Corrected", count(notes.len(), "overlay action"))?;
+    if verbose {
+        notes.iter().try_for_each(|note| shell.detail(format_args!("- {note}")))?;
+    }
+    let places: usize = steps.iter().map(|(_, places)| places.len()).sum();
+    shell.status("Lowered", format_args!("{}, {}", count(steps.len(), "step"), count(places, "place")))?;
+    if verbose {
+        for (step, places) in steps {
+            places.iter().try_for_each(|place| shell.detail(format_args!("- {step}: {place}")))?;
+        }
+    }
     Ok(pipeline)
 }
 
-/// How the document differs from the committed one; `None` if it does not, or if none is committed.
-fn difference(root: &Path, new: &Pipeline, name: &str, overlay: &Value) -> Result<Option<Diff>, Failure> {
+/// The difference from the committed document; `None` if there is none, or no committed document.
+fn difference(root: &Path, new: &Pipeline, name: &str, overlay: &Value) -> Result<Option<Diff>, TaskError> {
     let committed = root.join(UPSTREAM);
     if !committed.exists() {
         return Ok(None);
     }
-    let old = normalise::normalise(Source::File(committed).read()?, UPSTREAM)?;
+    let old = normalise::normalise(DocumentSource::File(committed).read()?, UPSTREAM)?;
     if old == new.upstream {
         return Ok(None);
     }
-    // What was committed last went through with the corrections of its time.
+    // Stale overlay actions do not matter here: the committed document matched the overlay of its time.
     let old = Pipeline::run(old, overlay)?;
     diff::of_pipelines((UPSTREAM, &old), (name, new)).map(Some)
 }
 
-/// The version of the crate, and the one that such a difference asks for.
-fn versions(difference: &Diff) -> Result<(Version, Version), Failure> {
+/// The version of the crate, and the next one that the difference requires.
+fn versions(difference: &Diff) -> Result<(Version, Version), TaskError> {
     let version = Version::parse(env!("CARGO_PKG_VERSION")).map_err(|error| {
-        Failure::new(format!("the version of the workspace: {error}"), "mend it in Cargo.toml")
+        TaskError::new(
+            format!("the version of the workspace is invalid: {error}"),
+            "correct it in Cargo.toml",
+        )
     })?;
     let next = match (version.major, difference.bump()) {
-        (0, Bump::Breaking) => Version::new(0, version.minor + 1, 0),
-        (major, Bump::Breaking) => Version::new(major + 1, 0, 0),
-        (major @ 1.., Bump::Additive) => Version::new(major, version.minor + 1, 0),
+        (0, VersionBump::Breaking) => Version::new(0, version.minor + 1, 0),
+        (major, VersionBump::Breaking) => Version::new(major + 1, 0, 0),
+        (major @ 1.., VersionBump::Additive) => Version::new(major, version.minor + 1, 0),
         (major, _) => Version::new(major, version.minor, version.patch + 1),
     };
     Ok((version, next))
 }
 
-/// Everything that follows from the service's document.
-fn derived(
+/// Every file derived from the service's document.
+fn derived_files(
     root: &Path,
     pipeline: &Pipeline,
     difference: Option<&Diff>,
     today: NaiveDate,
-) -> Result<Vec<Derived>, Failure> {
+) -> Result<Vec<DerivedFile>, TaskError> {
     let lowered = normalise::text(&pipeline.lowered.document);
-    let mut derived = vec![
-        Derived { path: UPSTREAM, text: normalise::text(&pipeline.upstream) },
-        Derived { path: LOWERED, text: lowered.clone() },
-        Derived { path: PACKAGED, text: lowered },
-        Derived { path: CORRECTED, text: normalise::text(&pipeline.corrected) },
+    let mut files = vec![
+        DerivedFile { path: UPSTREAM, text: normalise::text(&pipeline.upstream) },
+        DerivedFile { path: LOWERED, text: lowered.clone() },
+        DerivedFile { path: PACKAGED, text: lowered },
+        DerivedFile { path: CORRECTED, text: normalise::text(&pipeline.corrected) },
     ];
     if let Some(difference) = difference {
         let (_, next) = versions(difference)?;
         let entry = format!("## {today}: version {next}\n\n{}", report::markdown(difference));
-        derived.push(Derived { path: CHANGES, text: with_entry(&read(root, CHANGES)?, &entry) });
+        files.push(DerivedFile { path: CHANGES, text: with_entry(&read(root, CHANGES)?, &entry) });
     }
-    Ok(derived)
+    Ok(files)
 }
 
-/// The log with one entry more, in front of all others.
+/// The log with a new entry before all others.
 fn with_entry(log: &str, entry: &str) -> String {
     const TITLE: &str = "# Changes of the API\n\nWritten by `cargo xtask regen`, the newest first.\n";
     let log = if log.trim().is_empty() { TITLE } else { log };
@@ -211,94 +224,73 @@ fn with_entry(log: &str, entry: &str) -> String {
     format!("{}\n\n{}\n{gap}{others}", head.trim_end(), entry.trim_end())
 }
 
-/// A file below `root`; one that is not there is empty.
-fn read(root: &Path, path: &str) -> Result<String, Failure> {
+/// Reads a file below `root`; a missing file is empty.
+fn read(root: &Path, path: &str) -> Result<String, TaskError> {
     match fs::read_to_string(root.join(path)) {
         Ok(text) => Ok(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(Failure::new(format!("cannot read {path}: {error}"), "mend its permissions")),
+        Err(error) => Err(TaskError::new(format!("cannot read {path}: {error}"), "correct its permissions")),
     }
 }
 
-/// Says which files are fresh and which are stale, and returns the latter.
-fn stale(
+/// Reports which files are fresh and which are stale, and returns the stale ones.
+fn stale_files(
     root: &Path,
-    derived: Vec<Derived>,
-    mode: Mode,
-    out: &mut dyn Write,
-) -> Result<Vec<Derived>, Failure> {
+    files: Vec<DerivedFile>,
+    mode: RegenMode,
+    shell: &mut Shell<'_>,
+) -> Result<Vec<DerivedFile>, TaskError> {
     let mut stale = Vec::new();
-    for file in derived {
+    for file in files {
         let old = read(root, file.path)?;
         if old == file.text {
-            say(out, "Fresh", file.path)?;
+            shell.status("Fresh", file.path)?;
             continue;
         }
         let diff = TextDiff::from_lines(&old, &file.text);
-        let (mut added, mut removed) = (0, 0);
-        for change in diff.iter_all_changes() {
-            match change.tag() {
-                similar::ChangeTag::Insert => added += 1,
-                similar::ChangeTag::Delete => removed += 1,
-                similar::ChangeTag::Equal => {}
-            }
-        }
-        say(out, "Stale", &format!("{}: {added} line(s) added, {removed} removed", file.path))?;
-        // The copies inside the crate show nothing that the other two do not.
-        if mode == Mode::DryRun && !file.path.starts_with("liveavatar-api/") {
-            let hunks = diff.unified_diff().context_radius(CONTEXT).header(file.path, file.path).to_string();
-            writeln!(out, "{hunks}").map_err(|error| unwritable(&error))?;
+        let lines = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count();
+        let (added, removed) = (count(lines(ChangeTag::Insert), "line"), lines(ChangeTag::Delete));
+        shell.attention("Stale", format_args!("{}: {added} added, {removed} removed", file.path))?;
+        // The copies inside the crate only repeat the other two files.
+        if mode == RegenMode::DryRun && !file.path.starts_with("liveavatar-api/") {
+            let mut hunks = diff.unified_diff();
+            shell.write(format_args!(
+                "{}\n",
+                hunks.context_radius(CONTEXT_LINES).header(file.path, file.path)
+            ))?;
         }
         stale.push(file);
     }
     Ok(stale)
 }
 
-/// Writes all files beside their places first, so that a full disk leaves every old file whole.
-fn write(root: &Path, files: &[Derived]) -> Result<(), Failure> {
+/// Writes all files to temporary ones first, so that a full disk leaves every old file intact.
+fn write(root: &Path, files: &[DerivedFile]) -> Result<(), TaskError> {
     let failed = |path: &str, error: &dyn std::fmt::Display| {
-        Failure::new(
-            format!("cannot write {path}: {error}"),
-            "mend the folder's permissions or free some space",
-        )
+        let fix = "correct the permissions of the folder, or free some disk space";
+        TaskError::new(format!("cannot write {path}: {error}"), fix)
     };
-    let mut ready = Vec::with_capacity(files.len());
+    let mut written = Vec::with_capacity(files.len());
     for file in files {
         let path = root.join(file.path);
         let folder = path.parent().unwrap_or(root);
-        fs::create_dir_all(folder).map_err(|error| failed(file.path, &error))?;
-        let mut temporary = tempfile::Builder::new();
-        temporary.prefix(".regen-");
-        // A temporary file is private by default; what replaces a committed file is not.
-        #[cfg(unix)]
-        temporary.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-        let mut temporary = temporary.tempfile_in(folder).map_err(|error| failed(file.path, &error))?;
-        temporary.write_all(file.text.as_bytes()).map_err(|error| failed(file.path, &error))?;
-        temporary.as_file().sync_all().map_err(|error| failed(file.path, &error))?;
-        ready.push((temporary, path, file.path));
+        let temporary = || {
+            fs::create_dir_all(folder)?;
+            let mut builder = tempfile::Builder::new();
+            builder.prefix(".regen-");
+            // Temporary files are private by default; committed files are not.
+            #[cfg(unix)]
+            builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+            let mut temporary = builder.tempfile_in(folder)?;
+            temporary.write_all(file.text.as_bytes())?;
+            temporary.as_file().sync_all()?;
+            Ok::<_, std::io::Error>(temporary)
+        };
+        let temporary = temporary().map_err(|error| failed(file.path, &error))?;
+        written.push((temporary, path, file.path));
     }
-    for (temporary, path, name) in ready {
+    for (temporary, path, name) in written {
         temporary.persist(path).map_err(|error| failed(name, &error))?;
-    }
-    Ok(())
-}
-
-pub(crate) fn unwritable(error: &std::io::Error) -> Failure {
-    Failure::new(format!("cannot write the report: {error}"), "keep the terminal or pipe open")
-}
-
-/// One line with cargo's right-aligned verb.
-fn say(out: &mut dyn Write, verb: &str, what: &str) -> Result<(), Failure> {
-    writeln!(out, "{verb:>12} {what}").map_err(|error| unwritable(&error))
-}
-
-fn detail(
-    out: &mut dyn Write,
-    verbose: bool,
-    lines: impl IntoIterator<Item = String>,
-) -> Result<(), Failure> {
-    for line in lines.into_iter().filter(|_| verbose) {
-        writeln!(out, "             - {line}").map_err(|error| unwritable(&error))?;
     }
     Ok(())
 }

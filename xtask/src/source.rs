@@ -1,42 +1,40 @@
-//! Where a document comes from: a file or an address.
+//! Where a document comes from: a file or a URL.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::failure::Failure;
+use crate::error::TaskError;
 
-/// Where the service publishes its document.
+/// The URL under which the service publishes its document.
 pub const PUBLISHED: &str = "https://docs.liveavatar.com/openapi.json";
 
-/// A whole download may take this long.
-const FETCH_LIMIT: Duration = Duration::from_secs(60);
+/// Time limit of a whole download.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The published document has 160 kB; a hundred times that is not this document.
-const SIZE_LIMIT: u64 = 16 * 1024 * 1024;
+/// A hundred times the 160 kB of the published document: anything larger is something else.
+const SIZE_MAX: u64 = 16 * 1024 * 1024;
 
-/// A place that a document is read from.
+/// A place to read a document from.
 #[derive(Clone, Debug)]
-pub enum Source {
+pub enum DocumentSource {
     /// A file on this machine.
     File(PathBuf),
-    /// An `http` or `https` address.
+    /// An `http` or `https` URL.
     Url(String),
 }
 
-impl Source {
-    /// Reads `--from`: what starts like an address is one, everything else is a path.
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
-        if text.starts_with("http://") || text.starts_with("https://") {
-            Self::Url(text.to_owned())
-        } else {
-            Self::File(PathBuf::from(text))
-        }
+impl From<&str> for DocumentSource {
+    /// Anything that does not start like a URL is a path.
+    fn from(text: &str) -> Self {
+        let url = text.starts_with("http://") || text.starts_with("https://");
+        if url { Self::Url(text.to_owned()) } else { Self::File(PathBuf::from(text)) }
     }
+}
 
-    /// The name shown in messages.
+impl DocumentSource {
+    /// The name used in messages.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
@@ -45,30 +43,30 @@ impl Source {
         }
     }
 
-    /// Reads and parses the JSON behind this source.
+    /// Reads and parses the JSON.
     ///
     /// # Errors
     /// When it cannot be read or is not JSON.
-    pub fn read(&self) -> Result<Value, Failure> {
+    pub fn read(&self) -> Result<Value, TaskError> {
         let name = self.name();
         let text = match self {
             Self::File(path) => std::fs::read_to_string(path).map_err(|error| {
-                Failure::new(format!("cannot read {name}: {error}"), "name an existing JSON file")
+                TaskError::new(format!("cannot read {name}: {error}"), "name an existing JSON file")
             })?,
             Self::Url(url) => fetch(url).map_err(|error| {
-                Failure::new(
+                TaskError::new(
                     format!("cannot fetch {name}: {error}"),
-                    "check the address and the network, or save the document and name the file",
+                    "check the URL and the network, or download the document and pass the file",
                 )
             })?,
         };
         serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
-            Failure::new(format!("{name} is not JSON: {error}"), "name the OpenAPI document itself")
+            TaskError::new(format!("{name} is not JSON: {error}"), "name the OpenAPI document itself")
         })
     }
 }
 
 fn fetch(url: &str) -> Result<String, ureq::Error> {
-    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(FETCH_LIMIT)).build().into();
-    agent.get(url).call()?.into_body().into_with_config().limit(SIZE_LIMIT).read_to_string()
+    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(FETCH_TIMEOUT)).build().into();
+    agent.get(url).call()?.into_body().into_with_config().limit(SIZE_MAX).read_to_string()
 }

@@ -1,19 +1,23 @@
-//! The crate's public surface, one line per item: what a reviewer reads when the document has changed.
+//! The crate's public items: what a reviewer reads when the document has changed.
 //!
-//! Read from the source, generated and hand-written, with `syn`: rustdoc's JSON would know more, but asks for a nightly
-//! toolchain, and a snapshot that only some machines can check is none.
+//! Read from the source with `syn`. Rustdoc's JSON would know more, but needs a nightly toolchain, and then only some
+//! machines could check the snapshot.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::fs;
 use std::path::Path;
 use std::sync::Once;
 
 use quote::ToTokens;
 use serde_json::{Map, Value};
-use syn::{Fields, ImplItem, Item, ReturnType, TraitItem, Visibility};
+use syn::{
+    Fields, GenericArgument, ImplItem, Item, PathArguments, ReturnType, TraitItem, Type, TypeParamBound,
+    Visibility, WherePredicate,
+};
 
-use crate::failure::Failure;
+use crate::error::TaskError;
 use crate::lower::{Document, closure, references};
 
 #[path = "../../liveavatar-api/build/generate.rs"]
@@ -22,33 +26,84 @@ mod generate;
 /// The module that the generated code is included in.
 const GENERATED: &str = "raw";
 
-/// The public items that progenitor makes of a lowered document.
+/// One public item.
+#[derive(Clone, Debug)]
+pub struct PublicItem {
+    /// The module, such as `raw::types`; empty for the crate's root.
+    pub module: String,
+    /// The type that a field, variant or function belongs to, without its generics.
+    pub owner: Option<String>,
+    /// The item's own name.
+    pub name: String,
+    /// What the item is.
+    pub kind: ItemKind,
+    line: String,
+}
+
+/// What a public item is, with the parts that a comparison needs.
+#[derive(Clone, Debug)]
+pub enum ItemKind {
+    /// A module.
+    Module,
+    /// A struct, enum or alias, with its definition apart from the name.
+    Type(String),
+    /// A field of a struct, with its type.
+    Field(String),
+    /// A variant of an enum.
+    Variant,
+    /// What a variant holds, with its type.
+    Payload(String),
+    /// A function or method.
+    Function(FunctionTypes),
+    /// A constant, static, trait, implementation or reexport.
+    Other,
+}
+
+/// The types of a function that a comparison needs.
+#[derive(Clone, Debug, Default)]
+pub struct FunctionTypes {
+    /// The name of the returned type, without its path and generics.
+    pub output: String,
+    /// `T` in a returned `Result<ResponseValue<T>, _>`.
+    pub response: Option<String>,
+    /// `T` in a bound `TryInto<T>`.
+    pub converted: Option<String>,
+    /// Whether a bound is `FnOnce`.
+    pub takes_closure: bool,
+}
+
+impl fmt::Display for PublicItem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.line)
+    }
+}
+
+/// Returns the public items that progenitor generates from a lowered document, sorted.
 ///
 /// # Errors
-/// When progenitor refuses the document.
-pub fn generated(lowered: &Value) -> Result<Vec<String>, Failure> {
-    let refused = |why: String| {
-        Failure::new(
-            format!("progenitor refuses the lowered document: {why}"),
+/// When progenitor rejects the document.
+pub fn generated(lowered: &Value) -> Result<Vec<PublicItem>, TaskError> {
+    let rejected = |reason: String| {
+        TaskError::new(
+            format!("progenitor rejects the lowered document: {reason}"),
             "add a lowering step for the new quirk to xtask/src/lower/mod.rs",
         )
     };
     let document: openapiv3::OpenAPI =
-        serde_json::from_value(lowered.clone()).map_err(|error| refused(error.to_string()))?;
-    let file = caught(|| generate::generate(&document)).and_then(|file| file).map_err(refused)?;
-    let mut lines = Vec::new();
-    items(&file.items, GENERATED, &mut lines);
-    lines.sort();
-    Ok(lines)
+        serde_json::from_value(lowered.clone()).map_err(|error| rejected(error.to_string()))?;
+    let file = catch_panic(|| generate::generate(&document)).and_then(|file| file).map_err(rejected)?;
+    let mut found = Vec::new();
+    read_items(&file.items, GENERATED, &mut found);
+    Ok(sorted(found))
 }
 
-/// Runs what may panic: most of what progenitor cannot do ends so, which is worth as much as an error here.
-fn caught<T>(run: impl FnOnce() -> T + std::panic::UnwindSafe) -> Result<T, String> {
+/// Turns a panic into an error: progenitor panics on most of what it cannot do.
+fn catch_panic<T>(run: impl FnOnce() -> T + std::panic::UnwindSafe) -> Result<T, String> {
     thread_local! {
         static QUIET: Cell<bool> = const { Cell::new(false) };
     }
     static HOOK: Once = Once::new();
-    // The message goes into the error; a backtrace through the generator helps nobody.
+    // The error carries the message; a backtrace through the generator is useless.
     HOOK.call_once(|| {
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
@@ -66,25 +121,23 @@ fn caught<T>(run: impl FnOnce() -> T + std::panic::UnwindSafe) -> Result<T, Stri
     })
 }
 
-/// The public items that progenitor makes of each of two lowered documents, apart from those that cannot differ.
+/// Returns the public items generated from each of two lowered documents, except items that cannot differ.
 ///
-/// Only the operations and components that differ, and what these lead to, are generated: the rest is the same in both, and
-/// takes most of the time.
+/// Only the operations and components that differ, and the components that they reach, are generated. The rest is the
+/// same in both documents and takes most of the time.
 ///
 /// # Errors
-/// When progenitor refuses a document.
-pub fn differing(old: &Value, new: &Value) -> Result<(Vec<String>, Vec<String>), Failure> {
+/// When progenitor rejects a document.
+pub fn differing(old: &Value, new: &Value) -> Result<(Vec<PublicItem>, Vec<PublicItem>), TaskError> {
     let (old, new) = (Document(old.clone()), Document(new.clone()));
-    let components: BTreeSet<String> = differing_keys(old.schemas(), new.schemas()).into_iter().collect();
+    let components = differing_keys(old.schemas(), new.schemas());
     let reaches = |document: &Document, part: &Value| {
-        let mut roots = BTreeSet::new();
-        references(part, &mut roots);
-        !closure(document.schemas(), roots).is_disjoint(&components)
+        !closure(document.schemas(), references(part)).is_disjoint(&components)
     };
     let paths =
         |document: &Document| document.0.get("paths").and_then(Value::as_object).cloned().unwrap_or_default();
     let (old_paths, new_paths) = (paths(&old), paths(&new));
-    let mut changed: BTreeSet<String> = differing_keys(&old_paths, &new_paths).into_iter().collect();
+    let mut changed = differing_keys(&old_paths, &new_paths);
     for (document, paths) in [(&old, &old_paths), (&new, &new_paths)] {
         changed
             .extend(paths.iter().filter(|(_, item)| reaches(document, item)).map(|(path, _)| path.clone()));
@@ -97,8 +150,7 @@ pub fn differing(old: &Value, new: &Value) -> Result<(Vec<String>, Vec<String>),
         paths.retain(|path, _| changed.contains(path));
         let mut part = document.0.clone();
         part["paths"] = Value::Object(paths);
-        let mut roots = components.clone();
-        references(&part["paths"], &mut roots);
+        let roots = &components | &references(&part["paths"]);
         let kept = closure(document.schemas(), roots);
         if let Some(schemas) = part.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
             schemas.retain(|name, _| kept.contains(name));
@@ -107,69 +159,69 @@ pub fn differing(old: &Value, new: &Value) -> Result<(Vec<String>, Vec<String>),
     };
     let (old, new) = (part(&old, old_paths), part(&new, new_paths));
     std::thread::scope(|scope| {
-        let other = scope.spawn(|| generated(&old));
+        let old = scope.spawn(|| generated(&old));
         let new = generated(&new);
-        let old = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let old = old.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         Ok((old?, new?))
     })
 }
 
 /// The keys under which two objects differ.
-fn differing_keys(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<String> {
-    let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    keys.into_iter().filter(|key| old.get(*key) != new.get(*key)).cloned().collect()
+fn differing_keys(old: &Map<String, Value>, new: &Map<String, Value>) -> BTreeSet<String> {
+    old.keys().chain(new.keys()).filter(|key| old.get(*key) != new.get(*key)).cloned().collect()
 }
 
-/// The public items of the hand-written part of the crate below `src`.
+/// Returns the public items of the hand-written source below `src`, sorted.
 ///
 /// # Errors
 /// When a source file cannot be read or parsed.
-pub fn handwritten(src: &Path) -> Result<Vec<String>, Failure> {
-    let mut lines = Vec::new();
-    let mut open = vec![src.to_path_buf()];
-    while let Some(folder) = open.pop() {
-        let unreadable = |error: &dyn std::fmt::Display| {
-            Failure::new(format!("{}: {error}", folder.display()), "mend the source first")
-        };
-        for entry in fs::read_dir(&folder).map_err(|error| unreadable(&error))? {
-            let path = entry.map_err(|error| unreadable(&error))?.path();
+pub fn handwritten(src: &Path) -> Result<Vec<PublicItem>, TaskError> {
+    let unreadable = |path: &Path, error: &dyn fmt::Display| {
+        TaskError::new(format!("{}: {error}", path.display()), "correct the source first")
+    };
+    let mut found = Vec::new();
+    let mut folders = vec![src.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).map_err(|error| unreadable(&folder, &error))? {
+            let path = entry.map_err(|error| unreadable(&folder, &error))?.path();
             if path.is_dir() {
-                // A program's own items are nobody's to use.
+                // The items of a program are not usable from outside.
                 if path != src.join("bin") {
-                    open.push(path);
+                    folders.push(path);
                 }
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).map_err(|error| unreadable(&error))?;
-                let file = syn::parse_file(&text).map_err(|error| {
-                    Failure::new(format!("{}: {error}", path.display()), "mend the source first")
-                })?;
+                let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
+                let file = syn::parse_file(&text).map_err(|error| unreadable(&path, &error))?;
                 let relative = path.strip_prefix(src).unwrap_or(&path).with_extension("");
-                let parts: Vec<_> = relative.iter().map(|part| part.to_string_lossy().into_owned()).collect();
-                let module: Vec<_> =
-                    parts.iter().map(String::as_str).filter(|part| !matches!(*part, "lib" | "mod")).collect();
-                items(&file.items, &module.join("::"), &mut lines);
+                let names = relative.iter().map(|name| name.to_string_lossy().into_owned());
+                let module: Vec<_> = names.filter(|name| name != "lib" && name != "mod").collect();
+                read_items(&file.items, &module.join("::"), &mut found);
             }
         }
     }
-    lines.sort();
-    Ok(lines)
+    Ok(sorted(found))
 }
 
-fn public(visibility: &Visibility) -> bool {
+fn sorted(mut items: Vec<PublicItem>) -> Vec<PublicItem> {
+    items.sort_by(|a, b| a.line.cmp(&b.line));
+    items
+}
+
+fn is_public(visibility: &Visibility) -> bool {
     matches!(visibility, Visibility::Public(_))
 }
 
-/// Tokens on one line, spaced as people write them and without the paths that every Rust reader knows.
+/// Prints tokens on one line, spaced as people write them and without the paths that every Rust reader knows.
 fn line(tokens: &impl ToTokens) -> String {
     let mut text = String::new();
     for word in tokens.to_token_stream().to_string().split_whitespace() {
         let word_like = |c: char| c.is_alphanumeric() || matches!(c, '_' | '\'');
-        let glued = match (text.chars().last(), word.chars().next()) {
+        let joined = match (text.chars().last(), word.chars().next()) {
             (Some(':'), Some(_)) => text.ends_with("::") || word == ":",
             (Some(last), Some(next)) => !(word_like(last) && word_like(next) || matches!(last, ',' | '+')),
             _ => true,
         };
-        if !glued {
+        if !joined {
             text.push(' ');
         }
         text.push_str(word);
@@ -196,93 +248,123 @@ fn line(tokens: &impl ToTokens) -> String {
     text.trim_end_matches([',', ' ']).to_owned()
 }
 
-fn join(module: &str, name: impl std::fmt::Display) -> String {
+/// The last name of a path, without its generics.
+fn last_name(path: &syn::Path) -> String {
+    path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default()
+}
+
+/// The path of a type, if it is one.
+fn type_path(kind: &Type) -> Option<&syn::Path> {
+    if let Type::Path(kind) = kind { Some(&kind.path) } else { None }
+}
+
+/// The first type argument of a path that ends with `name`.
+fn argument<'p>(path: &'p syn::Path, name: &str) -> Option<&'p Type> {
+    let segment = path.segments.last().filter(|segment| segment.ident == name)?;
+    let PathArguments::AngleBracketed(list) = &segment.arguments else { return None };
+    list.args.iter().find_map(|argument| match argument {
+        GenericArgument::Type(kind) => Some(kind),
+        _ => None,
+    })
+}
+
+fn join(module: &str, name: impl fmt::Display) -> String {
     if module.is_empty() { name.to_string() } else { format!("{module}::{name}") }
 }
 
-fn fields(fields: &Fields, owner: &str, all: bool, lines: &mut Vec<String>) {
-    for (index, field) in fields.iter().enumerate() {
-        if all || public(&field.vis) {
-            let name = field.ident.as_ref().map_or_else(|| index.to_string(), ToString::to_string);
-            lines.push(format!("{owner}.{name}: {}", line(&field.ty)));
+/// Appends the public items of a module.
+fn read_items(sources: &[Item], module: &str, found: &mut Vec<PublicItem>) {
+    let item = |owner: Option<&str>, name: &dyn fmt::Display, kind: ItemKind, line: String| PublicItem {
+        module: module.to_owned(),
+        owner: owner.map(str::to_owned),
+        name: name.to_string(),
+        kind,
+        line,
+    };
+    let function = |signature: &syn::Signature, owner: Option<&str>, path: &str| {
+        item(
+            owner,
+            &signature.ident,
+            ItemKind::Function(function_types(signature)),
+            function_line(signature, path),
+        )
+    };
+    for source in sources {
+        let definition = match source {
+            Item::Const(it) => Some(("const", &it.vis, &it.ident, format!(": {}", line(&it.ty)))),
+            Item::Enum(it) => Some(("enum", &it.vis, &it.ident, line(&it.generics))),
+            Item::Mod(it) => Some(("mod", &it.vis, &it.ident, String::new())),
+            Item::Static(it) => Some(("static", &it.vis, &it.ident, format!(": {}", line(&it.ty)))),
+            Item::Struct(it) => Some(("struct", &it.vis, &it.ident, line(&it.generics))),
+            Item::Trait(it) => Some(("trait", &it.vis, &it.ident, line(&it.generics))),
+            Item::Type(it) => {
+                Some(("type", &it.vis, &it.ident, format!("{} = {}", line(&it.generics), line(&it.ty))))
+            }
+            _ => None,
+        };
+        let (mut name, mut path) = (String::new(), String::new());
+        if let Some((word, visibility, ident, rest)) = definition {
+            if !is_public(visibility) {
+                continue;
+            }
+            (name, path) = (ident.to_string(), join(module, ident));
+            let kind = match word {
+                "enum" | "struct" | "type" => ItemKind::Type(format!("{word}{rest}")),
+                "mod" => ItemKind::Module,
+                _ => ItemKind::Other,
+            };
+            found.push(item(None, ident, kind, format!("{word} {path}{rest}")));
         }
-    }
-}
-
-fn items(list: &[Item], module: &str, lines: &mut Vec<String>) {
-    for item in list {
-        match item {
-            Item::Struct(item) if public(&item.vis) => {
-                let owner = join(module, &item.ident);
-                lines.push(format!("struct {owner}{}", line(&item.generics)));
-                fields(&item.fields, &owner, false, lines);
+        match source {
+            Item::Struct(it) => {
+                let public = fields(&it.fields).filter(|(_, field)| is_public(&field.vis));
+                found.extend(public.map(|(field, it)| {
+                    let kind = line(&it.ty);
+                    let line = format!("{path}.{field}: {kind}");
+                    item(Some(&name), &field, ItemKind::Field(kind), line)
+                }));
             }
-            Item::Enum(item) if public(&item.vis) => {
-                let owner = join(module, &item.ident);
-                lines.push(format!("enum {owner}{}", line(&item.generics)));
-                for variant in &item.variants {
-                    let variant_name = join(&owner, &variant.ident);
-                    lines.push(variant_name.clone());
-                    fields(&variant.fields, &variant_name, true, lines);
+            Item::Enum(it) => {
+                for it in &it.variants {
+                    let (variant, path) = (&it.ident, join(&path, &it.ident));
+                    found.push(item(Some(&name), variant, ItemKind::Variant, path.clone()));
+                    found.extend(fields(&it.fields).map(|(field, it)| {
+                        let kind = line(&it.ty);
+                        let line = format!("{path}.{field}: {kind}");
+                        item(Some(&name), variant, ItemKind::Payload(kind), line)
+                    }));
                 }
             }
-            Item::Fn(item) if public(&item.vis) => lines.push(signature(&item.sig, module)),
-            Item::Const(item) if public(&item.vis) => {
-                lines.push(format!("const {}: {}", join(module, &item.ident), line(&item.ty)));
+            Item::Fn(it) if is_public(&it.vis) => found.push(function(&it.sig, None, module)),
+            Item::Use(it) if is_public(&it.vis) => {
+                found.push(item(None, &"", ItemKind::Other, format!("use {} in {module}", line(&it.tree))));
             }
-            Item::Static(item) if public(&item.vis) => {
-                lines.push(format!("static {}: {}", join(module, &item.ident), line(&item.ty)));
+            Item::Trait(it) => found.extend(it.items.iter().filter_map(|member| match member {
+                TraitItem::Fn(it) => Some(function(&it.sig, Some(&name), &path)),
+                _ => None,
+            })),
+            Item::Mod(it) => {
+                it.content.iter().for_each(|(_, inner)| read_items(inner, &path, found));
             }
-            Item::Type(item) if public(&item.vis) => {
-                lines.push(format!(
-                    "type {}{} = {}",
-                    join(module, &item.ident),
-                    line(&item.generics),
-                    line(&item.ty)
-                ));
-            }
-            Item::Use(item) if public(&item.vis) => {
-                lines.push(format!("use {} in {module}", line(&item.tree)));
-            }
-            Item::Trait(item) if public(&item.vis) => {
-                let owner = join(module, &item.ident);
-                lines.push(format!("trait {owner}{}", line(&item.generics)));
-                for member in &item.items {
-                    if let TraitItem::Fn(function) = member {
-                        lines.push(signature(&function.sig, &owner));
+            Item::Impl(it) => {
+                let path = join(module, line(&it.self_ty));
+                let owner = type_path(&it.self_ty).map(last_name);
+                let owner = owner.as_deref();
+                match &it.trait_ {
+                    // The generator implements the same traits for every type.
+                    Some(_) if module.starts_with(GENERATED) => {}
+                    Some((implemented, _)) => {
+                        let line = format!("impl {} for {path}", line(implemented));
+                        found.push(item(owner, &"", ItemKind::Other, line));
                     }
-                }
-            }
-            Item::Mod(item) if public(&item.vis) => {
-                let name = join(module, &item.ident);
-                lines.push(format!("mod {name}"));
-                if let Some((_, inner)) = &item.content {
-                    items(inner, &name, lines);
-                }
-            }
-            Item::Impl(item) => {
-                let owner = join(module, line(&item.self_ty));
-                if let Some((path, _)) = &item.trait_ {
-                    // The generator gives every type the same ones.
-                    if !module.starts_with(GENERATED) {
-                        lines.push(format!("impl {} for {owner}", line(path)));
-                    }
-                } else {
-                    for member in &item.items {
-                        match member {
-                            ImplItem::Fn(function) if public(&function.vis) => {
-                                lines.push(signature(&function.sig, &owner));
-                            }
-                            ImplItem::Const(constant) if public(&constant.vis) => {
-                                lines.push(format!(
-                                    "const {owner}::{}: {}",
-                                    constant.ident,
-                                    line(&constant.ty)
-                                ));
-                            }
-                            _ => {}
+                    None => found.extend(it.items.iter().filter_map(|member| match member {
+                        ImplItem::Fn(it) if is_public(&it.vis) => Some(function(&it.sig, owner, &path)),
+                        ImplItem::Const(it) if is_public(&it.vis) => {
+                            let line = format!("const {path}::{}: {}", it.ident, line(&it.ty));
+                            Some(item(owner, &it.ident, ItemKind::Other, line))
                         }
-                    }
+                        _ => None,
+                    })),
                 }
             }
             _ => {}
@@ -290,19 +372,42 @@ fn items(list: &[Item], module: &str, lines: &mut Vec<String>) {
     }
 }
 
-fn signature(signature: &syn::Signature, owner: &str) -> String {
+/// The fields with their names, or with their positions if they have none.
+fn fields(fields: &Fields) -> impl Iterator<Item = (String, &syn::Field)> {
+    fields.iter().enumerate().map(|(index, field)| {
+        (field.ident.as_ref().map_or_else(|| index.to_string(), ToString::to_string), field)
+    })
+}
+
+fn function_types(signature: &syn::Signature) -> FunctionTypes {
+    let mut types = FunctionTypes::default();
+    if let ReturnType::Type(_, kind) = &signature.output
+        && let Some(path) = type_path(kind)
+    {
+        types.output = last_name(path);
+        let response = argument(path, "Result").and_then(type_path);
+        types.response = response.and_then(|path| argument(path, "ResponseValue")).map(line);
+    }
+    for predicate in signature.generics.where_clause.iter().flat_map(|clause| &clause.predicates) {
+        let WherePredicate::Type(predicate) = predicate else { continue };
+        for bound in &predicate.bounds {
+            let TypeParamBound::Trait(bound) = bound else { continue };
+            types.takes_closure |= last_name(&bound.path) == "FnOnce";
+            types.converted = types.converted.or_else(|| argument(&bound.path, "TryInto").map(line));
+        }
+    }
+    types
+}
+
+fn function_line(signature: &syn::Signature, place: &str) -> String {
     let parameters: Vec<String> = signature.inputs.iter().map(line).collect();
     let result = match &signature.output {
         ReturnType::Default => String::new(),
         ReturnType::Type(_, kind) => format!(" -> {}", line(kind)),
     };
-    let bounds = signature
-        .generics
-        .where_clause
-        .as_ref()
-        .map(|clause| format!(" {}", line(clause)))
-        .unwrap_or_default();
-    let kind = if signature.asyncness.is_some() { "async fn" } else { "fn" };
+    let bounds = signature.generics.where_clause.as_ref();
+    let bounds = bounds.map(|clause| format!(" {}", line(clause))).unwrap_or_default();
+    let word = if signature.asyncness.is_some() { "async fn" } else { "fn" };
     let name = format!("{}{}", signature.ident, line(&signature.generics));
-    format!("{kind} {}({}){result}{bounds}", join(owner, name), parameters.join(", "))
+    format!("{word} {}({}){result}{bounds}", join(place, name), parameters.join(", "))
 }

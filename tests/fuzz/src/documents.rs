@@ -59,7 +59,7 @@ fn check_lowered(document: &Value) {
     }
 }
 
-fn check_failure(failure: &xtask::failure::Failure) {
+fn check_failure(failure: &xtask::error::TaskError) {
     let message = failure.to_string();
     assert!(
         message.contains("fix:") && !message.trim_start().starts_with("fix:"),

@@ -1,4 +1,4 @@
-//! What it costs to build a program: from cold, after a change, and as a file.
+//! What it costs to build a small program: from cold, after a change, and in bytes.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,20 +7,29 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{Rows, generated};
-use crate::failure::Failure;
-use crate::site::{self, Site};
+use super::{BenchRows, generator};
+use crate::error::TaskError;
+use crate::shell::Shell;
+use crate::workspace::{self, Workspace};
 
-/// One program's costs.
-struct Cost {
+pub(super) const COLD_BUILD: &str = "small program: cold debug build";
+pub(super) const BINARY_SIZE: &str = "small program: binary size, release, stripped";
+
+/// The cost of one program.
+struct BuildCost {
     crates: usize,
     cold: Duration,
-    warm: Duration,
+    rebuild: Duration,
     bytes: u64,
 }
 
-/// Builds three programs, each from cold; two of them do the same with a session.
-pub(super) fn measure(site: &Site, client: &Path, rows: &mut Rows) -> Result<(), Failure> {
+/// Builds three programs from cold. Two of them run a session; the generated client cannot.
+pub(super) fn measure(
+    workspace: &Workspace,
+    client: &Path,
+    rows: &mut BenchRows,
+    shell: &mut Shell<'_>,
+) -> Result<(), TaskError> {
     let common = "futures-util = { version = \"*\", default-features = false, features = [\"sink\", \"std\"] }\n\
                   tokio = { version = \"*\", features = [\"macros\", \"rt-multi-thread\"] }\n";
     let plain = format!(
@@ -34,68 +43,71 @@ uuid = {{ version = "*", features = ["serde"] }}
     );
     let ours = format!(
         "{common}liveavatar-api = {{ path = '{}', features = [\"lite\"] }}\n",
-        site.root.join("liveavatar-api").display()
+        workspace.root.join("liveavatar-api").display()
     );
-    let other = format!(
+    let generated = format!(
         "{common}generated = {{ path = '{}', default-features = false, features = [\"rustls\"] }}\n",
         client.display()
     );
-    let plain = cost(site, "plain", &plain, include_str!("programs/plain.rs"))?;
-    let ours = cost(site, "ours", &ours, include_str!("programs/ours.rs"))?;
-    let other = cost(site, "generated-alone", &other, include_str!("programs/generated.rs"))?;
-    for (with, cost) in [("plain", plain), ("generated", other)] {
-        let mut row = |what: &str, shown: &dyn Fn(&Cost) -> String, number: &dyn Fn(&Cost) -> f64| {
-            let ratio = format!("{:.2}", number(&ours) / number(&cost));
-            rows.pair(with, what, [&shown(&ours), &shown(&cost), &ratio]);
-        };
+    let mut cost = |name: &str, dependencies: &str, main: &str| {
+        shell.status("Building", format_args!("the program `{name}` from cold"))?;
+        build_cost(workspace, name, dependencies, main)
+    };
+    let plain = cost("plain", &plain, include_str!("programs/plain.rs"))?;
+    let ours = cost("ours", &ours, include_str!("programs/ours.rs"))?;
+    let generated = cost("generated-alone", &generated, include_str!("programs/generated.rs"))?;
+    for (with, other) in [("plain", plain), ("generated", generated)] {
+        let mut row =
+            |what: &str, shown: &dyn Fn(&BuildCost) -> String, number: &dyn Fn(&BuildCost) -> f64| {
+                let ratio = format!("{:.2}", number(&ours) / number(&other));
+                rows.pair(with, what, [&shown(&ours), &shown(&other), &ratio]);
+            };
+        let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
         #[expect(clippy::cast_precision_loss, reason = "a few hundred crates, a few megabytes")]
-        {
-            row("a program: crates compiled", &|cost| cost.crates.to_string(), &|cost| cost.crates as f64);
-            row("a program: cold debug build", &|cost| seconds(cost.cold), &|cost| cost.cold.as_secs_f64());
-            row("a program: debug build after a change of it", &|cost| seconds(cost.warm), &|cost| {
-                cost.warm.as_secs_f64()
-            });
-            let megabytes = |cost: &Cost| cost.bytes as f64 / 1e6;
-            row(
-                "a program: its file, release, stripped",
-                &|cost| format!("{:.1} MB", megabytes(cost)),
-                &megabytes,
-            );
-        }
+        let (crates, megabytes) =
+            (|cost: &BuildCost| cost.crates as f64, |cost: &BuildCost| cost.bytes as f64 / 1e6);
+        row("small program: crates compiled", &|cost| cost.crates.to_string(), &crates);
+        row(COLD_BUILD, &|cost| seconds(cost.cold), &|cost| cost.cold.as_secs_f64());
+        let rebuild = "small program: debug build after a change";
+        row(rebuild, &|cost| seconds(cost.rebuild), &|cost| cost.rebuild.as_secs_f64());
+        row(BINARY_SIZE, &|cost| format!("{:.1} MB", megabytes(cost)), &megabytes);
     }
     Ok(())
 }
 
-fn seconds(time: Duration) -> String {
-    format!("{:.1} s", time.as_secs_f64())
-}
-
-fn cost(site: &Site, name: &str, dependencies: &str, main: &str) -> Result<Cost, Failure> {
-    let package = generated::program(site, name, dependencies, main)?;
-    let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", package.display()), "make room");
-    let target = package.join("target");
-    let cargo = |arguments: &[&str]| -> Result<(String, Duration), Failure> {
-        let mut command = site.command("cargo");
-        command.current_dir(&package).env("CARGO_TARGET_DIR", &target).args(arguments);
-        let begin = Instant::now();
-        let told = site::output(&mut command)?;
-        Ok((told, begin.elapsed()))
+fn build_cost(
+    workspace: &Workspace,
+    name: &str,
+    dependencies: &str,
+    main: &str,
+) -> Result<BuildCost, TaskError> {
+    let package = generator::package(workspace, name, dependencies, main)?;
+    let failed = |error: std::io::Error| {
+        TaskError::new(format!("{}: {error}", package.display()), "free some disk space")
     };
-    // Downloads are the network's cost.
+    let target = package.join("target");
+    let cargo = |args: &[&str]| -> Result<(String, Duration), TaskError> {
+        let mut command = workspace.command("cargo");
+        command.current_dir(&package).env("CARGO_TARGET_DIR", &target).args(args);
+        let start = Instant::now();
+        let text = workspace::output(&mut command)?;
+        Ok((text, start.elapsed()))
+    };
+    // Downloads are not part of the build time.
     cargo(&["fetch", "--quiet"])?;
     if target.exists() {
         fs::remove_dir_all(&target).map_err(failed)?;
     }
-    let (told, cold) = cargo(&["build", "--quiet", "--message-format", "json"])?;
-    let messages = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let (text, cold) = cargo(&["build", "--quiet", "--message-format", "json"])?;
+    let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let artifacts = messages.filter(|message| message["reason"] == "compiler-artifact");
     let crates: BTreeSet<String> =
         artifacts.filter_map(|artifact| artifact["package_id"].as_str().map(str::to_owned)).collect();
     fs::write(package.join("src/main.rs"), format!("{main}\n// changed\n")).map_err(failed)?;
-    let (_, warm) = cargo(&["build", "--quiet"])?;
+    let (_, rebuild) = cargo(&["build", "--quiet"])?;
     cargo(&["build", "--quiet", "--release"])?;
-    let file = target.join("release").join(format!("program-{name}{}", std::env::consts::EXE_SUFFIX));
-    let bytes = fs::metadata(file).map_err(failed)?.len();
+    let program = target.join("release").join(format!("program-{name}{}", std::env::consts::EXE_SUFFIX));
+    let bytes = fs::metadata(program).map_err(failed)?.len();
     fs::remove_dir_all(&target).map_err(failed)?;
-    Ok(Cost { crates: crates.len(), cold, warm, bytes })
+    Ok(BuildCost { crates: crates.len(), cold, rebuild, bytes })
 }

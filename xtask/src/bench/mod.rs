@@ -1,52 +1,68 @@
-//! `cargo xtask bench`: what the crate costs beside what a user would write or pick instead, as the README's table.
+//! `cargo xtask bench`: what the crate costs compared with hand-written and generated alternatives.
 
 mod build;
-mod generated;
+mod generator;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 
-use crate::failure::{Failure, Outcome};
-use crate::site::{self, Site};
+use crate::error::{TaskError, TaskStatus};
+use crate::shell::{Shell, count};
+use crate::workspace::{self, BENCHES, Workspace};
 
-/// The benches that have rows.
-const BENCHES: [&str; 5] = ["calls", "allocations", "audio", "sessions", "sockets"];
+/// The benches that print rows.
+const WITH_ROWS: [&str; 5] = ["calls", "allocations", "audio", "sessions", "sockets"];
 
-/// Where the README holds what was measured.
-const BEGIN: &str = "<!-- written by `cargo xtask bench --write` -->\n";
-const END: &str = "<!-- end -->\n";
+/// The file with all tables.
+const GUIDE: &str = "liveavatar-api/src/guide/performance.md";
+/// The file with the rows that matter for choosing the crate.
+const README: &str = "README.md";
 
-/// What is measured in a run; the rest of the table is left out.
-#[derive(Clone, Copy, Debug)]
-pub struct Plan {
-    /// Whether to write the README.
+/// The markers around the measurements in a file.
+const BEGIN: &str = "<!-- bench: begin -->\n";
+const END: &str = "<!-- bench: end -->\n";
+
+/// The README's rows. The names are printed by the benches, and in [`build`].
+const README_ROWS: [&str; 5] = [
+    "one call over loopback",
+    "decoding a page of 100 avatars",
+    "memory of a session",
+    build::COLD_BUILD,
+    build::BINARY_SIZE,
+];
+
+/// Options of the command.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct BenchOptions {
+    /// Write the tables to the guide and the README.
+    #[arg(long)]
     pub write: bool,
-    /// Whether to leave out what takes long: cold builds.
+    /// Skip the cold builds, which take long.
+    #[arg(long, conflicts_with = "write")]
     pub quick: bool,
 }
 
-/// Rows of the two tables, in the order in which they were measured.
+/// The rows of both tables, in the order of measurement.
 #[derive(Default)]
-struct Rows {
-    /// By what is measured.
+struct BenchRows {
+    /// Ours, the alternative's and the ratio, by alternative, for each thing measured.
     pairs: Vec<(String, BTreeMap<String, [String; 3]>)>,
     facts: Vec<(String, String)>,
 }
 
-impl Rows {
-    /// Takes the rows out of what a bench has printed.
-    fn read(&mut self, text: &str) -> Result<(), Failure> {
+impl BenchRows {
+    /// Reads the rows that a bench has printed.
+    fn read(&mut self, text: &str) -> Result<(), TaskError> {
         for line in text.lines().filter_map(|line| line.strip_prefix('@')) {
             let cells: Vec<&str> = line.split(" | ").collect();
             match cells[..] {
                 ["fact", what, value] => self.facts.push((what.to_owned(), value.to_owned())),
                 [with, what, ours, other, ratio] => self.pair(with, what, [ours, other, ratio]),
                 _ => {
-                    return Err(Failure::new(
-                        format!("`@{line}` is no row"),
-                        "mend the bench that prints it",
+                    return Err(TaskError::new(
+                        format!("`@{line}` is not a row"),
+                        "correct the bench that prints it",
                     ));
                 }
             }
@@ -54,7 +70,7 @@ impl Rows {
         Ok(())
     }
 
-    /// Ours, the other's, and the ratio of both.
+    /// Adds ours, the alternative's, and their ratio.
     fn pair(&mut self, with: &str, what: &str, cells: [&str; 3]) {
         let cells = cells.map(str::to_owned);
         match self.pairs.iter_mut().find(|(known, _)| known == what) {
@@ -65,64 +81,99 @@ impl Rows {
         }
     }
 
-    fn markdown(&self, machine: &str) -> String {
+    /// Both tables.
+    fn guide(&self, machine: &str) -> String {
         let mut text = format!("{machine}\n\n| What | ours | plain | ratio | generated | ratio |\n");
         text.push_str("| --- | --- | --- | --- | --- | --- |\n");
         text.extend(self.pairs.iter().map(|(what, others)| {
-            let ours = others.get("plain").or_else(|| others.values().next());
-            let ours = ours.map_or("", |[ours, ..]| ours.as_str());
             let of = |with: &str| others.get(with).map_or(["", ""], |[_, other, ratio]| [other, ratio]);
             let ([plain, by], [generated, than]) = (of("plain"), of("generated"));
-            format!("| {what} | {ours} | {plain} | {by} | {generated} | {than} |\n")
+            format!("| {what} | {} | {plain} | {by} | {generated} | {than} |\n", ours(others))
         }));
         text.push_str("\n| What | measured |\n| --- | --- |\n");
         text.extend(self.facts.iter().map(|(what, value)| format!("| {what} | {value} |\n")));
         text
     }
+
+    /// The table of the README.
+    fn readme(&self) -> Result<String, TaskError> {
+        let head = ["| What | liveavatar-api | plain reqwest and serde |", "| --- | --- | --- |"];
+        let mut rows = head.map(str::to_owned).to_vec();
+        for what in README_ROWS {
+            let pair = self.pairs.iter().find(|(known, _)| known == what);
+            let fact = self.facts.iter().find(|(known, _)| known == what);
+            let (measured, other) = match (pair, fact) {
+                (Some((_, others)), _) => {
+                    (ours(others), others.get("plain").map_or("", |[_, other, _]| other))
+                }
+                (None, Some((_, value))) => (value.as_str(), ""),
+                (None, None) => {
+                    let fix = "correct README_ROWS in xtask/src/bench/mod.rs";
+                    return Err(TaskError::new(format!("no bench prints the row `{what}`"), fix));
+                }
+            };
+            rows.push(format!("| {what} | {measured} | {other} |"));
+        }
+        Ok(rows.join("\n") + "\n")
+    }
 }
 
-/// Runs everything, and shows or writes the tables.
+fn ours(others: &BTreeMap<String, [String; 3]>) -> &str {
+    let cells = others.get("plain").or_else(|| others.values().next());
+    cells.map_or("", |[ours, ..]| ours)
+}
+
+/// Runs all benches, and prints or writes the tables.
 ///
 /// # Errors
-/// When a bench fails, or the README has no place for the tables.
-pub fn run(root: &Path, plan: Plan, out: &mut dyn Write) -> Result<Outcome, Failure> {
-    let site = Site::new(root)?;
-    let mut rows = Rows::default();
-    for bench in BENCHES {
-        let arguments =
-            ["bench", "--quiet", "--locked", "-p", "liveavatar-api", "--bench", bench, "--", "--rows"];
-        rows.read(&site::output(site.command("cargo").args(arguments))?)?;
+/// When a bench fails, or a file lacks the markers of a table.
+pub fn run(root: &Path, options: BenchOptions, shell: &mut Shell<'_>) -> Result<TaskStatus, TaskError> {
+    let workspace = Workspace::new(root)?;
+    let mut rows = BenchRows::default();
+    for bench in WITH_ROWS {
+        shell.status("Running", format_args!("bench {bench}"))?;
+        let args = ["bench", "--quiet", "--locked", "-p", BENCHES, "--bench", bench, "--", "--rows"];
+        rows.read(&workspace::output(workspace.command("cargo").args(args))?)?;
     }
-    instructions(&site, &mut rows)?;
-    let generator = generated::client(&site)?;
-    rows.read(&generated::beside(&site, &generator)?)?;
-    if !plan.quick {
-        build::measure(&site, &generator, &mut rows)?;
+    instructions(&workspace, &mut rows, shell)?;
+    shell.status("Running", format_args!("openapi-generator {}", generator::VERSION))?;
+    let client = generator::client(&workspace)?;
+    rows.read(&generator::compare(&workspace, &client)?)?;
+    if !options.quick {
+        build::measure(&workspace, &client, &mut rows, shell)?;
     }
-    let text = rows.markdown(&machine(&site)?);
-    if plan.write {
-        write_readme(&root.join("README.md"), &text)?;
+    let text = rows.guide(&machine(&workspace)?);
+    shell.write(&text)?;
+    let measured = count(rows.pairs.len() + rows.facts.len(), "row");
+    if options.write {
+        write_between_markers(root, GUIDE, &text)?;
+        write_between_markers(root, README, &rows.readme()?)?;
+        shell.status("Wrote", GUIDE)?;
+        shell.status("Wrote", README)?;
+        shell.status("Finished", format_args!("{measured} in 2 files; run `git diff` to review them"))?;
+    } else {
+        let next = "run `cargo xtask bench --write` to write them";
+        shell.status("Finished", format_args!("{measured}; {next}"))?;
     }
-    out.write_all(text.as_bytes())
-        .map_err(|error| Failure::new(format!("the output: {error}"), "keep it open"))?;
-    Ok(Outcome::Fresh)
+    Ok(TaskStatus::Success)
 }
 
-fn write_readme(path: &Path, text: &str) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", path.display()), "mend it");
-    let readme = fs::read_to_string(path).map_err(failed)?;
-    let place = readme.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+fn write_between_markers(root: &Path, file: &str, text: &str) -> Result<(), TaskError> {
+    let path = root.join(file);
+    let failed = |error: std::io::Error| TaskError::new(format!("{file}: {error}"), "restore the file");
+    let old = fs::read_to_string(&path).map_err(failed)?;
+    let place = old.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
     let Some((before, after)) = place else {
-        let fix = format!("put `{}` and `{}` where the tables belong", BEGIN.trim(), END.trim());
-        return Err(Failure::new("README.md has no place for the tables", fix));
+        let fix = format!("add the lines `{}` and `{}`", BEGIN.trim(), END.trim());
+        return Err(TaskError::new(format!("{file} has no place for the measurements"), fix));
     };
     fs::write(path, format!("{before}{BEGIN}\n{text}\n{END}{after}")).map_err(failed)
 }
 
-/// What the numbers depend on.
-fn machine(site: &Site) -> Result<String, Failure> {
-    let rustc = site::output(site.command("rustc").arg("--version"))?;
-    let rust = rustc.split(' ').nth(1).unwrap_or_default().to_owned();
+/// A sentence about the machine, the toolchain and the columns.
+fn machine(workspace: &Workspace) -> Result<String, TaskError> {
+    let rustc = workspace::output(workspace.command("rustc").arg("--version"))?;
+    let rust = rustc.split(' ').nth(1).unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     let processor = fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("model name"))?;
@@ -130,48 +181,46 @@ fn machine(site: &Site) -> Result<String, Failure> {
     });
     let processor = processor.unwrap_or_else(|| std::env::consts::ARCH.to_owned());
     let today = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()).date_naive();
-    let generator = generated::VERSION;
     Ok(format!(
-        "{today}, {cores} cores of {processor}, Rust {rust}. *Plain* is reqwest, serde and tokio-websockets by hand; *generated* is the \
-         client of openapi-generator {generator} for the same document."
+        "{today}, {cores} cores of {processor}, Rust {rust}. *Plain* is hand-written code with reqwest, serde and \
+         tokio-websockets; *generated* is the client of openapi-generator {} for the same document.",
+        generator::VERSION
     ))
 }
 
-/// Runs of one side under callgrind; their difference leaves out what happens once.
-const COUNTED: [u32; 2] = [300, 1_300];
+/// Calls per run under callgrind. The difference of two runs leaves out the start of the program.
+const CALLS: [u32; 2] = [300, 1_300];
 
-/// Instructions of a call, where valgrind is installed; they are the same on a noisy machine.
-fn instructions(site: &Site, rows: &mut Rows) -> Result<(), Failure> {
-    if site.command("valgrind").arg("--version").output().is_err() {
-        eprintln!("valgrind is not installed: no instructions are counted");
-        return Ok(());
+/// Counts the instructions of a call if valgrind is installed. They are the same on a busy machine.
+fn instructions(workspace: &Workspace, rows: &mut BenchRows, shell: &mut Shell<'_>) -> Result<(), TaskError> {
+    if workspace.command("valgrind").arg("--version").output().is_err() {
+        return shell.attention("Skipping", "instructions per call: valgrind is not installed");
     }
-    let arguments = ["bench", "--locked", "-p", "liveavatar-api", "--bench", "calls", "--no-run"];
-    let mut cargo = site.command("cargo");
-    let built = site::output(cargo.args(arguments).args(["--quiet", "--message-format", "json"]))?;
-    let messages = built.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let program = messages
-        .filter(|message| message["target"]["name"] == "calls")
-        .find_map(|message| message["executable"].as_str().map(str::to_owned))
-        .ok_or_else(|| Failure::new("Cargo names no program of the bench `calls`", "use another Cargo"))?;
-    let count = |side: &str| -> Result<f64, Failure> {
+    shell.status("Counting", "instructions per call")?;
+    let built = workspace.programs(&["bench", "--locked", "-p", BENCHES, "--bench", "calls", "--no-run"])?;
+    let program = built.into_iter().find(|(name, _)| name == "calls").map(|(_, program)| program);
+    let program = program
+        .ok_or_else(|| TaskError::new("Cargo names no program of the bench `calls`", "use another Cargo"))?;
+    let per_call = |side: &str| -> Result<f64, TaskError> {
         let mut counts = [0.0; 2];
-        for (count, calls) in counts.iter_mut().zip(COUNTED) {
-            let mut valgrind = site.command("valgrind");
-            valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null", &program, "--count", side]);
-            let ran = valgrind.arg(calls.to_string()).output();
-            let told = ran.map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
-            let told = told.map_err(|error| Failure::new(format!("valgrind: {error}"), "install it anew"))?;
-            let collected = told.lines().find_map(|line| line.split_once("Collected : "));
-            *count = collected
-                .and_then(|(_, number)| number.trim().parse().ok())
-                .ok_or_else(|| Failure::new(format!("valgrind counted nothing: {told}"), "run it by hand"))?;
+        for (count, calls) in counts.iter_mut().zip(CALLS) {
+            let mut valgrind = workspace.command("valgrind");
+            valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(&program);
+            let output = valgrind.args(["--count", side, &calls.to_string()]).output();
+            let output = output.map_err(|error| {
+                TaskError::new(format!("valgrind did not start: {error}"), "reinstall valgrind")
+            })?;
+            let text = String::from_utf8_lossy(&output.stderr);
+            let collected = text.lines().find_map(|line| line.split_once("Collected : "));
+            *count = collected.and_then(|(_, number)| number.trim().parse().ok()).ok_or_else(|| {
+                TaskError::new(format!("valgrind counted nothing: {text}"), "run it by hand")
+            })?;
         }
-        Ok((counts[1] - counts[0]) / f64::from(COUNTED[1] - COUNTED[0]))
+        Ok((counts[1] - counts[0]) / f64::from(CALLS[1] - CALLS[0]))
     };
-    let (ours, plain) = (count("ours")?, count("plain")?);
+    let (ours, plain) = (per_call("ours")?, per_call("plain")?);
     let shown = |count: f64| format!("{:.0} thousand", count / 1_000.0);
-    let what = "instructions of a call over loopback, with the server's part";
+    let what = "instructions of a call over loopback, including the server";
     rows.pair("plain", what, [&shown(ours), &shown(plain), &format!("{:.2}", ours / plain)]);
     Ok(())
 }

@@ -1,263 +1,189 @@
-//! `cargo xtask ci`: everything that must hold before a change lands, in one list for every machine.
+//! `cargo xtask ci`: all checks that a change has to pass, as one list for every machine.
 
-mod stranger;
-mod supply;
+mod dependencies;
+mod downstream;
 
-use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use crate::error::{TaskError, TaskStatus};
+use crate::regen::{self, RegenMode, RegenOptions};
+use crate::shell::Shell;
+use crate::workspace::{self, API, PUBLISHED, Workspace, select_published};
 
-use crate::failure::{Failure, Outcome};
-use crate::regen::{self, Mode, Options};
-use crate::site::{self, Site, name};
-
-/// One thing that must hold.
-struct Step {
+/// One check.
+struct CiStep {
     name: &'static str,
     about: &'static str,
-    run: fn(&Site) -> Result<(), Failure>,
+    run: fn(&Workspace, &mut Shell<'_>) -> Result<(), TaskError>,
 }
 
-/// All steps, the slow ones from outside last.
-const STEPS: &[Step] = &[
-    Step {
-        name: "format",
-        about: "the source is formatted",
-        run: |site| site.cargo(&["fmt", "--all", "--check"]),
-    },
-    Step {
-        name: "test",
-        about: "the workspace's tests, and every snippet of the documentation and the README",
-        run: |site| site.cargo(&["test", "--workspace", "--locked"]),
-    },
-    Step { name: "examples", about: "every example runs against the mock", run: examples },
-    Step { name: "regen", about: "what follows from the OpenAPI document is fresh", run: regenerated },
-    Step { name: "lean", about: "nobody builds what only others need", run: lean },
-    Step {
-        name: "clippy",
-        about: "no lint finds anything",
-        run: |site| {
-            site.cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
-        },
-    },
-    Step { name: "features", about: "every feature alone compiles without a warning", run: features },
-    Step {
-        name: "doc",
-        about: "the documentation builds, and its links lead somewhere",
-        run: |site| {
-            site::run(site.command("cargo").env("RUSTDOCFLAGS", "-D warnings").args([
-                "doc",
-                "--workspace",
-                "--no-deps",
-                "--locked",
-            ]))
-        },
-    },
-    Step {
-        name: "package",
-        about: "the package could be published, and builds from its own files",
-        run: packaged,
-    },
-    Step { name: "msrv", about: "no dependency asks for a newer Rust than the crate", run: supply::msrv },
-    Step { name: "deny", about: "licences, duplicates and sources of dependencies", run: supply::deny },
-    Step {
-        name: "minimal",
-        about: "the oldest dependencies that are declared suffice",
-        run: supply::minimal,
-    },
-    Step {
-        name: "stranger",
-        about: "clone, the README's commands, a program of one's own",
-        run: stranger::run,
-    },
-    Step {
-        name: "judges",
-        about: "programs and clients that are not ours accept the mock and the command line",
-        run: |site| site::run(site.command("tests/judges/run").arg("--strict")),
-    },
-];
+macro_rules! steps {
+    ($($name:literal, $run:expr, $about:literal;)*) => {
+        const STEPS: &[CiStep] = &[$(CiStep { name: $name, about: $about, run: $run }),*];
+    };
+}
 
-/// Which steps to run, and how.
-#[derive(Clone, Debug, Default)]
-pub struct Plan {
-    /// Names of steps; all when empty.
-    pub only: Vec<String>,
-    /// Whether to run the others after one has failed.
+// Slow steps that build elsewhere come last.
+steps! {
+    "format", |it, _| it.cargo(&["fmt", "--all", "--check"]), "the source is formatted";
+    "test", |it, _| it.cargo(&["test", "--workspace", "--locked"]), "the tests and the snippets of the documentation pass";
+    "examples", examples, "every example runs against the mock";
+    "regen", fresh, "the files derived from the OpenAPI document are fresh";
+    "lean", dependencies::lean, "no package compiles what only another one needs";
+    "clippy", clippy, "clippy finds nothing";
+    "features", features, "every feature alone compiles without warnings";
+    "doc", documentation, "the documentation builds, and its links work";
+    "package", publishable, "the packages can be published";
+    "msrv", dependencies::msrv, "no dependency needs a newer Rust than the packages declare";
+    "deny", dependencies::deny, "licences, duplicates and sources of dependencies are allowed";
+    "minimal", dependencies::minimal, "the oldest declared dependencies suffice";
+    "downstream", downstream::run, "a clone, the README's commands and a new project work";
+    "conformance", conformance, "independent programs and clients accept the mock and the command line";
+}
+
+/// Options of the command.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct CiOptions {
+    /// The steps to run, in this order; all by default.
+    pub steps: Vec<String>,
+    /// List the steps.
+    #[arg(long, conflicts_with_all = ["steps", "keep_going"])]
+    pub list: bool,
+    /// Continue after a failed step.
+    #[arg(long)]
     pub keep_going: bool,
 }
 
-/// Lists the steps.
+/// Lists the steps, or runs them and reports how long each took.
 ///
 /// # Errors
-/// When the list cannot be written.
-pub fn list(out: &mut dyn Write) -> Result<Outcome, Failure> {
-    for step in STEPS {
-        say(out, &format!("{:12} {}", step.name, step.about))?;
+/// When a name is unknown, or a step fails.
+pub fn run(root: &Path, options: &CiOptions, shell: &mut Shell<'_>) -> Result<TaskStatus, TaskError> {
+    if options.list {
+        STEPS.iter().try_for_each(|step| shell.status(step.name, step.about))?;
+        let next = "run `cargo xtask ci` for all of them";
+        shell.status("Finished", format_args!("{} steps; {next}", STEPS.len()))?;
+        return Ok(TaskStatus::Success);
     }
-    Ok(Outcome::Fresh)
-}
-
-/// Runs the steps, and says what each took.
-///
-/// # Errors
-/// When a name is no step's, or steps failed.
-pub fn run(root: &Path, plan: &Plan, out: &mut dyn Write) -> Result<Outcome, Failure> {
-    let chosen: Vec<&Step> = if plan.only.is_empty() {
+    let chosen: Vec<&CiStep> = if options.steps.is_empty() {
         STEPS.iter().collect()
     } else {
-        plan.only.iter().map(|name| named(name)).collect::<Result<_, _>>()?
+        options.steps.iter().map(|name| step(name)).collect::<Result<_, _>>()?
     };
-    let site = Site::new(root)?;
-    let mut failures = Vec::new();
+    let workspace = Workspace::new(root)?;
+    let (mut errors, mut failed) = (Vec::new(), Vec::new());
     let mut times = Vec::new();
-    for step in chosen {
-        say(out, &format!("\n== {}: {}", step.name, step.about))?;
-        let begin = Instant::now();
-        let result = (step.run)(&site);
-        times.push((step.name, begin.elapsed(), result.is_ok()));
-        if let Err(failure) = result {
-            failures.push(failure);
-            if !plan.keep_going {
+    for step in &chosen {
+        shell.status("Running", format_args!("{}: {}", step.name, step.about))?;
+        let start = Instant::now();
+        let result = (step.run)(&workspace, shell);
+        times.push((step.name, start.elapsed(), result.is_ok()));
+        if let Err(error) = result {
+            errors.push(error);
+            failed.push(step.name);
+            if !options.keep_going {
                 break;
             }
         }
     }
-    say(out, "")?;
     for (name, time, passed) in &times {
-        let mark = if *passed { "" } else { "  FAILED" };
-        say(out, &format!("{name:12} {:>7.1} s{mark}", time.as_secs_f64()))?;
+        let line = format!("{name:12} {:>7.1} s", time.as_secs_f64());
+        if *passed { shell.status("Passed", line)? } else { shell.failure("Failed", line)? }
     }
-    let all: Duration = times.iter().map(|(_, time, _)| *time).sum();
-    say(out, &format!("{:12} {:>7.1} s", "together", all.as_secs_f64()))?;
-    Failure::all(failures).map_or(Ok(Outcome::Fresh), Err)
+    let total: Duration = times.iter().map(|(_, time, _)| *time).sum();
+    let (passed, skipped) = (times.len() - failed.len(), chosen.len() - times.len());
+    let counts = format!(
+        "{} steps: {passed} passed, {} failed, {skipped} skipped in {:.1} s",
+        chosen.len(),
+        failed.len(),
+        total.as_secs_f64()
+    );
+    let Some(error) = TaskError::all(errors) else {
+        shell.status("Finished", format_args!("{counts}; nothing to run"))?;
+        return Ok(TaskStatus::Success);
+    };
+    shell.failure("Finished", format_args!("{counts}; run `cargo xtask ci {}`", failed.join(" ")))?;
+    Err(error)
 }
 
-fn named(name: &str) -> Result<&'static Step, Failure> {
-    let names = || STEPS.iter().map(|step| step.name).collect::<Vec<_>>().join(", ");
-    STEPS
-        .iter()
-        .find(|step| step.name == name)
-        .ok_or_else(|| Failure::new(format!("`{name}` is no step"), format!("name one of: {}", names())))
+fn step(name: &str) -> Result<&'static CiStep, TaskError> {
+    STEPS.iter().find(|step| step.name == name).ok_or_else(|| {
+        let names = STEPS.iter().map(|step| step.name).collect::<Vec<_>>().join(", ");
+        TaskError::new(format!("there is no step `{name}`"), format!("name one of: {names}"))
+    })
 }
 
-/// What is printed here stands before what the step's programs print.
-fn say(out: &mut dyn Write, line: &str) -> Result<(), Failure> {
-    writeln!(out, "{line}")
-        .and_then(|()| out.flush())
-        .map_err(|error| Failure::new(format!("the output: {error}"), "keep it open"))
-}
-
-/// Not by package: what the tests have built would be built once more, with fewer features.
-fn examples(site: &Site) -> Result<(), Failure> {
-    for name in stems(&site.root.join("liveavatar-api/examples"))? {
-        site.cargo(&["run", "--quiet", "--locked", "--example", &name])?;
+/// Builds all packages as `cargo test --workspace` does, so that nothing is compiled again with fewer features.
+fn examples(workspace: &Workspace, shell: &mut Shell<'_>) -> Result<(), TaskError> {
+    let built = workspace.programs(&["build", "--workspace", "--examples", "--locked"])?;
+    let manifest = workspace.manifest(API)?;
+    let targets = manifest["targets"].as_array().into_iter().flatten();
+    let examples = targets.filter(|target| target["kind"][0] == "example");
+    for name in examples.filter_map(|target| target["name"].as_str()) {
+        // Cargo silently skips an example whose required features are off.
+        let Some((_, program)) = built.iter().find(|(found, _)| found == name) else {
+            let fix = "enable its required features for liveavatar-api in tests/Cargo.toml";
+            return Err(TaskError::new(format!("the example `{name}` was not built"), fix));
+        };
+        shell.status("Running", format_args!("example {name}"))?;
+        workspace::run(&mut workspace.command(&program.to_string_lossy()))?;
     }
     Ok(())
 }
 
-/// Licences that a package must hold; copies, because a package takes nothing from outside its folder.
+fn fresh(workspace: &Workspace, shell: &mut Shell<'_>) -> Result<(), TaskError> {
+    let options =
+        RegenOptions { mode: RegenMode::Check, verbose: false, today: chrono::NaiveDate::default() };
+    match regen::run(&workspace.root, None, &options, shell)? {
+        TaskStatus::Success => Ok(()),
+        _ => Err(TaskError::new("committed files are stale", "run `cargo xtask regen`")),
+    }
+}
+
+fn clippy(workspace: &Workspace, _: &mut Shell<'_>) -> Result<(), TaskError> {
+    workspace.cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
+}
+
+fn conformance(workspace: &Workspace, _: &mut Shell<'_>) -> Result<(), TaskError> {
+    workspace::run(workspace.command("tests/conformance/run").arg("--strict"))
+}
+
+/// Checks every published package with no feature, and with each feature alone; the tests enable all features at once.
+fn features(workspace: &Workspace, _: &mut Shell<'_>) -> Result<(), TaskError> {
+    for (package, _) in PUBLISHED {
+        let manifest = workspace.manifest(package)?;
+        let features = manifest["features"].as_object().into_iter().flatten().map(|(name, _)| name.as_str());
+        for feature in [""].into_iter().chain(features.filter(|name| *name != "default")) {
+            let selection = ["clippy", "--quiet", "--locked", "-p", package, "--no-default-features"];
+            let features = ["--features", feature, "--", "-D", "warnings"];
+            workspace.cargo(&[&selection[..], &features[..]].concat())?;
+        }
+    }
+    Ok(())
+}
+
+fn documentation(workspace: &Workspace, _: &mut Shell<'_>) -> Result<(), TaskError> {
+    let mut cargo = workspace.command("cargo");
+    cargo.env("RUSTDOCFLAGS", "-D warnings");
+    workspace::run(cargo.args(["doc", "--workspace", "--no-deps", "--locked"]))
+}
+
+/// The licences that every package has to hold, as copies: a package holds only files of its folder.
 const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 
-fn packaged(site: &Site) -> Result<(), Failure> {
-    for licence in LICENCES {
-        let (ours, copy) = (site.root.join(licence), site.root.join("liveavatar-api").join(licence));
-        let same = fs::read(&ours).is_ok_and(|text| fs::read(&copy).is_ok_and(|copy| copy == text));
-        if !same {
-            let problem = format!("{} is not {}", copy.display(), ours.display());
-            return Err(Failure::new(problem, "copy the one at the top"));
+/// Checks the copies of the licences, and publishes all packages together without uploading them.
+fn publishable(workspace: &Workspace, _: &mut Shell<'_>) -> Result<(), TaskError> {
+    let text = |folder: &str, file: &str| fs::read(workspace.root.join(folder).join(file)).ok();
+    let mut errors = Vec::new();
+    for (_, folder) in PUBLISHED {
+        for licence in LICENCES.into_iter().filter(|licence| text(folder, licence) != text("", licence)) {
+            let problem = format!("{folder}/{licence} differs from {licence}");
+            errors.push(TaskError::new(problem, format!("copy {licence} to {folder}")));
         }
     }
-    site.cargo(&["publish", "-p", "liveavatar-api", "--dry-run", "--locked", "--allow-dirty"])
-}
-
-/// The names of the Rust files in a folder, sorted.
-fn stems(folder: &Path) -> Result<Vec<String>, Failure> {
-    let unreadable = |error| Failure::new(format!("{}: {error}", folder.display()), "restore the folder");
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension == "rs") {
-            names.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
-        }
-    }
-    names.sort();
-    Ok(names)
-}
-
-fn regenerated(site: &Site) -> Result<(), Failure> {
-    let options = Options { mode: Mode::Check, verbose: false, today: chrono::NaiveDate::default() };
-    match regen::run(&site.root, None, &options, &mut std::io::stdout().lock())? {
-        Outcome::Fresh => Ok(()),
-        _ => Err(Failure::new("committed files are stale", "run `cargo xtask regen`")),
-    }
-}
-
-/// What a maintainer's command must not compile: it stays quick to build.
-const NOT_FOR_XTASK: [&str; 3] = ["hyper", "reqwest", "tokio"];
-
-fn lean(site: &Site) -> Result<(), Failure> {
-    let mut failures = Vec::new();
-    let mut forbid = |what: &str, compiled: &BTreeSet<String>, unwanted: &dyn Fn(&str) -> bool| {
-        for found in compiled.iter().filter(|found| unwanted(found)) {
-            let fix = format!("see who wants it: cargo tree -i {} -e normal,build", found.replace(" v", "@"));
-            failures.push(Failure::new(format!("{what} compiles {found}"), fix));
-        }
-    };
-    forbid("xtask", &site.compiled(&["-p", "xtask"])?, &|found| NOT_FOR_XTASK.contains(&name(found)));
-
-    let package = site.package()?;
-    let wanted = switched_on(&package, "default");
-    let dependencies = package["dependencies"].as_array().map_or(&[][..], Vec::as_slice);
-    let optional = |name: &str| {
-        let mut named = dependencies.iter().filter(|dependency| dependency["name"] == name);
-        named.any(|dependency| dependency["optional"] == true) && !wanted.contains(name)
-    };
-    // In the version that the features have: an older one may be of somebody else's.
-    let direct = site.compiled(&["-p", "liveavatar-api", "--all-features", "--depth", "1"])?;
-    let others: BTreeSet<_> = direct.iter().filter(|found| optional(name(found))).collect();
-    let default = site.compiled(&["-p", "liveavatar-api"])?;
-    forbid("the crate without features", &default, &|found| others.iter().any(|other| *other == found));
-
-    println!("{:3} crates with what is on by default", default.len());
-    let bare = ["-p", "liveavatar-api", "--no-default-features"];
-    let least = site.compiled(&bare)?;
-    println!("{:3} without anything", least.len());
-    for feature in package["features"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()) {
-        let more = site.compiled(&[&bare[..], &["--features", feature]].concat())?;
-        println!("{:3} more with `{feature}`", more.difference(&least).count());
-    }
-    Failure::all(failures).map_or(Ok(()), Err)
-}
-
-/// Each by itself and none at all: the tests have all at once.
-fn features(site: &Site) -> Result<(), Failure> {
-    let package = site.package()?;
-    let features = package["features"].as_object().into_iter().flatten();
-    let alone = features.map(|(name, _)| name.as_str()).filter(|name| *name != "default");
-    for feature in [""].into_iter().chain(alone) {
-        let selection = ["clippy", "--quiet", "--locked", "-p", "liveavatar-api", "--no-default-features"];
-        let features = ["--features", feature, "--", "-D", "warnings"];
-        site.cargo(&[&selection[..], &features[..]].concat())?;
-    }
-    Ok(())
-}
-
-/// The optional dependencies that a feature switches on, by way of others too.
-fn switched_on(package: &Value, feature: &str) -> BTreeSet<String> {
-    let entries = package["features"][feature].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let mut on = BTreeSet::new();
-    for entry in entries {
-        match entry.strip_prefix("dep:") {
-            Some(name) => {
-                on.insert(name.to_owned());
-            }
-            None if entry.contains('/') => {}
-            None => on.extend(switched_on(package, entry)),
-        }
-    }
-    on
+    TaskError::all(errors).map_or(Ok(()), Err)?;
+    let options = ["--dry-run", "--locked", "--allow-dirty"];
+    workspace.cargo(&[&["publish"], &select_published()[..], &options[..]].concat())
 }

@@ -1,115 +1,53 @@
-//! The components: credentials, and what no operation leads to.
+//! The components: security schemes, and schemas that no operation leads to.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::rules;
-use super::view::{ANNOTATIONS, child};
-use super::walk::{Place, Say, Walk, changed, entries};
+use super::differ::Differ;
+use super::findings::{DiffScope, Pair};
+use super::{rules, security};
 use crate::lower::reached;
 
-impl<'a> Walk<'a> {
-    /// Compares what the operations did not lead to.
-    pub(super) fn components(&mut self, place: &Place) {
-        let (base, revision) = (self.base, self.revision);
-        let (old, new) = (base.get("components"), revision.get("components"));
-        let sections = entries(old.and_then(Value::as_object), new.and_then(Value::as_object));
-        for (section, before, after) in sections {
-            let pointer = child("/components", section);
-            let (was, is) = (before.and_then(Value::as_object), after.and_then(Value::as_object));
-            if [before, after].into_iter().flatten().any(|section| !section.is_object()) {
-                self.unknown(place, &pointer, section);
-                continue;
-            }
-            for (name, before, after) in entries(was, is) {
-                let pointer = child(&pointer, name);
-                match section {
-                    "schemas" => {}
-                    "securitySchemes" => self.security_scheme(place, name, &pointer, before, after),
-                    // The operations that refer to it have told.
-                    _ if self.visited.contains(&pointer) => {}
-                    _ => self.unknown(place, &pointer, name),
-                }
-            }
+/// Compares the components that the operations did not lead to.
+pub(super) fn compare(cx: &mut Differ<'_>, scope: &DiffScope) {
+    let components = Pair::new("/components", cx.base.get("components"), cx.revision.get("components"));
+    for section in components.entries() {
+        if !section.values().all(Value::is_object) {
+            cx.findings.unhandled(scope, &section.pointer, section.key);
+            continue;
         }
-        self.unreached(place);
-    }
-
-    fn security_scheme(
-        &mut self,
-        place: &Place,
-        name: &str,
-        pointer: &str,
-        before: Option<&Value>,
-        after: Option<&Value>,
-    ) {
-        let place = Place { label: format!("security scheme `{name}`"), ..place.clone() };
-        let pointer = pointer.to_owned();
-        match (before, after) {
-            (Some(old), Some(new)) => {
-                for (key, before, after) in entries(old.as_object(), new.as_object()) {
-                    let pointer = child(&pointer, key);
-                    if ANNOTATIONS.contains(&key) || key == "bearerFormat" {
-                        self.documentation(&place, pointer, key, before, after);
-                    } else {
-                        let text = changed(&format!("`{key}`"), before, after);
-                        self.emit(&place, &rules::SCHEME_CHANGED, Say { pointer, text, before, after });
-                    }
-                }
+        for pair in section.entries() {
+            match section.key {
+                "schemas" => {}
+                "securitySchemes" => security::scheme(cx, scope, &pair),
+                // The operations that refer to it have reported it.
+                _ if cx.seen.targets.contains(&pair.pointer) => {}
+                _ => cx.findings.unhandled(scope, &pair.pointer, pair.key),
             }
-            (None, _) => self.emit(
-                &place,
-                &rules::SCHEME_ADDED,
-                Say { pointer, text: "is new".to_owned(), before, after },
-            ),
-            (_, None) if !self.asked_for(name) => {
-                let text = "is gone; no operation asked for it".to_owned();
-                self.emit(&place, &rules::SCHEME_UNUSED_REMOVED, Say { pointer, text, before, after });
-            }
-            (_, None) => self.emit(
-                &place,
-                &rules::SCHEME_REMOVED,
-                Say { pointer, text: "is gone".to_owned(), before, after },
-            ),
         }
     }
+    unreached_schemas(cx, scope);
+}
 
-    /// Whether an operation of the base, or all of them, may be called with this credential.
-    fn asked_for(&self, name: &str) -> bool {
-        fn asks(value: &Value, name: &str) -> bool {
-            match value {
-                Value::Object(map) => map.iter().any(|(key, inner)| match (key.as_str(), inner) {
-                    ("security", Value::Array(list)) => list.iter().any(|one| one.get(name).is_some()),
-                    _ => asks(inner, name),
-                }),
-                _ => false,
+/// Reports schemas that differ and that no pair of operations leads to.
+fn unreached_schemas(cx: &mut Differ<'_>, scope: &DiffScope) {
+    const SCHEMAS: &str = "/components/schemas";
+    let compared: BTreeSet<(&str, &str)> = cx.seen.schemas.keys().map(|(old, new, _)| (*old, *new)).collect();
+    let (from_base, from_revision) = (reached(cx.base), reached(cx.revision));
+    for pair in Pair::new(SCHEMAS, cx.base.pointer(SCHEMAS), cx.revision.pointer(SCHEMAS)).entries() {
+        let name = pair.key;
+        let (rule, text) = match (pair.before, pair.after) {
+            (Some(_), Some(_)) if compared.contains(&(name, name)) => continue,
+            (Some(_), Some(_)) => {
+                (&rules::UNUSED_CHANGED, "changes; no operation reaches it in both documents")
             }
-        }
-        asks(self.base, name)
-    }
-
-    /// Schemas that differ and that the operations of both documents do not lead to side by side.
-    fn unreached(&mut self, place: &Place) {
-        let (base, revision) = (self.base, self.revision);
-        let compared: BTreeSet<(&str, &str)> = self.pairs.keys().map(|(old, new, _)| (*old, *new)).collect();
-        let (from_old, from_new) = (reached(base), reached(revision));
-        let of = |document: &'a Value| document.pointer("/components/schemas").and_then(Value::as_object);
-        for (name, before, after) in entries(of(base), of(revision)) {
-            let place = Place { label: format!("schema `{name}`"), ..place.clone() };
-            let pointer = child("/components/schemas", name);
-            let (rule, text) = match (before, after) {
-                (Some(_), Some(_)) if compared.contains(&(name, name)) => continue,
-                (Some(_), Some(_)) => {
-                    (&rules::UNUSED_CHANGED, "differs, and no operation of both documents reaches it")
-                }
-                // What led to it has told.
-                (None, _) if from_new.contains(name) => continue,
-                (_, None) if from_old.contains(name) => continue,
-                (None, _) => (&rules::UNUSED_ADDED, "is new, and no operation reaches it"),
-                (_, None) => (&rules::UNUSED_REMOVED, "is gone; no operation reached it"),
-            };
-            self.emit(&place, rule, Say { pointer, text: text.to_owned(), before, after });
-        }
+            // The part that leads to it has reported it.
+            (None, _) if from_revision.contains(name) => continue,
+            (_, None) if from_base.contains(name) => continue,
+            (None, _) => (&rules::UNUSED_ADDED, "is added; no operation reaches it"),
+            (_, None) => (&rules::UNUSED_REMOVED, "is removed; no operation reached it"),
+        };
+        cx.findings.report(&scope.named(format!("schema `{name}`")), rule, &pair, text);
     }
 }

@@ -1,53 +1,60 @@
 //! What a changed document means for callers of the crate.
 //!
-//! Two OpenAPI 3.1 documents are walked side by side (`walk`: operations, bodies, components, schemas). A schema is read
-//! through a `view` that brings the spellings of one meaning into one form; what differs is named by a [`rule`](rules),
-//! and what no rule understands is [unhandled](Diff::unhandled), never silent. A component is compared once for each side,
-//! and the operations that lead to it are told with it. Then the generated code of both documents is compared (`rust`),
-//! each difference goes to the change that causes it, and one that takes something away makes that change breaking.
+//! Two OpenAPI 3.1 documents are compared part by part, in one module per part: `document`, `operation`, `security`,
+//! `body`, `response`, `components`, and for schemas `schema`, `properties`, `limits` and `unions`. Schemas are brought into
+//! the form of `normalised` first. Each difference is reported under a [rule](rules), or as [unhandled](Diff::unhandled) if
+//! no rule covers it. A component is compared once for each side, and every operation that leads to it is listed. Then
+//! `rust` compares the generated code, and assigns each difference to the change that causes it.
 
-mod bodies;
+mod body;
 mod components;
+mod differ;
+mod document;
+mod findings;
+mod limits;
+mod normalised;
 mod operation;
+mod properties;
 pub mod report;
+mod response;
 pub mod rules;
 mod rust;
 mod schema;
+mod security;
 mod unions;
-mod view;
-mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 use std::path::Path;
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::failure::{Failure, Outcome};
+use crate::error::{TaskError, TaskStatus};
 use crate::pipeline::{self, Pipeline};
-use crate::source::Source;
+use crate::shell::{Shell, count};
+use crate::source::DocumentSource;
 use crate::{normalise, regen, surface};
-use report::Format;
+use differ::Differ;
+use findings::{DiffFinding, Findings, NodeOwner};
+use report::ReportFormat;
 use rules::Level;
-use walk::{Found, Owner, Walk};
 
 /// One change and its judgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// What kind of change it is; stable.
+pub struct ApiChange {
+    /// The kind of change; stable.
     pub id: String,
     /// How bad it is.
     pub level: Level,
-    /// `request` or `response`; `None` for what belongs to neither.
+    /// `request` or `response`; `None` for changes that belong to neither.
     pub side: Option<&'static str>,
     /// The operations that it reaches.
     pub operations: Vec<String>,
-    /// Where it stands: in the revision, or in the base if it is gone.
+    /// The place in the revision, or in the base for a removal.
     pub pointer: String,
     /// What changed, as a sentence.
     pub text: String,
-    /// The same for the same change between any two versions of the document that hold it.
+    /// The same for the same change between any two versions of the document.
     pub fingerprint: String,
     /// What changes in the generated code.
     pub rust: Vec<String>,
@@ -55,133 +62,148 @@ pub struct Change {
     pub why: &'static str,
 }
 
-/// A part that differs and that no rule understands.
+/// A part that differs and that no rule covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unhandled {
-    /// Where it stands.
+    /// The place in the document.
     pub pointer: String,
-    /// What it is.
+    /// What differs, as a sentence.
     pub text: String,
 }
 
-/// The difference of two documents.
+/// The difference between two documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diff {
     /// The name of the older document.
     pub base: String,
-    /// The name of the newer one.
+    /// The name of the newer document.
     pub revision: String,
     /// What changed, the worst first.
-    pub changes: Vec<Change>,
-    /// What differs and is not understood.
+    pub changes: Vec<ApiChange>,
+    /// What differs without a rule that covers it.
     pub unhandled: Vec<Unhandled>,
     /// What the comparison could not do, one sentence each.
     pub notes: Vec<String>,
 }
 
-/// What a difference asks of the crate's version.
+/// What a difference requires of the crate's version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bump {
-    /// Callers have to look at their code.
+pub enum VersionBump {
+    /// Callers have to check their code.
     Breaking,
-    /// There is more to call or to read.
+    /// The crate gains items.
     Additive,
-    /// Nothing in the code shows it.
+    /// The code does not change.
     Patch,
 }
 
 impl Diff {
-    /// How bad it is altogether; `None` without a difference.
+    /// The worst level; `None` without a difference.
     #[must_use]
     pub fn level(&self) -> Option<Level> {
         let unhandled = (!self.unhandled.is_empty()).then_some(Level::Warning);
         self.changes.iter().map(|change| change.level).chain(unhandled).max()
     }
 
-    /// How many changes have this level.
+    /// The number of changes of this level.
     #[must_use]
     pub fn count(&self, level: Level) -> usize {
         self.changes.iter().filter(|change| change.level == level).count()
     }
 
-    /// What the difference asks of the crate's version.
+    /// What the difference requires of the crate's version.
     #[must_use]
-    pub fn bump(&self) -> Bump {
+    pub fn bump(&self) -> VersionBump {
         let gains = self.changes.iter().any(|change| !change.rust.is_empty());
         match self.level() {
-            Some(Level::Breaking) => Bump::Breaking,
-            _ if gains => Bump::Additive,
-            _ => Bump::Patch,
+            Some(Level::Breaking) => VersionBump::Breaking,
+            _ if gains => VersionBump::Additive,
+            _ => VersionBump::Patch,
         }
     }
 
-    /// The operations that the older document has and the newer has not.
+    /// The operations that only the older document has.
     #[must_use]
-    pub fn lost_operations(&self) -> Vec<&str> {
-        let lost = self.changes.iter().filter(|change| change.id == rules::OPERATION_REMOVED.name);
-        lost.flat_map(|change| &change.operations).map(String::as_str).collect()
+    pub fn removed_operations(&self) -> Vec<&str> {
+        let removed = self.changes.iter().filter(|change| change.id == rules::OPERATION_REMOVED.name);
+        removed.flat_map(|change| &change.operations).map(String::as_str).collect()
     }
 }
 
-/// Runs `cargo xtask diff`.
-///
-/// # Errors
-/// When a document cannot be read or is no OpenAPI 3.1 document.
-pub fn run(
-    root: &Path,
-    base: &Source,
-    revision: Option<&Source>,
-    format: Format,
-    fail_on: Option<Level>,
-    out: &mut dyn Write,
-) -> Result<Outcome, Failure> {
-    let committed = Source::File(root.join(regen::UPSTREAM));
-    let read = |source: &Source, name: &str| normalise::normalise(source.read()?, name);
-    let (base_name, base) = (base.name(), read(base, &base.name())?);
-    let revision_name = revision.map_or_else(|| regen::UPSTREAM.to_owned(), Source::name);
-    let revision = read(revision.unwrap_or(&committed), &revision_name)?;
-    let diff = between(root, (&base_name, &base), (&revision_name, &revision))?;
-    report::write(&diff, format, out).map_err(|error| regen::unwritable(&error))?;
-    let met = fail_on.is_some_and(|level| diff.level().is_some_and(|worst| worst >= level));
-    Ok(if met { Outcome::Different } else { Outcome::Fresh })
+/// Options of the command.
+#[derive(Clone, Debug, clap::Args)]
+pub struct DiffOptions {
+    /// The older document: a path or a URL.
+    pub base: DocumentSource,
+    /// The newer document: a path or a URL; the committed one by default.
+    pub revision: Option<DocumentSource>,
+    /// The output format.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ReportFormat,
+    /// Exit with 1 if a change has this level or a worse one.
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub fail_on: Option<Level>,
 }
 
-/// Compares two normalised documents, and the code that is generated from them with the committed corrections.
+/// Runs the command.
 ///
 /// # Errors
-/// When the corrections cannot be read.
-pub fn between(root: &Path, base: (&str, &Value), revision: (&str, &Value)) -> Result<Diff, Failure> {
+/// When a document cannot be read or is not OpenAPI 3.1.
+pub fn run(root: &Path, options: &DiffOptions, shell: &mut Shell<'_>) -> Result<TaskStatus, TaskError> {
+    let committed = DocumentSource::File(root.join(regen::UPSTREAM));
+    let (base_name, revision) = (options.base.name(), options.revision.as_ref());
+    let revision_name = revision.map_or_else(|| regen::UPSTREAM.to_owned(), DocumentSource::name);
+    let base = normalise::normalise(options.base.read()?, &base_name)?;
+    let newer = normalise::normalise(revision.unwrap_or(&committed).read()?, &revision_name)?;
+    let diff = between(root, (&base_name, &base), (&revision_name, &newer))?;
+    report::write(&diff, options.format, shell)?;
+    if options.format == ReportFormat::Text {
+        let next = match revision {
+            Some(_) if diff.level().is_some() => {
+                format!("run `cargo xtask regen --from {revision_name}` to adopt the document")
+            }
+            _ => "nothing to run".to_owned(),
+        };
+        let found = count(diff.changes.len() + diff.unhandled.len(), "difference");
+        shell.status("Finished", format_args!("{found}; {next}"))?;
+    }
+    let met = options.fail_on.is_some_and(|level| diff.level().is_some_and(|worst| worst >= level));
+    Ok(if met { TaskStatus::Different } else { TaskStatus::Success })
+}
+
+/// Compares two normalised documents, and the code generated from them with the committed overlay.
+///
+/// # Errors
+/// When the overlay cannot be read.
+pub fn between(root: &Path, base: (&str, &Value), revision: (&str, &Value)) -> Result<Diff, TaskError> {
     if base.1 == revision.1 {
         return Ok(compare(base, revision, None, Vec::new()));
     }
-    let overlay = pipeline::corrections(root)?;
-    // The two have nothing to do with each other until here.
+    let overlay = pipeline::overlay(root)?;
     let (old, new) = std::thread::scope(|scope| {
         let old = scope.spawn(|| Pipeline::run(base.1.clone(), &overlay));
         let new = Pipeline::run(revision.1.clone(), &overlay);
         (old.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), new)
     });
     let mut notes = Vec::new();
-    let delta = old.and_then(|old| Ok((old, new?))).and_then(|(old, mut new)| {
+    let code = old.and_then(|old| Ok((old, new?))).and_then(|(old, mut new)| {
         let stale = new.stale().len();
         if stale > 0 {
             notes.push(format!(
-                "{stale} correction(s) or lowering step(s) no longer apply; `cargo xtask regen` names them"
+                "overlay actions and lowering steps that no longer apply: {stale}; `cargo xtask regen` names them"
             ));
         }
-        delta(&old, &new)
+        code_changes(&old, &new)
     });
-    let delta = delta.map_err(|failure| {
-        let problem = failure.to_string();
-        notes.push(format!(
-            "the generated code could not be compared: {}",
-            problem.lines().next().unwrap_or_default()
-        ));
+    let code = code.map_err(|error| {
+        let reason = error.problems().next().and_then(|(problem, _)| problem.lines().next());
+        let reason = reason.unwrap_or_default();
+        notes.push(format!("the generated code could not be compared: {reason}"));
     });
-    Ok(compare(base, revision, delta.ok(), notes))
+    Ok(compare(base, revision, code.ok(), notes))
 }
 
-/// Compares two normalised documents alone, without the code that is generated from them.
+/// Compares two normalised documents without the code generated from them.
 #[must_use]
 pub fn documents(base: &Value, revision: &Value) -> Diff {
     compare(("base", base), ("revision", revision), None, Vec::new())
@@ -190,55 +212,52 @@ pub fn documents(base: &Value, revision: &Value) -> Diff {
 /// Compares two documents that went through the pipeline.
 ///
 /// # Errors
-/// When progenitor refuses one of them.
-pub fn of_pipelines(old: (&str, &Pipeline), new: (&str, &Pipeline)) -> Result<Diff, Failure> {
-    let delta = delta(old.1, new.1)?;
-    Ok(compare((old.0, &old.1.upstream), (new.0, &new.1.upstream), Some(delta), Vec::new()))
+/// When progenitor rejects one of them.
+pub fn of_pipelines(old: (&str, &Pipeline), new: (&str, &Pipeline)) -> Result<Diff, TaskError> {
+    let code = code_changes(old.1, new.1)?;
+    Ok(compare((old.0, &old.1.upstream), (new.0, &new.1.upstream), Some(code), Vec::new()))
 }
 
-/// The difference of the code that is generated from two documents.
-fn delta(old: &Pipeline, new: &Pipeline) -> Result<rust::Delta, Failure> {
-    let (was, is) = surface::differing(&old.lowered.document, &new.lowered.document)?;
-    Ok(rust::Delta::between(&rust::Surface::new(&was, &old.lowered), &rust::Surface::new(&is, &new.lowered)))
+fn code_changes(old: &Pipeline, new: &Pipeline) -> Result<rust::CodeChanges, TaskError> {
+    let (before, after) = surface::differing(&old.lowered.document, &new.lowered.document)?;
+    let (before, after) =
+        (rust::GeneratedCode::new(&before, &old.lowered), rust::GeneratedCode::new(&after, &new.lowered));
+    Ok(rust::CodeChanges::between(&before, &after))
 }
 
-/// A change on its way into the report.
+/// A change that is still being merged with equal findings of other nodes.
 struct Draft {
-    change: Change,
+    change: ApiChange,
     causes: Vec<rust::Cause>,
 }
 
 fn compare(
     base: (&str, &Value),
     revision: (&str, &Value),
-    delta: Option<rust::Delta>,
+    code: Option<rust::CodeChanges>,
     notes: Vec<String>,
 ) -> Diff {
-    let walk = Walk::run(base.1, revision.1);
-    let unhandled = walk
-        .unhandled
-        .iter()
-        .map(|(pointer, text)| Unhandled { pointer: pointer.clone(), text: text.clone() })
-        .collect();
-    let operations = operations(&walk);
+    let Findings { nodes, unhandled } = Differ::run(base.1, revision.1).findings;
+    let unhandled = unhandled.into_iter().map(|(pointer, text)| Unhandled { pointer, text }).collect();
+    let operations = operations(&nodes);
     let mut drafts: BTreeMap<(String, String, Option<&'static str>, String), Draft> = BTreeMap::new();
-    for (node, operations) in walk.nodes.into_iter().zip(operations) {
-        for found in node.found {
-            let cause = rust::Cause::new(&node.owner, &found, base.1, revision.1);
-            let side = found.side.map(rules::Side::name);
-            let level = found.rule.level(found.side);
-            let why = found.rule.reason(found.side);
-            let fingerprint = fingerprint(&found, side);
+    for (node, operations) in nodes.into_iter().zip(operations) {
+        for finding in node.findings {
+            let cause = rust::Cause::new(&node.owner, &finding, base.1, revision.1);
+            let side = finding.side.map(rules::DiffSide::name);
+            let (level, why) = (finding.rule.level(finding.side), finding.rule.reason(finding.side));
+            let fingerprint = fingerprint(&finding, side);
+            let DiffFinding { id, pointer, text, .. } = finding;
             let draft = drafts
-                .entry((found.pointer.clone(), found.id.clone(), side, fingerprint.clone()))
+                .entry((pointer.clone(), id.clone(), side, fingerprint.clone()))
                 .or_insert_with(|| Draft {
-                    change: Change {
-                        id: found.id,
+                    change: ApiChange {
+                        id,
                         level,
                         side,
                         operations: Vec::new(),
-                        pointer: found.pointer,
-                        text: found.text,
+                        pointer,
+                        text,
                         fingerprint,
                         rust: Vec::new(),
                         why,
@@ -257,13 +276,13 @@ fn compare(
         draft.change.operations.sort();
         draft.change.operations.dedup();
     }
-    if let Some(delta) = delta {
-        rust::attribute(delta, &mut drafts);
+    if let Some(code) = code {
+        rust::attribute(code, &mut drafts);
     }
+    let mut changes: Vec<ApiChange> = drafts.into_iter().map(|draft| draft.change).collect();
+    // The same data under another name is not a change, unless a Rust type is named after it.
     let renamed = rules::REFERENCE_CHANGED.name;
-    // The same shape under another name is no change, unless a Rust type takes its name from it.
-    drafts.retain(|draft| !draft.change.id.ends_with(renamed) || !draft.change.rust.is_empty());
-    let mut changes: Vec<Change> = drafts.into_iter().map(|draft| draft.change).collect();
+    changes.retain(|change| !change.id.ends_with(renamed) || !change.rust.is_empty());
     changes.sort_by(|a, b| {
         b.level.cmp(&a.level).then_with(|| (&a.pointer, &a.id, a.side).cmp(&(&b.pointer, &b.id, b.side)))
     });
@@ -271,25 +290,25 @@ fn compare(
 }
 
 /// The operations that lead to each node.
-fn operations(walk: &Walk<'_>) -> Vec<BTreeSet<String>> {
-    let mut operations = vec![BTreeSet::new(); walk.nodes.len()];
-    for (index, node) in walk.nodes.iter().enumerate() {
-        let Owner::Operation { key, .. } = &node.owner else { continue };
+fn operations(nodes: &[findings::FindingNode]) -> Vec<BTreeSet<String>> {
+    let mut operations = vec![BTreeSet::new(); nodes.len()];
+    for (index, node) in nodes.iter().enumerate() {
+        let NodeOwner::Operation { key, .. } = &node.owner else { continue };
         let mut open = vec![index];
         while let Some(at) = open.pop() {
             if operations[at].insert(key.clone()) {
-                open.extend(&walk.nodes[at].uses);
+                open.extend(&nodes[at].uses);
             }
         }
     }
     operations
 }
 
-/// What a change is, without the words that say it.
-fn fingerprint(found: &Found, side: Option<&str>) -> String {
+/// Identifies a change without its sentence.
+fn fingerprint(finding: &DiffFinding, side: Option<&str>) -> String {
     let value = |value: &Option<Value>| value.as_ref().map(Value::to_string).unwrap_or_default();
-    let (before, after) = (value(&found.before), value(&found.after));
-    digest(&[&found.id, side.unwrap_or_default(), &found.pointer, &before, &after])
+    let (before, after) = (value(&finding.before), value(&finding.after));
+    digest(&[&finding.id, side.unwrap_or_default(), &finding.pointer, &before, &after])
 }
 
 fn digest(parts: &[&str]) -> String {

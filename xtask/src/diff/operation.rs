@@ -1,215 +1,216 @@
-//! One operation in both documents: its names, its credentials, its parameters.
+//! One operation in both documents: its names, tags and parameters.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::rules::{self, Side};
-use super::view::{ANNOTATIONS, Word, child};
-use super::walk::{Operation, Owner, Place, Say, Walk, changed, entries, object, under};
+use super::differ::Differ;
+use super::findings::{DiffScope, NodeOwner, Pair, differing};
+use super::normalised::Located;
+use super::rules::{self, DiffSide};
+use super::{body, response, schema, security};
+use crate::lower::short_operation_name;
+use crate::pointer::child;
 
-impl<'a> Walk<'a> {
-    pub(super) fn operation(&mut self, old: &Operation<'a>, new: &Operation<'a>) {
-        let node = self.node(Owner::Operation {
-            key: new.key(),
-            base: old.name().map(str::to_owned),
-            revision: new.name().map(str::to_owned),
-        });
-        let place = Place { node, side: None, subject: "", label: new.key(), member: None };
-        let pointer = new.pointer();
-        if old.template() != new.template() || old.method != new.method {
-            let text = format!("moved here from {}", old.key());
-            self.emit(
-                &place,
-                &rules::OPERATION_MOVED,
-                Say { pointer: pointer.clone(), text, before: None, after: None },
-            );
-        } else {
-            for (before, after) in old.path_parameters().iter().zip(new.path_parameters()) {
-                if *before != after {
-                    let text = format!("the path's `{before}` is now called `{after}`");
-                    let (before, after) = (Value::from(*before), Value::from(after));
-                    let say =
-                        Say { pointer: pointer.clone(), text, before: Some(&before), after: Some(&after) };
-                    self.emit(&place, &rules::PATH_PARAMETER_RENAMED, say);
-                }
-            }
-        }
-        for (key, before, after) in entries(Some(old.parts), Some(new.parts)) {
-            let pointer = child(&pointer, key);
-            match key {
-                "operationId" => {
-                    let text = changed("the operationId", before, after);
-                    self.emit(&place, &rules::OPERATION_ID, Say { pointer, text, before, after });
-                }
-                "deprecated" => {
-                    let on = (&rules::OPERATION_DEPRECATED, "is deprecated now");
-                    let off = (&rules::OPERATION_REACTIVATED, "is no longer deprecated");
-                    self.flag(&place, pointer, key, [on, off], before, after);
-                }
-                "tags" => {
-                    let (was, is) = (texts(before), texts(after));
-                    for tag in was.difference(&is) {
-                        let text = format!("no longer has the tag \"{tag}\"");
-                        self.emit(
-                            &place,
-                            &rules::OPERATION_TAG_REMOVED,
-                            Say { pointer: pointer.clone(), text, before, after },
-                        );
-                    }
-                    for tag in is.difference(&was) {
-                        let text = format!("has the tag \"{tag}\" now");
-                        self.emit(
-                            &place,
-                            &rules::OPERATION_TAG_ADDED,
-                            Say { pointer: pointer.clone(), text, before, after },
-                        );
-                    }
-                }
-                // Compared below, also where only what they refer to has changed.
-                "parameters" | "requestBody" | "responses" | "security" => {}
-                _ if ANNOTATIONS.contains(&key) => self.documentation(&place, pointer, key, before, after),
-                _ => self.unknown(&place, &pointer, key),
-            }
-        }
-        let (base, revision) = (self.base, self.revision);
-        let security = |document: &'a Value, operation: &Operation<'a>| {
-            operation.parts.get("security").or_else(|| document.get("security"))
-        };
-        self.security(&place, security(base, old), security(revision, new), &child(&pointer, "security"));
-        self.parameters(&place, old, new);
-        self.body(&place, old, new);
-        let responses = |operation: &Operation<'a>| operation.parts.get("responses");
-        self.responses(&place, responses(old), responses(new), &child(&pointer, "responses"));
+/// An operation of a document.
+#[derive(Clone, Copy)]
+pub(super) struct OperationRef<'a> {
+    pub(super) path: &'a str,
+    pub(super) method: &'a str,
+    /// The path item that holds it.
+    pub(super) item: &'a Map<String, Value>,
+    pub(super) value: &'a Value,
+    pub(super) parts: &'a Map<String, Value>,
+}
+
+impl<'a> OperationRef<'a> {
+    pub(super) fn located(&self) -> Located<'a> {
+        Located::new(self.value, child(&child("/paths", self.path), self.method))
     }
 
-    pub(super) fn security(
-        &mut self,
-        place: &Place,
-        before: Option<&Value>,
-        after: Option<&Value>,
-        pointer: &str,
-    ) {
-        // No list, an empty list and an empty requirement all say: no credential needed.
-        let alternatives = |list: Option<&Value>| -> BTreeSet<String> {
-            let list = list.and_then(Value::as_array).filter(|list| !list.is_empty());
-            list.map_or_else(
-                || BTreeSet::from(["{}".to_owned()]),
-                |list| list.iter().map(Value::to_string).collect(),
-            )
-        };
-        let spelt = |alternative: &str| match alternative {
-            "{}" => "a call without a credential".to_owned(),
-            other => format!("the credential {other}"),
-        };
-        let (was, is) = (alternatives(before), alternatives(after));
-        for gone in was.difference(&is) {
-            let text = if is.contains("{}") { "is no longer needed" } else { "no longer suffices" };
-            let text = format!("{} {text}", spelt(gone));
-            let say = Say { pointer: pointer.to_owned(), text, before, after };
-            let unneeded = is.contains("{}");
-            self.emit(
-                place,
-                if unneeded { &rules::SECURITY_UNNEEDED } else { &rules::SECURITY_REMOVED },
-                say,
-            );
-        }
-        for new in is.difference(&was) {
-            let say = Say {
-                pointer: pointer.to_owned(),
-                text: format!("{} suffices now", spelt(new)),
-                before,
-                after,
-            };
-            self.emit(place, &rules::SECURITY_ADDED, say);
-        }
+    pub(super) fn key(&self) -> String {
+        format!("{} {}", self.method.to_uppercase(), self.path)
     }
 
-    /// The parameters of an operation and of its path, by place and name.
-    fn effective(
-        &mut self,
-        document: &'a Value,
-        operation: &Operation<'a>,
-    ) -> BTreeMap<(&'a str, &'a str), Word<'a>> {
-        let of_path = child(&child("/paths", operation.path), "parameters");
-        let of_operation = child(&operation.pointer(), "parameters");
-        let mut all = BTreeMap::new();
-        for (list, pointer) in
-            [(operation.item.get("parameters"), of_path), (operation.parts.get("parameters"), of_operation)]
-        {
-            for (index, value) in list.and_then(Value::as_array).into_iter().flatten().enumerate() {
-                let word =
-                    self.resolved(document, Word { value, pointer: child(&pointer, &index.to_string()) });
-                let text = |key: &str| word.value.get(key).and_then(Value::as_str).unwrap_or_default();
-                all.insert((text("in"), text("name")), word);
-            }
-        }
-        all
+    pub(super) fn name(&self) -> Option<&'a str> {
+        let id = self.parts.get("operationId")?.as_str()?;
+        Some(short_operation_name(id, self.path, self.method))
     }
 
-    fn parameters(&mut self, place: &Place, old: &Operation<'a>, new: &Operation<'a>) {
-        let (base, revision) = (self.base, self.revision);
-        let mut was = self.effective(base, old);
-        let is = self.effective(revision, new);
-        // A renamed part of the path is the same parameter.
-        if old.template() == new.template() {
-            for (before, after) in old.path_parameters().into_iter().zip(new.path_parameters()) {
-                if before != after
-                    && let Some(word) = was.remove(&("path", before))
-                {
-                    was.insert(("path", after), word);
-                }
-            }
-        }
-        let keys: BTreeSet<_> = was.keys().chain(is.keys()).copied().collect();
-        for key @ (location, name) in keys {
-            let place = Place {
-                side: Some(Side::Request),
-                subject: "parameter",
-                label: format!("{}, {location} parameter `{name}`", place.label),
-                member: Some(name.to_owned()),
-                ..place.clone()
-            };
-            match (was.get(&key), is.get(&key)) {
-                (Some(before), Some(after)) => self.parameter(&place, before, after),
-                (None, Some(after)) => {
-                    let required = after.value.get("required") == Some(&Value::Bool(true));
-                    let rule =
-                        if required { &rules::PARAMETER_ADDED_REQUIRED } else { &rules::PARAMETER_ADDED };
-                    self.came(&place, rule, after, required);
-                }
-                (Some(before), None) => {
-                    self.went(&place, &rules::PARAMETER_REMOVED, before);
-                }
-                (None, None) => {}
-            }
-        }
+    /// The path without the names of its parameters.
+    pub(super) fn template(&self) -> String {
+        let parts = self.path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part });
+        parts.collect::<Vec<_>>().join("/")
     }
 
-    fn parameter(&mut self, place: &Place, before: &Word<'a>, after: &Word<'a>) {
-        let (old, new) = (object(before.value), object(after.value));
-        for (key, was, is) in entries(old, new) {
-            let pointer = child(&after.pointer, key);
-            match key {
-                "name" | "in" | "schema" => {}
-                "required" => self.requiredness(place, pointer, was, is),
-                "deprecated" => self.deprecation(place, pointer, was, is),
-                "style" | "explode" | "allowReserved" | "allowEmptyValue" => {
-                    let text = changed(&format!("`{key}`"), was, is);
-                    self.emit(
-                        place,
-                        &rules::SERIALIZATION_CHANGED,
-                        Say { pointer, text, before: was, after: is },
-                    );
-                }
-                _ if ANNOTATIONS.contains(&key) => self.documentation(place, pointer, key, was, is),
-                _ => self.unknown(place, &pointer, key),
-            }
+    /// The names of the path's parameters, in order.
+    fn path_parameters(&self) -> Vec<&'a str> {
+        self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect()
+    }
+
+    fn scope(&self, cx: &mut Differ<'_>, base: Option<&str>, revision: Option<&str>) -> DiffScope {
+        let (base, revision) = (base.map(str::to_owned), revision.map(str::to_owned));
+        let owner = NodeOwner::Operation { key: self.key(), base, revision };
+        DiffScope::new(cx.findings.node(owner), self.key())
+    }
+
+    fn with_summary(&self, text: &str) -> String {
+        match self.parts.get("summary").and_then(Value::as_str) {
+            Some(summary) => format!("{text} (\"{summary}\")"),
+            None => text.to_owned(),
         }
-        self.schema(place, &under(before, "schema"), &under(after, "schema"));
     }
 }
 
-fn texts(list: Option<&Value>) -> BTreeSet<&str> {
-    list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
+pub(super) fn added(cx: &mut Differ<'_>, new: &OperationRef<'_>) {
+    let scope = new.scope(cx, None, new.name());
+    let (pair, text) = (Pair::added(&new.located()), new.with_summary("is added"));
+    cx.findings.report(&scope, &rules::OPERATION_ADDED, &pair, &text);
+}
+
+pub(super) fn removed(cx: &mut Differ<'_>, old: &OperationRef<'_>) {
+    let scope = old.scope(cx, old.name(), None);
+    let (pair, text) = (Pair::removed(&old.located()), old.with_summary("is removed"));
+    cx.findings.report(&scope, &rules::OPERATION_REMOVED, &pair, &text);
+}
+
+pub(super) fn compare<'a>(cx: &mut Differ<'a>, old: &OperationRef<'a>, new: &OperationRef<'a>) {
+    let scope = new.scope(cx, old.name(), new.name());
+    let (before, after) = (old.located(), new.located());
+    address(cx, &scope, &after.pointer, old, new);
+    for pair in differing(&after.pointer, Some(old.parts), Some(new.parts)) {
+        match pair.key {
+            "operationId" => {
+                cx.findings.changed(&scope, &rules::OPERATION_ID, "the operationId", &pair);
+            }
+            "deprecated" => {
+                let on = (&rules::OPERATION_DEPRECATED, "is now deprecated");
+                let off = (&rules::OPERATION_REACTIVATED, "is no longer deprecated");
+                cx.findings.flag(&scope, &pair, [on, off]);
+            }
+            "tags" => tags(cx, &scope, &pair),
+            // Compared below, because the components that they refer to may differ.
+            "parameters" | "requestBody" | "responses" | "security" => {}
+            _ => cx.findings.other(&scope, &pair),
+        }
+    }
+    let part = |key: &str| Pair::new(child(&after.pointer, key), old.parts.get(key), new.parts.get(key));
+    let mut security = part("security");
+    security.before = security.before.or_else(|| cx.base.get("security"));
+    security.after = security.after.or_else(|| cx.revision.get("security"));
+    security::requirements(cx, &scope, &security);
+    parameters(cx, &scope, old, new);
+    body::compare(cx, &scope, &before, &after);
+    response::compare(cx, &scope, &before, &after);
+}
+
+/// Compares method and path.
+fn address(
+    cx: &mut Differ<'_>,
+    scope: &DiffScope,
+    pointer: &str,
+    old: &OperationRef<'_>,
+    new: &OperationRef<'_>,
+) {
+    if old.template() != new.template() || old.method != new.method {
+        let text = format!("is moved from {}", old.key());
+        cx.findings.report(scope, &rules::OPERATION_MOVED, &Pair::new(pointer, None, None), &text);
+        return;
+    }
+    for (before, after) in old.path_parameters().into_iter().zip(new.path_parameters()) {
+        if before != after {
+            let text = format!("the path parameter `{before}` is renamed to `{after}`");
+            let (before, after) = (Value::from(before), Value::from(after));
+            let pair = Pair::new(pointer, Some(&before), Some(&after));
+            cx.findings.report(scope, &rules::PATH_PARAMETER_RENAMED, &pair, &text);
+        }
+    }
+}
+
+fn tags(cx: &mut Differ<'_>, scope: &DiffScope, pair: &Pair<'_>) {
+    fn texts(list: Option<&Value>) -> BTreeSet<&str> {
+        list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+    let (old, new) = (texts(pair.before), texts(pair.after));
+    for tag in old.difference(&new) {
+        let text = format!("the tag \"{tag}\" is removed");
+        cx.findings.report(scope, &rules::OPERATION_TAG_REMOVED, pair, &text);
+    }
+    for tag in new.difference(&old) {
+        cx.findings.report(scope, &rules::OPERATION_TAG_ADDED, pair, &format!("the tag \"{tag}\" is added"));
+    }
+}
+
+/// The parameters of an operation and of its path, by location and name.
+fn effective<'a>(
+    cx: &mut Differ<'a>,
+    document: &'a Value,
+    operation: &OperationRef<'a>,
+) -> BTreeMap<(&'a str, &'a str), Located<'a>> {
+    let of_path = (operation.item.get("parameters"), child("/paths", operation.path));
+    let of_operation = (operation.parts.get("parameters"), operation.located().pointer);
+    let mut all = BTreeMap::new();
+    for (list, pointer) in [of_path, of_operation] {
+        let Some(list) = list else { continue };
+        for parameter in Located::new(list, child(&pointer, "parameters")).items() {
+            let parameter = cx.resolved(document, parameter);
+            let text = |key: &str| parameter.value.get(key).and_then(Value::as_str).unwrap_or_default();
+            all.insert((text("in"), text("name")), parameter);
+        }
+    }
+    all
+}
+
+fn parameters<'a>(cx: &mut Differ<'a>, scope: &DiffScope, old: &OperationRef<'a>, new: &OperationRef<'a>) {
+    let mut before = effective(cx, cx.base, old);
+    let after = effective(cx, cx.revision, new);
+    // A renamed path parameter is the same parameter.
+    if old.template() == new.template() {
+        for (old, new) in old.path_parameters().into_iter().zip(new.path_parameters()) {
+            if old != new
+                && let Some(parameter) = before.remove(&("path", old))
+            {
+                before.insert(("path", new), parameter);
+            }
+        }
+    }
+    let keys: BTreeSet<_> = before.keys().chain(after.keys()).copied().collect();
+    for key @ (location, name) in keys {
+        let scope = DiffScope {
+            side: Some(DiffSide::Request),
+            subject: "parameter",
+            label: format!("{}, {location} parameter `{name}`", scope.label),
+            member: Some(name.to_owned()),
+            ..scope.clone()
+        };
+        match (before.get(&key), after.get(&key)) {
+            (Some(before), Some(after)) => parameter(cx, &scope, before, after),
+            (None, Some(after)) if is_required(after) => {
+                cx.findings.added_required(&scope, &rules::PARAMETER_ADDED_REQUIRED, after);
+            }
+            (None, Some(after)) => cx.findings.added(&scope, &rules::PARAMETER_ADDED, after),
+            (Some(before), None) => cx.findings.removed(&scope, &rules::PARAMETER_REMOVED, before),
+            (None, None) => {}
+        }
+    }
+}
+
+/// Whether a parameter or body is required.
+pub(super) fn is_required(part: &Located<'_>) -> bool {
+    part.value.get("required") == Some(&Value::Bool(true))
+}
+
+fn parameter<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Located<'a>, after: &Located<'a>) {
+    for pair in Pair::located(before, after).entries() {
+        match pair.key {
+            "name" | "in" | "schema" => {}
+            "required" => cx.findings.required(scope, &pair),
+            "deprecated" => cx.findings.deprecated(scope, &pair),
+            key @ ("style" | "explode" | "allowReserved" | "allowEmptyValue") => {
+                cx.findings.changed(scope, &rules::SERIALIZATION_CHANGED, &format!("`{key}`"), &pair);
+            }
+            _ => cx.findings.other(scope, &pair),
+        }
+    }
+    schema::compare(cx, scope, &before.schema("schema"), &after.schema("schema"));
 }

@@ -1,16 +1,17 @@
-//! A difference as people, programs, pull requests and workflow runs read it.
+//! A difference for people, programs, pull requests and workflow runs.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
 use super::rules::Level;
-use super::{Change, Diff};
+use super::{ApiChange, Diff};
+use crate::error::TaskError;
+use crate::shell::Shell;
 
 /// How a difference is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
+pub enum ReportFormat {
     /// For a terminal.
     #[default]
     Text,
@@ -22,79 +23,64 @@ pub enum Format {
     Github,
 }
 
-const LEVELS: [Level; 3] = [Level::Breaking, Level::Warning, Level::Info];
-
-/// A list of operations longer than this is cut, with the number of all; the JSON form has them all.
-const OPERATIONS: usize = 4;
+/// Longer lists of operations are cut, with the number of the rest. The JSON form has all of them.
+const OPERATIONS_SHOWN: usize = 4;
 
 /// Writes a difference.
 ///
 /// # Errors
-/// When `out` fails.
-pub fn write(diff: &Diff, format: Format, out: &mut dyn Write) -> io::Result<()> {
+/// When the output is closed.
+pub fn write(diff: &Diff, format: ReportFormat, shell: &mut Shell<'_>) -> Result<(), TaskError> {
     match format {
-        Format::Text => text(diff, out),
-        Format::Json => writeln!(out, "{:#}", json(diff)),
-        Format::Markdown => out.write_all(markdown(diff).as_bytes()),
-        Format::Github => github(diff, out),
+        ReportFormat::Text => text(diff, shell),
+        ReportFormat::Json => shell.write(format_args!("{:#}\n", json(diff))),
+        ReportFormat::Markdown => shell.write(markdown(diff)),
+        ReportFormat::Github => shell.write(github(diff)),
     }
 }
 
-/// Counts, in one line.
+/// The numbers of changes, in one line.
 #[must_use]
 pub fn summary(diff: &Diff) -> String {
-    let mut counts: Vec<String> = LEVELS
-        .map(|level| (diff.count(level), level.to_string()))
-        .into_iter()
-        .chain([(diff.unhandled.len(), "not understood".to_owned())])
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}"))
-        .collect();
-    if counts.is_empty() {
-        counts.push("no difference".to_owned());
-    }
-    counts.join(", ")
+    let counts = Level::ALL.map(|level| (diff.count(level), level.to_string()));
+    let unhandled = (diff.unhandled.len(), "unhandled".to_owned());
+    let counts = counts.into_iter().chain([unhandled]).filter(|(count, _)| *count > 0);
+    let counts: Vec<String> = counts.map(|(count, what)| format!("{count} {what}")).collect();
+    if counts.is_empty() { "no difference".to_owned() } else { counts.join(", ") }
 }
 
-fn used_by(change: &Change) -> Option<String> {
-    // One operation stands in the sentence already.
-    if change.operations.len() < 2 && !change.pointer.starts_with("/components")
-        || change.operations.is_empty()
-    {
+fn used_by(change: &ApiChange) -> Option<String> {
+    let operations = &change.operations;
+    // The sentence names a single operation already.
+    if operations.is_empty() || operations.len() < 2 && !change.pointer.starts_with("/components") {
         return None;
     }
-    let shown = change.operations.iter().take(OPERATIONS).cloned().collect::<Vec<_>>().join(", ");
-    let more = change.operations.len().saturating_sub(OPERATIONS);
+    let shown = operations.iter().take(OPERATIONS_SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    let more = operations.len().saturating_sub(OPERATIONS_SHOWN);
     Some(if more > 0 { format!("{shown} and {more} more") } else { shown })
 }
 
-fn text(diff: &Diff, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{:>12} {} with {}", "Comparing", diff.base, diff.revision)?;
+fn text(diff: &Diff, shell: &mut Shell<'_>) -> Result<(), TaskError> {
+    shell.status("Comparing", format_args!("{} with {}", diff.base, diff.revision))?;
     for change in &diff.changes {
-        let level = change.level.to_string();
-        let verb = format!("{}{}", level[..1].to_uppercase(), &level[1..]);
-        writeln!(out, "{verb:>12} {}", change.text)?;
-        writeln!(out, "             {} at {}", change.id, place(&change.pointer))?;
+        match change.level {
+            Level::Breaking => shell.failure("Breaking", &change.text)?,
+            Level::Warning => shell.attention("Warning", &change.text)?,
+            Level::Info => shell.status("Info", &change.text)?,
+        }
+        shell.detail(format_args!("why: {}", change.why))?;
+        shell.detail(format_args!("{} at {}", change.id, place(&change.pointer)))?;
         if let Some(operations) = used_by(change) {
-            writeln!(out, "             used by {operations}")?;
+            shell.detail(format_args!("used by {operations}"))?;
         }
-        for item in &change.rust {
-            writeln!(out, "             rust: {item}")?;
-        }
+        change.rust.iter().try_for_each(|item| shell.detail(format_args!("rust: {item}")))?;
     }
     for unhandled in &diff.unhandled {
-        writeln!(
-            out,
-            "{:>12} {}\n             at {}",
-            "Unhandled",
-            unhandled.text,
-            place(&unhandled.pointer)
-        )?;
+        shell.attention("Unhandled", &unhandled.text)?;
+        shell.detail(format_args!("at {}", place(&unhandled.pointer)))?;
     }
-    for note in &diff.notes {
-        writeln!(out, "{:>12} {note}", "Note")?;
-    }
-    writeln!(out, "{:>12} {}", "Summary", summary(diff))
+    diff.notes.iter().try_for_each(|note| shell.attention("Note", note))?;
+    shell.status("Compared", summary(diff))
 }
 
 fn place(pointer: &str) -> &str {
@@ -104,30 +90,25 @@ fn place(pointer: &str) -> &str {
 /// The whole difference as JSON.
 #[must_use]
 pub fn json(diff: &Diff) -> Value {
-    let changes: Vec<Value> = diff
-        .changes
-        .iter()
-        .map(|change| {
-            json!({
-                "id": change.id,
-                "level": change.level.to_string(),
-                "side": change.side,
-                "operations": change.operations,
-                "pointer": change.pointer,
-                "text": change.text,
-                "fingerprint": change.fingerprint,
-                "rust": change.rust,
-                "why": change.why,
-            })
+    let change = |change: &ApiChange| {
+        json!({
+            "id": change.id,
+            "level": change.level.to_string(),
+            "side": change.side,
+            "operations": change.operations,
+            "pointer": change.pointer,
+            "text": change.text,
+            "fingerprint": change.fingerprint,
+            "rust": change.rust,
+            "why": change.why,
         })
-        .collect();
-    let unhandled: Vec<Value> =
-        diff.unhandled.iter().map(|part| json!({ "pointer": part.pointer, "text": part.text })).collect();
+    };
+    let unhandled = diff.unhandled.iter().map(|part| json!({ "pointer": part.pointer, "text": part.text }));
     json!({
         "base": diff.base,
         "revision": diff.revision,
-        "changes": changes,
-        "unhandled": unhandled,
+        "changes": diff.changes.iter().map(change).collect::<Vec<_>>(),
+        "unhandled": unhandled.collect::<Vec<_>>(),
         "summary": {
             "breaking": diff.count(Level::Breaking),
             "warning": diff.count(Level::Warning),
@@ -139,21 +120,18 @@ pub fn json(diff: &Diff) -> Value {
     })
 }
 
-/// The whole difference as Markdown, without a heading of its own.
+/// The whole difference as Markdown, without a heading.
 #[must_use]
 pub fn markdown(diff: &Diff) -> String {
+    // Writing to a `String` cannot fail.
     let mut text = format!("{}.\n", capital(&summary(diff)));
-    for level in LEVELS {
-        let changes: Vec<&Change> = diff.changes.iter().filter(|change| change.level == level).collect();
-        if changes.is_empty() {
-            continue;
-        }
-        // Writing to a `String` cannot fail.
+    for level in Level::ALL.into_iter().filter(|level| diff.count(*level) > 0) {
         let _ = writeln!(text, "\n### {}\n", capital(&level.to_string()));
-        for change in changes {
+        for change in diff.changes.iter().filter(|change| change.level == level) {
             let _ = writeln!(text, "- {} (`{}`)", escaped(&change.text), change.id);
+            let _ = writeln!(text, "  - Why: {}", escaped(change.why));
             if let Some(operations) = used_by(change) {
-                let _ = writeln!(text, "  - used by {}", escaped(&operations));
+                let _ = writeln!(text, "  - Used by {}", escaped(&operations));
             }
             for item in &change.rust {
                 let _ = writeln!(text, "  - Rust: {}", escaped(item));
@@ -161,10 +139,10 @@ pub fn markdown(diff: &Diff) -> String {
         }
     }
     if !diff.unhandled.is_empty() {
-        let _ = writeln!(text, "\n### Not understood\n");
-        for part in &diff.unhandled {
-            let _ = writeln!(text, "- {} (at `{}`)", escaped(&part.text), part.pointer);
-        }
+        text.push_str("\n### Unhandled\n\n");
+    }
+    for part in &diff.unhandled {
+        let _ = writeln!(text, "- {} (at `{}`)", escaped(&part.text), part.pointer);
     }
     if !diff.notes.is_empty() {
         text.push('\n');
@@ -175,7 +153,7 @@ pub fn markdown(diff: &Diff) -> String {
     text
 }
 
-/// A sentence of ours in Markdown: what the document says in it stays text, apart from code.
+/// Escapes a sentence for Markdown, except what it marks as code.
 fn escaped(sentence: &str) -> String {
     let mut code = false;
     let mut text = String::new();
@@ -194,27 +172,29 @@ fn capital(text: &str) -> String {
     characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
 }
 
-fn github(diff: &Diff, out: &mut dyn Write) -> io::Result<()> {
-    // What the runner would take for its own: see its documentation on workflow commands.
+/// Workflow commands; see GitHub's documentation of them for the escapes.
+fn github(diff: &Diff) -> String {
     let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
+    let mut lines = String::new();
     for change in &diff.changes {
         let command = match change.level {
             Level::Breaking => "error",
             Level::Warning => "warning",
             Level::Info => "notice",
         };
-        let mut message = change.text.clone();
+        let mut message = format!("{}\nwhy: {}", change.text, change.why);
         for item in &change.rust {
             let _ = write!(message, "\nrust: {item}");
         }
-        writeln!(out, "::{command} title={}::{}", property(&change.id), data(&message))?;
+        let _ = writeln!(lines, "::{command} title={}::{}", property(&change.id), data(&message));
     }
     for part in &diff.unhandled {
-        writeln!(out, "::warning title=unhandled::{} (at {})", data(&part.text), data(&part.pointer))?;
+        let (text, pointer) = (data(&part.text), data(&part.pointer));
+        let _ = writeln!(lines, "::warning title=unhandled::{text} (at {pointer})");
     }
     for note in &diff.notes {
-        writeln!(out, "::notice title=note::{}", data(note))?;
+        let _ = writeln!(lines, "::notice title=note::{}", data(note));
     }
-    Ok(())
+    lines
 }

@@ -1,19 +1,24 @@
-//! Every judgement that the differ can make: how bad a change is for callers of the crate, and why.
+//! Every judgement of the differ: how bad a change is for callers of the crate, and why.
 //!
-//! A rule judges what a change does to calls and answers. What it does to Rust code is not guessed here: a change that
-//! takes an item of the generated code away, or gives it another type, is breaking whatever its rule says.
+//! A rule judges what a change does to requests and responses. What it does to Rust code is read from the generated code:
+//! a change that removes an item, or changes its type, is breaking even if its rule is milder.
 
 use std::fmt;
 
 /// How bad a change is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Level {
-    /// News.
+    /// Callers need not act.
     Info,
-    /// Works as before, or may not: a person has to look.
+    /// May break callers: a person has to decide.
     Warning,
-    /// Calls that worked fail, answers are lost, or code no longer compiles.
+    /// Calls that worked fail, responses lose data, or code no longer compiles.
     Breaking,
+}
+
+impl Level {
+    /// Every level, the worst first.
+    pub const ALL: [Self; 3] = [Self::Breaking, Self::Warning, Self::Info];
 }
 
 impl fmt::Display for Level {
@@ -26,19 +31,19 @@ impl fmt::Display for Level {
     }
 }
 
-/// Which way the changed data travels.
+/// The direction in which the changed data travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Side {
+pub enum DiffSide {
     /// From the caller to the service.
     Request,
     /// From the service to the caller.
     Response,
-    /// From the service to the caller, in the answer to a failed call.
+    /// From the service to the caller, in the response to a failed call.
     Failure,
 }
 
-impl Side {
-    /// As reports say it: a failed call's answer is an answer.
+impl DiffSide {
+    /// The name in reports, which do not distinguish failures from other responses.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -50,155 +55,165 @@ impl Side {
 
 /// One kind of change and its judgement.
 #[derive(Debug)]
-pub struct Rule {
-    /// The last part of the change's identifier; bounds put their own name in front.
+pub struct DiffRule {
+    /// The last part of the change's identifier. Limits put their own name there instead.
     pub name: &'static str,
     request: Level,
     response: Level,
-    /// The reason of the judgement, as a reviewer reads it.
-    pub why: &'static str,
+    why_request: &'static str,
+    why_response: &'static str,
 }
 
-impl Rule {
-    /// Whether this is that rule.
-    pub(super) fn is(&self, other: &Rule) -> bool {
+impl DiffRule {
+    /// Whether this is the same rule.
+    pub(super) fn is(&self, other: &DiffRule) -> bool {
         std::ptr::eq(self, other)
     }
 
-    /// How bad the change is for data that travels this way.
+    /// How bad the change is for data of this side.
     #[must_use]
-    pub fn level(&self, side: Option<Side>) -> Level {
+    pub fn level(&self, side: Option<DiffSide>) -> Level {
         match side {
-            None | Some(Side::Request) => self.request,
-            Some(Side::Response) => self.response,
-            Some(Side::Failure) => self.response.min(Level::Warning),
+            None | Some(DiffSide::Request) => self.request,
+            Some(DiffSide::Response) => self.response,
+            Some(DiffSide::Failure) => self.response.min(Level::Warning),
         }
     }
 
-    /// Why, for data that travels this way.
+    /// Why, for data of this side.
     #[must_use]
-    pub fn reason(&self, side: Option<Side>) -> &'static str {
+    pub fn reason(&self, side: Option<DiffSide>) -> &'static str {
         match side {
-            Some(Side::Failure) if self.response == Level::Breaking => {
-                "one error type reads the answers of failed calls, whatever is in them"
+            Some(DiffSide::Failure) if self.response == Level::Breaking => {
+                "one error type reads the responses of all failed calls"
             }
-            _ => self.why,
+            Some(DiffSide::Response | DiffSide::Failure) => self.why_response,
+            None | Some(DiffSide::Request) => self.why_request,
         }
     }
 }
 
-const TOLERANT: &str =
-    "answers are read tolerantly: values, members, fields and bounds that they do not know do no harm";
-const REFUSED: &str = "a call that was accepted may be refused";
-const MORE: &str = "what was accepted still is";
-const KEPT: &str = "an answer keeps all that it promised";
+const TOLERANT: &str = "responses are read tolerantly: unknown fields are ignored";
+const REJECTED: &str = "the service may reject a call that it accepted before";
+const ACCEPTED: &str = "everything that was accepted before still is";
 const SERVER_DEFAULT: &str =
-    "the client leaves the value out, so the service's new default applies without a change of code";
-const DOCUMENTATION: &str = "it becomes documentation and nothing else";
-const GONE: &str = "the crate has nothing left to call";
+    "the client leaves the value out, so the service's new default takes effect without a code change";
+const DOCUMENTATION: &str = "only documentation is generated from it";
 const CREDENTIAL: &str = "the client sends the credential that the document names";
-const UNDOCUMENTED: &str = "the service may still take it, but nothing says so";
 
 macro_rules! rules {
-    ($($constant:ident = $name:literal, $request:ident, $response:ident, $why:expr;)*) => {
+    ($($constant:ident = $name:literal, $request:ident, $response:ident, $why:expr $(, $why_response:expr)?;)*) => {
         $(
-            pub(super) static $constant: Rule =
-                Rule { name: $name, request: Level::$request, response: Level::$response, why: $why };
+            pub(super) static $constant: DiffRule = DiffRule {
+                name: $name,
+                request: Level::$request,
+                response: Level::$response,
+                why_request: $why,
+                why_response: [$($why_response,)? $why][0],
+            };
         )*
         /// Every rule.
-        pub static ALL: &[&Rule] = &[$(&$constant),*];
+        pub static ALL: &[&DiffRule] = &[$(&$constant),*];
     };
 }
 
+// The headings name the module that applies the rules. Each rule has the level for requests and the level for responses,
+// then one reason for both, or one for each.
 rules! {
-    // The document.
-    OPENAPI_CHANGED = "openapi-version-changed", Info, Info, "the lowering checks what it can read";
+    // document.rs
+    OPENAPI_CHANGED = "openapi-version-changed", Info, Info, "the lowering checks that it can read the document";
     INFO_CHANGED = "api-info-changed", Info, Info, DOCUMENTATION;
-    SERVER_ADDED = "server-added", Info, Info, "the client has one address of its own, and callers can set another";
-    SERVER_REMOVED = "server-removed", Warning, Warning, "the client's own address may be the one that goes";
+    SERVER_ADDED = "server-added", Info, Info, "the client has its own base URL, and callers can set another one";
+    SERVER_REMOVED = "server-removed", Warning, Warning, "the client's own base URL may be the one that is removed";
     SERVER_CHANGED = "server-changed", Info, Info, DOCUMENTATION;
     TAG_CHANGED = "tag-declaration-changed", Info, Info, DOCUMENTATION;
-    SCHEME_ADDED = "security-scheme-added", Info, Info, "nothing has to use it";
+    // security.rs
+    SCHEME_ADDED = "security-scheme-added", Info, Info, "no operation has to use it";
     SCHEME_REMOVED = "security-scheme-removed", Breaking, Breaking, CREDENTIAL;
     SCHEME_CHANGED = "security-scheme-changed", Breaking, Breaking, CREDENTIAL;
-    SCHEME_UNUSED_REMOVED = "unused-security-scheme-removed", Info, Info, "no operation asked for it";
-    UNUSED_ADDED = "unused-component-added", Info, Info, "no operation reaches it, so nothing is generated from it";
-    UNUSED_REMOVED = "unused-component-removed", Info, Info, "no operation reached it, so nothing was generated from it";
-    UNUSED_CHANGED = "unused-component-changed", Info, Info, "no operation reaches it on both sides, so nothing is generated from it";
-    // Operations.
-    OPERATION_ADDED = "operation-added", Info, Info, "new code only";
-    OPERATION_REMOVED = "operation-removed", Breaking, Breaking, GONE;
-    OPERATION_MOVED = "operation-moved", Breaking, Breaking, "released clients call an address that is gone";
-    OPERATION_ID = "operation-id-changed", Info, Info, "only a method's name hangs on it, which the Rust items show";
+    SCHEME_UNUSED_REMOVED = "unused-security-scheme-removed", Info, Info, "no operation used it";
+    SECURITY_ADDED = "security-alternative-added", Info, Info, ACCEPTED;
+    SECURITY_REMOVED = "security-alternative-removed", Breaking, Breaking, CREDENTIAL;
+    SECURITY_UNNEEDED = "security-alternative-unneeded", Info, Info, "a call without a credential is accepted, and so is one with any credential";
+    // components.rs
+    UNUSED_ADDED = "unused-component-added", Info, Info, "nothing is generated from a schema that no operation reaches";
+    UNUSED_REMOVED = "unused-component-removed", Info, Info, "nothing was generated from a schema that no operation reached";
+    UNUSED_CHANGED = "unused-component-changed", Info, Info, "nothing is generated from a schema that no operation reaches";
+    // operation.rs
+    OPERATION_ADDED = "operation-added", Info, Info, "it only adds code";
+    OPERATION_REMOVED = "operation-removed", Breaking, Breaking, "callers lose the method";
+    OPERATION_MOVED = "operation-moved", Breaking, Breaking, "released clients call the old address";
+    OPERATION_ID = "operation-id-changed", Info, Info, "only the method is named after it, which the Rust items show";
     OPERATION_DEPRECATED = "operation-deprecated", Info, Info, "it still works";
-    OPERATION_REACTIVATED = "operation-reactivated", Info, Info, MORE;
+    OPERATION_REACTIVATED = "operation-reactivated", Info, Info, ACCEPTED;
     OPERATION_TAG_ADDED = "operation-tag-added", Info, Info, DOCUMENTATION;
     OPERATION_TAG_REMOVED = "operation-tag-removed", Info, Info, DOCUMENTATION;
-    PATH_PARAMETER_RENAMED = "path-parameter-renamed", Info, Info, "the address stays the same; the Rust items show the new name";
-    SECURITY_ADDED = "security-alternative-added", Info, Info, MORE;
-    SECURITY_REMOVED = "security-alternative-removed", Breaking, Breaking, CREDENTIAL;
-    SECURITY_UNNEEDED = "security-alternative-unneeded", Info, Info, "a call without a credential suffices, and so does one with any";
-    // Parameters and bodies.
-    PARAMETER_ADDED = "added", Info, Info, MORE;
-    PARAMETER_ADDED_REQUIRED = "added-required", Breaking, Breaking, REFUSED;
-    PARAMETER_REMOVED = "removed", Warning, Warning, UNDOCUMENTED;
-    BECAME_REQUIRED = "became-required", Breaking, Info, "a call without it may be refused; an answer only promises more";
-    BECAME_OPTIONAL = "became-optional", Info, Breaking, "a call may leave it out; an answer promises less";
-    SERIALIZATION_CHANGED = "serialization-changed", Breaking, Breaking, "the same value is spelt otherwise on the wire";
-    BODY_ADDED = "added", Info, Info, MORE;
-    BODY_ADDED_REQUIRED = "added-required", Breaking, Breaking, REFUSED;
-    BODY_REMOVED = "removed", Breaking, Breaking, "there is nowhere to put what was sent";
-    MEDIA_ADDED = "media-type-added", Info, Info, "the one that is used stays";
-    MEDIA_REMOVED = "media-type-removed", Breaking, Breaking, "the client speaks the media type that goes";
-    // Answers.
-    SUCCESS_ADDED = "success-status-added", Info, Info, "any success status is read";
-    SUCCESS_REMOVED = "success-status-removed", Breaking, Breaking, "the answer that callers read goes";
-    SUCCESS_CHANGED = "success-status-changed", Info, Info, "any success status is read";
+    PATH_PARAMETER_RENAMED = "path-parameter-renamed", Info, Info, "the address is the same; the Rust items show the new name";
+    PARAMETER_ADDED = "added", Info, Info, ACCEPTED;
+    PARAMETER_ADDED_REQUIRED = "added-required", Breaking, Breaking, REJECTED;
+    PARAMETER_REMOVED = "removed", Warning, Warning, "the service may still accept it, but does not document it";
+    SERIALIZATION_CHANGED = "serialization-changed", Breaking, Breaking, "the same value is encoded differently";
+    // body.rs
+    BODY_ADDED = "added", Info, Info, ACCEPTED;
+    BODY_ADDED_REQUIRED = "added-required", Breaking, Breaking, REJECTED;
+    BODY_REMOVED = "removed", Breaking, Breaking, "callers can no longer send its data";
+    MEDIA_ADDED = "media-type-added", Info, Info, "the client keeps using the one that it knows";
+    MEDIA_REMOVED = "media-type-removed", Breaking, Breaking, "the client may use the media type that is removed";
+    // response.rs
+    SUCCESS_ADDED = "success-status-added", Info, Info, "the client reads any success status";
+    SUCCESS_REMOVED = "success-status-removed", Breaking, Breaking, "callers lose the response that they read";
+    SUCCESS_CHANGED = "success-status-changed", Info, Info, "the client reads any success status";
     FAILURE_ADDED = "failure-status-added", Info, Info, "one error type reads every failure";
     FAILURE_REMOVED = "failure-status-removed", Info, Info, "one error type reads every failure";
-    HEADER_ADDED = "added", Info, Info, KEPT;
-    HEADER_REMOVED = "removed", Warning, Warning, "callers can read headers, though no type names them";
-    // Schemas.
-    TYPE_CHANGED = "type-changed", Breaking, Breaking, "neither old values nor old code fit";
-    TYPE_GENERALIZED = "type-generalized", Info, Breaking, "a call may send more; an answer may hold what code cannot read";
-    TYPE_SPECIALIZED = "type-specialized", Breaking, Info, "a call may send less; an answer keeps what it promised";
-    FORMAT_ADDED = "format-added", Breaking, Info, "texts that were accepted may be refused; answers keep what they promised";
-    FORMAT_REMOVED = "format-removed", Info, Breaking, "a call may send more; an answer may hold what code cannot read";
-    FORMAT_CHANGED = "format-changed", Breaking, Breaking, "neither old values nor old code fit";
-    CONTENT_ENCODING = "content-encoding-changed", Breaking, Breaking, "the same bytes are spelt otherwise";
-    BECAME_NULLABLE = "became-nullable", Info, Warning, "a call may send more; answers read a null as missing or empty";
-    BECAME_NOT_NULLABLE = "became-not-nullable", Breaking, Info, "a null that was accepted may be refused; an answer promises more";
-    ENUM_VALUE_ADDED = "enum-value-added", Info, Info, "a call may send more; enums in answers are open";
-    ENUM_VALUE_REMOVED = "enum-value-removed", Breaking, Info, "a call that sends it may be refused; an answer never holds it again";
-    BECAME_ENUM = "became-enum", Breaking, Info, "other values may be refused; an answer keeps what it promised";
-    BECAME_FREE = "enum-removed", Info, Warning, "a call may send more; an answer may hold values that code never saw";
-    LIMIT_TIGHTENED = "tightened", Breaking, Info, "values beyond it may be refused; answers are not checked against limits";
-    LIMIT_LOOSENED = "loosened", Info, Info, "a call may send more; answers are not checked against limits";
-    UNIQUE_ADDED = "unique-items-added", Breaking, Info, "a list with an item twice may be refused; answers are not checked";
-    UNIQUE_REMOVED = "unique-items-removed", Info, Info, MORE;
-    PATTERN_ADDED = "pattern-added", Breaking, Info, "texts that were accepted may be refused; answers are not checked";
-    PATTERN_CHANGED = "pattern-changed", Warning, Info, "which texts are refused now cannot be told by comparing; answers are not checked";
-    PATTERN_REMOVED = "pattern-removed", Info, Info, MORE;
+    HEADER_ADDED = "added", Info, Info, "a response keeps everything that it had";
+    HEADER_REMOVED = "removed", Warning, Warning, "callers may read the header, although no type names it";
+    // schema.rs
+    TYPE_CHANGED = "type-changed", Breaking, Breaking, "neither old values nor old code fit the new type";
+    TYPE_GENERALIZED = "type-generalized", Info, Breaking, "a request may send more", "a response may hold values that code cannot read";
+    TYPE_SPECIALIZED = "type-specialized", Breaking, Info, "the service may reject values that it accepted before", "a response holds fewer kinds of values";
+    FORMAT_ADDED = "format-added", Breaking, Info, "the service may reject texts that it accepted before", "a response holds fewer kinds of texts";
+    FORMAT_REMOVED = "format-removed", Info, Breaking, "a request may send more", "a response may hold texts that code cannot read";
+    FORMAT_CHANGED = "format-changed", Breaking, Breaking, "neither old values nor old code fit the new format";
+    CONTENT_ENCODING = "content-encoding-changed", Breaking, Breaking, "the same bytes are encoded differently";
+    BECAME_NULLABLE = "became-nullable", Info, Warning, "a request may send more", "in a response, null reads as missing or empty";
+    BECAME_NOT_NULLABLE = "became-not-nullable", Breaking, Info, "the service may reject a null that it accepted before", "a response promises more";
+    ENUM_VALUE_ADDED = "enum-value-added", Info, Info, "a request may send more", "enums in responses keep unknown values";
+    ENUM_VALUE_REMOVED = "enum-value-removed", Breaking, Info, "the service may reject a call that sends the value", "responses no longer hold it";
+    BECAME_ENUM = "became-enum", Breaking, Info, "the service may reject other values", "a response holds fewer values";
+    BECAME_FREE = "enum-removed", Info, Warning, "a request may send more", "a response may hold values that code does not know";
+    UNIQUE_ADDED = "unique-items-added", Breaking, Info, "the service may reject a list with duplicates", "responses are not checked";
+    UNIQUE_REMOVED = "unique-items-removed", Info, Info, ACCEPTED;
+    PATTERN_ADDED = "pattern-added", Breaking, Info, "the service may reject texts that it accepted before", "responses are not checked";
+    PATTERN_CHANGED = "pattern-changed", Warning, Info, "comparing patterns does not tell which texts are rejected", "responses are not checked";
+    PATTERN_REMOVED = "pattern-removed", Info, Info, ACCEPTED;
     DEFAULT_CHANGED = "default-changed", Warning, Info, SERVER_DEFAULT;
-    PROPERTY_ADDED = "added", Info, Info, "a call may send more; answers ignore fields that they do not know";
-    PROPERTY_ADDED_REQUIRED = "added-required", Breaking, Info, "a call without it may be refused; an answer only promises more";
-    PROPERTY_REMOVED = "removed", Warning, Breaking, "the service may ignore it without a word; code that reads it finds nothing";
-    ADDITIONAL_FORBIDDEN = "additional-properties-forbidden", Breaking, Info, "further fields may be refused; an answer only holds less";
+    READ_ONLY = "became-read-only", Warning, Info, "the service ignores it in requests";
+    NOT_READ_ONLY = "became-not-read-only", Info, Info, ACCEPTED;
+    WRITE_ONLY = "became-write-only", Info, Breaking, "responses no longer hold it";
+    NOT_WRITE_ONLY = "became-not-write-only", Info, Info, ACCEPTED;
+    REFERENCE_CHANGED = "reference-changed", Info, Info, "the data is the same under another name; the Rust items show the effect";
+    // limits.rs
+    LIMIT_TIGHTENED = "tightened", Breaking, Info, "the service may reject values beyond the limit", "responses are not checked against limits";
+    LIMIT_LOOSENED = "loosened", Info, Info, "a request may send more", "responses are not checked against limits";
+    // properties.rs
+    PROPERTY_ADDED = "added", Info, Info, "a request may send more", "unknown fields in responses are ignored";
+    PROPERTY_ADDED_REQUIRED = "added-required", Breaking, Info, "the service may reject a call without it", "a response promises more";
+    PROPERTY_REMOVED = "removed", Warning, Breaking, "the service may silently ignore it", "code that reads it finds nothing";
+    ADDITIONAL_FORBIDDEN = "additional-properties-forbidden", Breaking, Info, "the service may reject additional properties", "a response holds fewer";
     ADDITIONAL_ALLOWED = "additional-properties-allowed", Info, Info, TOLERANT;
-    MEMBER_ADDED = "union-member-added", Info, Info, "a call may send more; unions in answers have room for the unknown";
-    MEMBER_REMOVED = "union-member-removed", Breaking, Info, "a call that sends it may be refused; an answer never holds it again";
-    UNION_KIND = "union-kind-changed", Info, Info, "members that tell themselves apart mean the same under `anyOf` and `oneOf`";
-    PART_ADDED = "all-of-member-added", Breaking, Info, "values may be refused that were accepted; an answer promises more";
-    PART_REMOVED = "all-of-member-removed", Info, Breaking, "a call may send more; an answer promises less";
-    DISCRIMINATOR = "discriminator-changed", Warning, Warning, "members are told apart by their own tags, which may have changed with it";
-    READ_ONLY = "became-read-only", Warning, Info, "the service ignores it when sent";
-    NOT_READ_ONLY = "became-not-read-only", Info, Info, MORE;
-    WRITE_ONLY = "became-write-only", Info, Breaking, "answers no longer hold it";
-    NOT_WRITE_ONLY = "became-not-write-only", Info, Info, MORE;
+    // unions.rs
+    MEMBER_ADDED = "union-member-added", Info, Info, "a request may send more", "unions in responses keep unknown members";
+    MEMBER_REMOVED = "union-member-removed", Breaking, Info, "the service may reject a call that sends it", "responses no longer hold it";
+    UNION_KIND = "union-kind-changed", Info, Info, "`anyOf` and `oneOf` mean the same for members that exclude each other";
+    PART_ADDED = "all-of-member-added", Breaking, Info, "the service may reject values that it accepted before", "a response promises more";
+    PART_REMOVED = "all-of-member-removed", Info, Breaking, "a request may send more", "a response promises less";
+    DISCRIMINATOR = "discriminator-changed", Warning, Warning, "members are distinguished by their own tags, which may have changed too";
+    // findings.rs: keywords that several parts of a document have
+    BECAME_REQUIRED = "became-required", Breaking, Info, "the service may reject a call without it", "a response promises more";
+    BECAME_OPTIONAL = "became-optional", Info, Breaking, "a request may leave it out", "a response promises less";
     DEPRECATED = "deprecated", Info, Info, "it still works";
-    REACTIVATED = "reactivated", Info, Info, MORE;
+    REACTIVATED = "reactivated", Info, Info, ACCEPTED;
     DOCUMENTATION_CHANGED = "documentation-changed", Info, Info, DOCUMENTATION;
-    // Names.
-    REFERENCE_CHANGED = "reference-changed", Info, Info, "the same data under another name; the Rust items show what follows";
-    SURFACE_CHANGED = "rust-surface-changed", Info, Info, "the generated code changes although no rule names a cause";
+    // rust.rs
+    SURFACE_CHANGED = "rust-surface-changed", Info, Info, "the generated code changes, but no rule names a cause";
 }

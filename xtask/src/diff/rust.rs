@@ -1,69 +1,68 @@
 //! What a change does to the generated code, taken from the code itself.
 //!
-//! The public items of both generated clients are compared, and each that came, went or changed is given to the change of
-//! the document that causes it: by the component or operation that the item was generated from, and by the field or
-//! parameter in it. What finds no cause becomes a change of its own.
+//! The public items of both generated clients are compared, and each item that was added, removed or changed is assigned
+//! to the change of the document that causes it: by the component or operation that the item was generated from, and by
+//! the field or parameter in it. An item without a cause becomes a change by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::rules::{self, Level, Rule};
-use super::walk::{Found, Owner};
-use super::{Change, Draft};
+use super::findings::{DiffFinding, NodeOwner};
+use super::rules::{self, DiffRule, Level};
+use super::{ApiChange, Draft};
 use crate::lower::{Document, Lowered, closure, references};
+use crate::surface::{ItemKind, PublicItem};
 
 /// Where in the document an item comes from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Origin {
-    /// A component's name, or an operation's.
+    /// The name of a component or an operation.
     owner: String,
     /// A property or parameter.
     member: Option<String>,
 }
 
-/// The public items that were generated from one document.
+/// The public items generated from one document, each with the text of its type.
 #[derive(Debug)]
-pub(crate) struct Surface {
-    items: BTreeMap<Item, String>,
-    /// Where the types come from, by the plain form of their names.
+pub(crate) struct GeneratedCode {
+    items: BTreeMap<RustItem, String>,
+    /// The origins of the types, by the plain form of their names.
     origins: BTreeMap<String, Vec<Origin>>,
-    /// The method that each builder belongs to.
-    methods: BTreeMap<String, String>,
+    methods: BTreeSet<String>,
 }
 
-/// A public item, apart from its type.
+/// A generated item as callers see it, without its type.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Item {
+enum RustItem {
     Type(String),
     Field(String, String),
     Variant(String, String),
     Method(String),
     /// A parameter of a method, set on its builder.
     Setter(String, String),
-    /// What a method answers.
-    Answer(String),
+    /// What a method returns.
+    Response(String),
     Other(String),
 }
 
-/// A name without what the generator changes about names.
+/// A name without everything that the generator changes in names.
 fn plain(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
-impl Surface {
-    pub(crate) fn new(lines: &[String], lowered: &Lowered) -> Self {
-        let methods = lines.iter().filter_map(|line| {
-            let (method, rest) = line.strip_prefix("fn raw::Client::")?.split_once('(')?;
-            let builder = rest.split_once("-> builder::")?.1.split('<').next()?;
-            Some((builder.to_owned(), method.to_owned()))
-        });
-        let methods: BTreeMap<_, _> = methods.collect();
-        let items = lines.iter().filter_map(|line| Item::read(line, &methods)).collect();
-        Self { items, origins: origins(lowered), methods }
+impl GeneratedCode {
+    pub(crate) fn new(items: &[PublicItem], lowered: &Lowered) -> Self {
+        let methods = items.iter().filter_map(|item| Some((builder(item)?, item.name.as_str())));
+        let methods: BTreeMap<&str, &str> = methods.collect();
+        Self {
+            items: items.iter().filter_map(|item| RustItem::of(item, &methods)).collect(),
+            origins: origins(lowered),
+            methods: methods.values().map(|method| (*method).to_owned()).collect(),
+        }
     }
 
-    /// Where a type comes from: what has its name, or the longest beginning of it.
+    /// The origins of a type: those of the longest known name that its name starts with.
     fn origins(&self, kind: &str) -> Vec<Origin> {
         let name = plain(kind);
         let beginnings = self.origins.iter().filter(|(key, _)| name.starts_with(key.as_str()));
@@ -71,7 +70,17 @@ impl Surface {
     }
 }
 
-/// Where the types of a lowered document come from, by the plain form of their names.
+/// The builder that a method of the client returns. All other functions of the client return `Self` or references.
+fn builder(item: &PublicItem) -> Option<&str> {
+    match &item.kind {
+        ItemKind::Function(types) if item.module == "raw" && item.owner.as_deref() == Some("Client") => {
+            Some(types.output.as_str()).filter(|output| !["", "Self"].contains(output))
+        }
+        _ => None,
+    }
+}
+
+/// The origins of the types of a lowered document, by the plain form of their names.
 fn origins(lowered: &Lowered) -> BTreeMap<String, Vec<Origin>> {
     let mut origins = BTreeMap::<String, Vec<Origin>>::new();
     let mut add = |name: String, owner: &str, member: Option<&str>| {
@@ -98,114 +107,78 @@ fn origins(lowered: &Lowered) -> BTreeMap<String, Vec<Origin>> {
     origins
 }
 
-impl Item {
-    /// Reads a line of the surface; `None` for what only repeats another line.
-    fn read(line: &str, methods: &BTreeMap<String, String>) -> Option<(Self, String)> {
-        const TYPES: &str = "raw::types::";
-        // The modules are there whatever the document says.
-        if line.starts_with("mod raw::") {
-            return None;
-        }
-        // A setter that takes a closure stands beside one that takes the value.
-        if line.contains("raw::types::builder::")
-            || line.contains("FnOnce(")
-            || line.ends_with(">::new(client: &'a super::Client) -> Self")
-        {
-            return None;
-        }
-        for kind in ["struct", "enum", "type"] {
-            if let Some(rest) = line.strip_prefix(kind).and_then(|rest| rest.trim_start().strip_prefix(TYPES))
-            {
-                let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-                let after = &rest[name.len()..];
-                return Some((Self::Type(name), format!("{kind}{after}")));
+impl RustItem {
+    /// The item with the text of its type; `None` for items that only repeat another one.
+    fn of(item: &PublicItem, methods: &BTreeMap<&str, &str>) -> Option<(Self, String)> {
+        let name = item.name.clone();
+        Some(match (item.module.as_str(), item.owner.clone(), &item.kind) {
+            (_, _, ItemKind::Module) | ("raw::types::builder", ..) | ("raw::builder", None, _) => {
+                return None;
             }
-        }
-        if let Some(rest) = line.strip_prefix(TYPES) {
-            let dot = rest.find('.').filter(|dot| !rest[..*dot].contains(' '));
-            return Some(match (rest.split_once("::"), dot) {
-                // A variant, or what one holds.
-                (Some((owner, variant)), at) if at.is_none_or(|at| owner.len() < at) => {
-                    let (name, kind) = variant.split_once('.').unwrap_or((variant, ""));
-                    let item = Self::Variant(owner.to_owned(), name.to_owned());
-                    (item, kind.split_once(": ").map(|(_, kind)| kind.to_owned()).unwrap_or_default())
+            ("raw::types", None, ItemKind::Type(definition)) => (Self::Type(name), definition.clone()),
+            ("raw::types", Some(owner), ItemKind::Field(kind)) => (Self::Field(owner, name), kind.clone()),
+            ("raw::types", Some(owner), ItemKind::Variant) => (Self::Variant(owner, name), String::new()),
+            ("raw::types", Some(owner), ItemKind::Payload(kind)) => {
+                (Self::Variant(owner, name), kind.clone())
+            }
+            ("raw::types", _, ItemKind::Function(_)) if name == "builder" => return None,
+            ("raw", ..) if builder(item).is_some() => (Self::Method(name), String::new()),
+            // A setter that takes a closure repeats the one that takes the value.
+            ("raw::builder", _, ItemKind::Function(types)) if name == "new" || types.takes_closure => {
+                return None;
+            }
+            ("raw::builder", Some(builder), ItemKind::Function(types)) => {
+                let method = (*methods.get(builder.as_str())?).to_owned();
+                match (types.response.clone(), name.as_str()) {
+                    (Some(response), "send") => (Self::Response(method), response),
+                    _ => (Self::Setter(method, name), types.converted.clone().unwrap_or_default()),
                 }
-                (_, Some(dot)) => {
-                    let (field, kind) = rest[dot + 1..].split_once(": ").unwrap_or((&rest[dot + 1..], ""));
-                    (Self::Field(rest[..dot].to_owned(), field.to_owned()), kind.to_owned())
-                }
-                _ => (Self::Other(line.to_owned()), String::new()),
-            });
-        }
-        if let Some(rest) = line.strip_prefix("fn raw::Client::") {
-            let (method, _) = rest.split_once('(')?;
-            if rest.contains("-> builder::") {
-                return Some((Self::Method(method.to_owned()), String::new()));
             }
-        }
-        if line.starts_with("fn raw::types::") && line.contains("::builder() -> builder::") {
-            return None;
-        }
-        let call = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn raw::builder::");
-        if let Some((builder, rest)) = call.and_then(|rest| rest.split_once("<'a>::")) {
-            let method = methods.get(builder)?.clone();
-            let setter = rest.split(['<', '(']).next()?.to_owned();
-            if let Some((_, answer)) = rest.split_once("ResponseValue<").filter(|_| setter == "send") {
-                let answer = answer.split_once(">, Error").map_or(answer, |(answer, _)| answer);
-                return Some((Self::Answer(method), answer.to_owned()));
-            }
-            let kind = rest.split_once("TryInto<").map_or(rest, |(_, kind)| kind);
-            let kind = kind
-                .split_once(">, <")
-                .map_or_else(|| kind.strip_suffix('>').unwrap_or(kind), |(kind, _)| kind);
-            return Some((Self::Setter(method, setter), kind.to_owned()));
-        }
-        if line.starts_with("struct raw::builder::") {
-            return None;
-        }
-        Some((Self::Other(line.to_owned()), String::new()))
+            _ => (Self::Other(item.to_string()), String::new()),
+        })
     }
 }
 
-/// One item that differs.
+/// One generated item that differs.
 #[derive(Debug)]
-struct Difference {
-    item: Item,
+struct CodeDifference {
+    item: RustItem,
     text: String,
-    /// Whether code that compiled may no longer.
-    loss: bool,
     /// The item's type before and after.
     kinds: [Option<String>; 2],
-    /// Where it comes from, in the older and the newer document.
+    /// Where it comes from in the older and the newer document.
     origins: Vec<Origin>,
 }
 
-/// The difference of two surfaces.
+/// The differences between two generated clients.
 #[derive(Debug)]
-pub(crate) struct Delta(Vec<Difference>);
+pub(crate) struct CodeChanges(Vec<CodeDifference>);
 
-impl Delta {
-    pub(crate) fn between(old: &Surface, new: &Surface) -> Self {
-        let items: BTreeSet<&Item> = old.items.keys().chain(new.items.keys()).collect();
+impl CodeChanges {
+    pub(crate) fn between(old: &GeneratedCode, new: &GeneratedCode) -> Self {
+        let items: BTreeSet<&RustItem> = old.items.keys().chain(new.items.keys()).collect();
         let mut differences = Vec::new();
         for item in items {
             let (was, is) = (old.items.get(item), new.items.get(item));
-            // The parts of a type or call that came or went do so with it.
+            // A type or method that is added or removed takes its parts with it.
             let whole = match item {
-                Item::Field(owner, _) | Item::Variant(owner, _) => Some(Item::Type(owner.clone())),
-                Item::Setter(method, _) | Item::Answer(method) => Some(Item::Method(method.clone())),
+                RustItem::Field(owner, _) | RustItem::Variant(owner, _) => {
+                    Some(RustItem::Type(owner.clone()))
+                }
+                RustItem::Setter(method, _) | RustItem::Response(method) => {
+                    Some(RustItem::Method(method.clone()))
+                }
                 _ => None,
             };
-            let moves_along = whole.is_some_and(|whole| old.items.get(&whole) != new.items.get(&whole));
-            if was == is || moves_along {
+            let part_of_whole = whole.is_some_and(|whole| old.items.get(&whole) != new.items.get(&whole));
+            if was == is || part_of_whole {
                 continue;
             }
-            let origins = [old, new].into_iter().flat_map(|surface| item.origins(surface)).collect();
-            let (text, loss) = item.difference(was.map(String::as_str), is.map(String::as_str));
-            differences.push(Difference {
+            let origins = [old, new].into_iter().flat_map(|code| item.origins(code)).collect();
+            let text = item.difference(was.map(String::as_str), is.map(String::as_str));
+            differences.push(CodeDifference {
                 item: item.clone(),
                 text,
-                loss,
                 kinds: [was.cloned(), is.cloned()],
                 origins,
             });
@@ -214,39 +187,39 @@ impl Delta {
     }
 }
 
-impl Item {
-    fn origins(&self, surface: &Surface) -> Vec<Origin> {
+impl RustItem {
+    fn origins(&self, code: &GeneratedCode) -> Vec<Origin> {
         let of_method = |method: &String, member: Option<&String>| {
-            let known = surface.methods.values().any(|known| known == method);
+            let known = code.methods.contains(method);
             known.then(|| Origin { owner: method.clone(), member: member.cloned() }).into_iter().collect()
         };
         match self {
-            Self::Type(name) => surface.origins(name),
+            Self::Type(name) => code.origins(name),
             Self::Field(name, member) | Self::Variant(name, member) => {
-                let of_type = surface.origins(name).into_iter();
+                let of_type = code.origins(name).into_iter();
                 of_type
                     .map(|origin| Origin { member: origin.member.or_else(|| Some(member.clone())), ..origin })
                     .collect()
             }
-            Self::Method(method) | Self::Answer(method) => of_method(method, None),
+            Self::Method(method) | Self::Response(method) => of_method(method, None),
             Self::Setter(method, parameter) => of_method(method, Some(parameter)),
             Self::Other(_) => Vec::new(),
         }
     }
 
-    /// What became of it, as a sentence, and whether code that compiled may no longer.
-    fn difference(&self, was: Option<&str>, is: Option<&str>) -> (String, bool) {
-        let verb = if was.is_some() { "loses" } else { "gains" };
+    /// The difference as a sentence.
+    fn difference(&self, was: Option<&str>, is: Option<&str>) -> String {
         let loss = was.is_some();
+        let verb = if loss { "loses" } else { "gains" };
         let kinds = match (was, is) {
             (Some(was), Some(is)) => format!("`{was}` → `{is}`"),
             _ => String::new(),
         };
         let both = was.is_some() && is.is_some();
-        let text = match self {
+        match self {
             Self::Type(name) if both => format!("`types::{name}` changes: {kinds}"),
-            Self::Type(name) if loss => format!("`types::{name}` is gone"),
-            Self::Type(name) => format!("`types::{name}` is new"),
+            Self::Type(name) if loss => format!("`types::{name}` is removed"),
+            Self::Type(name) => format!("`types::{name}` is added"),
             Self::Field(owner, name) | Self::Variant(owner, name) if both => {
                 let dot = if matches!(self, Self::Field(..)) { "." } else { "::" };
                 format!("`types::{owner}{dot}{name}` changes: {kinds}")
@@ -256,39 +229,44 @@ impl Item {
                 None => format!("`types::{owner}` loses `{name}`"),
             },
             Self::Variant(owner, name) => format!("`types::{owner}` {verb} `{name}`"),
-            Self::Method(name) if loss => format!("method `{name}` is gone"),
-            Self::Method(name) => format!("method `{name}` is new"),
+            Self::Method(name) if loss => format!("method `{name}` is removed"),
+            Self::Method(name) => format!("method `{name}` is added"),
             Self::Setter(method, name) if both => format!("method `{method}`: `.{name}(…)` changes: {kinds}"),
             Self::Setter(method, name) => format!("method `{method}` {verb} `.{name}(…)`"),
-            Self::Answer(method) => format!("method `{method}` answers otherwise: {kinds}"),
-            Self::Other(line) => format!("`{line}` {}", if loss { "is gone" } else { "is new" }),
-        };
-        (text, loss)
+            Self::Response(method) => format!("the response of method `{method}` changes: {kinds}"),
+            Self::Other(line) => format!("`{line}` {}", if loss { "is removed" } else { "is added" }),
+        }
     }
 }
 
-/// What of the document a change is about, for finding the items that it causes.
+impl CodeDifference {
+    /// Whether code that compiled may no longer compile.
+    fn is_loss(&self) -> bool {
+        self.kinds[0].is_some()
+    }
+}
+
+/// The part of the document that a change is about, to find the items that it affects.
 #[derive(Debug)]
 pub(super) struct Cause {
     owners: Vec<String>,
     member: Option<String>,
-    /// The components that what changed leads to.
+    /// The components that the changed value reaches.
     reach: BTreeSet<String>,
-    rule: &'static Rule,
+    rule: &'static DiffRule,
 }
 
 impl Cause {
-    pub(super) fn new(owner: &Owner, found: &Found, base: &Value, revision: &Value) -> Self {
+    pub(super) fn new(owner: &NodeOwner, found: &DiffFinding, base: &Value, revision: &Value) -> Self {
         let owners = match owner {
-            Owner::Document => Vec::new(),
-            Owner::Operation { base, revision, .. } => base.iter().chain(revision).cloned().collect(),
-            Owner::Schema { base, revision } => vec![base.clone(), revision.clone()],
+            NodeOwner::Document => Vec::new(),
+            NodeOwner::Operation { base, revision, .. } => base.iter().chain(revision).cloned().collect(),
+            NodeOwner::Schema { base, revision } => vec![base.clone(), revision.clone()],
         };
         let mut reach = BTreeSet::new();
         for (value, document) in [(&found.before, base), (&found.after, revision)] {
             let Some(value) = value else { continue };
-            let mut roots = BTreeSet::new();
-            references(value, &mut roots);
+            let roots = references(value);
             let schemas = document.pointer("/components/schemas").and_then(Value::as_object);
             reach.extend(schemas.map_or_else(BTreeSet::new, |schemas| closure(schemas, roots)));
         }
@@ -305,75 +283,68 @@ impl Cause {
     }
 }
 
-/// Why a change is breaking whatever its rule says.
+/// The reason of a change that is breaking although its rule is milder.
 const BROKEN: &str = "code that uses the Rust item no longer compiles";
 
-/// Rules for changes that leave no trace in generated code.
-const INERT: &[&Rule] = &[
-    &rules::DOCUMENTATION_CHANGED,
-    &rules::DEFAULT_CHANGED,
-    &rules::DEPRECATED,
-    &rules::REACTIVATED,
-    &rules::OPERATION_DEPRECATED,
-    &rules::OPERATION_REACTIVATED,
-    &rules::OPERATION_TAG_ADDED,
-    &rules::OPERATION_TAG_REMOVED,
-    &rules::SECURITY_ADDED,
-    &rules::SECURITY_REMOVED,
-    &rules::SECURITY_UNNEEDED,
-    &rules::READ_ONLY,
-    &rules::NOT_READ_ONLY,
-    &rules::WRITE_ONLY,
-    &rules::NOT_WRITE_ONLY,
-    &rules::DISCRIMINATOR,
+/// Rules for changes that do not affect the generated code.
+#[rustfmt::skip]
+const INERT: &[&DiffRule] = &[
+    &rules::DOCUMENTATION_CHANGED, &rules::DEFAULT_CHANGED, &rules::DEPRECATED, &rules::REACTIVATED,
+    &rules::OPERATION_DEPRECATED, &rules::OPERATION_REACTIVATED, &rules::OPERATION_TAG_ADDED, &rules::OPERATION_TAG_REMOVED,
+    &rules::SECURITY_ADDED, &rules::SECURITY_REMOVED, &rules::SECURITY_UNNEEDED, &rules::DISCRIMINATOR,
+    &rules::READ_ONLY, &rules::NOT_READ_ONLY, &rules::WRITE_ONLY, &rules::NOT_WRITE_ONLY,
 ];
 
-/// Gives each difference to the changes that cause it; one without a cause becomes a change.
-pub(super) fn attribute(delta: Delta, drafts: &mut Vec<Draft>) {
-    let mut given: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+/// Assigns each difference to the changes that cause it; the rest becomes one more change.
+pub(super) fn attribute(code: CodeChanges, drafts: &mut Vec<Draft>) {
+    let mut assigned: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let (types, rest): (Vec<_>, Vec<_>) =
-        delta.0.into_iter().partition(|difference| matches!(difference.item, Item::Type(_)));
-    let mut left = Vec::new();
+        code.0.into_iter().partition(|difference| matches!(difference.item, RustItem::Type(_)));
+    let mut unexplained = Vec::new();
     for difference in types.into_iter().chain(rest) {
-        let causes = causes(&difference, drafts, &given);
+        let causes = causes(&difference, drafts, &assigned);
         if causes.is_empty() {
-            left.push(difference);
+            unexplained.push(difference);
             continue;
         }
-        if let Item::Type(name) = &difference.item {
-            given.insert(name.clone(), causes.clone());
+        if let RustItem::Type(name) = &difference.item {
+            assigned.insert(name.clone(), causes.clone());
         }
         for index in causes {
             let change = &mut drafts[index].change;
             change.rust.push(difference.text.clone());
-            if difference.loss && change.level < Level::Breaking {
+            if difference.is_loss() && change.level < Level::Breaking {
                 change.level = Level::Breaking;
                 change.why = BROKEN;
             }
         }
     }
-    if left.is_empty() {
+    if unexplained.is_empty() {
         return;
     }
     let rule = &rules::SURFACE_CHANGED;
-    let loss = left.iter().any(|difference| difference.loss);
-    let items: Vec<String> = left.into_iter().map(|difference| difference.text).collect();
-    let change = Change {
+    let loss = unexplained.iter().any(CodeDifference::is_loss);
+    let items: Vec<String> = unexplained.into_iter().map(|difference| difference.text).collect();
+    let change = ApiChange {
         id: rule.name.to_owned(),
         level: if loss { Level::Breaking } else { Level::Info },
         side: None,
         operations: Vec::new(),
         pointer: String::new(),
-        text: "the document: the generated code changes and no other change names the cause".to_owned(),
+        text: "the document: the generated code changes without a known cause".to_owned(),
         fingerprint: super::digest(&[rule.name, &items.join("\n")]),
         rust: items,
-        why: if loss { BROKEN } else { rule.why },
+        why: if loss { BROKEN } else { rule.reason(None) },
     };
     drafts.push(Draft { change, causes: Vec::new() });
 }
 
-/// The drafts that cause a difference: the most telling kind of evidence that anything has.
-fn causes(difference: &Difference, drafts: &[Draft], given: &BTreeMap<String, Vec<usize>>) -> Vec<usize> {
+/// The drafts that cause a difference, by the strongest evidence that any of them has.
+fn causes(
+    difference: &CodeDifference,
+    drafts: &[Draft],
+    assigned: &BTreeMap<String, Vec<usize>>,
+) -> Vec<usize> {
     let all = |evidence: &dyn Fn(&Cause) -> bool| -> Vec<usize> {
         let candidates = drafts.iter().enumerate();
         let with = candidates.filter(|(_, draft)| {
@@ -383,7 +354,7 @@ fn causes(difference: &Difference, drafts: &[Draft], given: &BTreeMap<String, Ve
         with.map(|(index, _)| index).collect()
     };
     let any_origin = |test: &dyn Fn(&Origin) -> bool| difference.origins.iter().any(test);
-    let is_type = matches!(difference.item, Item::Type(_));
+    let is_type = matches!(difference.item, RustItem::Type(_));
     let reached = || all(&|cause| any_origin(&|origin| cause.reach.contains(&origin.owner)));
 
     let at_member = all(&|cause| any_origin(&|origin| cause.is_at(origin)));
@@ -401,7 +372,7 @@ fn causes(difference: &Difference, drafts: &[Draft], given: &BTreeMap<String, Ve
         .iter()
         .flatten()
         .flat_map(|kind| kind.split(|c: char| !c.is_alphanumeric() && c != '_'))
-        .filter_map(|word| given.get(word))
+        .filter_map(|word| assigned.get(word))
         .flatten()
         .copied()
         .collect();
@@ -416,24 +387,24 @@ fn causes(difference: &Difference, drafts: &[Draft], given: &BTreeMap<String, Ve
     if !by_reach.is_empty() {
         return by_reach;
     }
-    // An answer's envelope or page is no type of its own: what changes in it changes the call's answer.
-    if let Item::Answer(_) | Item::Method(_) = &difference.item {
+    // Envelopes and pages are generic, so a change in one shows only in the method's response.
+    if let RustItem::Response(_) | RustItem::Method(_) = &difference.item {
         let at_operation = all(&|cause| any_origin(&|origin| cause.owns(origin)));
         return fitting(difference, drafts, at_operation);
     }
     Vec::new()
 }
 
-/// Of several changes in one place, those of the kind that makes such a difference.
-fn fitting(difference: &Difference, drafts: &[Draft], candidates: Vec<usize>) -> Vec<usize> {
+/// Narrows several changes of one place to those of the kind that makes such a difference.
+fn fitting(difference: &CodeDifference, drafts: &[Draft], candidates: Vec<usize>) -> Vec<usize> {
     let prefer = |candidates: Vec<usize>, fits: &dyn Fn(&str) -> bool| {
         let some: Vec<usize> =
             candidates.iter().copied().filter(|index| fits(&drafts[*index].change.id)).collect();
         if some.is_empty() { candidates } else { some }
     };
-    // Another name for the same data explains nothing that a change of the data explains.
+    // A change of the data explains more than a new name for it.
     let candidates = prefer(candidates, &|id| !id.ends_with(rules::REFERENCE_CHANGED.name));
-    // What is new in the document takes nothing away from the code, and what is gone adds nothing.
+    // An addition to the document does not remove code, and a removal does not add any.
     let candidates = match &difference.kinds {
         [None, _] => prefer(candidates, &|id| !id.ends_with("removed")),
         [_, None] => prefer(candidates, &|id| !id.contains("-added")),
@@ -443,9 +414,9 @@ fn fitting(difference: &Difference, drafts: &[Draft], candidates: Vec<usize>) ->
     let only_optional =
         matches!(&difference.kinds, [Some(was), Some(is)] if was != is && bare(was) == bare(is));
     let words: &[&str] = match &difference.item {
-        Item::Variant(..) => &["enum-value", "union-member"],
+        RustItem::Variant(..) => &["enum-value", "union-member"],
         _ if only_optional => &["required", "optional", "null"],
-        Item::Field(..) | Item::Setter(..) if difference.kinds.contains(&None) => {
+        RustItem::Field(..) | RustItem::Setter(..) if difference.kinds.contains(&None) => {
             &["-added", "-removed", "-renamed"]
         }
         _ => return candidates,

@@ -1,558 +1,286 @@
-//! Two schemas, side by side.
+//! Schemas: references, null, types, enums, and the keywords without a separate module.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::rules;
-use super::view::{ANNOTATIONS, ANYTHING, View, Word, child};
-use super::walk::{Owner, Place, Say, Walk, changed, entries, short};
+use super::differ::Differ;
+use super::findings::{DiffScope, Findings, NodeOwner, Pair, is_annotation, short};
+use super::limits;
+use super::normalised::{Located, NormalisedSchema};
+use super::rules::{self, DiffRule};
+use super::{properties, unions};
+use crate::lower::SCHEMA_REF;
+use crate::pointer::child;
 
-/// A keyword that bounds values, what identifiers call it, and whether more of it allows less.
-struct Limit {
-    key: &'static str,
-    name: &'static str,
-    lower: bool,
+/// Two schemas, the older one first.
+pub(super) type Schemas<'s, 'a> = [&'s NormalisedSchema<'a>; 2];
+
+/// Compares two schemas.
+pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Located<'a>, after: &Located<'a>) {
+    compare_normalised(cx, scope, [&NormalisedSchema::of(before), &NormalisedSchema::of(after)]);
 }
 
-const LIMITS: &[Limit] = &[
-    Limit { key: "minimum", name: "min", lower: true },
-    Limit { key: "maximum", name: "max", lower: false },
-    Limit { key: "exclusiveMinimum", name: "exclusive-min", lower: true },
-    Limit { key: "exclusiveMaximum", name: "exclusive-max", lower: false },
-    Limit { key: "multipleOf", name: "multiple-of", lower: true },
-    Limit { key: "minLength", name: "min-length", lower: true },
-    Limit { key: "maxLength", name: "max-length", lower: false },
-    Limit { key: "minItems", name: "min-items", lower: true },
-    Limit { key: "maxItems", name: "max-items", lower: false },
-    Limit { key: "minProperties", name: "min-properties", lower: true },
-    Limit { key: "maxProperties", name: "max-properties", lower: false },
-];
-
-impl<'a> Walk<'a> {
-    /// Compares two schemas.
-    pub(super) fn schema(&mut self, place: &Place, before: &Word<'a>, after: &Word<'a>) {
-        self.views(place, View::of(before.value, &before.pointer), View::of(after.value, &after.pointer));
+pub(super) fn compare_normalised<'a>(
+    cx: &mut Differ<'a>,
+    scope: &DiffScope,
+    [before, after]: Schemas<'_, 'a>,
+) {
+    let inlined = |one: &NormalisedSchema<'a>, other: &NormalisedSchema<'a>| {
+        one.keyword("$ref").is_some() && other.keyword("$ref").is_none() && other.union.is_none()
+    };
+    if inlined(before, after) || inlined(after, before) {
+        return follow(cx, scope, [before, after]);
     }
-
-    pub(super) fn views(&mut self, place: &Place, before: View<'a>, after: View<'a>) {
-        // A component against a schema that is written out: compared by what it holds.
-        let follow = |one: &View<'a>, other: &View<'a>| {
-            one.word("$ref").is_some() && other.word("$ref").is_none() && other.union.is_none()
-        };
-        let (follow_before, follow_after) = (follow(&before, &after), follow(&after, &before));
-        if follow_before || follow_after {
-            let was = if follow_before { before.followed(self.base) } else { before.clone() };
-            let is = if follow_after { after.followed(self.revision) } else { after.clone() };
-            let leads_on = (was.pointer != before.pointer) || (is.pointer != after.pointer);
-            let key = (was.pointer.clone(), is.pointer.clone());
-            let name = |view: &View<'a>| {
-                view.reference().map_or("a schema written out".to_owned(), |name| format!("`{name}`"))
-            };
-            let say = Say {
-                pointer: after.pointer.clone(),
-                text: format!("is {} in place of {}", name(&after), name(&before)),
-                before: Some(before.raw),
-                after: Some(after.raw),
-            };
-            self.emit(place, &rules::REFERENCE_CHANGED, say);
-            if !leads_on {
-                let lost = if follow_before { &before } else { &after };
-                self.unknown(place, &lost.pointer, "$ref");
-            } else if !self.open.contains(&key) {
-                // What refers to itself would never end.
-                self.open.push(key);
-                self.views(place, was, is);
-                self.open.pop();
-            }
-            return;
-        }
-
-        self.nullability(place, &before, &after);
-        self.annotations(place, &before, &after);
-        match (&before.union, &after.union) {
-            (None, None) => {}
-            (Some((old, was)), Some((new, is))) => {
-                if old != new {
-                    let pointer = child(&after.pointer, new);
-                    let text = format!("is `{new}` of its members now; it was `{old}`");
-                    self.emit(place, &rules::UNION_KIND, Say { pointer, text, before: None, after: None });
-                }
-                let views = |words: &[Word<'a>]| {
-                    words.iter().map(|word| View::of(word.value, &word.pointer)).collect()
-                };
-                self.members(place, views(was), views(is), [&rules::MEMBER_ADDED, &rules::MEMBER_REMOVED]);
-            }
-            // A schema that becomes a union with itself as a member, or the other way round.
-            (Some((_, was)), None) => {
-                let was = was.iter().map(|word| View::of(word.value, &word.pointer)).collect();
-                let rest = Self::beside_union(&before);
-                let alone = View { nullable: false, ..after.bare() };
-                self.members(place, was, vec![alone], [&rules::MEMBER_ADDED, &rules::MEMBER_REMOVED]);
-                return self.leftover(place, rest);
-            }
-            (None, Some((_, is))) => {
-                let is = is.iter().map(|word| View::of(word.value, &word.pointer)).collect();
-                let rest = Self::beside_union(&after);
-                let alone = View { nullable: false, ..before.bare() };
-                self.members(place, vec![alone], is, [&rules::MEMBER_ADDED, &rules::MEMBER_REMOVED]);
-                return self.leftover(place, rest);
-            }
-        }
-        self.reference(place, &before, &after);
-        self.structure(place, &before, &after);
+    nullability(&mut cx.findings, scope, [before, after]);
+    annotations(&mut cx.findings, scope, [before, after]);
+    if unions::compare(cx, scope, [before, after]) {
+        reference(cx, scope, [before, after]);
+        structure(cx, scope, [before, after]);
     }
+}
 
-    /// What a union says beside its members, apart from what only people read.
-    fn beside_union(view: &View<'a>) -> Vec<(String, String)> {
-        let rest = view.clone().bare();
-        let mut words: Vec<_> =
-            rest.words.into_iter().map(|(key, word)| (key.to_owned(), word.pointer)).collect();
-        if view.types.is_some() {
-            words.push(("type".to_owned(), child(&view.pointer, "type")));
-        }
-        if view.values.is_some() {
-            words.push(("enum".to_owned(), child(&view.pointer, "enum")));
-        }
-        words
+/// The keyword in both schemas, at its place in the revision, or in the base if it is removed.
+pub(super) fn pair<'a>(key: &'a str, [before, after]: Schemas<'_, 'a>) -> Pair<'a> {
+    let keyword = after.keywords.get(key).or_else(|| before.keywords.get(key));
+    let pointer = keyword.map_or_else(|| child(&after.pointer, key), |keyword| keyword.pointer.clone());
+    Pair { key, pointer, before: before.keyword(key), after: after.keyword(key) }
+}
+
+/// Every keyword of the two schemas, whether it differs or not.
+fn pairs<'a>([before, after]: Schemas<'_, 'a>) -> Vec<Pair<'a>> {
+    let keys: BTreeSet<&'a str> = before.keywords.keys().chain(after.keywords.keys()).copied().collect();
+    keys.into_iter().map(|key| pair(key, [before, after])).collect()
+}
+
+/// Compares a component with a schema that is written out: by what the component holds.
+fn follow<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schemas<'_, 'a>) {
+    let name = |schema: &NormalisedSchema<'a>| {
+        schema.reference().map_or("an inline schema".to_owned(), |name| format!("`{name}`"))
+    };
+    let whole = Pair::new(&*after.pointer, Some(before.raw), Some(after.raw));
+    let text = format!("is now {} instead of {}", name(after), name(before));
+    cx.findings.report(scope, &rules::REFERENCE_CHANGED, &whole, &text);
+    let from_base = before.keyword("$ref").is_some();
+    let (old, new) = if from_base {
+        (before.resolved(cx.base), after.clone())
+    } else {
+        (before.clone(), after.resolved(cx.revision))
+    };
+    let key = (old.pointer.clone(), new.pointer.clone());
+    if key == (before.pointer.clone(), after.pointer.clone()) {
+        let unresolved = if from_base { before } else { after };
+        cx.findings.unhandled(scope, &unresolved.pointer, "$ref");
+    } else if !cx.seen.following.contains(&key) {
+        cx.seen.following.push(key);
+        compare_normalised(cx, scope, [&old, &new]);
+        cx.seen.following.pop();
     }
+}
 
-    fn leftover(&mut self, place: &Place, words: Vec<(String, String)>) {
-        for (key, pointer) in words {
-            self.unknown(place, &pointer, &key);
+fn nullability(findings: &mut Findings, scope: &DiffScope, [before, after]: Schemas<'_, '_>) {
+    if before.nullable == after.nullable {
+        return;
+    }
+    let (rule, text) = if after.nullable {
+        (&rules::BECAME_NULLABLE, "may now be null")
+    } else {
+        (&rules::BECAME_NOT_NULLABLE, "may no longer be null")
+    };
+    let (old, new) = (Value::Bool(before.nullable), Value::Bool(after.nullable));
+    findings.report(scope, rule, &Pair::new(&*after.pointer, Some(&old), Some(&new)), text);
+}
+
+/// Compares the keywords that describe the place of a value, not the value.
+fn annotations(findings: &mut Findings, scope: &DiffScope, [before, after]: Schemas<'_, '_>) {
+    for pair in pairs([before, after]).iter().filter(|pair| pair.before != pair.after) {
+        match pair.key {
+            key if is_annotation(key) => findings.documentation(scope, pair),
+            "default" => findings.changed(scope, &rules::DEFAULT_CHANGED, "the default", pair),
+            "deprecated" => findings.deprecated(scope, pair),
+            "readOnly" => {
+                let on = (&rules::READ_ONLY, "is now read-only");
+                findings.flag(scope, pair, [on, (&rules::NOT_READ_ONLY, "is no longer read-only")]);
+            }
+            "writeOnly" => {
+                let on = (&rules::WRITE_ONLY, "is now write-only");
+                findings.flag(scope, pair, [on, (&rules::NOT_WRITE_ONLY, "is no longer write-only")]);
+            }
+            _ => {}
         }
     }
+}
 
-    fn nullability(&mut self, place: &Place, before: &View<'a>, after: &View<'a>) {
-        if before.nullable != after.nullable {
-            let (rule, text) = if after.nullable {
-                (&rules::BECAME_NULLABLE, "may be null now")
-            } else {
-                (&rules::BECAME_NOT_NULLABLE, "may no longer be null")
-            };
-            let (old, new) = (Value::Bool(before.nullable), Value::Bool(after.nullable));
-            let say = Say {
-                pointer: after.pointer.clone(),
-                text: text.to_owned(),
-                before: Some(&old),
-                after: Some(&new),
-            };
-            self.emit(place, rule, say);
+fn reference<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schemas<'_, 'a>) {
+    match (before.reference(), after.reference()) {
+        (Some(old), Some(new)) => components(cx, scope, old, new),
+        _ if before.keyword("$ref") == after.keyword("$ref") => {}
+        _ => cx.findings.unhandled(scope, &pair("$ref", [before, after]).pointer, "$ref"),
+    }
+}
+
+/// Compares two components, once for each side, and notes that the scope uses them.
+fn components<'a>(cx: &mut Differ<'a>, scope: &DiffScope, old: &'a str, new: &'a str) {
+    let Some(side) = scope.side else { return };
+    let (from, to) = (child("/components/schemas", old), child("/components/schemas", new));
+    if old != new {
+        let [before, after] = [old, new].map(|name| json!({ "$ref": format!("{SCHEMA_REF}{name}") }));
+        let pair = Pair::new(&*to, Some(&before), Some(&after));
+        let text = format!("is now `{new}` instead of `{old}`");
+        cx.findings.report(scope, &rules::REFERENCE_CHANGED, &pair, &text);
+    }
+    if let Some(&known) = cx.seen.schemas.get(&(old, new, side)) {
+        cx.findings.nodes[scope.node].uses.insert(known);
+        return;
+    }
+    let node = cx.findings.node(NodeOwner::Schema { base: old.to_owned(), revision: new.to_owned() });
+    cx.seen.schemas.insert((old, new, side), node);
+    cx.findings.nodes[scope.node].uses.insert(node);
+    let scope = DiffScope { side: Some(side), subject: "schema", ..DiffScope::new(node, format!("`{new}`")) };
+    match (cx.base.pointer(&from), cx.revision.pointer(&to)) {
+        (Some(before), Some(after)) => {
+            compare(cx, &scope, &Located::new(before, from), &Located::new(after, to));
+        }
+        (None, None) => {}
+        (before, _) => cx.findings.unhandled(&scope, if before.is_none() { &from } else { &to }, "$ref"),
+    }
+}
+
+/// Compares the keywords that describe the value.
+fn structure<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schemas<'_, 'a>) {
+    if !types(&mut cx.findings, scope, [before, after]) {
+        return;
+    }
+    values(&mut cx.findings, scope, [before, after]);
+    limits::compare(&mut cx.findings, scope, [before, after]);
+    for pair in pairs([before, after]) {
+        let equal = pair.before == pair.after;
+        if !equal && pair.values().any(|value| is_malformed(pair.key, value)) {
+            cx.findings.unhandled(scope, &pair.pointer, pair.key);
+            continue;
+        }
+        match pair.key {
+            // Equal keywords too: they may refer to components that differ.
+            "properties" => properties::compare(cx, scope, [before, after]),
+            "additionalProperties" => properties::additional(cx, scope, [before, after]),
+            "items" => compare(cx, &scope.inside("[]"), &before.inner("items"), &after.inner("items")),
+            key @ "propertyNames" => {
+                compare(cx, &scope.inside("{key}"), &before.inner(key), &after.inner(key));
+            }
+            "prefixItems" => tuple(cx, scope, [before, after]),
+            "allOf" => unions::all_of(cx, scope, [before, after]),
+            _ if equal => {}
+            // Compared with the properties, if there are any.
+            "required" if [before, after].iter().any(|schema| schema.keyword("properties").is_some()) => {}
+            "required" => properties::compare(cx, scope, [before, after]),
+            "format" => {
+                let rules = [&rules::FORMAT_ADDED, &rules::FORMAT_REMOVED, &rules::FORMAT_CHANGED];
+                cx.findings.changed(scope, by_change(&pair, rules), "the format", &pair);
+            }
+            "pattern" => {
+                let rules = [&rules::PATTERN_ADDED, &rules::PATTERN_REMOVED, &rules::PATTERN_CHANGED];
+                cx.findings.changed(scope, by_change(&pair, rules), "the pattern", &pair);
+            }
+            key @ ("contentEncoding" | "contentMediaType") => {
+                cx.findings.changed(scope, &rules::CONTENT_ENCODING, &format!("`{key}`"), &pair);
+            }
+            "uniqueItems" => {
+                let on = (&rules::UNIQUE_ADDED, "no longer allows duplicate items");
+                let off = (&rules::UNIQUE_REMOVED, "now allows duplicate items");
+                cx.findings.flag(scope, &pair, [on, off]);
+            }
+            "discriminator" => unions::discriminator(cx, scope, &pair),
+            "default" | "deprecated" | "readOnly" | "writeOnly" | "$ref" => {}
+            key if is_annotation(key) || limits::is_limit(key) => {}
+            key => cx.findings.unhandled(scope, &pair.pointer, key),
         }
     }
+}
 
-    fn annotations(&mut self, place: &Place, before: &View<'a>, after: &View<'a>) {
-        let keys: BTreeSet<&str> = before.words.keys().chain(after.words.keys()).copied().collect();
-        for key in keys {
-            let (was, is) = (before.word(key), after.word(key));
-            if was == is {
-                continue;
-            }
-            let pointer = Self::pointer_of(key, before, after);
-            match key {
-                _ if ANNOTATIONS.contains(&key) => self.documentation(place, pointer, key, was, is),
-                "default" => {
-                    let text = changed("the default", was, is);
-                    self.emit(place, &rules::DEFAULT_CHANGED, Say { pointer, text, before: was, after: is });
-                }
-                "deprecated" => self.deprecation(place, pointer, was, is),
-                "readOnly" => {
-                    let on = (&rules::READ_ONLY, "is for reading only now");
-                    let off = (&rules::NOT_READ_ONLY, "is no longer for reading only");
-                    self.flag(place, pointer, key, [on, off], was, is);
-                }
-                "writeOnly" => {
-                    let on = (&rules::WRITE_ONLY, "is for sending only now");
-                    let off = (&rules::NOT_WRITE_ONLY, "is no longer for sending only");
-                    self.flag(place, pointer, key, [on, off], was, is);
-                }
-                _ => {}
-            }
+fn by_change(pair: &Pair<'_>, [added, removed, changed]: [&'static DiffRule; 3]) -> &'static DiffRule {
+    match (pair.before, pair.after) {
+        (None, _) => added,
+        (_, None) => removed,
+        _ => changed,
+    }
+}
+
+/// Compares the types; false if nothing else can be compared.
+fn types(findings: &mut Findings, scope: &DiffScope, [before, after]: Schemas<'_, '_>) -> bool {
+    type Types<'t> = Option<&'t BTreeSet<&'t str>>;
+    fn covers(wide: Types<'_>, narrow: Types<'_>) -> bool {
+        match (wide, narrow) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(wide), Some(narrow)) => narrow
+                .iter()
+                .all(|kind| wide.contains(kind) || (*kind == "integer" && wide.contains("number"))),
         }
     }
-
-    /// Where a keyword stands: in the revision, or in the base if it is gone.
-    fn pointer_of(key: &str, before: &View<'a>, after: &View<'a>) -> String {
-        let word = after.words.get(key).or_else(|| before.words.get(key));
-        word.map_or_else(|| child(&after.pointer, key), |word| word.pointer.clone())
-    }
-
-    fn reference(&mut self, place: &Place, before: &View<'a>, after: &View<'a>) {
-        match (before.reference(), after.reference()) {
-            (Some(old), Some(new)) => self.pair(place, old, new),
-            _ if before.word("$ref") == after.word("$ref") => {}
-            _ => self.unknown(place, &Self::pointer_of("$ref", before, after), "$ref"),
-        }
-    }
-
-    /// Compares two components, once for each side, and notes that this place uses them.
-    fn pair(&mut self, place: &Place, old: &'a str, new: &'a str) {
-        let Some(side) = place.side else { return };
-        if old != new {
-            let pointer = child("/components/schemas", new);
-            let text = format!("is `{new}` in place of `{old}`");
-            let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
-            let (before, after) = (reference(old), reference(new));
-            let say = Say { pointer, text, before: Some(&before), after: Some(&after) };
-            self.emit(place, &rules::REFERENCE_CHANGED, say);
-        }
-        if let Some(known) = self.pairs.get(&(old, new, side)) {
-            let known = *known;
-            self.nodes[place.node].uses.insert(known);
-            return;
-        }
-        let node = self.node(Owner::Schema { base: old.to_owned(), revision: new.to_owned() });
-        self.pairs.insert((old, new, side), node);
-        self.nodes[place.node].uses.insert(node);
-        let (from, to) = (child("/components/schemas", old), child("/components/schemas", new));
-        let place =
-            Place { node, side: Some(side), subject: "schema", label: format!("`{new}`"), member: None };
-        match (self.base.pointer(&from), self.revision.pointer(&to)) {
-            (Some(before), Some(after)) => {
-                self.schema(
-                    &place,
-                    &Word { value: before, pointer: from },
-                    &Word { value: after, pointer: to },
-                );
-            }
-            (None, None) => {}
-            (before, _) => {
-                let pointer = if before.is_none() { from } else { to };
-                self.unknown(&place, &pointer, "$ref");
-            }
-        }
-    }
-
-    fn structure(&mut self, place: &Place, before: &View<'a>, after: &View<'a>) {
-        if !self.types(place, before, after) {
-            return;
-        }
-        self.values(place, before, after);
-        for limit in LIMITS {
-            self.limit(place, limit, before, after);
-        }
-        let keys: BTreeSet<&str> = before.words.keys().chain(after.words.keys()).copied().collect();
-        for key in keys {
-            let (was, is) = (before.word(key), after.word(key));
-            let pointer = Self::pointer_of(key, before, after);
-            let say = |text: String| Say { pointer: pointer.clone(), text, before: was, after: is };
-            if was != is && [was, is].into_iter().flatten().any(|value| malformed(key, value)) {
-                self.unknown(place, &pointer, key);
-                continue;
-            }
-            match key {
-                "properties" => self.properties(place, before, after),
-                "additionalProperties" => self.additional(place, before, after),
-                "items" | "propertyNames" => {
-                    let suffix = if key == "items" { "[]" } else { "{key}" };
-                    let place = Place { label: extended(&place.label, suffix), ..place.clone() };
-                    self.schema(&place, &before.inner(key), &after.inner(key));
-                }
-                "prefixItems" => self.tuple(place, before, after),
-                "allOf" => {
-                    let views = |view: &View<'a>| -> Vec<View<'a>> {
-                        let Some(word) = view.words.get(key) else { return Vec::new() };
-                        let parts = word.value.as_array().into_iter().flatten().enumerate();
-                        parts
-                            .map(|(at, part)| View::of(part, &child(&word.pointer, &at.to_string())))
-                            .collect()
-                    };
-                    let rules = [&rules::PART_ADDED, &rules::PART_REMOVED];
-                    self.members(place, views(before), views(after), rules);
-                }
-                _ if was == is => {}
-                "required"
-                    if before.words.contains_key("properties") || after.words.contains_key("properties") => {}
-                "required" => self.properties(place, before, after),
-                "format" => {
-                    let rule = match (was, is) {
-                        (None, _) => &rules::FORMAT_ADDED,
-                        (_, None) => &rules::FORMAT_REMOVED,
-                        _ => &rules::FORMAT_CHANGED,
-                    };
-                    self.emit(place, rule, say(changed("the format", was, is)));
-                }
-                "pattern" => {
-                    let rule = match (was, is) {
-                        (None, _) => &rules::PATTERN_ADDED,
-                        (_, None) => &rules::PATTERN_REMOVED,
-                        _ => &rules::PATTERN_CHANGED,
-                    };
-                    self.emit(place, rule, say(changed("the pattern", was, is)));
-                }
-                "contentEncoding" | "contentMediaType" => {
-                    self.emit(place, &rules::CONTENT_ENCODING, say(changed(&format!("`{key}`"), was, is)));
-                }
-                "uniqueItems" => {
-                    let on = (&rules::UNIQUE_ADDED, "takes no item twice now");
-                    self.flag(
-                        place,
-                        pointer,
-                        key,
-                        [on, (&rules::UNIQUE_REMOVED, "may hold an item twice now")],
-                        was,
-                        is,
-                    );
-                }
-                "discriminator" => self.discriminator(place, before, after),
-                "default" | "deprecated" | "readOnly" | "writeOnly" | "$ref" => {}
-                _ if ANNOTATIONS.contains(&key) || LIMITS.iter().any(|limit| limit.key == key) => {}
-                _ => self.unknown(place, &pointer, key),
-            }
-        }
-    }
-
-    /// Compares the types; false when nothing else of the two can be compared.
-    fn types(&mut self, place: &Place, before: &View<'a>, after: &View<'a>) -> bool {
-        fn covers(wide: Option<&BTreeSet<&str>>, narrow: Option<&BTreeSet<&str>>) -> bool {
-            match (wide, narrow) {
-                (None, _) => true,
-                (Some(_), None) => false,
-                (Some(wide), Some(narrow)) => narrow
-                    .iter()
-                    .all(|kind| wide.contains(kind) || (*kind == "integer" && wide.contains("number"))),
-            }
-        }
-        if before.types == after.types {
-            return true;
-        }
-        let (old, new) = (before.types.as_ref(), after.types.as_ref());
-        let (rule, go_on) = match (covers(new, old), covers(old, new)) {
-            (true, _) => (&rules::TYPE_GENERALIZED, true),
-            (_, true) => (&rules::TYPE_SPECIALIZED, true),
-            _ => (&rules::TYPE_CHANGED, false),
-        };
-        let names = |types: Option<&BTreeSet<&'a str>>| match types {
+    fn names(types: Types<'_>) -> String {
+        match types {
             None => "anything".to_owned(),
             Some(types) if types.is_empty() => "null only".to_owned(),
             Some(types) => types.iter().copied().collect::<Vec<_>>().join(" or "),
-        };
-        let text = format!("is {} now; it was {}", names(new), names(old));
-        let say = Say {
-            pointer: child(&after.pointer, "type"),
-            text,
-            before: Some(before.raw),
-            after: Some(after.raw),
-        };
-        self.emit(place, rule, say);
-        go_on
-    }
-
-    fn values(&mut self, place: &Place, before: &View<'a>, after: &View<'a>) {
-        let pointer = child(&after.pointer, "enum");
-        let list = |values: &[&Value]| values.iter().map(|value| short(value)).collect::<Vec<_>>().join(", ");
-        match (&before.values, &after.values) {
-            (None, None) => {}
-            (None, Some(values)) => {
-                let text = format!("is one of {} now; it was anything", list(values));
-                self.emit(
-                    place,
-                    &rules::BECAME_ENUM,
-                    Say { pointer, text, before: None, after: Some(after.raw) },
-                );
-            }
-            (Some(values), None) => {
-                let text = format!("may be anything now; it was one of {}", list(values));
-                self.emit(
-                    place,
-                    &rules::BECAME_FREE,
-                    Say { pointer, text, before: Some(before.raw), after: None },
-                );
-            }
-            (Some(old), Some(new)) => {
-                for gone in old.iter().filter(|value| !new.contains(value)) {
-                    let text = format!("the value {} is gone", short(gone));
-                    let say = Say { pointer: pointer.clone(), text, before: Some(gone), after: None };
-                    self.emit(place, &rules::ENUM_VALUE_REMOVED, say);
-                }
-                for come in new.iter().filter(|value| !old.contains(value)) {
-                    let text = format!("the value {} is new", short(come));
-                    let say = Say { pointer: pointer.clone(), text, before: None, after: Some(come) };
-                    self.emit(place, &rules::ENUM_VALUE_ADDED, say);
-                }
-            }
         }
     }
-
-    fn limit(&mut self, place: &Place, limit: &Limit, before: &View<'a>, after: &View<'a>) {
-        let (was, is) = (before.word(limit.key), after.word(limit.key));
-        if was == is {
-            return;
-        }
-        let pointer = Self::pointer_of(limit.key, before, after);
-        let number = |value: Option<&Value>| value.map(Value::as_f64);
-        let (verb, tightened) = match (number(was), number(is)) {
-            (None, Some(Some(_))) => ("added", true),
-            (Some(Some(_)), None) => ("removed", false),
-            (Some(Some(old)), Some(Some(new))) if new > old => ("increased", limit.lower),
-            (Some(Some(old)), Some(Some(new))) if new < old => ("decreased", !limit.lower),
-            // The same number in other digits.
-            (Some(Some(_)), Some(Some(_))) => return,
-            _ => return self.unknown(place, &pointer, limit.key),
-        };
-        let rule = if tightened { &rules::LIMIT_TIGHTENED } else { &rules::LIMIT_LOOSENED };
-        let text = changed(&format!("`{}`", limit.key), was, is);
-        let what = format!("{}-{verb}", limit.name);
-        self.emit_as(place, rule, &what, Say { pointer, text, before: was, after: is });
+    let (old, new) = (before.types.as_ref(), after.types.as_ref());
+    if old == new {
+        return true;
     }
+    let (rule, comparable) = match (covers(new, old), covers(old, new)) {
+        (true, _) => (&rules::TYPE_GENERALIZED, true),
+        (_, true) => (&rules::TYPE_SPECIALIZED, true),
+        _ => (&rules::TYPE_CHANGED, false),
+    };
+    let pair = Pair::new(child(&after.pointer, "type"), Some(before.raw), Some(after.raw));
+    let text = format!("the type changes from {} to {}", names(old), names(new));
+    findings.report(scope, rule, &pair, &text);
+    comparable
+}
 
-    fn properties(&mut self, place: &Place, before: &View<'a>, after: &View<'a>) {
-        let (was, is) = (before.properties(), after.properties());
-        let (needed, needs) = (before.required(), after.required());
-        let names: BTreeSet<&str> =
-            was.keys().chain(is.keys()).chain(needed.iter()).chain(needs.iter()).copied().collect();
-        for name in names {
-            let place = Place {
-                subject: "property",
-                label: extended(&place.label, &format!(".{name}")),
-                member: Some(place.member.clone().unwrap_or_else(|| name.to_owned())),
-                ..place.clone()
-            };
-            let (was_needed, is_needed) = (needed.contains(name), needs.contains(name));
-            match (was.get(name), is.get(name)) {
-                (None, Some(new)) if !was_needed => {
-                    let (rule, text) = if is_needed {
-                        (&rules::PROPERTY_ADDED_REQUIRED, "is new and required")
-                    } else {
-                        (&rules::PROPERTY_ADDED, "is new")
-                    };
-                    let text = text.to_owned();
-                    self.emit(
-                        &place,
-                        rule,
-                        Say { pointer: new.pointer.clone(), text, before: None, after: Some(new.value) },
-                    );
-                    continue;
-                }
-                (Some(old), None) if !is_needed => {
-                    let twin =
-                        is.iter().find(|(other, new)| !was.contains_key(*other) && new.value == old.value);
-                    let text = match twin {
-                        Some((other, _)) => format!("is gone; `{other}` is new and just like it"),
-                        None => "is gone".to_owned(),
-                    };
-                    let say =
-                        Say { pointer: old.pointer.clone(), text, before: Some(old.value), after: None };
-                    self.emit(&place, &rules::PROPERTY_REMOVED, say);
-                    continue;
-                }
-                (Some(old), Some(new)) => self.schema(&place, old, new),
-                // Required without being described: described by nothing, which is anything.
-                (old, new) => {
-                    let anything = |view: &View<'a>| Word {
-                        value: &ANYTHING,
-                        pointer: child(&child(&view.pointer, "properties"), name),
-                    };
-                    let old = old.cloned().unwrap_or_else(|| anything(before));
-                    let new = new.cloned().unwrap_or_else(|| anything(after));
-                    self.schema(&place, &old, &new);
-                }
-            }
-            if was_needed != is_needed {
-                let (rule, text) = if is_needed {
-                    (&rules::BECAME_REQUIRED, "is required now")
-                } else {
-                    (&rules::BECAME_OPTIONAL, "is optional now")
-                };
-                let pointer = is
-                    .get(name)
-                    .map_or_else(|| child(&after.pointer, "required"), |word| word.pointer.clone());
-                let (old, new) = (Value::Bool(was_needed), Value::Bool(is_needed));
-                let say = Say { pointer, text: text.to_owned(), before: Some(&old), after: Some(&new) };
-                self.emit(&place, rule, say);
-            }
+/// Compares the values of an enum.
+fn values(findings: &mut Findings, scope: &DiffScope, [before, after]: Schemas<'_, '_>) {
+    let pointer = child(&after.pointer, "enum");
+    let pair = |before, after| Pair::new(&*pointer, before, after);
+    let list = |values: &[&Value]| values.iter().map(|value| short(value)).collect::<Vec<_>>().join(", ");
+    match (&before.values, &after.values) {
+        (None, None) => {}
+        (None, Some(values)) => {
+            let text = format!("is now one of {}; it was any value", list(values));
+            findings.report(scope, &rules::BECAME_ENUM, &pair(None, Some(after.raw)), &text);
         }
-    }
-
-    fn additional(&mut self, place: &Place, before: &View<'a>, after: &View<'a>) {
-        const KEY: &str = "additionalProperties";
-        let (was, is) = (before.word(KEY), after.word(KEY));
-        let closed = Some(&Value::Bool(false));
-        let pointer = Self::pointer_of(KEY, before, after);
-        match (was == closed, is == closed) {
-            (true, true) => {}
-            (false, true) => {
-                let text = "takes no further fields now".to_owned();
-                self.emit(place, &rules::ADDITIONAL_FORBIDDEN, Say { pointer, text, before: was, after: is });
-            }
-            (true, false) => {
-                let text = "may have further fields now".to_owned();
-                self.emit(place, &rules::ADDITIONAL_ALLOWED, Say { pointer, text, before: was, after: is });
-            }
-            (false, false) => {
-                let place = Place { label: extended(&place.label, "{}"), ..place.clone() };
-                self.schema(&place, &before.inner(KEY), &after.inner(KEY));
-            }
+        (Some(values), None) => {
+            let text = format!("is now any value; it was one of {}", list(values));
+            findings.report(scope, &rules::BECAME_FREE, &pair(Some(before.raw), None), &text);
         }
-    }
-
-    fn tuple(&mut self, place: &Place, before: &View<'a>, after: &View<'a>) {
-        const KEY: &str = "prefixItems";
-        let words = |view: &View<'a>| -> Vec<Word<'a>> {
-            let Some(word) = view.words.get(KEY) else { return Vec::new() };
-            let items = word.value.as_array().into_iter().flatten().enumerate();
-            items.map(|(at, value)| Word { value, pointer: child(&word.pointer, &at.to_string()) }).collect()
-        };
-        let (was, is) = (words(before), words(after));
-        if was.len() != is.len() {
-            let pointer = Self::pointer_of(KEY, before, after);
-            let text = format!("has {} fixed items now; it had {}", is.len(), was.len());
-            let say = Say { pointer, text, before: before.word(KEY), after: after.word(KEY) };
-            self.emit(place, &rules::TYPE_CHANGED, say);
-        }
-        for (at, (old, new)) in was.iter().zip(&is).enumerate() {
-            let place = Place { label: extended(&place.label, &format!("[{at}]")), ..place.clone() };
-            self.schema(&place, old, new);
-        }
-    }
-
-    /// What tells the members of a union apart; a mapping that only follows renamed components is no change.
-    fn discriminator(&mut self, place: &Place, before: &View<'a>, after: &View<'a>) {
-        const KEY: &str = "discriminator";
-        let pointer = Self::pointer_of(KEY, before, after);
-        let (was, is) = (before.word(KEY), after.word(KEY));
-        let (Some(Value::Object(old)), Some(Value::Object(new))) = (was, is) else {
-            let text = changed("the discriminator", was, is);
-            return self.emit(place, &rules::DISCRIMINATOR, Say { pointer, text, before: was, after: is });
-        };
-        for (key, before, after) in entries(Some(old), Some(new)) {
-            let at = child(&pointer, key);
-            let (Some(Value::Object(old)), Some(Value::Object(new))) = (before, after) else {
-                let text = changed(&format!("the discriminator's `{key}`"), before, after);
-                self.emit(place, &rules::DISCRIMINATOR, Say { pointer: at, text, before, after });
-                continue;
-            };
-            for (value, before, after) in entries(Some(old), Some(new)) {
-                let name = |target: Option<&Value>| -> Option<String> {
-                    Some(target?.as_str()?.strip_prefix("#/components/schemas/")?.to_owned())
-                };
-                let followed = match (name(before), name(after)) {
-                    (Some(old), Some(new)) => self.pairs.keys().any(|(was, is, _)| *was == old && *is == new),
-                    _ => false,
-                };
-                if !followed {
-                    let text = changed(&format!("the discriminator's member for `{value}`"), before, after);
-                    self.emit(
-                        place,
-                        &rules::DISCRIMINATOR,
-                        Say { pointer: child(&at, value), text, before, after },
-                    );
-                }
+        (Some(old), Some(new)) => {
+            for value in old.iter().filter(|value| !new.contains(value)) {
+                let text = format!("the value {} is removed", short(value));
+                findings.report(scope, &rules::ENUM_VALUE_REMOVED, &pair(Some(value), None), &text);
+            }
+            for value in new.iter().filter(|value| !old.contains(value)) {
+                let text = format!("the value {} is added", short(value));
+                findings.report(scope, &rules::ENUM_VALUE_ADDED, &pair(None, Some(value)), &text);
             }
         }
     }
 }
 
-/// The name of something inside a named thing.
-fn extended(label: &str, part: &str) -> String {
-    match label.strip_suffix('`') {
-        Some(name) => format!("{name}{part}`"),
-        None => format!("{label}, `{}`", part.trim_start_matches('.')),
+fn tuple<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schemas<'_, 'a>) {
+    const KEY: &str = "prefixItems";
+    let (old, new) = (before.members(KEY), after.members(KEY));
+    if old.len() != new.len() {
+        let text = format!("the number of fixed items changes from {} to {}", old.len(), new.len());
+        cx.findings.report(scope, &rules::TYPE_CHANGED, &pair(KEY, [before, after]), &text);
+    }
+    for (at, (old, new)) in old.iter().zip(&new).enumerate() {
+        compare(cx, &scope.inside(&format!("[{at}]")), old, new);
     }
 }
 
-/// Whether a keyword's value is of a kind that it cannot have.
-fn malformed(key: &str, value: &Value) -> bool {
+/// Whether a keyword has a value that it cannot have.
+fn is_malformed(key: &str, value: &Value) -> bool {
     match key {
         "required" => !value.as_array().is_some_and(|names| names.iter().all(Value::is_string)),
         "properties" => !value.is_object(),

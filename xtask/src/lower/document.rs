@@ -1,16 +1,16 @@
-//! Ways through a document that the steps share.
+//! Walks through a document that the steps share.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-/// Where components live, as a reference spells it.
-pub(super) const SCHEMA_REF: &str = "#/components/schemas/";
+/// The beginning of a reference to a component schema.
+pub(crate) const SCHEMA_REF: &str = "#/components/schemas/";
 
-/// What of a path is an operation.
-pub(super) const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+/// The keys of a path item that hold operations.
+pub(crate) const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
-/// An OpenAPI document under work.
+/// An OpenAPI document that is being lowered.
 pub struct Document(pub Value);
 
 impl Document {
@@ -28,14 +28,23 @@ impl Document {
         }
     }
 
-    /// The components, by name.
+    /// Calls `visit(place, parameter)` for every parameter of an operation. `place` is for messages.
+    pub(super) fn each_parameter(&mut self, mut visit: impl FnMut(&str, &mut Value)) {
+        self.each_operation(|path, method, operation| {
+            for parameter in items(operation, "parameters") {
+                visit(&format!("{method} {path} {}", parameter["name"]), parameter);
+            }
+        });
+    }
+
+    /// The component schemas by name.
     #[must_use]
     pub fn schemas(&self) -> &Map<String, Value> {
         static EMPTY: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new(Map::new);
         self.0.pointer("/components/schemas").and_then(Value::as_object).unwrap_or(&EMPTY)
     }
 
-    /// The components, by name, to change.
+    /// The component schemas by name, added if missing.
     pub(super) fn schemas_mut(&mut self) -> &mut Map<String, Value> {
         let components = &mut self.0["components"]["schemas"];
         if !components.is_object() {
@@ -44,7 +53,7 @@ impl Document {
         components.as_object_mut().unwrap_or_else(|| unreachable!("made an object above"))
     }
 
-    /// Calls `visit(place, schema)` for every schema, outer ones first; `place` is for messages.
+    /// Calls `visit(place, schema)` for every schema, outer schemas first. `place` is for messages.
     pub(super) fn each_schema(&mut self, mut visit: impl FnMut(&str, &mut Map<String, Value>)) {
         for (name, schema) in self.schemas_mut() {
             each_within(schema, name, &mut visit);
@@ -56,30 +65,27 @@ impl Document {
                     each_within(schema, &place, &mut visit);
                 }
             }
-            let body = operation.get_mut("requestBody").into_iter();
-            // `get_mut` twice would borrow the operation twice, so bodies and answers are walked one after the other.
-            body.for_each(|body| each_content(body, |schema| each_within(schema, &place, &mut visit)));
-            for answer in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten()
-            {
-                each_content(answer.1, |schema| each_within(schema, &place, &mut visit));
-            }
+            let mut visit_content =
+                |part: &mut Value| each_content(part, |schema| each_within(schema, &place, &mut visit));
+            operation.get_mut("requestBody").into_iter().for_each(&mut visit_content);
+            let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
+            responses.into_iter().flatten().for_each(|(_, response)| visit_content(response));
         });
     }
 
-    /// Names of the components that requests reach, and of those that answers reach.
+    /// Names of the components that requests reach, and of those that responses reach.
     pub(super) fn directions(&mut self) -> (BTreeSet<String>, BTreeSet<String>) {
-        let (mut requests, mut answers) = (BTreeSet::new(), BTreeSet::new());
+        let (mut requests, mut responses) = (BTreeSet::new(), BTreeSet::new());
         self.each_operation(|_, _, operation| {
-            for part in ["parameters", "requestBody"] {
-                operation.get(part).into_iter().for_each(|part| references(part, &mut requests));
-            }
-            operation.get("responses").into_iter().for_each(|part| references(part, &mut answers));
+            let part = |key| operation.get(key).map(references).unwrap_or_default();
+            requests.extend(part("parameters").into_iter().chain(part("requestBody")));
+            responses.extend(part("responses"));
         });
-        (closure(self.schemas(), requests), closure(self.schemas(), answers))
+        (closure(self.schemas(), requests), closure(self.schemas(), responses))
     }
 }
 
-/// The entries of an array under `key`, if there is one.
+/// The items of the array under `key`; none if it is missing.
 pub(super) fn items<'a>(map: &'a mut Map<String, Value>, key: &str) -> impl Iterator<Item = &'a mut Value> {
     map.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten()
 }
@@ -90,7 +96,7 @@ fn each_content(part: &mut Value, mut visit: impl FnMut(&mut Value)) {
     }
 }
 
-/// Visits a schema and all schemas inside it.
+/// Visits a schema and every schema inside it.
 pub(super) fn each_within(
     schema: &mut Value,
     place: &str,
@@ -119,8 +125,15 @@ pub(super) fn target(schema: &Map<String, Value>) -> Option<&str> {
     direct.or_else(through)?.as_str()?.strip_prefix(SCHEMA_REF)
 }
 
-/// Every component named anywhere inside `value`.
-pub fn references(value: &Value, found: &mut BTreeSet<String>) {
+/// Every component that `value` refers to.
+#[must_use]
+pub fn references(value: &Value) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    collect_references(value, &mut found);
+    found
+}
+
+fn collect_references(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(map) => {
             found.extend(
@@ -129,25 +142,24 @@ pub fn references(value: &Value, found: &mut BTreeSet<String>) {
                     .and_then(|to| to.strip_prefix(SCHEMA_REF))
                     .map(str::to_owned),
             );
-            map.values().for_each(|inner| references(inner, found));
+            map.values().for_each(|inner| collect_references(inner, found));
         }
-        Value::Array(list) => list.iter().for_each(|inner| references(inner, found)),
+        Value::Array(list) => list.iter().for_each(|inner| collect_references(inner, found)),
         _ => {}
     }
 }
 
-/// Names of the components that anything outside the components' schemas reaches.
+/// Names of the component schemas that the rest of the document reaches.
 #[must_use]
 pub fn reached(document: &Value) -> BTreeSet<String> {
-    let mut roots = BTreeSet::new();
     let components = document.get("components").and_then(Value::as_object).into_iter().flatten();
     let others = components.filter(|(section, _)| *section != "schemas").map(|(_, section)| section);
-    document.get("paths").into_iter().chain(others).for_each(|part| references(part, &mut roots));
+    let roots = document.get("paths").into_iter().chain(others).flat_map(references).collect();
     let schemas = document.pointer("/components/schemas").and_then(Value::as_object);
     schemas.map_or_else(BTreeSet::new, |schemas| closure(schemas, roots))
 }
 
-/// `roots` and every component that they reach.
+/// The existing `roots` and every component that they reach.
 #[must_use]
 pub fn closure(schemas: &Map<String, Value>, roots: BTreeSet<String>) -> BTreeSet<String> {
     let mut open: Vec<_> = roots.into_iter().collect();
@@ -156,9 +168,7 @@ pub fn closure(schemas: &Map<String, Value>, roots: BTreeSet<String>) -> BTreeSe
         if let Some(schema) = schemas.get(&name)
             && seen.insert(name)
         {
-            let mut next = BTreeSet::new();
-            references(schema, &mut next);
-            open.extend(next);
+            open.extend(references(schema));
         }
     }
     seen
@@ -180,17 +190,17 @@ pub(super) fn redirect(value: &mut Value, to: &impl Fn(&str) -> Option<String>) 
     }
 }
 
-/// Whether this is an enum of texts.
+/// Whether this is an enum of strings.
 pub(super) fn is_enum(schema: &Map<String, Value>) -> bool {
     schema.get("type").is_some_and(|kind| kind == "string") && !enum_values(schema).is_empty()
 }
 
-/// The values of an enum, none if it is not one.
+/// The values of an enum; none if it is not one.
 pub(super) fn enum_values(schema: &Map<String, Value>) -> &[Value] {
     schema.get("enum").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// Marks a schema as nullable; a bare reference first becomes an `allOf`, beside which that may stand.
+/// Marks a schema as nullable. A bare reference becomes an `allOf` first, because a `$ref` does not allow siblings.
 pub(super) fn make_nullable(schema: &mut Map<String, Value>) {
     if let Some(reference) = schema.remove("$ref") {
         schema.insert("allOf".into(), serde_json::json!([{ "$ref": reference }]));
@@ -198,7 +208,7 @@ pub(super) fn make_nullable(schema: &mut Map<String, Value>) {
     schema.insert("nullable".into(), Value::Bool(true));
 }
 
-/// FastAPI's operationId without the path and the method that it appends.
+/// An operationId without the path and method that FastAPI appends.
 #[must_use]
 pub fn short_operation_name<'a>(id: &'a str, path: &str, method: &str) -> &'a str {
     let flat: String = path.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();

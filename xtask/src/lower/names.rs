@@ -1,26 +1,25 @@
-//! Steps on the names and the number of the components.
+//! Steps that rename and remove components.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::StepReport;
 use super::document::{Document, closure, redirect, references};
-use super::{Applied, Failure};
 
-pub(super) fn unused_schemas(document: &mut Document) -> Result<Applied, Failure> {
-    let mut roots = BTreeSet::new();
-    references(&document.0["paths"], &mut roots);
-    references(&document.0["x-handwritten"], &mut roots);
+pub(super) fn unused_schemas(document: &mut Document, report: &mut StepReport) {
+    let mut roots = references(&document.0["paths"]);
+    roots.extend(references(&document.0["x-handwritten"]));
     let used = closure(document.schemas(), roots);
     let unused: Vec<String> =
         document.schemas().keys().filter(|name| !used.contains(*name)).cloned().collect();
     document.schemas_mut().retain(|name, _| used.contains(name));
-    Ok(unused)
+    report.places.extend(unused);
 }
 
-/// FastAPI class names in the words of this domain: no `SDK`, no `Schema`, no `Enum`.
+/// A FastAPI class name without `SDK`, `Schema` and `Enum`.
 fn plain(name: &str) -> String {
     let name =
         name.replace("SDKSessionTokenConfigData", "SessionConfig").replace("SDKSessionToken", "SessionToken");
-    // A hoisted property keeps its own part of the name.
+    // The part after the underscore is the name of a hoisted property.
     let (base, property) =
         name.split_once('_').map_or((name.as_str(), None), |(base, rest)| (base, Some(rest)));
     let (base, output) = base.strip_suffix("Output").map_or((base, ""), |base| (base, "Output"));
@@ -31,7 +30,7 @@ fn plain(name: &str) -> String {
     }
 }
 
-pub(super) fn rust_names(document: &mut Document) -> Result<Applied, Failure> {
+pub(super) fn rust_names(document: &mut Document, report: &mut StepReport) {
     let names: Vec<String> = document.schemas().keys().cloned().collect();
     let mut renamed = BTreeMap::<String, String>::new();
     for name in &names {
@@ -46,5 +45,5 @@ pub(super) fn rust_names(document: &mut Document) -> Result<Applied, Failure> {
         .map(|(name, schema)| (renamed.get(&name).cloned().unwrap_or(name), schema))
         .collect();
     redirect(&mut document.0, &|name| renamed.get(name).cloned());
-    Ok(renamed.into_iter().map(|(old, new)| format!("{old} -> {new}")).collect())
+    report.places.extend(renamed.into_iter().map(|(old, new)| format!("{old} -> {new}")));
 }

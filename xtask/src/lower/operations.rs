@@ -1,53 +1,49 @@
-//! Steps on paths, parameters, bodies and answers.
+//! Steps on paths, parameters, bodies and responses.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::document::{Document, items, redirect, short_operation_name};
-use super::{Applied, Failure};
+use super::StepReport;
+use super::document::{Document, redirect, short_operation_name};
 
 const JSON: &str = "application/json";
 
-pub(super) fn version(document: &mut Document) -> Result<Applied, Failure> {
+pub(super) fn version(document: &mut Document, report: &mut StepReport) {
     let old = document.0["openapi"].take();
     document.0["openapi"] = json!("3.0.3");
-    Ok(vec![format!("{old} -> 3.0.3")])
+    report.place(format!("{old} -> 3.0.3"));
 }
 
-pub(super) fn cookie_parameters(document: &mut Document) -> Result<Applied, Failure> {
-    let mut applied = Applied::new();
+pub(super) fn cookie_parameters(document: &mut Document, report: &mut StepReport) {
     document.each_operation(|path, method, operation| {
         if let Some(parameters) = operation.get_mut("parameters").and_then(Value::as_array_mut) {
             parameters.retain(|parameter| {
                 let cookie = parameter["in"] == "cookie";
                 if cookie {
-                    applied.push(format!("{method} {path}: {}", parameter["name"]));
+                    report.place(format!("{method} {path}: {}", parameter["name"]));
                 }
                 !cookie
             });
         }
     });
-    Ok(applied)
 }
 
-pub(super) fn short_names(document: &mut Document) -> Result<Applied, Failure> {
+pub(super) fn short_names(document: &mut Document, report: &mut StepReport) {
+    const FIX: &str = "give the operation a unique operationId in openapi/overlay.json";
     let mut taken = BTreeMap::<String, String>::new();
-    let mut clash = None;
     let mut forms = Vec::new();
-    let mut applied = Applied::new();
     document.each_operation(|path, method, operation| {
         let place = format!("{method} {path}");
         let Some(id) = operation.get("operationId").and_then(Value::as_str).map(str::to_owned) else {
-            clash = Some(format!("{place} has no operationId, so that its method has no name"));
-            return;
+            return report.fail(format!("{place} has no operationId to name its method after"), FIX);
         };
         let short = short_operation_name(&id, path, method).to_owned();
         if let Some(other) = taken.insert(short.clone(), place.clone()) {
-            clash = Some(format!("{place} and {other} would both be named `{short}`"));
+            report.fail(format!("{place} and {other} would both get the method name `{short}`"), FIX);
         }
         if short != id {
-            applied.push(format!("{id} -> {short}"));
+            report.place(format!("{id} -> {short}"));
         }
         // FastAPI names the schema of a form after the operation.
         forms.push((format!("Body_{id}"), format!("{short}_body")));
@@ -59,15 +55,9 @@ pub(super) fn short_names(document: &mut Document) -> Result<Applied, Failure> {
             redirect(&mut document.0, &|name| (name == old).then(|| new.clone()));
         }
     }
-    match clash {
-        None => Ok(applied),
-        Some(problem) => {
-            Err(Failure::new(problem, "give the operation an operationId of its own in openapi/overlay.json"))
-        }
-    }
 }
 
-pub(super) fn handwritten_multipart(document: &mut Document) -> Result<Applied, Failure> {
+pub(super) fn handwritten_multipart(document: &mut Document, report: &mut StepReport) {
     let mut found = Vec::new();
     document.each_operation(|path, method, operation| {
         let json = operation
@@ -78,7 +68,6 @@ pub(super) fn handwritten_multipart(document: &mut Document) -> Result<Applied, 
             found.push((path.to_owned(), method.to_owned()));
         }
     });
-    let mut applied = Applied::new();
     for (path, method) in found {
         let Some(mut operation) =
             document.0["paths"][&path].as_object_mut().and_then(|item| item.remove(&method))
@@ -94,144 +83,111 @@ pub(super) fn handwritten_multipart(document: &mut Document) -> Result<Applied, 
         {
             paths.remove(&path);
         }
-        applied.push(format!("{method} {path}: {name}"));
+        report.place(format!("{method} {path}: {name}"));
     }
-    Ok(applied)
 }
 
-pub(super) fn optional_bodies(document: &mut Document) -> Result<Applied, Failure> {
-    let mut applied = Applied::new();
+pub(super) fn optional_bodies(document: &mut Document, report: &mut StepReport) {
     document.each_operation(|path, method, operation| {
         if let Some(body) = operation.get_mut("requestBody")
             && body.get("required") != Some(&Value::Bool(true))
         {
             body["required"] = json!(true);
             operation.insert("x-optional-body".into(), json!(true));
-            applied.push(format!("{method} {path}"));
+            report.place(format!("{method} {path}"));
         }
     });
-    Ok(applied)
 }
 
-pub(super) fn body_defaults(document: &mut Document) -> Result<Applied, Failure> {
-    let mut applied = Applied::new();
+pub(super) fn body_defaults(document: &mut Document, report: &mut StepReport) {
     document.each_operation(|path, method, operation| {
         let schema = operation
             .get_mut("requestBody")
             .and_then(|body| body.get_mut("content")?.get_mut(JSON)?.get_mut("schema")?.as_object_mut());
         if let Some(default) = schema.and_then(|schema| schema.remove("default")) {
-            applied.push(format!("{method} {path}: {default}"));
+            report.place(format!("{method} {path}: {default}"));
         }
     });
-    Ok(applied)
 }
 
-pub(super) fn error_answers(document: &mut Document) -> Result<Applied, Failure> {
-    let mut applied = Applied::new();
+pub(super) fn error_responses(document: &mut Document, report: &mut StepReport) {
     document.each_operation(|path, method, operation| {
-        if let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) {
-            answers.retain(|status, _| {
+        if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
+            responses.retain(|status, _| {
                 let success = status.starts_with('2');
                 if !success {
-                    applied.push(format!("{method} {path}: {status}"));
+                    report.place(format!("{method} {path}: {status}"));
                 }
                 success
             });
         }
     });
-    Ok(applied)
 }
 
-pub(super) fn any_success_status(document: &mut Document) -> Result<Applied, Failure> {
-    let mut applied = Applied::new();
-    let mut problem = None;
+pub(super) fn any_success_status(document: &mut Document, report: &mut StepReport) {
     document.each_operation(|path, method, operation| {
-        let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
-        let statuses: Vec<String> = answers.keys().cloned().collect();
+        let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
+        let statuses: Vec<String> = responses.keys().cloned().collect();
         match statuses.as_slice() {
             [status] => {
-                if let Some(answer) = answers.remove(status) {
-                    answers.insert("2XX".into(), answer);
-                    applied.push(format!("{method} {path}: {status}"));
+                if let Some(response) = responses.remove(status) {
+                    responses.insert("2XX".into(), response);
+                    report.place(format!("{method} {path}: {status}"));
                 }
             }
             other => {
-                problem = Some(format!("{method} {path} has {} success statuses: {other:?}", other.len()));
+                let problem = format!("{method} {path} has {} success statuses: {other:?}", other.len());
+                report.fail(problem, "remove all but the one that callers read in openapi/overlay.json");
             }
         }
     });
-    match problem {
-        None => Ok(applied),
-        Some(problem) => Err(Failure::new(
-            problem,
-            "keep the one that callers read, with a reason, in openapi/overlay.json",
-        )),
-    }
 }
 
-pub(super) fn parameter_defaults(document: &mut Document) -> Result<Applied, Failure> {
-    let mut applied = Applied::new();
-    document.each_operation(|path, method, operation| {
-        for parameter in items(operation, "parameters") {
-            let name = parameter["name"].to_string();
-            if let Some(default) =
-                parameter["schema"].as_object_mut().and_then(|schema| schema.remove("default"))
-            {
-                applied.push(format!("{method} {path} {name}: {default}"));
+pub(super) fn parameter_defaults(document: &mut Document, report: &mut StepReport) {
+    document.each_parameter(|place, parameter| {
+        let schema = parameter["schema"].as_object_mut();
+        if let Some(default) = schema.and_then(|schema| schema.remove("default")) {
+            report.place(format!("{place}: {default}"));
+        }
+    });
+}
+
+pub(super) fn parameter_bounds(document: &mut Document, report: &mut StepReport) {
+    document.each_parameter(|place, parameter| {
+        for bound in ["minimum", "maximum"] {
+            let schema = parameter["schema"].as_object_mut();
+            if let Some(limit) = schema.and_then(|schema| schema.remove(bound)) {
+                report.place(format!("{place}: {bound} {limit}"));
+                parameter["x-bounds"][bound] = limit;
             }
         }
     });
-    Ok(applied)
 }
 
-pub(super) fn parameter_bounds(document: &mut Document) -> Result<Applied, Failure> {
-    let mut applied = Applied::new();
-    document.each_operation(|path, method, operation| {
-        for parameter in items(operation, "parameters") {
-            let place = format!("{method} {path} {}", parameter["name"]);
-            for bound in ["minimum", "maximum"] {
-                if let Some(limit) =
-                    parameter["schema"].as_object_mut().and_then(|schema| schema.remove(bound))
-                {
-                    applied.push(format!("{place}: {bound} {limit}"));
-                    parameter["x-bounds"][bound] = limit;
-                }
-            }
+pub(super) fn path_nulls(document: &mut Document, report: &mut StepReport) {
+    document.each_parameter(|place, parameter| {
+        let schema = if parameter["in"] == "path" { parameter["schema"].as_object_mut() } else { None };
+        if schema.is_some_and(|schema| schema.remove("nullable").is_some()) {
+            report.place(place);
         }
     });
-    Ok(applied)
 }
 
-pub(super) fn path_nulls(document: &mut Document) -> Result<Applied, Failure> {
-    let mut applied = Applied::new();
-    document.each_operation(|path, method, operation| {
-        for parameter in items(operation, "parameters").filter(|parameter| parameter["in"] == "path") {
-            let name = parameter["name"].to_string();
-            if parameter["schema"].as_object_mut().is_some_and(|schema| schema.remove("nullable").is_some()) {
-                applied.push(format!("{method} {path}: {name}"));
-            }
-        }
-    });
-    Ok(applied)
-}
-
-pub(super) fn descriptions(document: &mut Document) -> Result<Applied, Failure> {
-    let mut applied = Applied::new();
+pub(super) fn descriptions(document: &mut Document, report: &mut StepReport) {
     let mut rewrite = |place: &str, map: &mut serde_json::Map<String, Value>| {
         if let Some(Value::String(text)) = map.get_mut("description") {
             let new = rustdoc(text);
             if *text != new {
-                applied.push(place.to_owned());
+                report.place(place);
                 *text = new;
             }
         }
     };
     document.each_schema(&mut rewrite);
     document.each_operation(|path, method, operation| rewrite(&format!("{method} {path}"), operation));
-    Ok(applied)
 }
 
-/// A docstring as rustdoc takes it: no sections about the server's code, no links, no HTML, no indented "code".
+/// Makes a docstring valid rustdoc: without the sections about the server's code, links, HTML and indented "code".
 fn rustdoc(text: &str) -> String {
     let mut lines = Vec::new();
     for line in text.lines().map(str::trim) {
@@ -251,7 +207,7 @@ fn rustdoc(text: &str) -> String {
     lines.join("\n").trim().to_owned()
 }
 
-/// Field names and placeholders read as code.
+/// Marks field names and placeholders as code.
 fn code_like(word: &str) -> String {
     let core = word.trim_matches(|c: char| matches!(c, '.' | ',' | ';' | ':' | '(' | ')'));
     let is_code = core.contains('_') || core.starts_with("${");

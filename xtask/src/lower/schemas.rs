@@ -1,41 +1,22 @@
-//! Steps on the schema language itself, the same for requests and answers.
+//! Steps on the schema language, the same for requests and responses.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use super::StepReport;
 use super::document::{Document, SCHEMA_REF, enum_values, is_enum, target};
-use super::{Applied, Failure};
 
-/// Removes a keyword wherever it stands as a keyword, not as a property's name.
-fn without(document: &mut Document, keyword: &str) -> Applied {
-    let mut applied = Applied::new();
+/// Removes a keyword from every schema, but not a property of that name.
+pub(super) fn without(document: &mut Document, report: &mut StepReport, keyword: &str) {
     document.each_schema(|place, schema| {
         if schema.remove(keyword).is_some() {
-            applied.push(place.to_owned());
+            report.place(place);
         }
     });
-    applied
 }
 
-pub(super) fn titles(document: &mut Document) -> Result<Applied, Failure> {
-    Ok(without(document, "title"))
-}
-
-pub(super) fn discriminators(document: &mut Document) -> Result<Applied, Failure> {
-    Ok(without(document, "discriminator"))
-}
-
-pub(super) fn read_only(document: &mut Document) -> Result<Applied, Failure> {
-    Ok(without(document, "readOnly"))
-}
-
-pub(super) fn property_names(document: &mut Document) -> Result<Applied, Failure> {
-    Ok(without(document, "propertyNames"))
-}
-
-pub(super) fn null_members(document: &mut Document) -> Result<Applied, Failure> {
-    let mut applied = Applied::new();
+pub(super) fn null_members(document: &mut Document, report: &mut StepReport) {
     document.each_schema(|place, schema| {
         for key in ["anyOf", "oneOf"] {
             let Some(Value::Array(mut members)) = schema.get(key).cloned() else { continue };
@@ -44,7 +25,7 @@ pub(super) fn null_members(document: &mut Document) -> Result<Applied, Failure> 
             if members.len() == all {
                 continue;
             }
-            applied.push(place.to_owned());
+            report.place(place);
             schema.insert("nullable".into(), json!(true));
             match members.as_slice() {
                 [Value::Object(only)] => {
@@ -63,59 +44,50 @@ pub(super) fn null_members(document: &mut Document) -> Result<Applied, Failure> 
             }
         }
     });
-    Ok(applied)
 }
 
-pub(super) fn null_type(document: &mut Document) -> Result<Applied, Failure> {
-    let mut applied = Applied::new();
+pub(super) fn null_type(document: &mut Document, report: &mut StepReport) {
     document.each_schema(|place, schema| {
         if schema.get("type").is_some_and(|kind| kind == "null") {
             schema.remove("type");
-            applied.push(place.to_owned());
+            report.place(place);
         }
     });
-    Ok(applied)
 }
 
-pub(super) fn constants(document: &mut Document) -> Result<Applied, Failure> {
-    let mut applied = Applied::new();
+pub(super) fn constants(document: &mut Document, report: &mut StepReport) {
     document.each_schema(|place, schema| {
         if let Some(value) = schema.remove("const") {
             schema.insert("enum".into(), json!([value]));
-            applied.push(place.to_owned());
+            report.place(place);
         }
     });
-    Ok(applied)
 }
 
-pub(super) fn exclusive_bounds(document: &mut Document) -> Result<Applied, Failure> {
-    let mut applied = Applied::new();
+pub(super) fn exclusive_bounds(document: &mut Document, report: &mut StepReport) {
     document.each_schema(|place, schema| {
         for (exclusive, bound) in [("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")] {
             if let Some(limit) = schema.get(exclusive).filter(|limit| limit.is_number()).cloned() {
                 schema.insert(bound.into(), limit);
                 schema.insert(exclusive.into(), json!(true));
-                applied.push(place.to_owned());
+                report.place(place);
             }
         }
     });
-    Ok(applied)
 }
 
-pub(super) fn reference_siblings(document: &mut Document) -> Result<Applied, Failure> {
-    let mut applied = Applied::new();
+pub(super) fn reference_siblings(document: &mut Document, report: &mut StepReport) {
     document.each_schema(|place, schema| {
         if schema.len() > 1
             && let Some(reference) = schema.remove("$ref")
         {
             schema.insert("allOf".into(), json!([{ "$ref": reference }]));
-            applied.push(place.to_owned());
+            report.place(place);
         }
     });
-    Ok(applied)
 }
 
-pub(super) fn superset_unions(document: &mut Document) -> Result<Applied, Failure> {
+pub(super) fn superset_unions(document: &mut Document, report: &mut StepReport) {
     let schemas = document.schemas().clone();
     let set = |name: &str, part: &str| -> BTreeSet<String> {
         match schemas.get(name).and_then(|schema| schema.get(part)) {
@@ -124,7 +96,6 @@ pub(super) fn superset_unions(document: &mut Document) -> Result<Applied, Failur
             _ => BTreeSet::new(),
         }
     };
-    let mut applied = Applied::new();
     document.each_schema(|place, schema| {
         let Some(members) = schema.get("anyOf").and_then(Value::as_array) else { return };
         let names: Option<Vec<String>> =
@@ -137,33 +108,30 @@ pub(super) fn superset_unions(document: &mut Document) -> Result<Applied, Failur
             })
         });
         if let Some(largest) = largest {
-            applied.push(format!("{place}: {names:?} -> {largest}"));
+            report.place(format!("{place}: {names:?} -> {largest}"));
             schema.insert("allOf".into(), json!([{ "$ref": format!("{SCHEMA_REF}{largest}") }]));
             schema.remove("anyOf");
         }
     });
-    Ok(applied)
 }
 
-pub(super) fn any_of(document: &mut Document) -> Result<Applied, Failure> {
-    let mut applied = Applied::new();
+pub(super) fn any_of(document: &mut Document, report: &mut StepReport) {
     document.each_schema(|place, schema| {
         if let Some(members) = schema.remove("anyOf") {
             schema.insert("oneOf".into(), members);
-            applied.push(place.to_owned());
+            report.place(place);
         }
     });
-    Ok(applied)
 }
 
-pub(super) fn inline_enums(document: &mut Document) -> Result<Applied, Failure> {
+pub(super) fn inline_enums(document: &mut Document, report: &mut StepReport) {
     let members = union_members(document.schemas());
-    let (_, answers) = document.directions();
+    let (_, responses) = document.directions();
     let mut hoisted = Vec::new();
     for (name, schema) in document.schemas_mut() {
         for (property, schema) in properties(schema) {
-            // A tag with one value stays closed: it tells the members of a union apart.
-            let tag = enum_values(schema).len() == 1 && (!answers.contains(name) || members.contains(name));
+            // A tag with one value stays closed, because it distinguishes the members of a union.
+            let tag = enum_values(schema).len() == 1 && (!responses.contains(name) || members.contains(name));
             if is_enum(schema) && !tag {
                 let component = format!("{name}_{property}");
                 let mut definition = schema.clone();
@@ -174,24 +142,21 @@ pub(super) fn inline_enums(document: &mut Document) -> Result<Applied, Failure> 
             }
         }
     }
-    let applied = hoisted.iter().map(|(name, _)| name.clone()).collect();
+    report.places.extend(hoisted.iter().map(|(name, _)| name.clone()));
     document.schemas_mut().extend(hoisted);
-    Ok(applied)
 }
 
-pub(super) fn property_defaults(document: &mut Document) -> Result<Applied, Failure> {
-    let mut applied = Applied::new();
+pub(super) fn property_defaults(document: &mut Document, report: &mut StepReport) {
     for (name, schema) in document.schemas_mut() {
         for (property, schema) in properties(schema) {
             if enum_values(schema).len() != 1 && schema.remove("default").is_some() {
-                applied.push(format!("{name}.{property}"));
+                report.place(format!("{name}.{property}"));
             }
         }
     }
-    Ok(applied)
 }
 
-/// The properties of an object schema, to change.
+/// The properties of an object schema.
 pub(super) fn properties(schema: &mut Value) -> impl Iterator<Item = (&String, &mut Map<String, Value>)> {
     let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
     properties.into_iter().flatten().filter_map(|(name, schema)| Some((name, schema.as_object_mut()?)))
@@ -203,7 +168,7 @@ pub(super) fn required(schema: &Value) -> BTreeSet<String> {
     names.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// Components that are members of some union.
+/// The components that are members of a union.
 fn union_members(schemas: &Map<String, Value>) -> BTreeSet<String> {
     fn walk(value: &Value, found: &mut BTreeSet<String>) {
         match value {
@@ -222,7 +187,7 @@ fn union_members(schemas: &Map<String, Value>) -> BTreeSet<String> {
     found
 }
 
-/// Replaces a property by a hand-written type, keeping what callers and other steps still need of it.
+/// Replaces a property with a hand-written type, and keeps what callers and other steps need of it.
 pub(super) fn replace_by(schema: &mut Map<String, Value>, rust_type: Value) {
     schema.retain(|key, _| matches!(key.as_str(), "type" | "description" | "deprecated" | "nullable"));
     schema.insert("x-rust-type".into(), rust_type);

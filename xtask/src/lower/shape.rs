@@ -1,77 +1,75 @@
-//! What every step takes for granted of a document's parts.
+//! The parts of a document that every step relies on.
 
 use serde_json::Value;
 
 use super::document::METHODS;
-use crate::failure::Failure;
+use crate::error::TaskError;
+use crate::pointer::child;
 
-/// The parts that must be objects or lists where they are there; `*` is any entry, `METHOD` the ones that are operations.
-const PARTS: &[(&str, Kind)] = &[
-    ("", Kind::Object),
-    ("paths", Kind::Object),
-    ("paths/*", Kind::Object),
-    ("paths/*/METHOD", Kind::Object),
-    ("paths/*/METHOD/parameters", Kind::List),
-    ("paths/*/METHOD/parameters/*", Kind::Object),
-    ("paths/*/METHOD/parameters/*/schema", Kind::Object),
-    ("paths/*/METHOD/parameters/*/x-bounds", Kind::Object),
-    ("paths/*/METHOD/requestBody", Kind::Object),
-    ("paths/*/METHOD/responses", Kind::Object),
-    ("paths/*/METHOD/responses/*", Kind::Object),
-    ("components", Kind::Object),
-    ("components/schemas", Kind::Object),
-    ("x-handwritten", Kind::Object),
+/// Parts that must be objects or arrays if present. `*` is any entry, `METHOD` an entry that is an operation.
+const PARTS: &[(&str, ShapeKind)] = &[
+    ("", ShapeKind::Object),
+    ("paths", ShapeKind::Object),
+    ("paths/*", ShapeKind::Object),
+    ("paths/*/METHOD", ShapeKind::Object),
+    ("paths/*/METHOD/parameters", ShapeKind::Array),
+    ("paths/*/METHOD/parameters/*", ShapeKind::Object),
+    ("paths/*/METHOD/parameters/*/schema", ShapeKind::Object),
+    ("paths/*/METHOD/parameters/*/x-bounds", ShapeKind::Object),
+    ("paths/*/METHOD/requestBody", ShapeKind::Object),
+    ("paths/*/METHOD/responses", ShapeKind::Object),
+    ("paths/*/METHOD/responses/*", ShapeKind::Object),
+    ("components", ShapeKind::Object),
+    ("components/schemas", ShapeKind::Object),
+    ("x-handwritten", ShapeKind::Object),
 ];
 
 #[derive(Clone, Copy)]
-enum Kind {
+enum ShapeKind {
     Object,
-    List,
+    Array,
 }
 
-/// Refuses a document whose parts are of another kind than OpenAPI says.
-pub(super) fn check(document: &Value) -> Result<(), Failure> {
+/// Rejects a document with a part of the wrong kind.
+pub(super) fn check(document: &Value) -> Result<(), TaskError> {
     for (part, kind) in PARTS {
         let keys: Vec<&str> = part.split('/').filter(|key| !key.is_empty()).collect();
-        if let Some(place) = wrong(document, &keys, *kind) {
-            let place = if place.is_empty() { "as a whole".to_owned() } else { format!("at {place}") };
+        if let Some(pointer) = misshapen(document, "", &keys, *kind) {
+            let place = if pointer.is_empty() { "the document" } else { &pointer };
             let kind = match kind {
-                Kind::Object => "an object",
-                Kind::List => "a list",
+                ShapeKind::Object => "an object",
+                ShapeKind::Array => "an array",
             };
-            return Err(Failure::new(
-                format!("the document is no OpenAPI {place}, where {kind} belongs"),
-                "fetch the document again, or mend it by an action in openapi/overlay.json",
+            return Err(TaskError::new(
+                format!("the document is not valid OpenAPI: {place} is not {kind}"),
+                "fetch the document again, or correct it with an action in openapi/overlay.json",
             ));
         }
     }
     Ok(())
 }
 
-/// The pointer of the first part that is of another kind.
-fn wrong(value: &Value, keys: &[&str], kind: Kind) -> Option<String> {
+/// The pointer to the first part of the wrong kind.
+fn misshapen(value: &Value, pointer: &str, keys: &[&str], kind: ShapeKind) -> Option<String> {
     let Some((key, rest)) = keys.split_first() else {
         let fits = match kind {
-            Kind::Object => value.is_object(),
-            Kind::List => value.is_array(),
+            ShapeKind::Object => value.is_object(),
+            ShapeKind::Array => value.is_array(),
         };
-        return (!fits).then(String::new);
-    };
-    let within = |name: &str, inner: &Value| {
-        let place = wrong(inner, rest, kind)?;
-        Some(format!("/{}{place}", name.replace('~', "~0").replace('/', "~1")))
+        return (!fits).then(|| pointer.to_owned());
     };
     let matches = |name: &str| match *key {
         "*" => true,
         "METHOD" => METHODS.contains(&name),
         key => key == name,
     };
+    let inner = |name: &str, value: &Value| misshapen(value, &child(pointer, name), rest, kind);
     match value {
         Value::Object(map) => {
-            map.iter().filter(|(name, _)| matches(name)).find_map(|(name, inner)| within(name, inner))
+            map.iter().filter(|(name, _)| matches(name)).find_map(|(name, value)| inner(name, value))
         }
         Value::Array(items) if *key == "*" => {
-            items.iter().enumerate().find_map(|(at, inner)| within(&at.to_string(), inner))
+            items.iter().enumerate().find_map(|(at, value)| inner(&at.to_string(), value))
         }
         _ => None,
     }

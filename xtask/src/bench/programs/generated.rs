@@ -1,4 +1,4 @@
-//! A call with the client of openapi-generator, which has no socket.
+//! Two calls with the client of openapi-generator, which does not support sockets.
 
 use generated::apis::configuration::{ApiKey, Configuration};
 use generated::apis::sessions_api::stop_session_v1_sessions_stop_post;

@@ -1,4 +1,4 @@
-//! A session with the crate: token, start, a word on the socket, stop.
+//! A session with the crate: token, start, speech on the socket, stop.
 
 use futures_util::stream;
 use liveavatar_api::Client;

@@ -1,4 +1,4 @@
-//! A session by hand: token, start, a word on the socket, stop.
+//! A hand-written session: token, start, speech on the socket, stop.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,24 +9,24 @@ use serde_json::{Value, json};
 use tokio_websockets::{ClientBuilder, Message};
 
 #[derive(Deserialize)]
-struct Envelope<T> {
+struct DataEnvelope<T> {
     data: T,
 }
 
 #[derive(Deserialize)]
-struct Token {
+struct TokenResponse {
     session_id: uuid::Uuid,
     session_token: String,
 }
 
 #[derive(Deserialize)]
-struct Started {
+struct StartResponse {
     ws_url: String,
 }
 
 async fn call<T: DeserializeOwned>(request: reqwest::RequestBuilder, body: Value) -> reqwest::Result<T> {
-    let answer = request.json(&body).send().await?.error_for_status()?;
-    Ok(answer.json::<Envelope<T>>().await?.data)
+    let response = request.json(&body).send().await?.error_for_status()?;
+    Ok(response.json::<DataEnvelope<T>>().await?.data)
 }
 
 #[tokio::main]
@@ -35,11 +35,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let key = std::env::var("LIVEAVATAR_API_KEY")?;
     let post = |path: &str| http.post(format!("https://api.liveavatar.com/v1/sessions/{path}"));
     let avatar = json!({ "mode": "LITE", "avatar_id": std::env::args().nth(1), "is_sandbox": true });
-    let token: Token = call(post("token").header("x-api-key", &key), avatar).await?;
-    let started: Started = call(post("start").bearer_auth(&token.session_token), json!({})).await?;
+    let token: TokenResponse = call(post("token").header("x-api-key", &key), avatar).await?;
+    let started: StartResponse = call(post("start").bearer_auth(&token.session_token), json!({})).await?;
     let (mut socket, _) = ClientBuilder::new().uri(&started.ws_url)?.connect().await?;
-    let word = json!({ "type": "agent.speak", "audio": STANDARD.encode([0; 48_000]) });
-    socket.send(Message::text(word.to_string())).await?;
+    let speech = json!({ "type": "agent.speak", "audio": STANDARD.encode([0; 48_000]) });
+    socket.send(Message::text(speech.to_string())).await?;
     let stop = json!({ "session_id": token.session_id });
     let _: Value = call(post("stop").header("x-api-key", &key), stop).await?;
     Ok(())

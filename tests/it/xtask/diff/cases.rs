@@ -1,0 +1,193 @@
+//! A reviewed report for every change.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use xtask::diff::report::{self, ReportFormat};
+use xtask::diff::rules::{self, Level};
+use xtask::diff::{Diff, DiffOptions};
+use xtask::shell::Shell;
+use xtask::source::DocumentSource;
+use xtask::{diff, regen};
+
+use super::{base, both_ways, changed, changes, every_case};
+
+/// Changes that only express the same data in another way.
+const NEUTRAL: [&str; 9] = [
+    "body-union-reordered",
+    "request-constant-spelt-as-enum",
+    "request-enum-reordered",
+    "request-further-properties-spelt-out",
+    "request-property-nullable-spelt-as-a-flag",
+    "request-property-nullable-spelt-as-types",
+    "required-reordered",
+    "schema-renamed-behind-an-envelope",
+    "schema-renamed-without-another-type",
+];
+
+fn report(diff: &Diff, format: ReportFormat) -> String {
+    let mut out = Vec::new();
+    report::write(diff, format, &mut Shell::plain(&mut out)).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn every_change_is_reported_both_ways() {
+    let mut silent = Vec::new();
+    for (name, diffs) in every_case() {
+        let reports = diffs.each_ref().map(|diff| report(diff, ReportFormat::Text));
+        insta::assert_snapshot!(format!("change__{name}"), reports.join("\n"));
+        if diffs.iter().any(|diff| diff.level().is_none()) {
+            silent.push(name.as_str());
+        }
+    }
+    assert_eq!(silent, NEUTRAL);
+}
+
+#[test]
+fn a_document_does_not_differ_from_itself() {
+    let base = base();
+    for diff in both_ways(&base, &base) {
+        assert_eq!((diff.changes, diff.unhandled, diff.notes), (Vec::new(), Vec::new(), Vec::new()));
+    }
+}
+
+#[test]
+fn the_order_of_keys_is_not_a_difference() {
+    fn reversed(value: &Value) -> Value {
+        match value {
+            Value::Object(map) => {
+                map.iter().rev().map(|(key, value)| (key.clone(), reversed(value))).collect()
+            }
+            Value::Array(items) => items.iter().map(reversed).collect(),
+            other => other.clone(),
+        }
+    }
+    let base = base();
+    for diff in both_ways(&base, &reversed(&base)) {
+        assert_eq!(diff.level(), None, "{diff:?}");
+    }
+}
+
+#[test]
+fn the_order_of_parameters_and_security_alternatives_is_not_a_difference() {
+    let base = base();
+    let mut reordered = base.clone();
+    for item in reordered["paths"].as_object_mut().unwrap().values_mut() {
+        for operation in item.as_object_mut().unwrap().values_mut() {
+            for key in ["parameters", "security", "tags"] {
+                operation
+                    .get_mut(key)
+                    .and_then(Value::as_array_mut)
+                    .into_iter()
+                    .for_each(|list| list.reverse());
+            }
+        }
+    }
+    assert_ne!(base, reordered);
+    for diff in both_ways(&base, &reordered) {
+        assert_eq!(diff.level(), None, "{diff:?}");
+    }
+}
+
+#[test]
+fn every_rule_is_applied_in_some_case() {
+    let changes = every_case().values().flatten().flat_map(|diff| &diff.changes);
+    let applied: BTreeSet<&str> = changes.map(|change| change.id.as_str()).collect();
+    let unapplied: Vec<&str> = rules::ALL
+        .iter()
+        .map(|rule| rule.name)
+        .filter(|name| {
+            // Limits have their own names in identifiers.
+            let limit = ["tightened", "loosened"].contains(name);
+            !limit && !applied.iter().any(|id| id == name || id.ends_with(&format!("-{name}")))
+        })
+        .collect();
+    assert_eq!(unapplied, Vec::<&str>::new());
+    insta::assert_snapshot!(applied.into_iter().collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn a_fingerprint_depends_on_the_change_only() {
+    let (base, cases) = (base(), changes());
+    let fingerprint = |base: &Value, name: &str| {
+        let [diff, _] = both_ways(base, &changed(base, &cases[name]));
+        diff.changes.into_iter().find(|change| !change.id.contains("documentation")).unwrap().fingerprint
+    };
+    let name = "request-enum-value-added";
+    let first = fingerprint(&base, name);
+    // Another part of the document has changed too.
+    let later = changed(&base, &cases["operation-removed"]);
+    assert_eq!(fingerprint(&later, name), first);
+    assert_ne!(fingerprint(&base, "request-property-added"), first);
+    // Another value in the same place.
+    let other =
+        json!([{ "op": "add", "path": "/components/schemas/VideoQualityEnum/enum/-", "value": "more" }]);
+    let [diff, _] = both_ways(&base, &changed(&base, &serde_json::from_value(other).unwrap()));
+    assert_ne!(diff.changes[0].fingerprint, first);
+}
+
+fn options(base: DocumentSource, fail_on: Option<Level>) -> DiffOptions {
+    DiffOptions { base, revision: None, format: ReportFormat::Text, fail_on }
+}
+
+#[test]
+fn the_command_compares_with_the_committed_document_and_fails_on_the_given_level() {
+    let (base, cases) = (base(), changes());
+    let folder = tempfile::tempdir().unwrap();
+    let run = |case: Option<&str>, fail_on: Option<Level>| {
+        let document = case.map_or_else(|| base.clone(), |case| changed(&base, &cases[case]));
+        let path = folder.path().join("older.json");
+        std::fs::write(&path, document.to_string()).unwrap();
+        let mut out = Vec::new();
+        let root = regen::workspace();
+        let mut shell = Shell::plain(&mut out);
+        let status = diff::run(&root, &options(DocumentSource::File(path), fail_on), &mut shell).unwrap();
+        drop(shell);
+        assert!(String::from_utf8(out).unwrap().contains(&format!("with {}", regen::UPSTREAM)));
+        status.exit_code()
+    };
+    let (info, warning, breaking) = (Some(Level::Info), Some(Level::Warning), Some(Level::Breaking));
+    // The committed document is the newer one here, so an added operation is removed.
+    let info_case = Some("operation-removed");
+    assert_eq!([None, info, warning].map(|level| run(info_case, level)), [0, 1, 0]);
+    let breaking_case = Some("operation-added");
+    assert_eq!([None, info, warning, breaking].map(|level| run(breaking_case, level)), [0, 1, 1, 1]);
+    // An unhandled part counts as a warning.
+    let unhandled = Some("operation-extension");
+    assert_eq!([info, warning, breaking].map(|level| run(unhandled, level)), [1, 1, 0]);
+    assert_eq!(run(None, info), 0);
+}
+
+#[test]
+fn a_document_that_cannot_be_compared_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.json");
+    std::fs::write(&path, r#"{"openapi": "3.0.3", "paths": {}}"#).unwrap();
+    let sources = [folder.path().join("absent.json"), path].map(DocumentSource::File);
+    let errors = sources.map(|source| {
+        let (root, mut out) = (regen::workspace(), Vec::new());
+        let mut shell = Shell::plain(&mut out);
+        let error = diff::run(&root, &options(source, None), &mut shell).unwrap_err();
+        error.to_string().replace(&folder.path().display().to_string(), "[folder]")
+    });
+    insta::assert_snapshot!(errors.join("\n"), @"
+    cannot read [folder]/absent.json: No such file or directory (os error 2)
+      fix: name an existing JSON file
+    [folder]/old.json is an OpenAPI 3.0.3 document, not 3.1
+      fix: name the service's OpenAPI 3.1 document
+    ");
+}
+
+#[test]
+fn a_difference_is_written_in_every_format() {
+    let (base, cases) = (base(), changes());
+    let mut document = changed(&base, &cases["operation-removed"]);
+    for name in ["request-enum-value-added", "response-property-renamed", "operation-extension"] {
+        document = changed(&document, &cases[name]);
+    }
+    let [diff, _] = both_ways(&base, &document);
+    for format in [ReportFormat::Text, ReportFormat::Json, ReportFormat::Markdown, ReportFormat::Github] {
+        insta::assert_snapshot!(format!("format__{format:?}"), report(&diff, format));
+    }
+}

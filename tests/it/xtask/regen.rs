@@ -1,0 +1,260 @@
+//! `cargo xtask regen` and the files that it derives from the document.
+
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+
+use serde_json::{Value, json};
+use xtask::error::TaskStatus;
+use xtask::regen::{self, RegenMode};
+use xtask::source::DocumentSource;
+
+use super::history::without_voice_preview;
+use super::workspace_copy::{WorkspaceCopy, run_in};
+
+fn rename_field(document: &mut Value) {
+    let properties = &mut document["components"]["schemas"]["AvatarSchema"]["properties"];
+    let field = properties["is_expired"].take();
+    properties.as_object_mut().unwrap().remove("is_expired");
+    properties["has_expired"] = field;
+}
+
+#[test]
+fn the_committed_files_are_fresh() {
+    let (status, output) = run_in(&regen::workspace(), None, RegenMode::Check, 0);
+    assert_eq!(status, TaskStatus::Success, "\n{output}");
+}
+
+#[test]
+fn the_committed_document_changes_nothing() {
+    let copy = WorkspaceCopy::new();
+    let before = copy.texts();
+    let (status, output) = copy.run(None, RegenMode::Write);
+    assert_eq!(status, TaskStatus::Success);
+    assert_eq!(copy.texts(), before);
+    insta::assert_snapshot!(output, @"
+      Reading openapi/upstream.json
+    Corrected 12 overlay actions
+      Lowered 37 steps, 950 places
+        Fresh openapi/upstream.json
+        Fresh openapi/liveavatar-v1.json
+        Fresh liveavatar-api/openapi/liveavatar-v1.json
+        Fresh liveavatar-api/openapi/service.json
+     Finished 4 files: 4 fresh, 0 stale; nothing to run
+    ");
+}
+
+#[test]
+fn the_order_of_keys_is_not_a_change() {
+    fn reverse(value: &Value) -> String {
+        match value {
+            Value::Object(map) => {
+                let mut entries: Vec<_> = map.iter().collect();
+                entries.sort_by(|a, b| b.0.cmp(a.0));
+                let entries: Vec<String> =
+                    entries.iter().map(|(key, value)| format!("{}:{}", json!(key), reverse(value))).collect();
+                format!("{{{}}}", entries.join(","))
+            }
+            Value::Array(items) => format!("[{}]", items.iter().map(reverse).collect::<Vec<_>>().join(",")),
+            other => other.to_string(),
+        }
+    }
+    let copy = WorkspaceCopy::new();
+    let path = copy.path("reversed.json");
+    std::fs::write(&path, reverse(&copy.read(regen::UPSTREAM))).unwrap();
+    let (status, output) = copy.run(Some(&DocumentSource::File(path)), RegenMode::Check);
+    assert_eq!(status, TaskStatus::Success, "\n{output}");
+}
+
+#[test]
+fn check_names_stale_files_and_writes_nothing() {
+    let copy = WorkspaceCopy::new();
+    let before = copy.texts();
+    let source = copy.changed(rename_field);
+    let (status, output) = copy.run(Some(&source), RegenMode::Check);
+    assert_eq!((status, status.exit_code()), (TaskStatus::Stale, 4));
+    assert_eq!(copy.texts(), before);
+    insta::assert_snapshot!(output, @"
+      Reading [root]/changed.json
+    Corrected 12 overlay actions
+      Lowered 37 steps, 950 places
+    Comparing openapi/upstream.json with [root]/changed.json
+     Breaking `AvatarSchema.is_expired`: is removed; `has_expired` is added with the same schema
+              why: code that reads it finds nothing
+              response-property-removed at /components/schemas/AvatarSchema/properties/is_expired
+              used by GET /v1/avatars, GET /v1/avatars/public, GET /v1/avatars/{avatar_id}, PATCH /v1/avatars/{avatar_id} and 1 more
+              rust: `types::Avatar` loses `is_expired`
+         Info `AvatarSchema.has_expired`: is added
+              why: unknown fields in responses are ignored
+              response-property-added at /components/schemas/AvatarSchema/properties/has_expired
+              used by GET /v1/avatars, GET /v1/avatars/public, GET /v1/avatars/{avatar_id}, PATCH /v1/avatars/{avatar_id} and 1 more
+              rust: `types::Avatar` gains `has_expired: Option<bool>`
+     Compared 1 breaking, 1 info
+      Version 0.1.0 -> 0.2.0 proposed
+        Stale openapi/upstream.json: 4 lines added, 4 removed
+        Stale openapi/liveavatar-v1.json: 4 lines added, 4 removed
+        Stale liveavatar-api/openapi/liveavatar-v1.json: 4 lines added, 4 removed
+        Stale liveavatar-api/openapi/service.json: 4 lines added, 4 removed
+        Stale openapi/CHANGES.md: 21 lines added, 0 removed
+     Finished 5 files: 0 fresh, 5 stale; run `cargo xtask regen --from [root]/changed.json`
+    ");
+}
+
+#[test]
+fn dry_run_shows_the_difference_and_writes_nothing() {
+    let copy = WorkspaceCopy::new();
+    let before = copy.texts();
+    let source = copy.changed(rename_field);
+    let (status, output) = copy.run(Some(&source), RegenMode::DryRun);
+    assert_eq!(status, TaskStatus::Success);
+    assert_eq!(copy.texts(), before);
+    insta::assert_snapshot!(output);
+}
+
+#[test]
+fn a_renamed_field_shows_in_the_public_items() {
+    let copy = WorkspaceCopy::new();
+    let source = copy.changed(rename_field);
+    let before = copy.items();
+    assert_eq!(copy.run(Some(&source), RegenMode::Write).0, TaskStatus::Success);
+    let after = copy.items();
+    let removed = before.difference(&after).map(|line| format!("- {line}"));
+    let added = after.difference(&before).map(|line| format!("+ {line}"));
+    insta::assert_snapshot!(removed.chain(added).collect::<Vec<_>>().join("\n"), @"
+    - fn raw::types::builder::Avatar::is_expired<T>(self, value: T) -> Self where T: TryInto<Option<bool>>
+    - raw::types::Avatar.is_expired: Option<bool>
+    + fn raw::types::builder::Avatar::has_expired<T>(self, value: T) -> Self where T: TryInto<Option<bool>>
+    + raw::types::Avatar.has_expired: Option<bool>
+    ");
+    assert_eq!(copy.text(regen::LOWERED), copy.text(regen::PACKAGED));
+}
+
+#[test]
+fn an_unusable_document_is_an_error_and_nothing_is_written() {
+    let copy = WorkspaceCopy::new();
+    let before = copy.texts();
+    let file = |name: &str, text: &str| {
+        let path = copy.path(name);
+        std::fs::write(&path, text).unwrap();
+        DocumentSource::File(path)
+    };
+    let cases = [
+        ("no such file", DocumentSource::File(copy.path("absent.json"))),
+        ("not JSON", file("text.json", "openapi: 3.1.0")),
+        ("other JSON", file("other.json", r#"{"swagger": "2.0"}"#)),
+        ("an older version", file("old.json", r#"{"openapi": "3.0.3", "paths": {}}"#)),
+        (
+            "no operations",
+            file("empty.json", r#"{"openapi": "3.1.0", "paths": {}, "components": {"schemas": {}}}"#),
+        ),
+        ("an invalid URL", DocumentSource::from("http://")),
+        ("a URL without a server", DocumentSource::from("http://127.0.0.1:1/openapi.json")),
+        (
+            "two operations with the same name",
+            copy.changed(|document| {
+                let get = document["paths"]["/v1/languages"]["get"].clone();
+                document["paths"]["/v1/tongues"] = json!({ "get": get });
+                document["paths"]["/v1/tongues"]["get"]["operationId"] =
+                    json!("get_languages_v1_tongues_get");
+            }),
+        ),
+    ];
+    let mut report = String::new();
+    for (name, source) in &cases {
+        let (status, output) = copy.run(Some(source), RegenMode::Write);
+        assert_eq!((status, status.exit_code()), (TaskStatus::Failed, 100), "{name}");
+        writeln!(report, "# {name}\n{output}").unwrap();
+    }
+    assert_eq!(copy.texts(), before);
+    insta::assert_snapshot!(report);
+}
+
+#[test]
+fn a_quirk_without_a_step_is_an_error_and_nothing_is_written() {
+    let copy = WorkspaceCopy::new();
+    let before = copy.texts();
+    let source = copy.changed(|document| {
+        document["components"]["schemas"]["VoiceSchema"]["properties"]["name"] =
+            json!({ "type": ["string", "integer"] });
+    });
+    let (status, output) = copy.run(Some(&source), RegenMode::Write);
+    assert_eq!(status, TaskStatus::Failed);
+    assert_eq!(copy.texts(), before);
+    insta::assert_snapshot!(output, @"
+         Reading [root]/changed.json
+       Corrected 12 overlay actions
+         Lowered 37 steps, 950 places
+    error: progenitor rejects the lowered document: invalid type: sequence, expected a string
+      fix: add a lowering step for the new quirk to xtask/src/lower/mod.rs
+          Failed `cargo xtask regen` with 1 error
+    ");
+}
+
+#[test]
+fn a_document_is_read_from_a_url() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/openapi.json", listener.local_addr().unwrap());
+    let body = std::fs::read_to_string(regen::workspace().join(regen::UPSTREAM)).unwrap();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 4096];
+        let _ = stream.read(&mut request).unwrap();
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+        stream.write_all((head + &body).as_bytes()).unwrap();
+    });
+    let copy = WorkspaceCopy::new();
+    let (status, output) = copy.run(Some(&DocumentSource::Url(url)), RegenMode::Check);
+    server.join().unwrap();
+    assert_eq!(status, TaskStatus::Success, "\n{output}");
+}
+
+#[test]
+fn a_document_that_loses_an_operation_is_written_only_on_request() {
+    let copy = WorkspaceCopy::new();
+    let before = copy.texts();
+    let source = copy.changed(without_voice_preview);
+    let (status, rejected) = copy.run(Some(&source), RegenMode::Write);
+    assert_eq!(status, TaskStatus::Failed);
+    assert_eq!(copy.texts(), before);
+    assert!(!copy.path(regen::CHANGES).exists());
+    let (status, _) = copy.run(Some(&source), RegenMode::DryRun);
+    assert_eq!(status, TaskStatus::Success);
+    assert_eq!(copy.texts(), before);
+    let (status, written) = copy.run(Some(&source), RegenMode::WriteBreaking);
+    assert_eq!(status, TaskStatus::Success);
+    assert_ne!(copy.texts(), before);
+    insta::assert_snapshot!(format!("{rejected}\n{written}\n{}", copy.text(regen::CHANGES)));
+}
+
+#[test]
+fn the_log_keeps_its_older_text() {
+    let copy = WorkspaceCopy::new();
+    copy.write(
+        regen::CHANGES,
+        "# Changes\n\nA hand-written introduction.\n\n## 2025-11-01: version 0.0.1\n\nThe first.\n",
+    );
+    let source = copy.changed(|document| {
+        document["components"]["schemas"]["VoiceSchema"]["properties"]["accent"] =
+            json!({ "type": "string" });
+    });
+    assert_eq!(copy.run(Some(&source), RegenMode::Write).0, TaskStatus::Success);
+    insta::assert_snapshot!(copy.text(regen::CHANGES), @r"
+    # Changes
+
+    A hand-written introduction.
+
+    ## 2026-02-03: version 0.1.1
+
+    1 info.
+
+    ### Info
+
+    - `VoiceSchema.accent`: is added (`response-property-added`)
+      - Why: unknown fields in responses are ignored
+      - Used by GET /v1/voices, GET /v1/voices/{voice\_id}, PATCH /v1/voices/{voice\_id}
+      - Rust: `types::Voice` gains `accent: Option<String>`
+
+    ## 2025-11-01: version 0.0.1
+
+    The first.
+    ");
+}

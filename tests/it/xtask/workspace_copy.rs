@@ -1,0 +1,101 @@
+//! A copy of the files that `cargo xtask regen` reads and writes.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use xtask::error::TaskStatus;
+use xtask::regen::{self, RegenMode, RegenOptions};
+use xtask::shell::Shell;
+use xtask::source::DocumentSource;
+use xtask::surface;
+
+const FILES: [&str; 5] = [regen::UPSTREAM, regen::OVERLAY, regen::LOWERED, regen::PACKAGED, regen::CORRECTED];
+
+/// A workspace in a temporary folder.
+pub(super) struct WorkspaceCopy(tempfile::TempDir);
+
+impl WorkspaceCopy {
+    pub(super) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for file in FILES {
+            let to = folder.path().join(file);
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+            std::fs::copy(regen::workspace().join(file), to).unwrap();
+        }
+        Self(folder)
+    }
+
+    pub(super) fn path(&self, file: &str) -> PathBuf {
+        self.0.path().join(file)
+    }
+
+    pub(super) fn read(&self, file: &str) -> Value {
+        serde_json::from_str(&self.text(file)).unwrap()
+    }
+
+    pub(super) fn text(&self, file: &str) -> String {
+        std::fs::read_to_string(self.path(file)).unwrap()
+    }
+
+    pub(super) fn write(&self, file: &str, text: &str) {
+        std::fs::write(self.path(file), text).unwrap();
+    }
+
+    pub(super) fn texts(&self) -> Vec<String> {
+        FILES.iter().map(|file| self.text(file)).collect()
+    }
+
+    /// The public items generated from the lowered document, one line each.
+    pub(super) fn items(&self) -> BTreeSet<String> {
+        let items = surface::generated(&self.read(regen::LOWERED)).unwrap();
+        items.iter().map(ToString::to_string).collect()
+    }
+
+    /// The committed document with a change, as a source.
+    pub(super) fn changed(&self, change: impl FnOnce(&mut Value)) -> DocumentSource {
+        let mut document = self.read(regen::UPSTREAM);
+        change(&mut document);
+        self.source(&document)
+    }
+
+    /// A document as a source.
+    pub(super) fn source(&self, document: &Value) -> DocumentSource {
+        self.write("changed.json", &document.to_string());
+        DocumentSource::File(self.path("changed.json"))
+    }
+
+    /// Runs the command, and returns its status and output.
+    pub(super) fn run(&self, source: Option<&DocumentSource>, mode: RegenMode) -> (TaskStatus, String) {
+        self.run_on(source, mode, 0)
+    }
+
+    /// Runs the command some days later.
+    pub(super) fn run_on(
+        &self,
+        source: Option<&DocumentSource>,
+        mode: RegenMode,
+        day: u64,
+    ) -> (TaskStatus, String) {
+        run_in(self.0.path(), source, mode, day)
+    }
+}
+
+/// Runs the command in a folder, and returns its status and output without the folder's name.
+pub(super) fn run_in(
+    root: &Path,
+    source: Option<&DocumentSource>,
+    mode: RegenMode,
+    day: u64,
+) -> (TaskStatus, String) {
+    let mut out = Vec::new();
+    let mut shell = Shell::plain(&mut out);
+    let today = chrono::NaiveDate::from_ymd_opt(2026, 2, 3).unwrap() + chrono::Days::new(day);
+    let options = RegenOptions { mode, verbose: false, today };
+    let status = regen::run(root, source, &options, &mut shell).unwrap_or_else(|error| {
+        shell.command_failed("regen", &error).unwrap();
+        TaskStatus::Failed
+    });
+    drop(shell);
+    (status, String::from_utf8(out).unwrap().replace(&root.display().to_string(), "[root]"))
+}

@@ -1,0 +1,74 @@
+//! A downstream user's path: a clone, the README's commands, and a new project that depends on the packages.
+
+use std::fs;
+
+use crate::error::TaskError;
+use crate::shell::Shell;
+use crate::workspace::{self, API, MOCK, Workspace, path_dependency};
+
+/// The README's sections whose first command a newcomer runs.
+const SECTIONS: [&str; 2] = ["## Run it", "## Test it"];
+
+/// The program of the new project: a first session, against the mock.
+const PROGRAM: &str = include_str!("downstream/main.rs");
+
+pub(super) fn run(workspace: &Workspace, shell: &mut Shell<'_>) -> Result<(), TaskError> {
+    let home = workspace.target.join("ci/downstream");
+    let clone = home.join("clone");
+    let failed = |error: std::io::Error| {
+        TaskError::new(format!("{}: {error}", home.display()), "free some disk space")
+    };
+    if home.exists() {
+        fs::remove_dir_all(&home).map_err(failed)?;
+    }
+    fs::create_dir_all(&home).map_err(failed)?;
+    let mut git = workspace.command("git");
+    workspace::run(git.args(["clone", "--quiet"]).arg(&workspace.root).arg(&clone))?;
+
+    let readme = fs::read_to_string(clone.join("README.md")).map_err(failed)?;
+    for section in SECTIONS {
+        let command = first_command(&readme, section)?;
+        shell.status("Running", format_args!("`{command}` in a clone"))?;
+        workspace::run(workspace.command("sh").current_dir(&clone).args(["-c", command]))?;
+    }
+
+    let git = format!("git = \"file://{}\"", clone.display());
+    let (api, mock) = (path_dependency(&clone, API), path_dependency(&clone, MOCK));
+    for (name, api, mock) in [("by-path", api, mock), ("by-git", git.clone(), git)] {
+        shell.status("Running", format_args!("a project that depends on {API} with {api}"))?;
+        let package = home.join(name);
+        fs::create_dir_all(package.join("src")).map_err(failed)?;
+        fs::write(package.join("Cargo.toml"), manifest(name, &api, &mock)).map_err(failed)?;
+        fs::write(package.join("src/main.rs"), PROGRAM).map_err(failed)?;
+        // Our lock file, so that a new release of a dependency cannot fail this step.
+        fs::copy(clone.join("Cargo.lock"), package.join("Cargo.lock")).map_err(failed)?;
+        workspace::run(workspace.command("cargo").current_dir(&package).args(["run", "--quiet"]))?;
+    }
+    Ok(())
+}
+
+/// The first line of the first shell block in a section.
+fn first_command<'a>(readme: &'a str, section: &str) -> Result<&'a str, TaskError> {
+    let text = readme.split_once(&format!("{section}\n")).map(|(_, rest)| rest);
+    let block = text.and_then(|text| text.split_once("```sh\n")).map(|(_, rest)| rest);
+    block.and_then(|block| block.lines().next()).ok_or_else(|| {
+        let fix = "add an `sh` block with the command";
+        TaskError::new(format!("README.md has no command under `{section}`"), fix)
+    })
+}
+
+fn manifest(name: &str, api: &str, mock: &str) -> String {
+    format!(
+        r#"[package]
+name = "downstream-{name}"
+edition = "2024"
+
+[dependencies]
+{API} = {{ {api} }}
+{MOCK} = {{ {mock} }}
+tokio = {{ version = "1", features = ["macros", "rt-multi-thread"] }}
+
+[workspace]
+"#
+    )
+}

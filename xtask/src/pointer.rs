@@ -1,0 +1,13 @@
+//! JSON pointers (RFC 6901).
+
+/// Returns the pointer to an entry of what `parent` points to.
+#[must_use]
+pub fn child(parent: &str, key: &str) -> String {
+    format!("{parent}/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
+/// Splits a pointer into its parent and the unescaped key.
+pub(crate) fn split(pointer: &str) -> Option<(&str, String)> {
+    let (parent, key) = pointer.rsplit_once('/')?;
+    Some((parent, key.replace("~1", "/").replace("~0", "~")))
+}
