@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use liveavatar_mock::{Example, Server, example_answer, example_request, example_requests, operations};
+use liveavatar_mock::{Example, Server, example_response, example_request, example_requests, operations};
 use serde_json::{Value, json};
 
-use super::harness::{From, Lab, full, lite};
+use crate::harness::{From, Lab, full, lite};
 
 const DOCUMENT: &str = include_str!("../../../liveavatar-api/openapi/service.json");
 
@@ -50,7 +50,7 @@ fn every_operation_has_a_short_name_and_a_success_status() {
 fn every_example_answer_is_valid() {
     let document = document();
     for operation in operations() {
-        let Some(answer) = example_answer(operation.name) else {
+        let Some(answer) = example_response(operation.name) else {
             assert_eq!(operation.success, 204, "{}", operation.name);
             continue;
         };
@@ -99,7 +99,7 @@ fn properties(document: &Value, schema: &Value) -> Vec<String> {
 fn examples_are_the_same_every_time() {
     for operation in operations() {
         assert_eq!(example_request(operation.name), example_request(operation.name));
-        assert_eq!(example_answer(operation.name), example_answer(operation.name));
+        assert_eq!(example_response(operation.name), example_response(operation.name));
     }
 }
 
@@ -109,7 +109,7 @@ fn private_values_of_examples_are_canaries() {
     assert_eq!(secret["secret_value"], "canary-secret_value");
     let context = example_request("create_context").and_then(|example| example.body).expect("a body");
     assert_eq!(context["prompt"], "canary-prompt");
-    let started = example_answer("start_session").expect("an answer");
+    let started = example_response("start_session").expect("an answer");
     for name in ["livekit_client_token", "livekit_agent_token", "ws_url"] {
         assert!(started["data"][name].as_str().is_some_and(|text| text.contains("canary")), "{name}");
     }
@@ -117,7 +117,7 @@ fn private_values_of_examples_are_canaries() {
 
 #[test]
 fn amounts_of_credits_have_two_decimals_in_examples() {
-    let answer = example_answer("get_user_credits").expect("an answer");
+    let answer = example_response("get_user_credits").expect("an answer");
     assert_eq!(answer["data"]["credits_left"], "12.50");
 }
 

@@ -8,7 +8,7 @@ use liveavatar_mock::{Fault, Server};
 use liveavatar_tests::client;
 use serde_json::{Value, json};
 
-use super::harness::{AVATAR, From, Lab, SANDBOX_AVATAR, full, lite, send, with};
+use crate::harness::{AVATAR, From, Lab, SANDBOX_AVATAR, full, lite, send, with};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -93,7 +93,7 @@ async fn sessions_that_share_credits_end_in_the_order_of_their_minutes() {
 #[tokio::test]
 async fn every_end_reason_can_be_reached() {
     let builder = Server::builder().credits(60).max_session_duration(7200).session_limit(9);
-    let lab = Lab::with(builder.reap_after(seconds(200))).await;
+    let lab = Lab::with(builder.zombie_timeout(seconds(200))).await;
     let document: Value = serde_json::from_str(include_str!("../../../liveavatar-api/openapi/service.json"))
         .expect("the document");
     let known = document["components"]["schemas"]["SessionEndReasonEnum"]["enum"].clone();
@@ -194,7 +194,7 @@ async fn minutes_pass_at_once_on_a_real_clock() {
 #[tokio::test]
 async fn a_late_answer_is_late_by_the_servers_clock() {
     let lab = Lab::start().await;
-    lab.server.inject_fault("get_languages", 1, Fault::Late(seconds(600)));
+    lab.server.inject_fault("get_languages", 1, Fault::Delayed(seconds(600)));
     let waiting = tokio::spawn(send(lab.request(From::Nobody, "GET", "/v1/languages")));
     while !waiting.is_finished() {
         lab.server.advance(seconds(600));

@@ -3,7 +3,7 @@
 use liveavatar_mock::Server;
 use serde_json::{Value, json};
 
-use super::harness::{AVATAR, From, Lab, SANDBOX_AVATAR, advance, full, lite, send, with};
+use crate::harness::{AVATAR, From, Lab, SANDBOX_AVATAR, advance, full, lite, send, with};
 
 async fn stop(lab: &Lab, token: &str) {
     assert_eq!(send(lab.request(From::Token(token), "POST", "/v1/sessions/stop")).await.status, 200);

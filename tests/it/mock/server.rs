@@ -3,7 +3,7 @@
 use liveavatar_mock::{MockResponse, Server};
 use serde_json::json;
 
-use super::harness::{From, Lab, lite, send};
+use crate::harness::{From, Lab, lite, send};
 
 #[tokio::test]
 async fn an_unknown_path_is_a_404_of_the_framework() {

@@ -3,7 +3,7 @@
 use liveavatar_mock::Server;
 use serde_json::{Value, json};
 
-use super::harness::{AVATAR, From, Lab, Reply, SANDBOX_AVATAR, advance, full, lite, send, with};
+use crate::harness::{AVATAR, From, Lab, Reply, SANDBOX_AVATAR, advance, full, lite, send, with};
 
 const START: &str = "/v1/sessions/start";
 const STOP: &str = "/v1/sessions/stop";

@@ -3,7 +3,7 @@
 use liveavatar_mock::Server;
 use serde_json::{Map, Value, json};
 
-use super::harness::{AVATAR, From, Lab, SANDBOX_AVATAR, full, lite, problem, with};
+use crate::harness::{AVATAR, From, Lab, SANDBOX_AVATAR, full, lite, problem, with};
 
 fn bad_request(field: &str, reason: &str) -> Value {
     json!({

@@ -3,7 +3,7 @@
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
-use super::harness::{AVATAR, From, Lab, full, lite, operation, problem, send, with};
+use crate::harness::{AVATAR, From, Lab, full, lite, operation, problem, send, with};
 
 async fn detail(lab: &Lab, path: &str) -> Value {
     let reply = lab.get(path).await;

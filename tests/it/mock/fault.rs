@@ -21,7 +21,7 @@ async fn every_twist_comes_to_what_was_reviewed() {
     let mut told = String::new();
     for operation in ["get_user_credits", "get_avatar_by_id", "list_voices", "get_context_by_id"] {
         for twist in Mutation::ALL {
-            server.inject_fault(operation, 1, Fault::Twisted(twist));
+            server.inject_fault(operation, 1, Fault::Mutated(twist));
             let outcome = call(&client, operation, &example_requests(operation)[0]).await;
             let outcome = match outcome {
                 Ok(decoded) => format!("{:#}", decoded.json)
@@ -42,9 +42,9 @@ async fn a_burst_ends_after_its_last_request() {
     server.inject_fault(
         "get_user_credits",
         2,
-        Fault::Before(Failure::MockResponse(MockResponse::json(503, json!({})))),
+        Fault::Before(Failure::Response(MockResponse::json(503, json!({})))),
     );
-    server.inject_fault("get_user_credits", 1, Fault::After(Failure::Break));
+    server.inject_fault("get_user_credits", 1, Fault::After(Failure::Disconnect));
     let mut told = Vec::new();
     for _ in 0..4 {
         told.push(once.get_user_credits().data().await.err().map(|error| format!("{:?}", error.kind())));
@@ -67,14 +67,14 @@ async fn a_redirect_is_not_followed() {
 #[tokio::test]
 async fn no_faults_means_none() {
     let server = Server::start().await.unwrap();
-    server.inject_fault("get_user_credits", 9, Fault::After(Failure::Break));
-    server.faults(|_| Some(Fault::Before(Failure::Break)));
-    server.no_faults();
+    server.inject_fault("get_user_credits", 9, Fault::After(Failure::Disconnect));
+    server.faults(|_| Some(Fault::Before(Failure::Disconnect)));
+    server.clear_faults();
     client(&server).get_user_credits().data().await.unwrap();
 }
 
 #[tokio::test]
 #[should_panic(expected = "the document has no operation \"get_weather\"")]
 async fn spoiling_an_unknown_operation_panics() {
-    Server::start().await.unwrap().inject_fault("get_weather", 1, Fault::Before(Failure::Break));
+    Server::start().await.unwrap().inject_fault("get_weather", 1, Fault::Before(Failure::Disconnect));
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use liveavatar_api::realtime::audio;
 use liveavatar_api::realtime::lite::Command;
-use liveavatar_mock::{Builder, EventStyle, Heard, Server, SocketFault, UtteranceEnd};
+use liveavatar_mock::{Builder, EventStyle, SocketActivity, Server, SocketFault, UtteranceEnd};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 use uuid::Uuid;
 
-use super::harness::{From, Lab, lite};
+use crate::harness::{From, Lab, lite};
 
 struct Line {
     lab: Lab,
@@ -51,7 +51,7 @@ impl Line {
         self.lab.server.advance(Duration::from_millis(milliseconds));
     }
 
-    fn heard(&self) -> Heard {
+    fn heard(&self) -> SocketActivity {
         self.lab.server.heard(self.id)
     }
 
@@ -138,7 +138,7 @@ async fn an_utterance_is_played_and_accounted_for() {
     line.pass(5200);
     line.until("agent.state_updated idle").await;
     insta::assert_debug_snapshot!(line.heard(), @r#"
-    Heard {
+    SocketActivity {
         connections: 1,
         utterances: [
             Utterance {
@@ -248,7 +248,7 @@ async fn frames_that_make_no_sense_are_refused_and_the_socket_stays() {
 async fn sockets_go_wrong_on_demand() {
     for (fault, expected) in [
         (SocketFault::Close(4321), "close Some(4321)"),
-        (SocketFault::Break, "broken"),
+        (SocketFault::Disconnect, "broken"),
         (SocketFault::Garbage("{".to_owned()), "text \"{\""),
     ] {
         let mut line = Line::ready(Server::builder()).await;
@@ -263,7 +263,7 @@ async fn sockets_go_wrong_on_demand() {
 #[tokio::test]
 async fn a_socket_falls_silent_on_demand() {
     let mut line = Line::ready(Server::builder()).await;
-    line.lab.server.socket_faults(|_| Some(SocketFault::Silence));
+    line.lab.server.socket_faults(|_| Some(SocketFault::Hang));
     line.send(&speak(500), "u1").await;
     tokio::time::pause();
     let waited = tokio::time::timeout(Duration::from_secs(3600), line.event()).await;
@@ -285,5 +285,5 @@ async fn a_socket_ends_with_its_session_whoever_ended_it() {
 async fn nothing_is_heard_of_another_session() {
     let mut line = Line::ready(Server::builder()).await;
     line.say(500, "u1").await;
-    assert_eq!(line.lab.server.heard(Uuid::nil()), Heard::default());
+    assert_eq!(line.lab.server.heard(Uuid::nil()), SocketActivity::default());
 }

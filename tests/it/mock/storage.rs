@@ -3,7 +3,7 @@
 use liveavatar_mock::{OperationInfo, Server, example_requests, operations};
 use serde_json::{Value, json};
 
-use super::harness::{AVATAR, From, Lab, Reply, SANDBOX_AVATAR, advance, full, lite, operation, send, with};
+use crate::harness::{AVATAR, From, Lab, Reply, SANDBOX_AVATAR, advance, full, lite, operation, send, with};
 
 const NOBODY: &str = "6b1f3c1e-4a55-4a2c-9a90-0d2f6f5f8f10";
 
