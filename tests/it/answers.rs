@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use liveavatar_api::raw::OPERATIONS;
 use liveavatar_api::types::{self, SessionMode};
 use liveavatar_api::{Client, Credential, CredentialKind, Credits, OpenEnum, Timestamp};
-use liveavatar_mock::{MockResponse, Server, example_response, example_requests, operations};
+use liveavatar_mock::{MockResponse, Server, example_requests, example_response, operations};
 use liveavatar_tests::call;
 use serde_json::{Value, json};
 use xtask::regen;

@@ -8,7 +8,7 @@ use liveavatar_api::types::{self, FullSessionConfigMode};
 use liveavatar_api::{
     Client, Credential, CredentialKind, DynamicCall, ErrorKind, IntoData as _, RequestOptions,
 };
-use liveavatar_mock::{Example, MockResponse, Server, example_response, example_requests, operations};
+use liveavatar_mock::{Example, MockResponse, Server, example_requests, example_response, operations};
 use liveavatar_tests::{TestClock, call, client};
 use serde_json::{Value, json};
 

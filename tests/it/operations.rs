@@ -8,7 +8,9 @@ use std::fmt::Write as _;
 
 use liveavatar_api::raw::{OPERATIONS, Operation};
 use liveavatar_api::{Client, Credential, CredentialKind};
-use liveavatar_mock::{MockResponse, RecordedRequest, Server, example_response, example_requests, operations};
+use liveavatar_mock::{
+    MockResponse, RecordedRequest, Server, example_requests, example_response, operations,
+};
 use liveavatar_tests::call;
 use serde_json::Value;
 

@@ -11,7 +11,7 @@ use liveavatar_api::session::{self, AnyConfiguration};
 use liveavatar_api::{
     Attempt, AttemptOutcome, Client, Credential, CredentialKind, Observer, RequestOptions, Secret,
 };
-use liveavatar_mock::{Example, MockResponse, Server, example_response, example_requests, operations};
+use liveavatar_mock::{Example, MockResponse, Server, example_requests, example_response, operations};
 use liveavatar_tests::{TestClock, show};
 use serde_json::{Value, json};
 

@@ -56,7 +56,7 @@ pub(crate) async fn check(
         };
         match check_parameter(parameter, &sent) {
             Ok(value) if parameter.location == ParameterLocation::Query => {
-                drop(query.insert(parameter.name, value))
+                query.insert(parameter.name, value);
             }
             Ok(_) => {}
             Err(found) => violations.extend(found),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use futures_util::{StreamExt as _, stream};
-use liveavatar_mock::{MockResponse, Server, example_response, example_request};
+use liveavatar_mock::{MockResponse, Server, example_request, example_response};
 use serde_json::{Value, json};
 
 use super::{NOBODY, program, service, settled, told, untimed};

@@ -11,7 +11,8 @@ async fn tables_keep_to_the_width_and_say_what_they_leave_out() {
     let server = Server::start().await.unwrap();
     let mut shown = String::new();
     for columns in ["40", "80", "120"] {
-        server.mock_response("list_voices", MockResponse::json(200, example_response("list_voices").unwrap()));
+        server
+            .mock_response("list_voices", MockResponse::json(200, example_response("list_voices").unwrap()));
         server.mock_response(
             "get_voice_by_id",
             MockResponse::json(200, example_response("get_voice_by_id").unwrap()),

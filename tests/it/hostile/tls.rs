@@ -9,7 +9,7 @@ use std::time::Duration;
 use liveavatar_api::raw::Operation;
 use liveavatar_api::realtime::lite::Socket;
 use liveavatar_api::{Client, Credential, CredentialKind, Error, ErrorKind};
-use liveavatar_mock::{example_response, example_request};
+use liveavatar_mock::{example_request, example_response};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};

@@ -1,58 +1,58 @@
-//! Rules of the mock's command sockets: what is heard, refused, dropped, and how they go wrong.
+//! The command sockets: events, recorded activity, rejected and dropped frames, and faults.
 
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use liveavatar_api::realtime::audio;
 use liveavatar_api::realtime::lite::Command;
-use liveavatar_mock::{Builder, EventStyle, SocketActivity, Server, SocketFault, UtteranceEnd};
+use liveavatar_mock::{Builder, EventStyle, Server, SocketActivity, SocketFault, UtteranceEnd};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 use uuid::Uuid;
 
-use crate::harness::{From, Lab, lite};
+use super::harness::{Auth, Mock, lite};
 
-struct Line {
-    lab: Lab,
+struct Connection {
+    mock: Mock,
     id: Uuid,
     socket: WebSocketStream<TcpStream>,
 }
 
-impl Line {
+impl Connection {
     /// A running session with a socket.
-    async fn open(builder: Builder) -> Line {
-        let lab = Lab::with(builder.sockets(EventStyle::EventId)).await;
-        let minted = lab.mint(lite()).await;
-        let started = lab.start_with(&minted.text("/data/session_token")).await;
+    async fn open(builder: Builder) -> Connection {
+        let mock = Mock::with(builder.sockets(EventStyle::EventId)).await;
+        let minted = mock.mint(lite()).await;
+        let started = mock.start_with_token(&minted.text("/data/session_token")).await;
         let url = started.text("/data/ws_url");
         let address = url.split('/').nth(2).expect("a host and a port");
         let stream = TcpStream::connect(address).await.expect("a connection");
         let (socket, _) = client_async(&url, stream).await.expect("a socket");
-        Line { lab, id: minted.text("/data/session_id").parse().expect("an id"), socket }
+        Connection { mock, id: minted.text("/data/session_id").parse().expect("an id"), socket }
     }
 
-    /// The same, ready for commands.
-    async fn ready(builder: Builder) -> Line {
-        let mut line = Line::open(builder).await;
-        line.until("session.state_updated connected").await;
-        line
+    /// A running session with a socket that is ready for commands.
+    async fn ready(builder: Builder) -> Connection {
+        let mut connection = Connection::open(builder).await;
+        connection.until("session.state_updated connected").await;
+        connection
     }
 
-    /// Sends a whole utterance, and waits until it is taken.
+    /// Sends a complete utterance and waits for its acknowledgement.
     async fn say(&mut self, milliseconds: u64, id: &str) {
         self.send(&speak(milliseconds), id).await;
         self.send(&Command::SpeakEnd, id).await;
         self.until("agent.audio_buffer_committed").await;
     }
 
-    fn pass(&self, milliseconds: u64) {
-        self.lab.server.advance(Duration::from_millis(milliseconds));
+    fn advance(&self, milliseconds: u64) {
+        self.mock.server.advance(Duration::from_millis(milliseconds));
     }
 
-    fn heard(&self) -> SocketActivity {
-        self.lab.server.heard(self.id)
+    fn activity(&self) -> SocketActivity {
+        self.mock.server.socket_activity(self.id)
     }
 
     async fn send(&mut self, command: &Command, id: &str) {
@@ -63,7 +63,7 @@ impl Line {
         self.socket.send(Message::text(text.into())).await.expect("a connection");
     }
 
-    /// The next event in short, or how the socket ended.
+    /// Returns a summary of the next event, or how the socket ended.
     async fn event(&mut self) -> String {
         let text = match self.socket.next().await {
             Some(Ok(Message::Text(text))) => text,
@@ -71,38 +71,39 @@ impl Line {
                 return format!("close {:?}", frame.map(|frame| u16::from(frame.code)));
             }
             Some(Ok(other)) => return format!("{other:?}"),
-            Some(Err(_)) => return "broken".to_owned(),
+            Some(Err(_)) => return "disconnected".to_owned(),
             None => return "gone".to_owned(),
         };
         let Ok(event) = serde_json::from_str::<Value>(&text) else {
             return format!("text {:?}", text.as_str());
         };
         let kind = event["type"].as_str().expect("a type").to_owned();
-        let said = ["state", "new_state", "event_id"].iter().find_map(|name| event[*name].as_str());
-        let said =
-            said.or_else(|| event["error"]["type"].as_str()).or_else(|| event["source_event_id"].as_str());
-        format!("{kind} {}", said.unwrap_or_default())
+        let detail = ["state", "new_state", "event_id"].iter().find_map(|name| event[*name].as_str());
+        let detail =
+            detail.or_else(|| event["error"]["type"].as_str()).or_else(|| event["source_event_id"].as_str());
+        format!("{kind} {}", detail.unwrap_or_default())
     }
 
-    /// All events up to one that begins so.
+    /// Returns all events up to the first with this prefix.
     async fn until(&mut self, last: &str) -> Vec<String> {
-        let mut seen = Vec::new();
+        let mut events = Vec::new();
         loop {
             let event = self.event().await;
             let is_last = event.starts_with(last);
-            let is_over = ["gone", "broken", "close"].iter().any(|end| event.starts_with(end));
-            seen.push(event);
+            let is_over = ["gone", "disconnected", "close"].iter().any(|end| event.starts_with(end));
+            events.push(event);
             if is_last || is_over {
-                return seen;
+                return events;
             }
         }
     }
 }
 
-/// What is told of speech, without the acknowledgements of commands, which may come at any time between.
-fn told(events: Vec<String>) -> String {
-    let told: Vec<_> = events.into_iter().filter(|event| !event.starts_with("agent.audio_buffer_")).collect();
-    told.join("\n")
+/// Removes the acknowledgements of commands, which may arrive at any time.
+fn without_acknowledgements(events: Vec<String>) -> String {
+    let events: Vec<_> =
+        events.into_iter().filter(|event| !event.starts_with("agent.audio_buffer_")).collect();
+    events.join("\n")
 }
 
 fn speak(milliseconds: u64) -> Command {
@@ -110,34 +111,34 @@ fn speak(milliseconds: u64) -> Command {
 }
 
 #[tokio::test]
-async fn what_comes_before_the_socket_is_ready_is_dropped_without_a_word() {
-    let mut line = Line::open(Server::builder().socket_delay(Duration::from_secs(3600))).await;
-    line.send(&speak(400), "early").await;
-    line.send(&Command::SpeakEnd, "early").await;
-    while line.heard().early < 2 {
+async fn frames_before_the_socket_is_ready_are_dropped_silently() {
+    let mut connection = Connection::open(Server::builder().socket_delay(Duration::from_secs(3600))).await;
+    connection.send(&speak(400), "early").await;
+    connection.send(&Command::SpeakEnd, "early").await;
+    while connection.activity().early_frames < 2 {
         tokio::task::yield_now().await;
     }
-    // As long as the session lives, or it would end first.
-    line.lab.post(From::Key, "/v1/sessions/keep-alive", json!({ "session_id": line.id })).await;
-    line.pass(3_600_000);
-    let seen = line.until("session.state_updated connected").await;
-    assert_eq!(seen, ["session.state_updated connecting", "session.state_updated connected"]);
-    assert_eq!((line.heard().utterances.len(), line.heard().connections), (0, 1));
+    // Otherwise the session would end first.
+    connection.mock.post(Auth::Key, "/v1/sessions/keep-alive", json!({ "session_id": connection.id })).await;
+    connection.advance(3_600_000);
+    let events = connection.until("session.state_updated connected").await;
+    assert_eq!(events, ["session.state_updated connecting", "session.state_updated connected"]);
+    assert_eq!((connection.activity().utterances.len(), connection.activity().connections), (0, 1));
 }
 
 #[tokio::test]
-async fn an_utterance_is_played_and_accounted_for() {
-    let mut line = Line::ready(Server::builder()).await;
+async fn a_played_utterance_is_recorded() {
+    let mut connection = Connection::ready(Server::builder()).await;
     for _ in 0..2 {
-        line.send(&speak(5000), "u1").await;
-        assert!(line.until("agent.audio_buffer_appended").await.len() <= 3);
+        connection.send(&speak(5000), "u1").await;
+        assert!(connection.until("agent.audio_buffer_appended").await.len() <= 3);
     }
-    line.say(5000, "u1").await;
-    line.pass(10_000);
-    assert_eq!(line.heard().utterances[0].end, None);
-    line.pass(5200);
-    line.until("agent.state_updated idle").await;
-    insta::assert_debug_snapshot!(line.heard(), @r#"
+    connection.say(5000, "u1").await;
+    connection.advance(10_000);
+    assert_eq!(connection.activity().utterances[0].end, None);
+    connection.advance(5200);
+    connection.until("agent.state_updated idle").await;
+    insta::assert_debug_snapshot!(connection.activity(), @r#"
     SocketActivity {
         connections: 1,
         utterances: [
@@ -153,18 +154,18 @@ async fn an_utterance_is_played_and_accounted_for() {
         ],
         interrupts: 0,
         keep_alives: 0,
-        early: 0,
-        refused: 0,
+        early_frames: 0,
+        rejected_frames: 0,
     }
     "#);
 }
 
 #[tokio::test]
-async fn playback_tells_of_start_and_pose_and_end() {
-    let mut line = Line::ready(Server::builder()).await;
-    line.say(5000, "u1").await;
-    line.pass(5200);
-    insta::assert_snapshot!(told(line.until("agent.state_updated idle").await), @"
+async fn playback_reports_start_pose_and_end() {
+    let mut connection = Connection::ready(Server::builder()).await;
+    connection.say(5000, "u1").await;
+    connection.advance(5200);
+    insta::assert_snapshot!(without_acknowledgements(connection.until("agent.state_updated idle").await), @"
     agent.speak_started u1
     agent.state_updated talking
     agent.speak_ended u1
@@ -173,32 +174,32 @@ async fn playback_tells_of_start_and_pose_and_end() {
 }
 
 #[tokio::test]
-async fn audio_that_comes_too_slowly_starves_the_avatar() {
-    let mut line = Line::ready(Server::builder()).await;
+async fn slow_audio_is_reported_as_starvation() {
+    let mut connection = Connection::ready(Server::builder()).await;
     for _ in 0..2 {
-        line.send(&speak(5000), "u1").await;
-        line.until("agent.audio_buffer_appended").await;
-        line.pass(20_000);
-        line.until("error video_starvation").await;
+        connection.send(&speak(5000), "u1").await;
+        connection.until("agent.audio_buffer_appended").await;
+        connection.advance(20_000);
+        connection.until("error video_starvation").await;
     }
-    line.send(&Command::SpeakEnd, "u1").await;
-    line.until("agent.speak_ended").await;
-    let utterance = line.heard().utterances.remove(0);
+    connection.send(&Command::SpeakEnd, "u1").await;
+    connection.until("agent.speak_ended").await;
+    let utterance = connection.activity().utterances.remove(0);
     assert_eq!((utterance.starvations, utterance.end), (2, Some(UtteranceEnd::Finished)));
 }
 
 #[tokio::test]
-async fn an_interrupt_drops_what_plays_and_what_waits() {
-    let mut line = Line::ready(Server::builder()).await;
-    line.say(10_000, "u1").await;
-    line.say(10_000, "u2").await;
-    line.pass(200);
-    line.send(&Command::Interrupt, "i1").await;
-    let cut = told(line.until("agent.speak_interrupted").await);
-    line.say(5000, "u3").await;
-    line.pass(5200);
-    let played = told(line.until("agent.speak_ended").await);
-    insta::assert_snapshot!(format!("{cut}\n--\n{played}"), @"
+async fn an_interrupt_drops_playing_and_queued_utterances() {
+    let mut connection = Connection::ready(Server::builder()).await;
+    connection.say(10_000, "u1").await;
+    connection.say(10_000, "u2").await;
+    connection.advance(200);
+    connection.send(&Command::Interrupt, "i1").await;
+    let interrupted = without_acknowledgements(connection.until("agent.speak_interrupted").await);
+    connection.say(5000, "u3").await;
+    connection.advance(5200);
+    let played = without_acknowledgements(connection.until("agent.speak_ended").await);
+    insta::assert_snapshot!(format!("{interrupted}\n--\n{played}"), @"
     agent.speak_started u1
     agent.state_updated talking
     agent.speak_interrupted u1
@@ -207,83 +208,92 @@ async fn an_interrupt_drops_what_plays_and_what_waits() {
     agent.state_updated talking
     agent.speak_ended u3
     ");
-    let heard = line.heard();
-    let ends: Vec<_> = heard.utterances.iter().map(|it| (it.event_id.as_str(), it.end)).collect();
-    let (cut, played) = (Some(UtteranceEnd::Interrupted), Some(UtteranceEnd::Finished));
-    assert_eq!(ends, [("u1", cut), ("u2", cut), ("u3", played)]);
-    assert_eq!(heard.interrupts, 1);
+    let activity = connection.activity();
+    let ends: Vec<_> = activity.utterances.iter().map(|it| (it.event_id.as_str(), it.end)).collect();
+    let (interrupted, played) = (Some(UtteranceEnd::Interrupted), Some(UtteranceEnd::Finished));
+    assert_eq!(ends, [("u1", interrupted), ("u2", interrupted), ("u3", played)]);
+    assert_eq!(activity.interrupts, 1);
 }
 
 #[tokio::test]
-async fn the_avatar_goes_back_to_the_pose_it_was_told() {
-    let mut line = Line::ready(Server::builder()).await;
-    line.send(&Command::StartListening, "l1").await;
-    line.say(5000, "u1").await;
-    line.pass(5200);
-    let mut seen = line.until("agent.state_updated listening").await;
-    line.send(&Command::StopListening, "l2").await;
-    seen.extend(line.until("agent.state_updated idle").await);
-    let poses: Vec<_> = seen.iter().filter_map(|event| event.strip_prefix("agent.state_updated ")).collect();
+async fn the_avatar_returns_to_the_commanded_pose() {
+    let mut connection = Connection::ready(Server::builder()).await;
+    connection.send(&Command::StartListening, "l1").await;
+    connection.say(5000, "u1").await;
+    connection.advance(5200);
+    let mut events = connection.until("agent.state_updated listening").await;
+    connection.send(&Command::StopListening, "l2").await;
+    events.extend(connection.until("agent.state_updated idle").await);
+    let poses: Vec<_> =
+        events.iter().filter_map(|event| event.strip_prefix("agent.state_updated ")).collect();
     assert_eq!(poses, ["talking", "listening", "idle"]);
 }
 
 #[tokio::test]
-async fn frames_that_make_no_sense_are_refused_and_the_socket_stays() {
-    let mut line = Line::ready(Server::builder()).await;
+async fn invalid_frames_are_rejected_and_the_socket_stays_open() {
+    let mut connection = Connection::ready(Server::builder()).await;
     let large = speak(20_000).encode("large");
     assert!(large.len() > audio::MAX_FRAME_BYTES);
-    let wrong =
+    let invalid =
         [large.as_str(), "{", "[]", r#"{"type":"agent.sing"}"#, r#"{"type":"agent.speak","audio":"%"}"#];
-    for text in wrong {
-        line.text(text).await;
-        assert_eq!(line.event().await, "error invalid_request_error", "{}", &text[..text.len().min(40)]);
+    for text in invalid {
+        connection.text(text).await;
+        assert_eq!(
+            connection.event().await,
+            "error invalid_request_error",
+            "{}",
+            &text[..text.len().min(40)]
+        );
     }
-    line.send(&Command::KeepAlive, "k").await;
-    line.send(&Command::SpeakEnd, "e").await;
-    assert_eq!(line.event().await, "agent.audio_buffer_committed e");
-    assert_eq!((line.heard().refused, line.heard().keep_alives), (5, 1));
+    connection.send(&Command::KeepAlive, "k").await;
+    connection.send(&Command::SpeakEnd, "e").await;
+    assert_eq!(connection.event().await, "agent.audio_buffer_committed e");
+    assert_eq!((connection.activity().rejected_frames, connection.activity().keep_alives), (5, 1));
 }
 
 #[tokio::test]
-async fn sockets_go_wrong_on_demand() {
+async fn socket_faults_are_injected() {
     for (fault, expected) in [
         (SocketFault::Close(4321), "close Some(4321)"),
-        (SocketFault::Disconnect, "broken"),
+        (SocketFault::Disconnect, "disconnected"),
         (SocketFault::Garbage("{".to_owned()), "text \"{\""),
     ] {
-        let mut line = Line::ready(Server::builder()).await;
-        let fails = fault.clone();
-        line.lab.server.socket_faults(move |command| (*command == Command::SpeakEnd).then(|| fails.clone()));
-        line.send(&Command::SpeakEnd, "e").await;
-        assert_eq!(line.event().await, expected, "{fault:?}");
-        assert_eq!(line.lab.server.running_sessions(), [line.id]);
+        let mut connection = Connection::ready(Server::builder()).await;
+        let injected = fault.clone();
+        connection
+            .mock
+            .server
+            .socket_faults(move |command| (*command == Command::SpeakEnd).then(|| injected.clone()));
+        connection.send(&Command::SpeakEnd, "e").await;
+        assert_eq!(connection.event().await, expected, "{fault:?}");
+        assert_eq!(connection.mock.server.running_sessions(), [connection.id]);
     }
 }
 
 #[tokio::test]
-async fn a_socket_falls_silent_on_demand() {
-    let mut line = Line::ready(Server::builder()).await;
-    line.lab.server.socket_faults(|_| Some(SocketFault::Hang));
-    line.send(&speak(500), "u1").await;
+async fn a_hanging_socket_sends_nothing_more() {
+    let mut connection = Connection::ready(Server::builder()).await;
+    connection.mock.server.socket_faults(|_| Some(SocketFault::Hang));
+    connection.send(&speak(500), "u1").await;
     tokio::time::pause();
-    let waited = tokio::time::timeout(Duration::from_secs(3600), line.event()).await;
+    let waited = tokio::time::timeout(Duration::from_secs(3600), connection.event()).await;
     assert!(waited.is_err(), "{waited:?}");
-    assert!(line.heard().utterances.is_empty());
+    assert!(connection.activity().utterances.is_empty());
 }
 
 #[tokio::test]
-async fn a_socket_ends_with_its_session_whoever_ended_it() {
-    let mut line = Line::ready(Server::builder()).await;
-    assert!(line.lab.server.end_session(line.id, "AGENT_HANG_UP"));
-    line.pass(1000);
-    let seen = line.until("close").await;
+async fn a_socket_closes_when_the_service_ends_its_session() {
+    let mut connection = Connection::ready(Server::builder()).await;
+    assert!(connection.mock.server.end_session(connection.id, "AGENT_HANG_UP"));
+    connection.advance(1000);
+    let events = connection.until("close").await;
     let expected = ["session.state_updated closing", "session.state_updated closed", "close Some(1000)"];
-    assert_eq!(seen, expected);
+    assert_eq!(events, expected);
 }
 
 #[tokio::test]
-async fn nothing_is_heard_of_another_session() {
-    let mut line = Line::ready(Server::builder()).await;
-    line.say(500, "u1").await;
-    assert_eq!(line.lab.server.heard(Uuid::nil()), SocketActivity::default());
+async fn activity_is_recorded_per_session() {
+    let mut connection = Connection::ready(Server::builder()).await;
+    connection.say(500, "u1").await;
+    assert_eq!(connection.mock.server.socket_activity(Uuid::nil()), SocketActivity::default());
 }

@@ -1,14 +1,16 @@
-//! Rules of stored things, for every collection of the document at once.
+//! Stored records, for every collection of the document at once.
 
 use liveavatar_mock::{OperationInfo, Server, example_requests, operations};
 use serde_json::{Value, json};
 
-use crate::harness::{AVATAR, From, Lab, Reply, SANDBOX_AVATAR, advance, full, lite, operation, send, with};
+use super::harness::{
+    AVATAR, Auth, Mock, Response, SANDBOX_AVATAR, advance, entries, full, lite, operation, send, with,
+};
 
-const NOBODY: &str = "6b1f3c1e-4a55-4a2c-9a90-0d2f6f5f8f10";
+const UNKNOWN_ID: &str = "6b1f3c1e-4a55-4a2c-9a90-0d2f6f5f8f10";
 
-/// Operations with one parameter at the end of their path, and no session.
-fn items(method: &str) -> impl Iterator<Item = OperationInfo> {
+/// Returns the operations on a single record that is not a session.
+fn record_operations(method: &str) -> impl Iterator<Item = OperationInfo> {
     operations().filter(move |it| {
         it.method == method && it.path.ends_with('}') && !it.path.starts_with("/v1/sessions")
     })
@@ -18,45 +20,39 @@ fn collection(operation: &OperationInfo) -> &'static str {
     operation.path.split('/').nth(2).expect("a version and a collection")
 }
 
-/// Calls an operation with its first example, on another id.
-async fn on(lab: &Lab, operation: &OperationInfo, id: &str) -> Reply {
+/// Calls an operation with its first example and this id.
+async fn call(mock: &Mock, operation: &OperationInfo, id: &str) -> Response {
     let mut example = example_requests(operation.name).remove(0);
     example.path.values_mut().for_each(|value| *value = id.into());
-    lab.send_example(From::Key, operation, &example).await
+    mock.send_example(Auth::Key, operation, &example).await
 }
 
-/// The entries of a list, whether it has pages or not.
-fn entries(body: &Value) -> Vec<Value> {
-    let data = &body["data"];
-    data["results"].as_array().or(data.as_array()).expect("a list").clone()
-}
-
-/// What was created, by its collection; the id is wherever the answer has it.
-async fn created(lab: &Lab, operation: &OperationInfo) -> (String, Value) {
+/// Creates a record; returns its id and the data of the response.
+async fn create_record(mock: &Mock, operation: &OperationInfo) -> (String, Value) {
     let example = example_requests(operation.name).remove(0);
-    let reply = lab.send_example(From::Key, operation, &example).await;
-    assert_eq!(reply.status, operation.success, "{}: {}", operation.name, reply.body);
-    let data = &reply.body["data"];
+    let response = mock.send_example(Auth::Key, operation, &example).await;
+    assert_eq!(response.status, operation.success, "{}: {}", operation.name, response.body);
+    let data = &response.body["data"];
     let id = ["id", "voice_id", "embed_id"].iter().find_map(|name| data[*name].as_str());
     (id.unwrap_or_else(|| panic!("{}: {data}", operation.name)).to_owned(), data.clone())
 }
 
-fn creations() -> impl Iterator<Item = OperationInfo> {
+fn create_operations() -> impl Iterator<Item = OperationInfo> {
     operations().filter(|it| it.method == "POST" && !it.path.starts_with("/v1/sessions"))
 }
 
 #[tokio::test]
-async fn what_is_created_can_be_got_listed_and_deleted_once() {
-    let lab = Lab::start().await;
-    let mut told = Vec::new();
-    for create in creations() {
-        let (id, _) = created(&lab, &create).await;
+async fn a_created_record_can_be_read_listed_and_deleted_once() {
+    let mock = Mock::start().await;
+    let mut report = Vec::new();
+    for create in create_operations() {
+        let (id, _) = create_record(&mock, &create).await;
         let collection = collection(&create);
-        let mut steps = vec![create.name];
-        for get in items("GET").filter(|it| self::collection(it) == collection) {
-            let reply = on(&lab, &get, &id).await;
-            assert_eq!((reply.status, reply.text("/data/id")), (200, id.clone()), "{}", get.name);
-            steps.push(get.name);
+        let mut operations_called = vec![create.name];
+        for get in record_operations("GET").filter(|it| self::collection(it) == collection) {
+            let response = call(&mock, &get, &id).await;
+            assert_eq!((response.status, response.text("/data/id")), (200, id.clone()), "{}", get.name);
+            operations_called.push(get.name);
         }
         let lists = operations().filter(|it| {
             let is_list = it.method == "GET" && it.path.split('/').count() == 3;
@@ -67,22 +63,25 @@ async fn what_is_created_can_be_got_listed_and_deleted_once() {
             if list.name == "list_voices" {
                 path.push_str("?voice_type=private");
             }
-            let found = entries(&lab.get(&path).await.body);
+            let found = entries(&mock.get(&path).await.body);
             assert_eq!(found[0]["id"], id.as_str(), "{}: newest first", list.name);
-            steps.push(list.name);
+            operations_called.push(list.name);
         }
-        for delete in items("DELETE").filter(|it| self::collection(it) == collection) {
-            assert_eq!(on(&lab, &delete, &id).await.status, delete.success, "{}", delete.name);
-            assert_eq!(on(&lab, &delete, &id).await.status, 404, "{}", delete.name);
-            steps.push(delete.name);
+        for delete in record_operations("DELETE").filter(|it| self::collection(it) == collection) {
+            assert_eq!(call(&mock, &delete, &id).await.status, delete.success, "{}", delete.name);
+            assert_eq!(call(&mock, &delete, &id).await.status, 404, "{}", delete.name);
+            operations_called.push(delete.name);
         }
-        for item in items("GET").chain(items("PATCH")).filter(|it| self::collection(it) == collection) {
-            let reply = on(&lab, &item, &id).await;
-            assert_eq!((reply.status, &reply.body["code"]), (404, &json!(4040)), "{}", item.name);
+        for item in record_operations("GET")
+            .chain(record_operations("PATCH"))
+            .filter(|it| self::collection(it) == collection)
+        {
+            let response = call(&mock, &item, &id).await;
+            assert_eq!((response.status, &response.body["code"]), (404, &json!(4040)), "{}", item.name);
         }
-        told.push(steps.join(", "));
+        report.push(operations_called.join(", "));
     }
-    insta::assert_snapshot!(told.join("\n"), @"
+    insta::assert_snapshot!(report.join("\n"), @"
     create_image_avatar, get_avatar_by_id, list_user_avatars, delete_avatar
     create_avatar, get_avatar_by_id, list_user_avatars, delete_avatar
     create_context, get_context_by_id, list_user_contexts, delete_context
@@ -95,17 +94,18 @@ async fn what_is_created_can_be_got_listed_and_deleted_once() {
 }
 
 #[tokio::test]
-async fn unknown_ids_are_not_found_and_say_of_what() {
-    let lab = Lab::start().await;
-    let mut told = Vec::new();
-    for item in items("GET").chain(items("PATCH")).chain(items("DELETE")) {
-        let reply = on(&lab, &item, NOBODY).await;
-        assert_eq!((reply.status, &reply.body["data"]), (404, &Value::Null), "{}", item.name);
-        told.push(format!("{} {}: {}", item.method, item.path, reply.text("/message")));
+async fn an_unknown_id_is_a_404_that_names_the_kind_of_record() {
+    let mock = Mock::start().await;
+    let mut report = Vec::new();
+    for item in record_operations("GET").chain(record_operations("PATCH")).chain(record_operations("DELETE"))
+    {
+        let response = call(&mock, &item, UNKNOWN_ID).await;
+        assert_eq!((response.status, &response.body["data"]), (404, &Value::Null), "{}", item.name);
+        report.push(format!("{} {}: {}", item.method, item.path, response.text("/message")));
     }
     let preview = operation("get_voice_preview_by_id");
-    assert_eq!(on(&lab, &preview, NOBODY).await.status, 404);
-    insta::assert_snapshot!(told.join("\n"), @"
+    assert_eq!(call(&mock, &preview, UNKNOWN_ID).await.status, 404);
+    insta::assert_snapshot!(report.join("\n"), @"
     GET /v1/avatars/{avatar_id}: Avatar not found
     GET /v1/contexts/{context_id}: Context not found
     GET /v1/llm-configurations/{config_id}: Llm configuration not found
@@ -126,17 +126,17 @@ async fn unknown_ids_are_not_found_and_say_of_what() {
 }
 
 #[tokio::test]
-async fn what_is_changed_is_what_was_sent_and_the_time_of_the_change() {
-    let lab = Lab::start().await;
+async fn an_update_changes_the_given_fields_and_the_time() {
+    let mock = Mock::start().await;
     let create = json!({ "name": "a", "prompt": "Say ${word} to ${name}", "opening_text": null, "links": [{ "url": "u", "faq": null }] });
-    let made = lab.post(From::Key, "/v1/contexts", create).await.body["data"].clone();
+    let made = mock.post(Auth::Key, "/v1/contexts", create).await.body["data"].clone();
     assert_eq!(made["required_dynamic_variables"], json!(["word", "name"]));
     assert_eq!((&made["links"][0]["url"], &made["links"][0]["faq"]), (&json!("u"), &Value::Null));
     assert!(made["links"][0]["id"].is_string());
-    lab.server.advance(std::time::Duration::from_secs(90));
+    mock.server.advance(std::time::Duration::from_secs(90));
     let path = format!("/v1/contexts/{}", made["id"].as_str().expect("an id"));
     let update = json!({ "name": "b", "prompt": "Hi", "opening_text": "Hello ${name}", "unknown": 1 });
-    let changed = send(lab.request(From::Key, "PATCH", &path).json(&update)).await.body["data"].clone();
+    let changed = send(mock.request(Auth::Key, "PATCH", &path).json(&update)).await.body["data"].clone();
     let mut expected = made;
     for (name, value) in [
         ("name", json!("b")),
@@ -148,168 +148,149 @@ async fn what_is_changed_is_what_was_sent_and_the_time_of_the_change() {
         expected[name] = value;
     }
     assert_eq!(changed, expected);
-    assert_eq!(lab.get(&path).await.body["data"], expected);
+    assert_eq!(mock.get(&path).await.body["data"], expected);
 }
 
 #[tokio::test]
-async fn the_value_of_a_secret_never_comes_back() {
-    let lab = Lab::start().await;
+async fn the_value_of_a_secret_is_never_returned() {
+    let mock = Mock::start().await;
     let body = json!({ "secret_name": "n", "secret_type": "OPENAI_API_KEY", "secret_value": "canary-value" });
-    let made = lab.post(From::Key, "/v1/secrets", body).await;
-    let listed = lab.get("/v1/secrets").await;
+    let made = mock.post(Auth::Key, "/v1/secrets", body).await;
+    let listed = mock.get("/v1/secrets").await;
     assert_eq!(entries(&listed.body)[0]["secret_name"], "n");
     assert_eq!(entries(&listed.body)[0]["secret_type"], "OPENAI_API_KEY");
     assert!(!format!("{}{}", made.body, listed.body).contains("canary-value"));
 }
 
 #[tokio::test]
-async fn own_and_public_entries_are_listed_apart() {
-    let lab = Lab::with(Server::builder().public_entries(2)).await;
-    let mut told = Vec::new();
+async fn own_and_public_records_are_listed_separately() {
+    let mock = Mock::with(Server::builder().public_entries(2)).await;
+    let mut report = Vec::new();
     for path in
         ["/v1/avatars", "/v1/avatars/public", "/v1/voices", "/v1/voices?voice_type=private", "/v1/contexts"]
     {
-        let found = entries(&lab.get(path).await.body);
+        let found = entries(&mock.get(path).await.body);
         let names: Vec<_> = found.iter().map(|entry| entry["name"].as_str().expect("a name")).collect();
-        told.push(format!("{path}: {}", names.join(", ")));
+        report.push(format!("{path}: {}", names.join(", ")));
     }
-    insta::assert_snapshot!(told.join("\n"), @"
+    insta::assert_snapshot!(report.join("\n"), @"
     /v1/avatars: name
     /v1/avatars/public: Public avatar 1, Public avatar 2
     /v1/voices: Public voice 1, Public voice 2
     /v1/voices?voice_type=private: name
     /v1/contexts: name
     ");
-    assert_eq!(entries(&lab.get("/v1/avatars/public").await.body)[0]["id"], SANDBOX_AVATAR);
-    assert_eq!(lab.get(&format!("/v1/avatars/{SANDBOX_AVATAR}")).await.status, 200);
+    assert_eq!(entries(&mock.get("/v1/avatars/public").await.body)[0]["id"], SANDBOX_AVATAR);
+    assert_eq!(mock.get(&format!("/v1/avatars/{SANDBOX_AVATAR}")).await.status, 200);
 }
 
 #[tokio::test]
-async fn public_entries_cannot_be_changed_or_deleted() {
-    let lab = Lab::start().await;
+async fn public_records_cannot_be_updated_or_deleted() {
+    let mock = Mock::start().await;
     for name in ["update_avatar", "delete_avatar"] {
-        assert_eq!(on(&lab, &operation(name), SANDBOX_AVATAR).await.status, 404, "{name}");
+        assert_eq!(call(&mock, &operation(name), SANDBOX_AVATAR).await.status, 404, "{name}");
     }
-    assert_eq!(lab.get(&format!("/v1/avatars/{SANDBOX_AVATAR}")).await.status, 200);
+    assert_eq!(mock.get(&format!("/v1/avatars/{SANDBOX_AVATAR}")).await.status, 200);
 }
 
 #[tokio::test]
-async fn links_lead_through_all_pages_of_a_catalogue() {
-    let lab = Lab::with(Server::builder().public_entries(45)).await;
-    let mut path = Some("/v1/voices?page_size=20&voice_type=public".to_owned());
-    let mut ids = std::collections::BTreeSet::new();
-    let mut sizes = Vec::new();
-    while let Some(next) = path {
-        let body = lab.get(&next).await.body;
-        assert_eq!(body["data"]["count"], 45);
-        let page = entries(&body);
-        sizes.push(page.len());
-        ids.extend(page.iter().map(|entry| entry["id"].to_string()));
-        let link = body["data"]["next"].as_str();
-        path =
-            link.map(|link| link.strip_prefix(lab.server.url()).expect("a link to this server").to_owned());
-    }
-    assert_eq!((sizes, ids.len()), (vec![20, 20, 5], 45));
-}
-
-#[tokio::test]
-async fn an_image_avatar_is_in_training_at_first() {
-    let lab = Lab::start().await;
-    let (id, made) = created(&lab, &operation("create_image_avatar")).await;
+async fn a_new_image_avatar_is_in_training() {
+    let mock = Mock::start().await;
+    let (id, made) = create_record(&mock, &operation("create_image_avatar")).await;
     assert_eq!((&made["status"], &made["type"]), (&json!("INIT"), &json!("IMAGE")));
     assert_eq!((&made["default_voice"], &made["error_message"]), (&Value::Null, &Value::Null));
     advance(60).await;
-    assert_eq!(lab.get(&format!("/v1/avatars/{id}")).await.text("/data/status"), "ACTIVE");
+    assert_eq!(mock.get(&format!("/v1/avatars/{id}")).await.text("/data/status"), "ACTIVE");
 }
 
 #[tokio::test]
-async fn a_default_voice_is_set_by_its_id() {
-    let lab = Lab::start().await;
-    let (id, _) = created(&lab, &operation("create_image_avatar")).await;
+async fn the_default_voice_is_set_by_its_id() {
+    let mock = Mock::start().await;
+    let (id, _) = create_record(&mock, &operation("create_image_avatar")).await;
     let path = format!("/v1/avatars/{id}");
     let set = async |voice: Value| {
-        let request = lab.request(From::Key, "PATCH", &path).json(&json!({ "default_voice_id": voice }));
+        let request = mock.request(Auth::Key, "PATCH", &path).json(&json!({ "default_voice_id": voice }));
         send(request).await.body["data"]["default_voice"].clone()
     };
-    assert_eq!(set(json!(NOBODY)).await["id"], NOBODY);
+    assert_eq!(set(json!(UNKNOWN_ID)).await["id"], UNKNOWN_ID);
     assert_eq!(set(Value::Null).await, Value::Null);
 }
 
 #[tokio::test]
-async fn a_secret_that_is_used_must_exist() {
-    let lab = Lab::start().await;
+async fn a_referenced_secret_must_exist() {
+    let mock = Mock::start().await;
     let body = json!({ "display_name": "d", "model_name": "m", "secret_id": "none" });
-    let reply = lab.post(From::Key, "/v1/llm-configurations", body).await;
-    assert_eq!((reply.status, &reply.body["code"]), (400, &json!(4000)));
-    assert_eq!(reply.body["data"][0]["loc"], json!(["secret_id"]));
+    let response = mock.post(Auth::Key, "/v1/llm-configurations", body).await;
+    assert_eq!((response.status, &response.body["code"]), (400, &json!(4000)));
+    assert_eq!(response.body["data"][0]["loc"], json!(["secret_id"]));
 }
 
 #[tokio::test]
-async fn a_missing_language_model_is_noticed_only_at_start() {
-    let lab = Lab::start().await;
-    let minted = lab.mint(with(full(), json!({ "llm_configuration_id": NOBODY }))).await;
+async fn an_unknown_llm_configuration_is_rejected_only_at_start() {
+    let mock = Mock::start().await;
+    let minted = mock.mint(with(full(), json!({ "llm_configuration_id": UNKNOWN_ID }))).await;
     assert_eq!(minted.status, 200);
-    let reply = lab.start_with(&minted.text("/data/session_token")).await;
-    let said = format!("LLM configuration with id '{NOBODY}' not found in your space");
-    assert_eq!((reply.status, reply.text("/data/0/message")), (400, said));
-    let (id, _) = created(&lab, &operation("create_llm_configuration")).await;
-    lab.running(with(full(), json!({ "llm_configuration_id": id }))).await;
+    let response = mock.start_with_token(&minted.text("/data/session_token")).await;
+    let message = format!("LLM configuration with id '{UNKNOWN_ID}' not found in your space");
+    assert_eq!((response.status, response.text("/data/0/message")), (400, message));
+    let (id, _) = create_record(&mock, &operation("create_llm_configuration")).await;
+    mock.start_session(with(full(), json!({ "llm_configuration_id": id }))).await;
 }
 
 #[tokio::test]
-async fn the_placeholders_of_a_context_need_values() {
-    let lab = Lab::start().await;
+async fn every_placeholder_of_a_context_requires_a_value() {
+    let mock = Mock::start().await;
     let create = json!({ "name": "a", "prompt": "${one} ${two}", "opening_text": null });
-    let id = lab.post(From::Key, "/v1/contexts", create).await.text("/data/id");
+    let id = mock.post(Auth::Key, "/v1/contexts", create).await.text("/data/id");
     let session = |given: Value| {
         with(full(), json!({ "avatar_persona": { "context_id": id }, "dynamic_variables": given }))
     };
-    let reply = lab.mint(session(json!({ "one": "1" }))).await;
-    let said = "Missing required dynamic variables: two".to_owned();
-    assert_eq!((reply.status, reply.text("/data/0/message")), (400, said));
-    assert_eq!(lab.mint(session(json!({ "one": "1", "two": "2", "three": "3" }))).await.status, 200);
+    let response = mock.mint(session(json!({ "one": "1" }))).await;
+    let message = "Missing required dynamic variables: two".to_owned();
+    assert_eq!((response.status, response.text("/data/0/message")), (400, message));
+    assert_eq!(mock.mint(session(json!({ "one": "1", "two": "2", "three": "3" }))).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_deleted_avatar_ends_its_sessions_and_gets_no_token() {
-    let lab = Lab::start().await;
-    let (avatar, _) = created(&lab, &operation("create_image_avatar")).await;
-    let (id, _) = lab.running(with(lite(), json!({ "avatar_id": avatar }))).await;
-    let (other, _) = lab.running(lite()).await;
-    on(&lab, &operation("delete_avatar"), &avatar).await;
-    let running: Vec<_> = lab.server.running_sessions().iter().map(ToString::to_string).collect();
+async fn deleting_an_avatar_ends_its_sessions_and_rejects_new_tokens() {
+    let mock = Mock::start().await;
+    let (avatar, _) = create_record(&mock, &operation("create_image_avatar")).await;
+    let (id, _) = mock.start_session(with(lite(), json!({ "avatar_id": avatar }))).await;
+    let (other, _) = mock.start_session(lite()).await;
+    call(&mock, &operation("delete_avatar"), &avatar).await;
+    let running: Vec<_> = mock.server.running_sessions().iter().map(ToString::to_string).collect();
     assert_eq!(running, [other]);
-    assert_eq!(lab.get(&format!("/v1/sessions/{id}")).await.text("/data/end_reason"), "AVATAR_DELETED");
-    let reply = lab.mint(with(lite(), json!({ "avatar_id": avatar }))).await;
+    assert_eq!(mock.get(&format!("/v1/sessions/{id}")).await.text("/data/end_reason"), "AVATAR_DELETED");
+    let response = mock.mint(with(lite(), json!({ "avatar_id": avatar }))).await;
     assert_eq!(
-        (reply.status, reply.text("/data/0/message")),
+        (response.status, response.text("/data/0/message")),
         (400, "You dont have access to this avatar".to_owned())
     );
 }
 
 #[tokio::test]
-async fn only_known_avatars_get_a_token_where_that_is_asked_for() {
-    let lab = Lab::with(Server::builder().known_avatars_only()).await;
-    let mint = async |avatar: &str| lab.mint(with(lite(), json!({ "avatar_id": avatar }))).await.status;
+async fn known_avatars_only_rejects_other_avatars() {
+    let mock = Mock::with(Server::builder().known_avatars_only()).await;
+    let mint = async |avatar: &str| mock.mint(with(lite(), json!({ "avatar_id": avatar }))).await.status;
     assert_eq!((mint(AVATAR).await, mint(SANDBOX_AVATAR).await), (400, 200));
 }
 
 #[tokio::test]
-async fn embeds_in_the_sandbox_have_their_avatar() {
-    let lab = Lab::start().await;
+async fn a_sandbox_embed_accepts_only_its_avatar() {
+    let mock = Mock::start().await;
     let embed = async |avatar: &str| {
         let body = json!({ "avatar_id": avatar, "is_sandbox": true });
-        lab.post(From::Key, "/v2/embeddings", body).await
+        mock.post(Auth::Key, "/v2/embeddings", body).await
     };
     assert_eq!(embed("65f9e3c9-d48b-4118-b73a-4ae2e3cbb8f0").await.status, 200);
-    let reply = embed(AVATAR).await;
-    assert_eq!((reply.status, &reply.body["data"][0]["loc"]), (400, &json!(["avatar_id"])));
+    let response = embed(AVATAR).await;
+    assert_eq!((response.status, &response.body["data"][0]["loc"]), (400, &json!(["avatar_id"])));
 }
 
 #[tokio::test]
-async fn servers_store_apart() {
-    let (one, other) = (Lab::start().await, Lab::start().await);
-    let (id, _) = created(&one, &operation("create_context")).await;
+async fn servers_do_not_share_records() {
+    let (one, other) = (Mock::start().await, Mock::start().await);
+    let (id, _) = create_record(&one, &operation("create_context")).await;
     assert_eq!(one.get(&format!("/v1/contexts/{id}")).await.status, 200);
     assert_eq!(other.get(&format!("/v1/contexts/{id}")).await.status, 404);
 }

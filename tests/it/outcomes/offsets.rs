@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use liveavatar_api::raw::{OPERATIONS, Operation};
 use liveavatar_api::{Credential, CredentialKind, Error, ErrorKind};
-use liveavatar_mock::{example_response, example_request};
+use liveavatar_mock::{example_request, example_response};
 use tokio::time::{Instant, timeout};
 
 use crate::hostile::lines::Lines;
