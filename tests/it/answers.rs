@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use liveavatar_api::raw::OPERATIONS;
 use liveavatar_api::types::{self, SessionMode};
 use liveavatar_api::{Client, Credential, CredentialKind, Credits, OpenEnum, Timestamp};
-use liveavatar_mock::{MockResponse, Server, example_answer, example_requests, operations};
+use liveavatar_mock::{MockResponse, Server, example_requests, example_response, operations};
 use liveavatar_tests::call;
 use serde_json::{Value, json};
 use xtask::regen;
@@ -89,7 +89,7 @@ async fn an_unknown_enum_value_is_kept_in_every_answer() {
     let known = enum_values();
     let mut changed = 0;
     for operation in OPERATIONS {
-        let Some(answer) = example_answer(operation.id) else { continue };
+        let Some(answer) = example_response(operation.id) else { continue };
         let pick = |value: &Value| {
             let text = value.as_str()?;
             known.iter().any(|known| known == text).then(|| json!("BRAND_NEW"))
@@ -108,7 +108,7 @@ async fn an_unknown_enum_value_is_kept_in_every_answer() {
 async fn an_unknown_field_is_no_error_in_any_answer() {
     let server = Server::start().await.unwrap();
     for operation in OPERATIONS {
-        let Some(answer) = example_answer(operation.id) else { continue };
+        let Some(answer) = example_response(operation.id) else { continue };
         let pick = |value: &Value| {
             let mut map = value.as_object().filter(|map| !map.is_empty())?.clone();
             map.insert("brand_new".to_owned(), json!({ "deep": [1] }));
@@ -154,7 +154,7 @@ async fn an_answer_without_its_optional_parts_decodes() {
     let document = corrected();
     let mut tried = 0;
     for operation in OPERATIONS {
-        let Some(answer) = example_answer(operation.id) else { continue };
+        let Some(answer) = example_response(operation.id) else { continue };
         let responses = &document["paths"][operation.path][operation.method.to_lowercase()]["responses"];
         let success =
             responses.as_object().unwrap().iter().find(|(status, _)| status.starts_with('2')).unwrap().1;

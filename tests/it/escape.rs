@@ -8,7 +8,7 @@ use liveavatar_api::types::{self, FullSessionConfigMode};
 use liveavatar_api::{
     Client, Credential, CredentialKind, DynamicCall, ErrorKind, IntoData as _, RequestOptions,
 };
-use liveavatar_mock::{Example, MockResponse, Server, example_answer, example_requests, operations};
+use liveavatar_mock::{Example, MockResponse, Server, example_requests, example_response, operations};
 use liveavatar_tests::{TestClock, call, client};
 use serde_json::{Value, json};
 
@@ -241,7 +241,7 @@ fn changed(change: &dyn Fn(&Value) -> Option<Value>) -> Vec<(&'static str, Strin
     }
     let mut all = Vec::new();
     for operation in OPERATIONS {
-        let Some(answer) = example_answer(operation.id) else { continue };
+        let Some(answer) = example_response(operation.id) else { continue };
         let mut places = Vec::new();
         scalars(&answer["data"], "/data", &mut places);
         for place in places {

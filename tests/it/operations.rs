@@ -8,7 +8,9 @@ use std::fmt::Write as _;
 
 use liveavatar_api::raw::{OPERATIONS, Operation};
 use liveavatar_api::{Client, Credential, CredentialKind};
-use liveavatar_mock::{MockResponse, Recorded, Server, example_answer, example_requests, operations};
+use liveavatar_mock::{
+    MockResponse, RecordedRequest, Server, example_requests, example_response, operations,
+};
 use liveavatar_tests::call;
 use serde_json::Value;
 
@@ -36,7 +38,7 @@ fn mask(value: &mut Value) {
 }
 
 /// The request as it arrived, without what differs from run to run, and without secrets.
-fn shown(request: &Recorded, server: &Server) -> String {
+fn shown(request: &RecordedRequest, server: &Server) -> String {
     let query = request.query.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
     let mut text = format!("{} {}{query}\n", request.method, request.path);
     let mut headers: Vec<_> =
@@ -81,7 +83,7 @@ async fn every_operation_sends_its_request_and_decodes_its_answer() {
         let id = operation.id;
         let client = client(&server, operation);
         let status = operations().find(|known| known.name == id).unwrap().success;
-        let answer = example_answer(id);
+        let answer = example_response(id);
         let mut text = String::new();
         let examples = example_requests(id);
         assert!(!examples.is_empty(), "{id} has no example");

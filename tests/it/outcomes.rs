@@ -27,7 +27,7 @@ use liveavatar_api::session::{Configuration, Lite};
 use liveavatar_api::{
     Attempt, AttemptOutcome, Call, Client, Clock, Credential, Error, Observer, RequestOptions, types,
 };
-use liveavatar_mock::example_answer;
+use liveavatar_mock::example_response;
 use liveavatar_tests::TestClock;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -79,7 +79,7 @@ impl Row {
 
 /// The success that the document shows for an operation.
 fn success(operation: &str) -> Answer {
-    Answer::json(200, &example_answer(operation).unwrap())
+    Answer::json(200, &example_response(operation).unwrap())
 }
 
 /// An empty failure.

@@ -7,7 +7,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use liveavatar_api::session::{Configuration, Lite, SANDBOX_AVATAR_ID, StartedSession};
 use liveavatar_api::types::{ListSessionsType, SessionEndReason, VoiceListType};
 use liveavatar_api::{Client, Credential, Error, ErrorKind, Paged as _, RequestOptions, Uuid};
-use liveavatar_mock::{MockResponse, Server, example_answer};
+use liveavatar_mock::{MockResponse, Server, example_response};
 use liveavatar_tests::{TestClock, client};
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ const AVATAR: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
 
 /// A page with some entries, each with another id.
 fn page(operation: &str, entries: u32, next: impl Into<Value>) -> MockResponse {
-    let mut answer = example_answer(operation).unwrap();
+    let mut answer = example_response(operation).unwrap();
     let entry = answer["data"]["results"][0].clone();
     let entry = |number: u32| {
         let mut entry = entry.clone();
@@ -269,7 +269,7 @@ async fn a_followed_transcript_is_lazy_and_ends_with_an_error() {
 /// Answers with an avatar of each status in turn.
 fn training(server: &Server, statuses: &[Value]) {
     for status in statuses {
-        let mut answer = example_answer("get_avatar_by_id").unwrap();
+        let mut answer = example_response("get_avatar_by_id").unwrap();
         answer["data"]["status"] = status.clone();
         answer["data"]["error_message"] = json!("no face in the picture");
         server.mock_response("get_avatar_by_id", MockResponse::json(200, answer));

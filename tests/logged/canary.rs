@@ -11,7 +11,7 @@ use liveavatar_api::session::{self, AnyConfiguration};
 use liveavatar_api::{
     Attempt, AttemptOutcome, Client, Credential, CredentialKind, Observer, RequestOptions, Secret,
 };
-use liveavatar_mock::{Example, MockResponse, Server, example_answer, example_requests, operations};
+use liveavatar_mock::{Example, MockResponse, Server, example_requests, example_response, operations};
 use liveavatar_tests::{TestClock, show};
 use serde_json::{Value, json};
 
@@ -153,7 +153,7 @@ async fn no_answer_makes_a_secret_show() {
         let id = operation.id;
         let client = once.with(kind);
         let status = operations().find(|known| known.name == id).unwrap().success;
-        let success = match example_answer(id) {
+        let success = match example_response(id) {
             Some(answer) => MockResponse::json(status, answer),
             None => MockResponse::raw(status, "application/json", ""),
         };

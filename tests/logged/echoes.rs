@@ -1,6 +1,6 @@
 //! Answers that repeat what was sent to them, in every shape that a service or a proxy might.
 
-use liveavatar_mock::{MockResponse, Recorded};
+use liveavatar_mock::{MockResponse, RecordedRequest};
 use serde_json::{Value, json};
 
 use crate::leaks::shows;
@@ -15,7 +15,7 @@ pub(crate) struct Echo {
 }
 
 impl Echo {
-    pub(crate) fn of(request: &Recorded) -> Self {
+    pub(crate) fn of(request: &RecordedRequest) -> Self {
         let body = String::from_utf8_lossy(&request.body).into_owned();
         let headers: Vec<_> =
             request.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();

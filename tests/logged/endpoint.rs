@@ -59,7 +59,7 @@ async fn an_endpoint_shows_no_secret_in_logs_and_refusals() {
     ] {
         let answer = MockResponse::json(status, body.clone());
         server.faults(move |called| {
-            (called == operation).then(|| Fault::Before(Failure::MockResponse(answer.clone())))
+            (called == operation).then(|| Fault::Before(Failure::Response(answer.clone())))
         });
         let at = format!("{operation} {status}");
         let refused = post("{}").await.unwrap();
@@ -67,7 +67,7 @@ async fn an_endpoint_shows_no_secret_in_logs_and_refusals() {
         leaks.look(&at, "the answer", &refused.text().await.unwrap());
         leaks.look(&at, "logs", &capture::take());
     }
-    server.no_faults();
+    server.clear_faults();
     for choices in [
         r#"{"avatar_persona": {"voice_id": "canary"}}"#,
         r#"{"avatar_persona": {"language": {"canary": 1}}}"#,

@@ -90,8 +90,8 @@ impl Mock {
         builder.sockets(match self.sockets {
             Style::EventId => EventStyle::EventId,
             Style::SourceEventId => EventStyle::SourceEventId,
-            Style::Task => EventStyle::Task,
-            Style::Nothing => EventStyle::Nothing,
+            Style::Task => EventStyle::TaskId,
+            Style::Nothing => EventStyle::NoId,
         })
     }
 }

@@ -10,24 +10,44 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use super::clock::Clock;
-use super::fault::Plan;
-use super::heard::Ear;
-use super::rate::Rates;
-use super::server::lock;
-use super::server::{Server, Shared, serve};
-use super::sessions::Limits;
-use super::socket::{self, EventStyle};
-use super::world::World;
+use crate::clock::Clock;
+use crate::fault::FaultPlan;
+use crate::handler::{Shared, handle};
+use crate::rate_limit::RateLimiter;
+use crate::server::Server;
+use crate::sessions::Limits;
+use crate::socket::{self, EventStyle, SocketContext};
+use crate::socket_activity::SocketMonitor;
+use crate::state::{ServerState, lock};
 
+/// All defaults are our choice; the service sets these values per plan and account.
 const API_KEY: &str = "canary-api-key";
-/// Unless the builder says otherwise. All four are our choice; the service has them per plan and account.
 const SESSION_LIMIT: usize = 3;
 const MAX_SESSION_SECONDS: u64 = 1200;
 const CREDITS: u64 = 100_000;
 const PUBLIC_ENTRIES: u32 = 3;
 
-/// Settings of a [`Server`] that is about to start.
+impl Server {
+    /// Starts a server with the default settings, like [`Builder::start`].
+    ///
+    /// # Errors
+    ///
+    /// If no loopback port can be opened.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime.
+    pub async fn start() -> io::Result<Server> {
+        Server::builder().start().await
+    }
+
+    /// Returns a builder, to change limits or the API key.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+}
+
+/// Builds a [`Server`].
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it is started"]
 pub struct Builder {
@@ -50,7 +70,7 @@ impl Default for Builder {
                 sessions: SESSION_LIMIT,
                 seconds: MAX_SESSION_SECONDS,
                 credits: CREDITS,
-                reap_after: None,
+                zombie_timeout: None,
             },
             rate_limit: None,
             latency: Duration::ZERO,
@@ -76,67 +96,67 @@ impl Builder {
         self
     }
 
-    /// Sets the longest session in seconds; 1200 by default, in the sandbox never above 60.
+    /// Sets the longest session in seconds; 1200 by default, at most 60 in the sandbox.
     pub fn max_session_duration(mut self, seconds: u64) -> Builder {
         self.limits.seconds = seconds;
         self
     }
 
-    /// Sets the credits that the account starts with; 100000 by default.
+    /// Sets the initial credits of the account; 100000 by default.
     ///
-    /// A minute of a session costs 2 in FULL mode, 1 in LITE mode, and nothing in the sandbox. One minute is held at start, which
-    /// is refused with code 4033 when there is not enough for it. Later minutes are paid for as they begin; a session whose next
-    /// minute nobody can pay ends for the reason `NO_CREDITS`.
+    /// A minute of a session costs 2 credits in FULL mode, 1 in LITE mode, and nothing in the sandbox. Starting a session
+    /// charges its first minute, and is rejected with code 4033 if the credits do not cover it. Each later minute is charged
+    /// when it begins; a session whose next minute is not covered ends for the reason `NO_CREDITS`.
     pub fn credits(mut self, credits: u64) -> Builder {
         self.limits.credits = credits;
         self
     }
 
-    /// Reaps sessions that were never kept alive so long after their start; without this, they idle for 5 minutes.
+    /// Ends sessions that were not kept alive once within this time after their start; off by default.
     ///
-    /// Developers saw this after 194 to 210 seconds; the reason is `ZOMBIE_SESSION_REAP`. Anything that arrives on a session's
-    /// command socket keeps it alive.
-    pub fn reap_after(mut self, time: Duration) -> Builder {
-        self.limits.reap_after = Some(time);
+    /// The end reason is `ZOMBIE_SESSION_REAP`; developers observed it after 194 to 210 seconds. Any command on the
+    /// session's socket counts as a keep-alive. The idle timeout of 5 minutes applies in any case.
+    pub fn zombie_timeout(mut self, time: Duration) -> Builder {
+        self.limits.zombie_timeout = Some(time);
         self
     }
 
-    /// Limits the requests of each caller to each operation, in windows of one second; no limit by default.
+    /// Limits the requests per second of each caller to each operation; no limit by default.
     ///
-    /// Calls with a session token are counted per token. What is too much gets a 429 with `Retry-After` and
-    /// `X-RateLimit-Reset`; its body is invented, as none is on record.
+    /// Calls with a session token are counted per token. Excess requests get a 429 with `Retry-After` and
+    /// `X-RateLimit-Reset`; its body is invented, because none is recorded.
     pub fn rate_limit(mut self, requests_per_second: u32) -> Builder {
         self.rate_limit = Some(requests_per_second);
         self
     }
 
-    /// Lets every request wait so long before anything is done with it; not at all by default.
+    /// Delays every request by this time; no delay by default.
     pub fn latency(mut self, time: Duration) -> Builder {
         self.latency = time;
         self
     }
 
-    /// Sets how many public entries a collection has that has any, such as avatars; 3 by default.
+    /// Sets the number of public entries in each collection that has them, such as avatars; 3 by default.
     ///
-    /// The first public avatar is that of the sandbox.
+    /// The first public avatar is the sandbox avatar.
     pub fn public_entries(mut self, entries: u32) -> Builder {
         self.public_entries = entries;
         self
     }
 
-    /// Mints tokens only for avatars that exist here; by default for all but those that were deleted.
+    /// Mints tokens only for stored avatars; by default for every avatar that was not deleted.
     pub fn known_avatars_only(mut self) -> Builder {
         self.known_avatars_only = true;
         self
     }
 
-    /// Sets the loopback port to listen on; 0, the default, takes a free one.
+    /// Sets the loopback port to listen on; the default, 0, picks a free port.
     pub fn port(mut self, port: u16) -> Builder {
         self.port = port;
         self
     }
 
-    /// Serves the command sockets of LITE sessions too, whose events tell utterances apart in the given way.
+    /// Serves the command sockets of LITE sessions; their events identify utterances in the given style.
     ///
     /// Without this, `ws_url` names a host that does not exist.
     pub fn sockets(mut self, style: EventStyle) -> Builder {
@@ -144,7 +164,7 @@ impl Builder {
         self
     }
 
-    /// Sets how long a command socket takes to get ready; what arrives earlier is dropped without a word. No time by default.
+    /// Sets how long a command socket takes to become ready; it silently drops earlier frames. No delay by default.
     pub fn socket_delay(mut self, time: Duration) -> Builder {
         self.socket_delay = time;
         self
@@ -162,48 +182,45 @@ impl Builder {
     pub async fn start(self) -> io::Result<Server> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).await?;
         let clock = Clock::new();
-        let world = World::new(&clock, self.limits, self.public_entries, self.known_avatars_only);
-        let world = Arc::new(Mutex::new(world));
-        let ear = Arc::new(Mutex::new(Ear::default()));
-        let sockets = match self.sockets {
-            Some(style) => {
-                let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-                lock(&world).sessions.sockets = Some(format!("ws://{}", listener.local_addr()?));
-                let behind = socket::Behind {
-                    style,
-                    delay: self.socket_delay,
-                    clock: clock.clone(),
-                    world: Arc::clone(&world),
-                    ear: Arc::clone(&ear),
-                };
-                let serving = tokio::spawn(socket::serve(listener, behind));
-                Some(serving.abort_handle())
-            }
-            None => None,
-        };
+        let state = ServerState::new(&clock, self.limits, self.public_entries, self.known_avatars_only);
+        let state = Arc::new(Mutex::new(state));
+        let monitor = Arc::new(Mutex::new(SocketMonitor::default()));
+        let mut sockets = None;
+        if let Some(style) = self.sockets {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+            lock(&state).sessions.socket_base = Some(format!("ws://{}", listener.local_addr()?));
+            let context = SocketContext {
+                style,
+                delay: self.socket_delay,
+                clock: clock.clone(),
+                state: Arc::clone(&state),
+                monitor: Arc::clone(&monitor),
+            };
+            sockets = Some(tokio::spawn(socket::serve(listener, context)).abort_handle());
+        }
         let shared = Arc::new(Shared {
             url: format!("http://{}", listener.local_addr()?),
             api_key: self.api_key,
             latency: self.latency,
-            rates: Mutex::new(Rates::new(self.rate_limit, clock.clone())),
+            rate_limiter: Mutex::new(RateLimiter::new(self.rate_limit, clock.clone())),
             clock,
-            world,
-            scripts: Mutex::default(),
-            faults: Mutex::new(Plan::default()),
+            state,
+            queued_responses: Mutex::default(),
+            faults: Mutex::new(FaultPlan::default()),
             log: Mutex::default(),
-            ear,
+            monitor,
         });
-        let sockets_until_then = sockets.clone();
-        let router = Router::new().fallback(serve).with_state(Arc::clone(&shared));
+        let sockets_to_stop = sockets.clone();
+        let router = Router::new().fallback(handle).with_state(Arc::clone(&shared));
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
             let served = axum::serve(listener, router).with_graceful_shutdown(async {
-                // A dropped sender is the signal.
+                // Fails when the sender is dropped, which is the signal.
                 let _ = stopped.await;
             });
-            // Accepting never gives up, so there is no error to report.
+            // Never an error: accepting is retried.
             let _ = served.await;
-            if let Some(sockets) = sockets_until_then {
+            if let Some(sockets) = sockets_to_stop {
                 sockets.abort();
             }
         });
@@ -211,7 +228,7 @@ impl Builder {
     }
 }
 
-/// Leaves the API key out.
+/// Omits the API key.
 impl fmt::Debug for Builder {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter

@@ -1,4 +1,4 @@
-//! The clock of one server: that of the runtime, and how far it was put ahead.
+//! The clock of one server: the runtime's clock plus an adjustable offset.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,60 +7,60 @@ use chrono::{DateTime, SecondsFormat};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-/// Moment at which every server starts, so that timestamps are stable: 2026-01-01T00:00:00Z, in seconds since 1970.
+/// Every server starts at 2026-01-01T00:00:00Z (here in Unix seconds), so that timestamps are stable.
 const EPOCH: i64 = 1_767_225_600;
-/// A clock is never put further ahead, so that its moments stay within what the system counts: a hundred years.
-const FURTHEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
+/// Largest offset, 100 years: keeps instants within what the operating system can represent.
+const MAX_OFFSET: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 
 #[derive(Clone, Debug)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     origin: Instant,
-    ahead: Arc<watch::Sender<Duration>>,
+    offset: Arc<watch::Sender<Duration>>,
 }
 
 impl Clock {
-    pub(super) fn new() -> Clock {
-        Clock { origin: Instant::now(), ahead: Arc::new(watch::Sender::new(Duration::ZERO)) }
+    pub(crate) fn new() -> Clock {
+        Clock { origin: Instant::now(), offset: Arc::new(watch::Sender::new(Duration::ZERO)) }
     }
 
-    pub(super) fn now(&self) -> Instant {
-        Instant::now() + *self.ahead.borrow()
+    pub(crate) fn now(&self) -> Instant {
+        Instant::now() + *self.offset.borrow()
     }
 
-    /// Lets time pass at once; whoever waits sees it.
-    pub(super) fn advance(&self, time: Duration) {
-        self.ahead.send_modify(|ahead| *ahead = ahead.saturating_add(time).min(FURTHEST));
+    /// Moves the clock forward and wakes all sleepers.
+    pub(crate) fn advance(&self, time: Duration) {
+        self.offset.send_modify(|offset| *offset = offset.saturating_add(time).min(MAX_OFFSET));
     }
 
     /// Time since the server started.
-    pub(super) fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.now() - self.origin
     }
 
-    /// Tells whenever the clock is put ahead.
-    pub(super) fn moved(&self) -> watch::Receiver<Duration> {
-        self.ahead.subscribe()
+    /// Returns a receiver that is notified each time the clock is moved forward.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Duration> {
+        self.offset.subscribe()
     }
 
-    pub(super) async fn sleep(&self, time: Duration) {
-        // A moment beyond what the clock counts never comes.
+    pub(crate) async fn sleep(&self, time: Duration) {
+        // An instant that the clock cannot represent is never reached.
         let Some(until) = self.now().checked_add(time) else { return std::future::pending().await };
-        let mut moved = self.moved();
+        let mut offset = self.subscribe();
         loop {
             let left = until.saturating_duration_since(self.now());
-            if left.is_zero() || timeout(left, moved.changed()).await.is_err() {
+            if left.is_zero() || timeout(left, offset.changed()).await.is_err() {
                 return;
             }
         }
     }
 
-    /// Seconds since 1970.
-    pub(super) fn unix(&self, moment: Instant) -> i64 {
-        EPOCH.saturating_add_unsigned(moment.saturating_duration_since(self.origin).as_secs())
+    /// Converts to Unix seconds.
+    pub(crate) fn unix(&self, instant: Instant) -> i64 {
+        EPOCH.saturating_add_unsigned(instant.saturating_duration_since(self.origin).as_secs())
     }
 
-    pub(super) fn rfc3339(&self, moment: Instant) -> String {
-        let moment = DateTime::from_timestamp(self.unix(moment), 0).unwrap_or(DateTime::UNIX_EPOCH);
-        moment.to_rfc3339_opts(SecondsFormat::Secs, true)
+    pub(crate) fn rfc3339(&self, instant: Instant) -> String {
+        let time = DateTime::from_timestamp(self.unix(instant), 0).unwrap_or(DateTime::UNIX_EPOCH);
+        time.to_rfc3339_opts(SecondsFormat::Secs, true)
     }
 }

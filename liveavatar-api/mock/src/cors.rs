@@ -1,4 +1,4 @@
-//! Calls from web pages: the service allows them from any origin, for its own SDK runs in browsers and brings its cookies.
+//! CORS: the service allows any origin with credentials, because its SDK runs in browsers and sends cookies.
 
 use axum::body::Body;
 use axum::http::header::{
@@ -7,26 +7,26 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, Response};
 
-use super::answer::MockResponse;
+use crate::response::MockResponse;
 
-/// The answer to a browser's question whether a page may send its request; `None` when nothing was asked.
-pub(super) fn preflight(headers: &HeaderMap, methods: &[&str]) -> Option<MockResponse> {
-    let asked = headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-    let wanted = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).and_then(|names| names.to_str().ok());
-    asked.then(|| {
-        let answer =
+/// Responds to a preflight request; `None` if the request is not one.
+pub(crate) fn preflight(headers: &HeaderMap, methods: &[&str]) -> Option<MockResponse> {
+    let is_preflight = headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    let requested = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).and_then(|names| names.to_str().ok());
+    is_preflight.then(|| {
+        let response =
             MockResponse::raw(200, "", "").header("access-control-allow-methods", &methods.join(", "));
-        match wanted {
-            Some(names) => answer.header("access-control-allow-headers", names),
-            None => answer,
+        match requested {
+            Some(names) => response.header("access-control-allow-headers", names),
+            None => response,
         }
     })
 }
 
-/// Lets the page that sent the request read its answer.
-pub(super) fn allow(origin: Option<&HeaderValue>, response: &mut Response<Body>) {
+/// Lets a page of this origin read the response.
+pub(crate) fn allow(origin: Option<&HeaderValue>, response: &mut Response<Body>) {
     if let Some(origin) = origin {
-        // Any origin cannot be said in one word where cookies come along.
+        // Browsers reject the wildcard for requests with credentials.
         let headers = response.headers_mut();
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));

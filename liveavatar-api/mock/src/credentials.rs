@@ -1,24 +1,24 @@
-//! Who is calling: checks the credentials that an operation's `security` asks for.
+//! Identifies the caller by the credentials that an operation's `security` requires.
 
 use axum::http::HeaderMap;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::schema::root;
+use crate::schema::root;
 
-/// What a request proved about its sender.
+/// The caller, as proven by the credentials of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Caller {
+pub(crate) enum Caller {
     Anyone,
     ApiKey,
     /// Holds the token of this session.
     Session(Uuid),
 }
 
-/// The caller by the first alternative that the request satisfies; `None` means 401.
+/// Returns the caller by the first alternative that the request satisfies; `None` means 401.
 ///
-/// `session_of` tells which session a token was minted for.
-pub(super) fn identify(
+/// `session_of` returns the session for which a token was minted.
+pub(crate) fn identify(
     security: &[Vec<&'static str>],
     headers: &HeaderMap,
     api_key: &str,
@@ -54,8 +54,8 @@ fn satisfies(
     }
 }
 
-/// The names of headers that carry credentials, in lower case.
-pub(super) fn secret_headers() -> impl Iterator<Item = String> {
+/// Returns the names of headers with credentials, in lower case.
+pub(crate) fn secret_headers() -> impl Iterator<Item = String> {
     let schemes = root().pointer("/components/securitySchemes").and_then(Value::as_object);
     let named =
         schemes.into_iter().flatten().filter_map(|(_, scheme)| Some(scheme["name"].as_str()?.to_lowercase()));
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn either_scheme_is_enough() {
+    fn either_scheme_suffices() {
         assert_eq!(caller(&[("x-api-key", "key")], &EITHER), Some(Caller::ApiKey));
         assert_eq!(caller(&[("authorization", "Bearer token")], &EITHER), Some(Caller::Session(Uuid::nil())));
         assert_eq!(
@@ -91,12 +91,12 @@ mod tests {
     }
 
     #[test]
-    fn a_key_in_the_bearer_header_is_refused() {
+    fn an_api_key_in_the_bearer_header_is_rejected() {
         assert_eq!(caller(&[("authorization", "Bearer key")], &EITHER), None);
     }
 
     #[test]
-    fn no_security_means_public() {
+    fn an_operation_without_security_is_public() {
         assert_eq!(caller(&[], &[]), Some(Caller::Anyone));
     }
 }

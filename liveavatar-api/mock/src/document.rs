@@ -1,18 +1,18 @@
-//! Operations of the document: names, routes, parameters, bodies, required credentials.
+//! The operations of the document: names, routes, parameters, bodies and required credentials.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use super::schema::{Schema, decode, escape, resolve, root};
+use crate::schema::{Schema, escape_segment, non_null, percent_decode, resolve, root};
 use liveavatar_api::raw;
 
 static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(read);
 
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
-/// What the document says about one operation.
+/// One operation of the document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OperationInfo {
@@ -22,13 +22,13 @@ pub struct OperationInfo {
     pub method: &'static str,
     /// Path template, for example `/v1/sessions/{session_id}`.
     pub path: &'static str,
-    /// Names of the accepted security schemes; any one of them is enough, none means public.
+    /// Names of the accepted security schemes: any of them suffices; empty for a public operation.
     pub security: Vec<&'static str>,
-    /// HTTP status of a successful answer.
+    /// HTTP status of a successful response.
     pub success: u16,
 }
 
-/// Lists the operations of the document, in its order.
+/// Lists the operations in the order of the document.
 pub fn operations() -> impl Iterator<Item = OperationInfo> {
     all().iter().map(|operation| OperationInfo {
         name: &operation.name,
@@ -40,29 +40,36 @@ pub fn operations() -> impl Iterator<Item = OperationInfo> {
 }
 
 #[derive(Debug)]
-pub(super) struct Operation {
-    pub(super) name: String,
-    pub(super) method: String,
-    pub(super) template: &'static str,
-    pub(super) parameters: Vec<Parameter>,
-    pub(super) body: Option<Body>,
+pub(crate) struct Operation {
+    pub(crate) name: String,
+    pub(crate) method: String,
+    pub(crate) template: &'static str,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) body: Option<Body>,
     /// Alternatives, each a list of schemes that must all be satisfied.
-    pub(super) security: Vec<Vec<&'static str>>,
-    pub(super) success: u16,
-    /// Schema of the success body; `None` when there is no body.
-    pub(super) answer: Option<&'static Value>,
+    pub(crate) security: Vec<Vec<&'static str>>,
+    pub(crate) success: u16,
+    /// Schema of the success body; `None` without a body.
+    pub(crate) response: Option<&'static Value>,
+}
+
+impl Operation {
+    /// Returns the schema of the `data` in the success envelope.
+    pub(crate) fn data_schema(&self) -> Option<&'static Value> {
+        resolve(self.response?).pointer("/properties/data").map(non_null)
+    }
 }
 
 #[derive(Debug)]
-pub(super) struct Parameter {
-    pub(super) name: &'static str,
-    pub(super) place: Place,
-    pub(super) required: bool,
-    pub(super) schema: Schema,
+pub(crate) struct Parameter {
+    pub(crate) name: &'static str,
+    pub(crate) location: ParameterLocation,
+    pub(crate) required: bool,
+    pub(crate) schema: Schema,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum ParameterLocation {
     Path,
     Query,
     Header,
@@ -70,50 +77,50 @@ pub(super) enum Place {
 }
 
 #[derive(Debug)]
-pub(super) struct Body {
-    pub(super) content_type: &'static str,
-    pub(super) required: bool,
-    pub(super) schema: Schema,
-    /// One schema per alternative; empty when the body is no union.
-    pub(super) members: Vec<Schema>,
+pub(crate) struct Body {
+    pub(crate) content_type: &'static str,
+    pub(crate) required: bool,
+    pub(crate) schema: Schema,
+    /// The members of a union; empty if the body is not a union.
+    pub(crate) members: Vec<Schema>,
 }
 
 impl Body {
-    pub(super) fn is_multipart(&self) -> bool {
+    pub(crate) fn is_multipart(&self) -> bool {
         self.content_type.starts_with("multipart/")
     }
 
-    /// The default that the document gives for one property of the body.
-    pub(super) fn property_default(&self, property: &str) -> Option<&'static Value> {
+    /// Returns the document's default for one property of the body.
+    pub(crate) fn property_default(&self, property: &str) -> Option<&'static Value> {
         let properties = resolve(self.schema.value).get("properties")?;
         properties.get(property)?.get("default")
     }
 }
 
-/// A path of the document that fits a request.
-pub(super) enum Route {
-    /// The operation and the values of its path parameters.
+/// The operation for a method and path.
+pub(crate) enum Route {
+    /// With the values of the path parameters.
     Found(&'static Operation, BTreeMap<String, String>),
-    /// The path exists, but only for these methods.
+    /// The document has the path only with these methods.
     OtherMethods(Vec<&'static str>),
     Unknown,
 }
 
-pub(super) fn all() -> &'static [Operation] {
+pub(crate) fn all() -> &'static [Operation] {
     &OPERATIONS
 }
 
-pub(super) fn named(name: &str) -> Option<&'static Operation> {
+pub(crate) fn named(name: &str) -> Option<&'static Operation> {
     all().iter().find(|operation| operation.name == name)
 }
 
-/// Finds the operation for a request; literal segments win over parameters.
-pub(super) fn route(method: &str, path: &str) -> Route {
-    let fits = |operation: &'static Operation| {
+/// Finds the operation for a request; literal segments take precedence over parameters.
+pub(crate) fn route(method: &str, path: &str) -> Route {
+    let matched = |operation: &'static Operation| {
         let values = match_path(operation.template, path)?;
         Some((values.len(), operation, values))
     };
-    let candidates: Vec<_> = all().iter().filter_map(fits).collect();
+    let candidates: Vec<_> = all().iter().filter_map(matched).collect();
     let Some(fewest) = candidates.iter().map(|(parameters, ..)| *parameters).min() else {
         return Route::Unknown;
     };
@@ -135,7 +142,7 @@ fn match_path(template: &str, path: &str) -> Option<BTreeMap<String, String>> {
         let parameter = expected.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
         match parameter {
             Some(name) if !segment.is_empty() => {
-                values.insert(name.to_owned(), decode(segment));
+                values.insert(name.to_owned(), percent_decode(segment).into_owned());
             }
             None if expected == segment => {}
             _ => return None,
@@ -162,10 +169,10 @@ fn read_operation(
     item: &'static Value,
     operation: &'static Value,
 ) -> Operation {
-    let pointer = format!("/paths/{}", escape(template));
+    let pointer = format!("/paths/{}", escape_segment(template));
     let mut parameters = read_parameters(item, &pointer);
     parameters.extend(read_parameters(operation, &format!("{pointer}/{method}")));
-    let (success, answer) = read_success(operation);
+    let (success, response) = read_success(operation);
     Operation {
         name: name_of(template, method),
         method: method.to_uppercase(),
@@ -174,11 +181,11 @@ fn read_operation(
         body: read_body(operation, &format!("{pointer}/{method}/requestBody/content")),
         security: read_security(operation),
         success,
-        answer,
+        response,
     }
 }
 
-/// The name under which the client calls the operation; both are made of one document.
+/// Returns the client's name for the operation.
 fn name_of(template: &str, method: &str) -> String {
     let same = |operation: &&raw::Operation| {
         operation.path == template && operation.method.eq_ignore_ascii_case(method)
@@ -191,15 +198,15 @@ fn read_parameters(holder: &'static Value, pointer: &str) -> Vec<Parameter> {
     let list = holder.get("parameters").and_then(Value::as_array).into_iter().flatten();
     list.enumerate()
         .filter_map(|(index, parameter)| {
-            let place = match parameter["in"].as_str()? {
-                "path" => Place::Path,
-                "query" => Place::Query,
-                "header" => Place::Header,
-                _ => Place::Cookie,
+            let location = match parameter["in"].as_str()? {
+                "path" => ParameterLocation::Path,
+                "query" => ParameterLocation::Query,
+                "header" => ParameterLocation::Header,
+                _ => ParameterLocation::Cookie,
             };
             Some(Parameter {
                 name: parameter["name"].as_str()?,
-                place,
+                location,
                 required: parameter["required"].as_bool().unwrap_or(false),
                 schema: Schema::at(format!("{pointer}/parameters/{index}/schema"))?,
             })
@@ -210,7 +217,7 @@ fn read_parameters(holder: &'static Value, pointer: &str) -> Vec<Parameter> {
 fn read_body(operation: &'static Value, pointer: &str) -> Option<Body> {
     let request = operation.get("requestBody")?;
     let content_type = request["content"].as_object()?.keys().next()?;
-    let schema = Schema::at(format!("{pointer}/{}/schema", escape(content_type)))?;
+    let schema = Schema::at(format!("{pointer}/{}/schema", escape_segment(content_type)))?;
     let members = schema.members();
     Some(Body { content_type, required: request["required"].as_bool().unwrap_or(false), schema, members })
 }
@@ -250,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_literal_segment_wins_over_a_parameter() {
+    fn a_literal_segment_takes_precedence_over_a_parameter() {
         let Route::Found(operation, values) = route("GET", "/v1/avatars/public") else { panic!("no route") };
         assert_eq!(operation.name, "list_public_avatars");
         assert!(values.is_empty());

@@ -1,32 +1,32 @@
-//! Examples made from schemas: valid, deterministic, and telling in failure output.
+//! Examples generated from schemas: valid, deterministic, and easy to identify in failure output.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::document::{self, Body, Place};
-use super::schema::{Schema, matches_pattern, resolve};
+use crate::document::{self, Body, ParameterLocation};
+use crate::schema::{Schema, default_of, matches_pattern, resolve};
 
-/// Marks values that must never show up in logs or error texts, so that tests can search for it.
+/// Marks values that must never appear in logs or error messages, so that tests can search for them.
 const CANARY: &str = "canary";
-/// Parts of property names whose values get the [`CANARY`], beside everything of format `password`.
+/// Properties whose names contain one of these get the [`CANARY`], as does every `password`.
 const PRIVATE_NAMES: [&str; 5] = ["token", "secret_value", "ws_url", "prompt", "api_key"];
-/// Where the schema leaves a number free.
+/// Used if the schema sets no minimum and no default.
 const FREE_INTEGER: i64 = 60;
 const FREE_NUMBER: f64 = 2.5;
-const MOMENT: &str = "2026-01-02T03:04:05Z";
-/// Tried in turn where a property has a `pattern`; the first is how the service writes amounts of credits.
+const TIMESTAMP: &str = "2026-01-02T03:04:05Z";
+/// Tried in order for a property with a `pattern`; the first is the service's format for credits.
 const PATTERN_CANDIDATES: [&str; 4] = ["12.50", "1", "a", "2026-01-02"];
-/// Deeper than any schema of the document; ends the walk through one that contains itself.
+/// Exceeds the depth of every schema in the document; stops the recursion through a schema that contains itself.
 const MAX_DEPTH: usize = 24;
-/// First half of every example UUID; version and variant bits are those of a random one.
+/// Base of every example UUID, with the version and variant bits of a random UUID.
 const UUID_BASE: u128 = 0x0000_0000_0000_4000_8000_0000_0000_0000;
 
-/// Properties of which a request may set only one group, though the schema allows them all.
+/// Groups of properties that exclude each other, although the schema allows them together.
 ///
-/// They follow from the documentation of the fields and from refusals that developers recorded. A rule applies to an object whose
-/// schema knows at least one property of every group.
+/// Sources: field documentation and error responses that developers recorded. A rule applies to an object whose schema has at
+/// least one property of every group.
 const EXCLUSIVE: [&[&[&str]]; 5] = [
     &[&["voice_agent"], &["avatar_persona", "dynamic_variables"]],
     &[&["livekit_config"], &["agora_config"]],
@@ -35,7 +35,7 @@ const EXCLUSIVE: [&[&[&str]]; 5] = [
     &[&["prev_session_id"], &["session_memory_id"]],
 ];
 
-/// A request that the document accepts, with every property filled in.
+/// A valid request with every property set.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Example {
@@ -43,22 +43,22 @@ pub struct Example {
     pub path: BTreeMap<String, Value>,
     /// Values of the query parameters.
     pub query: BTreeMap<String, Value>,
-    /// JSON body, or the parts of a multipart body as an object.
+    /// JSON body, or an object with the parts of a multipart body.
     pub body: Option<Value>,
-    /// Media type of the body, when the operation takes one.
+    /// Media type of the body, if the operation takes one.
     pub content_type: Option<String>,
 }
 
-/// The first of [`example_requests`]; `None` when there is no such operation.
+/// Returns the first of [`example_requests`]; `None` for an unknown operation.
 #[must_use]
 pub fn example_request(operation: &str) -> Option<Example> {
     example_requests(operation).into_iter().next()
 }
 
-/// Requests that together set every property of an operation.
+/// Returns requests that together set every property of an operation.
 ///
-/// There is one for each alternative of the body, and more where properties exclude each other: the document cannot
-/// say so, but the service refuses them together. Cookies are left out. Empty when there is no such operation.
+/// There is one for each member of the body's union, and more if properties exclude each other: the document cannot express
+/// that, but the service rejects them together. Cookies are omitted. Empty for an unknown operation.
 #[must_use]
 pub fn example_requests(operation: &str) -> Vec<Example> {
     let Some(operation) = document::named(operation) else {
@@ -66,11 +66,11 @@ pub fn example_requests(operation: &str) -> Vec<Example> {
     };
     let mut base = Example::default();
     for parameter in &operation.parameters {
-        let value = Maker::default().value(parameter.name, parameter.schema.value, 0);
-        match parameter.place {
-            Place::Path => drop(base.path.insert(parameter.name.to_owned(), value)),
-            Place::Query => drop(base.query.insert(parameter.name.to_owned(), value)),
-            Place::Header | Place::Cookie => {}
+        let value = ExampleGenerator::default().value(parameter.name, parameter.schema.value, 0);
+        match parameter.location {
+            ParameterLocation::Path => drop(base.path.insert(parameter.name.to_owned(), value)),
+            ParameterLocation::Query => drop(base.query.insert(parameter.name.to_owned(), value)),
+            ParameterLocation::Header | ParameterLocation::Cookie => {}
         }
     }
     let Some(body) = &operation.body else {
@@ -80,15 +80,17 @@ pub fn example_requests(operation: &str) -> Vec<Example> {
     bodies(body).into_iter().map(|body| Example { body: Some(body), ..base.clone() }).collect()
 }
 
-/// The success body of an operation; `None` when it has none or does not exist.
+/// Returns the success body of an operation; `None` if the body is empty or the operation unknown.
 #[must_use]
-pub fn example_answer(operation: &str) -> Option<Value> {
-    document::named(operation)?.answer.map(|schema| Maker::default().value("answer", schema, 0))
+pub fn example_response(operation: &str) -> Option<Value> {
+    document::named(operation)?
+        .response
+        .map(|schema| ExampleGenerator::default().value("response", schema, 0))
 }
 
-/// A value that a schema accepts, for a property of that name.
-pub(super) fn example_value(name: &str, schema: &'static Value) -> Value {
-    Maker::default().value(name, schema, 0)
+/// Returns a valid value for a property of that name.
+pub(crate) fn example_value(name: &str, schema: &'static Value) -> Value {
+    ExampleGenerator::default().value(name, schema, 0)
 }
 
 fn bodies(body: &Body) -> Vec<Value> {
@@ -98,10 +100,10 @@ fn bodies(body: &Body) -> Vec<Value> {
     for member in members {
         let mut variant = 0;
         loop {
-            let mut maker = Maker { variant, variants: 1 };
-            bodies.push(maker.value("body", member.value, 0));
+            let mut generator = ExampleGenerator { variant, variants: 1 };
+            bodies.push(generator.value("body", member.value, 0));
             variant += 1;
-            if variant >= maker.variants {
+            if variant >= generator.variants {
                 break;
             }
         }
@@ -110,27 +112,26 @@ fn bodies(body: &Body) -> Vec<Value> {
 }
 
 #[derive(Debug)]
-struct Maker {
-    /// Which group of exclusive properties to keep.
+struct ExampleGenerator {
+    /// Index of the group of exclusive properties to set.
     variant: usize,
-    /// How many variants the schemas seen so far have.
+    /// Number of variants in the schemas visited so far.
     variants: usize,
 }
 
-impl Default for Maker {
-    fn default() -> Maker {
-        Maker { variant: 0, variants: 1 }
+impl Default for ExampleGenerator {
+    fn default() -> ExampleGenerator {
+        ExampleGenerator { variant: 0, variants: 1 }
     }
 }
 
-impl Maker {
+impl ExampleGenerator {
     fn value(&mut self, name: &str, schema: &'static Value, depth: usize) -> Value {
         if depth > MAX_DEPTH {
             return Value::Null;
         }
-        let beside = schema.get("default");
+        let default = default_of(schema).filter(|default| !default.is_null());
         let schema = resolve(schema);
-        let default = beside.or_else(|| schema.get("default")).filter(|default| !default.is_null());
         if let Some(only) = schema.get("const") {
             return only.clone();
         }
@@ -161,9 +162,9 @@ impl Maker {
     fn object(&mut self, schema: &'static Value, depth: usize) -> Value {
         let mut object = Map::new();
         let properties = schema.get("properties").and_then(Value::as_object);
-        let left_out = properties.map(|properties| self.left_out(properties)).unwrap_or_default();
+        let omitted = properties.map(|properties| self.omitted(properties)).unwrap_or_default();
         for (name, property) in properties.into_iter().flatten() {
-            if !left_out.contains(&name.as_str()) {
+            if !omitted.contains(&name.as_str()) {
                 object.insert(name.clone(), self.value(name, property, depth + 1));
             }
         }
@@ -182,9 +183,9 @@ impl Maker {
         Value::Object(object)
     }
 
-    /// The properties that this variant does not set.
-    fn left_out(&mut self, properties: &'static Map<String, Value>) -> Vec<&'static str> {
-        let mut left_out = Vec::new();
+    /// Returns the properties that this variant omits.
+    fn omitted(&mut self, properties: &'static Map<String, Value>) -> Vec<&'static str> {
+        let mut omitted = Vec::new();
         for groups in EXCLUSIVE {
             if !groups.iter().all(|group| group.iter().any(|name| properties.contains_key(*name))) {
                 continue;
@@ -192,13 +193,13 @@ impl Maker {
             self.variants = self.variants.max(groups.len());
             let kept = self.variant % groups.len();
             let others = groups.iter().enumerate().filter(|(index, _)| *index != kept);
-            left_out.extend(others.flat_map(|(_, group)| group.iter().copied()));
+            omitted.extend(others.flat_map(|(_, group)| group.iter().copied()));
         }
-        left_out
+        omitted
     }
 }
 
-/// Makes a page the only one, so that whoever follows its links stops.
+/// Removes the links of a page, so that following them ends.
 fn complete_page(object: &mut Map<String, Value>) {
     let Some(results) = object.get("results").and_then(Value::as_array).map(Vec::len) else {
         return;
@@ -245,18 +246,18 @@ fn string(name: &str, schema: &Value, default: Option<&Value>) -> String {
     let format = schema.get("format").and_then(Value::as_str);
     match format {
         Some("uuid") => return uuid(name),
-        Some("date-time") => return MOMENT.to_owned(),
-        Some("date") => return MOMENT[..10].to_owned(),
+        Some("date-time") => return TIMESTAMP.to_owned(),
+        Some("date") => return TIMESTAMP[..10].to_owned(),
         Some("uri" | "url") => return format!("https://example.com/{name}"),
         _ => {}
     }
     let text = default
         .and_then(Value::as_str)
-        .map_or_else(|| telling(name, format == Some("password")), str::to_owned);
+        .map_or_else(|| named_text(name, format == Some("password")), str::to_owned);
     if let Some(pattern) = schema.get("pattern").and_then(Value::as_str) {
         let candidates = [text.as_str()].into_iter().chain(PATTERN_CANDIDATES);
-        let fitting = candidates.into_iter().find(|candidate| matches_pattern(pattern, candidate));
-        return fitting.unwrap_or(&text).to_owned();
+        let matching = candidates.into_iter().find(|candidate| matches_pattern(pattern, candidate));
+        return matching.unwrap_or(&text).to_owned();
     }
     let length = |keyword: &str| {
         schema.get(keyword).and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok())
@@ -268,8 +269,8 @@ fn string(name: &str, schema: &Value, default: Option<&Value>) -> String {
     text
 }
 
-/// A text that says which property it belongs to.
-fn telling(name: &str, is_password: bool) -> String {
+/// Returns a text that contains the name of its property.
+fn named_text(name: &str, is_password: bool) -> String {
     let private = is_password || PRIVATE_NAMES.iter().any(|part| name.contains(part));
     let text = if private { format!("{CANARY}-{name}") } else { name.to_owned() };
     match name.rsplit('_').next().unwrap_or_default() {
@@ -282,9 +283,9 @@ fn telling(name: &str, is_password: bool) -> String {
     }
 }
 
-/// A UUID per property name, so that two ids swapped by mistake are noticed.
+/// Returns a UUID derived from the property name, so that swapped ids are noticed.
 fn uuid(name: &str) -> String {
-    // FNV-1a; only its stability matters here.
+    // FNV-1a: stable across platforms and versions.
     let hash =
         name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     Uuid::from_u128(UUID_BASE | u128::from(hash)).to_string()

@@ -1,88 +1,88 @@
-//! Requests that go wrong, and answers that are not what the document says.
+//! Faults: requests that fail, and responses that deviate from the document.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::answer::{Cut, MockResponse};
-use super::document::Operation;
-use super::resource::{allows_null, filled};
+use crate::document::Operation;
+use crate::response::{Cut, MockResponse};
+use crate::schema::{allows_null, is_required, non_null};
 
-/// What an enumeration holds that no version knows.
+/// Invented enum value; in lower case, name of the extra field.
 const UNKNOWN: &str = "BRAND_NEW";
 
-/// What goes wrong with one request, for [`Server::faults`](super::Server::faults) and
-/// [`Server::inject_fault`](super::Server::inject_fault).
+/// A fault of one request, for [`Server::faults`](crate::Server::faults) and
+/// [`Server::inject_fault`](crate::Server::inject_fault).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Fault {
-    /// It takes effect and is answered, so long after it came.
-    Late(Duration),
-    /// It goes wrong before it has taken effect.
+    /// The request is handled normally after this delay.
+    Delayed(Duration),
+    /// The request fails before it takes effect.
     Before(Failure),
-    /// It takes effect, and its answer goes wrong.
+    /// The request takes effect, then fails.
     After(Failure),
-    /// It takes effect, and its answer arrives changed.
-    Twisted(Mutation),
+    /// The request takes effect, and its response is changed.
+    Mutated(Mutation),
 }
 
-/// How a request goes wrong.
+/// How a request fails.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Failure {
-    /// It gets this answer.
-    MockResponse(MockResponse),
-    /// Its connection breaks.
-    Break,
-    /// It gets no answer; the connection stays.
-    Silence,
+    /// The server sends this response.
+    Response(MockResponse),
+    /// The server drops the connection.
+    Disconnect,
+    /// The server never responds but keeps the connection open.
+    Hang,
 }
 
-/// How an answer is changed on its way; what is changed in the JSON follows from the schema of the operation's answer.
+/// How a response is changed; changes to its JSON follow the schema of the operation's response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mutation {
-    /// Every value of an enumeration is one that nobody knows.
-    UnknownEnum,
-    /// Every object of the schema has one field more.
+    /// Every enum value is replaced by an unknown one.
+    UnknownEnumValue,
+    /// Every object of the schema gets an extra field.
     ExtraField,
-    /// Everything that may be absent or null is null.
+    /// Every optional or nullable field is null.
     NullOptional,
-    /// Everything that may be absent is absent.
-    WithoutOptional,
-    /// Everything that must be there is null.
+    /// Every optional field is missing.
+    MissingOptional,
+    /// Every required field that is not nullable is null.
     NullRequired,
-    /// The connection breaks in the middle of the body.
-    Truncated,
-    /// `Content-Length` tells half of the body, and so that is all that arrives.
-    Understated,
-    /// `Content-Length` tells twice the body, and then the connection closes.
-    Overstated,
+    /// The connection is dropped after half of the body.
+    TruncatedBody,
+    /// `Content-Length` is half of the body's length, so only half arrives.
+    ContentLengthTooShort,
+    /// `Content-Length` is twice the body's length, and the connection closes after the body.
+    ContentLengthTooLong,
 }
 
 impl Mutation {
-    /// All there are.
+    /// All mutations.
     pub const ALL: [Mutation; 8] = [
-        Mutation::UnknownEnum,
+        Mutation::UnknownEnumValue,
         Mutation::ExtraField,
         Mutation::NullOptional,
-        Mutation::WithoutOptional,
+        Mutation::MissingOptional,
         Mutation::NullRequired,
-        Mutation::Truncated,
-        Mutation::Understated,
-        Mutation::Overstated,
+        Mutation::TruncatedBody,
+        Mutation::ContentLengthTooShort,
+        Mutation::ContentLengthTooLong,
     ];
 
-    pub(super) fn apply(self, operation: &Operation, answer: MockResponse) -> MockResponse {
+    pub(crate) fn apply(self, operation: &Operation, response: MockResponse) -> MockResponse {
         match self {
-            Mutation::Truncated => answer.cut(Cut::Broken),
-            Mutation::Understated => answer.cut(Cut::Understated),
-            Mutation::Overstated => answer.cut(Cut::Overstated),
-            _ if answer.status() != operation.success => answer,
+            Mutation::TruncatedBody => response.cut(Cut::Truncated),
+            Mutation::ContentLengthTooShort => response.cut(Cut::LengthTooShort),
+            Mutation::ContentLengthTooLong => response.cut(Cut::LengthTooLong),
+            _ if response.status() != operation.success => response,
             _ => {
-                let schema = operation.answer.and_then(super::resource::data);
-                answer.with_json(|body| {
+                let schema = operation.data_schema();
+                response.with_json(|body| {
                     if let Some((data, schema)) = body.get_mut("data").zip(schema) {
                         self.change(data, schema);
                     }
@@ -92,8 +92,8 @@ impl Mutation {
     }
 
     fn change(self, value: &mut Value, schema: &'static Value) {
-        let schema = filled(schema);
-        if self == Mutation::UnknownEnum && value.is_string() && schema.get("enum").is_some() {
+        let schema = non_null(schema);
+        if self == Mutation::UnknownEnumValue && value.is_string() && schema.get("enum").is_some() {
             *value = UNKNOWN.into();
         }
         if let Value::Array(items) = value {
@@ -103,15 +103,14 @@ impl Mutation {
             }
         }
         let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
-        let required = schema["required"].as_array().map_or(&[][..], Vec::as_slice);
         let Value::Object(object) = value else { return };
         for (name, property) in properties {
-            let is_required = required.iter().any(|it| it.as_str() == Some(name));
-            let may_be_null = !is_required || allows_null(property);
+            let is_required = is_required(schema, name);
+            let is_nullable = !is_required || allows_null(property);
             match self {
-                Mutation::WithoutOptional if !is_required => drop(object.remove(name)),
-                Mutation::NullOptional if may_be_null => drop(object.insert(name.clone(), Value::Null)),
-                Mutation::NullRequired if !may_be_null => drop(object.insert(name.clone(), Value::Null)),
+                Mutation::MissingOptional if !is_required => drop(object.remove(name)),
+                Mutation::NullOptional if is_nullable => drop(object.insert(name.clone(), Value::Null)),
+                Mutation::NullRequired if !is_nullable => drop(object.insert(name.clone(), Value::Null)),
                 _ => {
                     if let Some(value) = object.get_mut(name) {
                         self.change(value, property);
@@ -125,38 +124,37 @@ impl Mutation {
     }
 }
 
-/// Asked for every request, with the operation's short name.
-pub(super) type Faults = Box<dyn FnMut(&str) -> Option<Fault> + Send>;
+/// Called for every request with the operation's short name.
+pub(crate) type FaultFn = Box<dyn FnMut(&str) -> Option<Fault> + Send>;
 
-/// Faults that wait for calls of one operation.
 #[derive(Default)]
-pub(super) struct Plan {
-    pub(super) asked: Option<Faults>,
-    /// Operation, fault, and how many more requests it is for; first come, first used.
+pub(crate) struct FaultPlan {
+    pub(crate) choose: Option<FaultFn>,
+    /// Operation, fault, and the number of remaining requests; the oldest entry is used first.
     queued: Vec<(&'static str, Fault, u32)>,
 }
 
-impl Plan {
-    pub(super) fn queue(&mut self, operation: &'static str, times: u32, fault: Fault) {
+impl FaultPlan {
+    pub(crate) fn queue(&mut self, operation: &'static str, times: u32, fault: Fault) {
         self.queued.push((operation, fault, times));
     }
 
-    pub(super) fn clear(&mut self) {
-        *self = Plan::default();
+    pub(crate) fn clear(&mut self) {
+        *self = FaultPlan::default();
     }
 
-    pub(super) fn next(&mut self, operation: &str) -> Option<Fault> {
+    pub(crate) fn next(&mut self, operation: &str) -> Option<Fault> {
         self.queued.retain(|(.., times)| *times > 0);
         if let Some((_, fault, times)) = self.queued.iter_mut().find(|(name, ..)| *name == operation) {
             *times -= 1;
             return Some(fault.clone());
         }
-        self.asked.as_mut().and_then(|faults| faults(operation))
+        self.choose.as_mut().and_then(|faults| faults(operation))
     }
 }
 
-impl fmt::Debug for Plan {
+impl fmt::Debug for FaultPlan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Plan").field("queued", &self.queued).finish_non_exhaustive()
+        formatter.debug_struct("FaultPlan").field("queued", &self.queued).finish_non_exhaustive()
     }
 }

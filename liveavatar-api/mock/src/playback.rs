@@ -1,15 +1,15 @@
-//! The avatar behind a command socket: what it plays and when, and its pose. No socket here.
+//! The avatar of a command socket: its queue of utterances, their playback times, and its pose.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Speech is heard of about so long after its first frame (field report).
+/// Time from the first frame of an utterance to `agent.speak_started` (field report).
 const START_DELAY: Duration = Duration::from_millis(200);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Pose {
+pub(crate) enum Pose {
     #[default]
     Idle,
     Listening,
@@ -17,7 +17,7 @@ pub(super) enum Pose {
 }
 
 impl Pose {
-    pub(super) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Pose::Idle => "idle",
             Pose::Listening => "listening",
@@ -26,45 +26,43 @@ impl Pose {
     }
 }
 
-/// Speech that is queued or playing.
+/// An utterance that is queued or playing.
 #[derive(Clone, Debug)]
-pub(super) struct Speech {
+pub(crate) struct Speech {
     /// The id of its first command.
-    pub(super) id: String,
-    /// Its place among all that the session said.
-    pub(super) number: usize,
-    /// When its playback starts.
+    pub(crate) id: String,
+    /// Its index among the utterances of the session.
+    pub(crate) number: usize,
     starts: Instant,
-    /// Until when there is audio.
+    /// When its audio runs out.
     until: Instant,
-    is_told: bool,
+    /// Whether its start was reported.
+    is_announced: bool,
     is_closed: bool,
     is_starved: bool,
 }
 
-/// What playback has come to.
 #[derive(Clone, Debug)]
-pub(super) enum Turn {
+pub(crate) enum PlaybackEvent {
     Started(Speech),
     Ended(Speech),
-    /// There is no more audio, though the utterance has not ended.
+    /// The audio ran out before the utterance was complete.
     Starved(Speech),
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Playback {
+pub(crate) struct Playback {
     queue: VecDeque<Speech>,
-    rest: Pose,
+    resting_pose: Pose,
 }
 
 impl Playback {
-    /// Whether audio would open a new utterance.
-    pub(super) fn is_between(&self) -> bool {
+    /// Returns whether the next audio opens a new utterance.
+    pub(crate) fn opens_new_utterance(&self) -> bool {
         self.queue.back().is_none_or(|last| last.is_closed)
     }
 
-    /// The number of the utterance that audio belongs to now.
-    pub(super) fn open(&mut self, id: &str, number: usize, now: Instant) {
+    pub(crate) fn open(&mut self, id: &str, number: usize, now: Instant) {
         let free = self.queue.back().map_or(now, |last| last.until);
         let starts = free.max(now + START_DELAY);
         self.queue.push_back(Speech {
@@ -72,89 +70,93 @@ impl Playback {
             number,
             starts,
             until: starts,
-            is_told: false,
+            is_announced: false,
             is_closed: false,
             is_starved: false,
         });
     }
 
-    /// Adds audio to the open utterance; with its number.
-    pub(super) fn append(&mut self, time: Duration, now: Instant) -> Option<usize> {
+    /// Adds audio to the open utterance and returns its number.
+    pub(crate) fn append(&mut self, time: Duration, now: Instant) -> Option<usize> {
         let last = self.queue.back_mut()?;
         last.until = last.until.max(now) + time;
         last.is_starved = false;
         Some(last.number)
     }
 
-    pub(super) fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         if let Some(last) = self.queue.back_mut() {
             last.is_closed = true;
         }
     }
 
-    /// Drops everything; with what was dropped, and whether its start was told.
-    pub(super) fn interrupt(&mut self) -> Vec<(Speech, bool)> {
-        self.queue.drain(..).map(|speech| (speech.clone(), speech.is_told)).collect()
+    /// Drops all utterances and returns them, with whether their start was reported.
+    pub(crate) fn interrupt(&mut self) -> Vec<(Speech, bool)> {
+        self.queue.drain(..).map(|speech| (speech.clone(), speech.is_announced)).collect()
     }
 
-    pub(super) fn rest_in(&mut self, pose: Pose) {
-        self.rest = pose;
+    pub(crate) fn set_resting_pose(&mut self, pose: Pose) {
+        self.resting_pose = pose;
     }
 
-    pub(super) fn pose(&self) -> Pose {
-        if self.queue.front().is_some_and(|speech| speech.is_told) { Pose::Talking } else { self.rest }
+    pub(crate) fn pose(&self) -> Pose {
+        if self.queue.front().is_some_and(|speech| speech.is_announced) {
+            Pose::Talking
+        } else {
+            self.resting_pose
+        }
     }
 
-    /// When there is something to tell if nothing comes.
-    pub(super) fn next(&self) -> Option<Instant> {
+    /// Returns when the next event is due.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
         let first = self.queue.front()?;
-        if !first.is_told {
+        if !first.is_announced {
             return Some(first.starts);
         }
         (first.is_closed || !first.is_starved).then_some(first.until)
     }
 
-    /// The next thing to tell of, if its time has come.
-    pub(super) fn turn(&mut self, now: Instant) -> Option<Turn> {
-        if self.next()? > now {
+    /// Returns the next event if it is due.
+    pub(crate) fn next_event(&mut self, now: Instant) -> Option<PlaybackEvent> {
+        if self.next_due()? > now {
             return None;
         }
         let first = self.queue.front_mut()?;
-        if !first.is_told {
-            first.is_told = true;
-            return Some(Turn::Started(first.clone()));
+        if !first.is_announced {
+            first.is_announced = true;
+            return Some(PlaybackEvent::Started(first.clone()));
         }
         if first.is_closed {
-            return self.queue.pop_front().map(Turn::Ended);
+            return self.queue.pop_front().map(PlaybackEvent::Ended);
         }
         first.is_starved = true;
-        Some(Turn::Starved(first.clone()))
+        Some(PlaybackEvent::Starved(first.clone()))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Playback, Pose, START_DELAY, Turn};
+    use super::{Playback, PlaybackEvent, Pose, START_DELAY};
     use std::time::Duration;
     use tokio::time::Instant;
 
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn an_utterance_that_waits_starts_when_the_one_before_it_ends() {
+    fn a_queued_utterance_starts_when_the_previous_one_ends() {
         let begin = Instant::now();
         let mut playback = Playback::default();
         for (number, id) in ["a", "b"].into_iter().enumerate() {
-            assert!(playback.is_between());
+            assert!(playback.opens_new_utterance());
             playback.open(id, number, begin);
             assert_eq!(playback.append(SECOND, begin), Some(number));
             playback.close();
         }
-        let mut told = Vec::new();
-        while let Some(next) = playback.next() {
-            match playback.turn(next) {
-                Some(Turn::Started(speech)) => told.push(("started", speech.id, next - begin)),
-                Some(Turn::Ended(speech)) => told.push(("ended", speech.id, next - begin)),
+        let mut events = Vec::new();
+        while let Some(next) = playback.next_due() {
+            match playback.next_event(next) {
+                Some(PlaybackEvent::Started(speech)) => events.push(("started", speech.id, next - begin)),
+                Some(PlaybackEvent::Ended(speech)) => events.push(("ended", speech.id, next - begin)),
                 other => panic!("{other:?}"),
             }
         }
@@ -165,26 +167,26 @@ mod tests {
             ("started", "b".to_owned(), at(1)),
             ("ended", "b".to_owned(), at(2)),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(events, expected);
     }
 
     #[test]
-    fn running_dry_is_told_once_until_there_is_audio_again() {
+    fn starvation_is_reported_once_until_more_audio_arrives() {
         let begin = Instant::now();
         let mut playback = Playback::default();
         playback.open("a", 0, begin);
         playback.append(SECOND, begin);
-        assert!(matches!(playback.turn(begin + SECOND), Some(Turn::Started(_))));
+        assert!(matches!(playback.next_event(begin + SECOND), Some(PlaybackEvent::Started(_))));
         assert_eq!(playback.pose(), Pose::Talking);
         let later = begin + SECOND * 5;
-        assert!(matches!(playback.turn(later), Some(Turn::Starved(_))));
-        assert!(playback.turn(later).is_none());
-        // It plays on from here, not from where it ran dry.
+        assert!(matches!(playback.next_event(later), Some(PlaybackEvent::Starved(_))));
+        assert!(playback.next_event(later).is_none());
+        // Playback resumes now, not at the time when the audio ran out.
         playback.append(SECOND, later);
-        assert_eq!(playback.next(), Some(later + SECOND));
-        assert!(matches!(playback.turn(later + SECOND), Some(Turn::Starved(_))));
+        assert_eq!(playback.next_due(), Some(later + SECOND));
+        assert!(matches!(playback.next_event(later + SECOND), Some(PlaybackEvent::Starved(_))));
         playback.close();
-        assert!(matches!(playback.turn(later + SECOND), Some(Turn::Ended(_))));
+        assert!(matches!(playback.next_event(later + SECOND), Some(PlaybackEvent::Ended(_))));
         assert_eq!(playback.pose(), Pose::Idle);
     }
 }

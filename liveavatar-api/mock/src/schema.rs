@@ -1,21 +1,24 @@
-//! Schemas of the document: resolving references and compiled validators.
+//! Schemas of the document: references, nullability and compiled validators.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::sync::{LazyLock, OnceLock};
 
 use jsonschema::{Draft, Registry, Resource, ValidationError, Validator};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Value, json};
 
-/// Where the document sits in the registry; it is never fetched.
+/// The document's URI in the registry; it is never fetched.
 const DOCUMENT_URI: &str = "document:/service.json";
 
-/// More references than this in a row can only be a loop.
+/// A longer chain of references is a loop.
 const REFERENCE_HOPS: usize = 16;
 
+/// Encoded in a URI fragment; above all the braces of path templates.
+const FRAGMENT: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'/').remove(b'~').remove(b'-').remove(b'.').remove(b'_');
+
 static ROOT: LazyLock<Value> = LazyLock::new(|| {
-    serde_json::from_str(liveavatar_api::raw::SERVICE_DOCUMENT)
-        .expect("the document is part of the source and is checked there")
+    serde_json::from_str(liveavatar_api::raw::SERVICE_DOCUMENT).expect("a test checks the embedded document")
 });
 
 static REGISTRY: LazyLock<Registry<'static>> = LazyLock::new(|| {
@@ -26,34 +29,34 @@ static REGISTRY: LazyLock<Registry<'static>> = LazyLock::new(|| {
         .expect("the document refers to nothing outside itself")
 });
 
-/// The whole document.
-pub(super) fn root() -> &'static Value {
+/// Returns the whole document.
+pub(crate) fn root() -> &'static Value {
     &ROOT
 }
 
 /// A schema inside the document, with its validator compiled on first use.
 #[derive(Debug)]
-pub(super) struct Schema {
-    pub(super) value: &'static Value,
+pub(crate) struct Schema {
+    pub(crate) value: &'static Value,
     pointer: String,
     validator: OnceLock<Validator>,
 }
 
 impl Schema {
-    /// The schema that `pointer` (RFC 6901) leads to, if the document has one there.
-    pub(super) fn at(pointer: String) -> Option<Schema> {
+    /// Returns the schema at a JSON pointer, if the document has one there.
+    pub(crate) fn at(pointer: String) -> Option<Schema> {
         let value = root().pointer(&pointer)?;
         Some(Schema { value, pointer, validator: OnceLock::new() })
     }
 
-    /// Every way in which `instance` breaks the schema.
-    pub(super) fn errors<'a>(&'a self, instance: &'a Value) -> impl Iterator<Item = ValidationError<'a>> {
+    /// Returns every violation of the schema by `instance`.
+    pub(crate) fn errors<'a>(&'a self, instance: &'a Value) -> impl Iterator<Item = ValidationError<'a>> {
         let validator = self.validator.get_or_init(|| compile(&self.pointer));
         validator.iter_errors(instance)
     }
 
-    /// The members of a `oneOf` or `anyOf` at the top of the schema; empty when it is no union.
-    pub(super) fn members(&self) -> Vec<Schema> {
+    /// Returns the members of a top-level `oneOf` or `anyOf`; empty if the schema is not a union.
+    pub(crate) fn members(&self) -> Vec<Schema> {
         ["oneOf", "anyOf"]
             .iter()
             .filter_map(|keyword| Some((keyword, self.value.get(keyword)?.as_array()?)))
@@ -66,7 +69,7 @@ impl Schema {
 }
 
 fn compile(pointer: &str) -> Validator {
-    let reference = json!({ "$ref": format!("{DOCUMENT_URI}#{}", fragment(pointer)) });
+    let reference = json!({ "$ref": format!("{DOCUMENT_URI}#{}", utf8_percent_encode(pointer, FRAGMENT)) });
     jsonschema::options()
         .with_draft(Draft::Draft202012)
         .with_registry(&REGISTRY)
@@ -75,13 +78,13 @@ fn compile(pointer: &str) -> Validator {
         .expect("the pointer leads to a schema of the document, see Schema::at")
 }
 
-/// Whether `text` matches the regular expression `pattern`, as the validators understand it.
-pub(super) fn matches_pattern(pattern: &str, text: &str) -> bool {
+/// Returns whether `text` matches the regular expression `pattern` according to the validators.
+pub(crate) fn matches_pattern(pattern: &str, text: &str) -> bool {
     jsonschema::is_valid(&json!({ "pattern": pattern }), &Value::from(text))
 }
 
-/// Follows `$ref` until a schema without one is reached.
-pub(super) fn resolve(schema: &'static Value) -> &'static Value {
+/// Follows `$ref` to a schema without one.
+pub(crate) fn resolve(schema: &'static Value) -> &'static Value {
     let mut current = schema;
     for _ in 0..REFERENCE_HOPS {
         let target = current
@@ -96,67 +99,65 @@ pub(super) fn resolve(schema: &'static Value) -> &'static Value {
     current
 }
 
-/// The schema that holds the keyword an error is about, and the pointer of that schema.
-pub(super) fn origin(error: &ValidationError<'_>) -> Option<(&'static Value, String)> {
+/// Returns the default next to a reference, or that of the referenced schema.
+pub(crate) fn default_of(schema: &'static Value) -> Option<&'static Value> {
+    schema.get("default").or_else(|| resolve(schema).get("default"))
+}
+
+pub(crate) fn is_required(schema: &Value, property: &str) -> bool {
+    schema["required"].as_array().is_some_and(|names| names.iter().any(|name| name == property))
+}
+
+/// Returns the schema that contains the violated keyword, and its JSON pointer.
+pub(crate) fn origin(error: &ValidationError<'_>) -> Option<(&'static Value, String)> {
     let location = error.absolute_keyword_location()?;
-    let pointer = decode(location.fragment()?.as_str());
+    let pointer = percent_decode(location.fragment()?.as_str());
     let schema = pointer.rsplit_once('/')?.0.to_owned();
     Some((root().pointer(&schema)?, schema))
 }
 
-/// Escapes one segment of a JSON pointer.
-pub(super) fn escape(segment: &str) -> String {
+/// Escapes one segment of a JSON pointer (RFC 6901).
+pub(crate) fn escape_segment(segment: &str) -> String {
     segment.replace('~', "~0").replace('/', "~1")
 }
 
-/// Replaces `%XX` by the byte it stands for; anything malformed stays as it is.
-pub(super) fn decode(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut index = 0;
-    while index < bytes.len() {
-        let hex = text.get(index + 1..index + 3).filter(|_| bytes[index] == b'%');
-        if let Some(byte) = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            decoded.push(byte);
-            index += 3;
-        } else {
-            decoded.push(bytes[index]);
-            index += 1;
-        }
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
+/// Decodes `%XX`; malformed sequences stay unchanged.
+pub(crate) fn percent_decode(text: &str) -> Cow<'_, str> {
+    percent_decode_str(text).decode_utf8_lossy()
 }
 
-/// Percent-encodes what a URI fragment cannot hold, the braces of path templates above all.
-fn fragment(pointer: &str) -> Cow<'_, str> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/~-._".contains(&byte);
-    if pointer.bytes().all(plain) {
-        return Cow::Borrowed(pointer);
-    }
-    let mut encoded = String::with_capacity(pointer.len());
-    for byte in pointer.bytes() {
-        if plain(byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    Cow::Owned(encoded)
+/// Returns the schema of a non-null value: follows references, and takes the first member of a union that is not null.
+pub(crate) fn non_null(schema: &'static Value) -> &'static Value {
+    let schema = resolve(schema);
+    let members = ["anyOf", "oneOf"].iter().find_map(|keyword| schema.get(keyword)?.as_array());
+    let member = members.and_then(|members| members.iter().map(resolve).find(|it| it["type"] != "null"));
+    member.unwrap_or(schema)
+}
+
+pub(crate) fn allows_null(schema: &'static Value) -> bool {
+    let schema = resolve(schema);
+    let members = ["anyOf", "oneOf"].iter().filter_map(|keyword| schema.get(keyword)?.as_array()).flatten();
+    let types = schema.get("type").and_then(Value::as_array);
+    members.into_iter().any(|member| resolve(member)["type"] == "null")
+        || types.is_some_and(|types| types.iter().any(|kind| kind == "null"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{decode, fragment};
+    use percent_encoding::utf8_percent_encode;
+
+    use super::{FRAGMENT, percent_decode};
 
     #[test]
-    fn a_fragment_survives_encoding() {
+    fn an_encoded_fragment_decodes_to_the_pointer() {
         let pointer = "/paths/~1v1~1voices~1{voice_id}/get";
-        assert_eq!(decode(&fragment(pointer)), pointer);
+        let encoded = utf8_percent_encode(pointer, FRAGMENT).to_string();
+        assert_eq!(encoded, "/paths/~1v1~1voices~1%7Bvoice_id%7D/get");
+        assert_eq!(percent_decode(&encoded), pointer);
     }
 
     #[test]
-    fn a_malformed_escape_stays() {
-        assert_eq!(decode("a%2Fb%zz%4"), "a/b%zz%4");
+    fn a_malformed_escape_stays_unchanged() {
+        assert_eq!(percent_decode("a%2Fb%zz%4"), "a/b%zz%4");
     }
 }

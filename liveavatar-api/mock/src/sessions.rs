@@ -1,4 +1,4 @@
-//! The sessions of one server: their phases, limits and clock. No HTTP here.
+//! The sessions of one server: phases, limits and credits, without HTTP.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,35 +9,35 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::clock::Clock;
-use super::transcript::Window;
+use crate::clock::Clock;
+use crate::transcript::Window;
 
-/// A session without keep-alive ends after this time, by the documentation.
+/// A session without a keep-alive ends after this time (documentation).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
-/// Credits are counted by minutes that have begun.
+/// Credits are charged per started minute.
 const MINUTE: Duration = Duration::from_secs(60);
-/// Ids count up from here; version and variant bits are those of a random UUID.
+/// Numbered ids start here, with the version and variant bits of a random UUID.
 const ID_BASE: u128 = 0x5e55_1001_0000_4000_8000_0000_0000_0000;
-/// Part of every token, so that a test can search logs for it.
+/// Part of every token, so that tests can search logs for it.
 const CANARY: &str = "canary";
-/// A name that never resolves (RFC 2606): there is no media behind the mock.
+/// A name that never resolves (RFC 2606), because the mock serves no media.
 const MEDIA_HOST: &str = "media.invalid";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(crate) enum Mode {
     Full,
     Lite,
 }
 
 impl Mode {
-    pub(super) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Mode::Full => "FULL",
             Mode::Lite => "LITE",
         }
     }
 
-    /// Credits per minute, by the documentation.
+    /// Credits per minute (documentation).
     fn rate(self) -> u64 {
         match self {
             Mode::Full => 2,
@@ -46,21 +46,21 @@ impl Mode {
     }
 }
 
-/// What a token was minted for.
+/// The configuration for which a token was minted.
 #[derive(Clone)]
-pub(super) struct Terms {
-    pub(super) mode: Mode,
-    pub(super) is_sandbox: bool,
-    pub(super) max_seconds: u64,
-    pub(super) avatar_id: String,
-    pub(super) context_id: Option<String>,
-    pub(super) llm_configuration_id: Option<String>,
+pub(crate) struct Terms {
+    pub(crate) mode: Mode,
+    pub(crate) is_sandbox: bool,
+    pub(crate) max_seconds: u64,
+    pub(crate) avatar_id: String,
+    pub(crate) context_id: Option<String>,
+    pub(crate) llm_configuration_id: Option<String>,
     /// URL and token of the caller's own LiveKit room.
-    pub(super) own_room: Option<(String, String)>,
-    /// An external agent drives the session, so there is no command socket.
-    pub(super) has_connector: bool,
-    /// What the token's payload repeats about the request.
-    pub(super) claims: Value,
+    pub(crate) own_room: Option<(String, String)>,
+    /// Whether an external agent drives the session; such a session lacks a command socket.
+    pub(crate) has_connector: bool,
+    /// The part of the request that the token's payload repeats.
+    pub(crate) claims: Value,
 }
 
 impl Terms {
@@ -73,240 +73,214 @@ impl Terms {
 #[derive(Clone, Debug)]
 enum Phase {
     Minted,
-    /// `kept`: somebody asked to keep it alive.
-    Running {
-        started: Instant,
-        heard: Instant,
-        kept: bool,
-    },
-    Ended {
-        started: Instant,
-        ended: Instant,
-        reason: String,
-    },
+    Running { started: Instant, last_activity: Instant, was_kept_alive: bool },
+    Ended { started: Instant, ended: Instant, reason: String },
 }
 
-/// What comes next in a running session if nobody does anything.
-enum Turn {
+/// A change of a running session that depends only on time.
+enum Transition {
+    /// Ends for this reason.
     End(&'static str),
+    /// The next minute begins.
     Minute,
 }
 
-pub(super) struct Session {
-    pub(super) id: Uuid,
-    pub(super) terms: Terms,
+pub(crate) struct Session {
+    pub(crate) id: Uuid,
+    pub(crate) terms: Terms,
     token: String,
-    /// The address of its socket; none leads nowhere.
+    /// URL of its command socket; `None` if the server serves no sockets.
     socket: Option<String>,
     phase: Phase,
-    /// Minutes paid for.
-    minutes: u64,
+    charged_minutes: u64,
     events_deleted: Option<Instant>,
 }
 
 /// Why a session did not start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum StartRefusal {
+pub(crate) enum StartError {
     Running,
     Ended,
     Limit,
     Credits,
 }
 
-/// What an account may do.
+/// The limits of an account.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+pub(crate) struct Limits {
     /// Sessions that may run at the same time.
-    pub(super) sessions: usize,
+    pub(crate) sessions: usize,
     /// Longest session outside the sandbox, in seconds.
-    pub(super) seconds: u64,
-    /// Credits at the start.
-    pub(super) credits: u64,
-    /// When a session that was never kept alive is reaped.
-    pub(super) reap_after: Option<Duration>,
+    pub(crate) seconds: u64,
+    /// Initial credits.
+    pub(crate) credits: u64,
+    /// A session that was never kept alive ends after this time.
+    pub(crate) zombie_timeout: Option<Duration>,
 }
 
-pub(super) struct Sessions {
+pub(crate) struct Sessions {
     clock: Clock,
-    pub(super) limits: Limits,
-    /// Credits that are left.
+    pub(crate) limits: Limits,
+    /// Remaining credits.
     credits: u64,
-    /// Where sockets are served, without a slash at its end.
-    pub(super) sockets: Option<String>,
+    /// Base URL of the command sockets, without a trailing slash.
+    pub(crate) socket_base: Option<String>,
     all: Vec<Session>,
 }
 
 impl Sessions {
-    pub(super) fn new(limits: Limits, clock: Clock) -> Sessions {
-        Sessions { clock, limits, credits: limits.credits, sockets: None, all: Vec::new() }
+    pub(crate) fn new(limits: Limits, clock: Clock) -> Sessions {
+        Sessions { clock, limits, credits: limits.credits, socket_base: None, all: Vec::new() }
     }
 
-    /// Credits that are left now.
-    pub(super) fn credits(&mut self) -> u64 {
+    /// Returns the remaining credits.
+    pub(crate) fn credits(&mut self) -> u64 {
         self.settle();
         self.credits
     }
 
-    /// The session that a token was minted for, whatever its phase.
-    pub(super) fn of_token(&self, token: &str) -> Option<Uuid> {
+    /// Returns the session for which a token was minted, in any phase.
+    pub(crate) fn session_of_token(&self, token: &str) -> Option<Uuid> {
         self.all.iter().find(|session| session.token == token).map(|session| session.id)
     }
 
-    /// Mints a token; the id belongs to the session from now on.
-    pub(super) fn mint(&mut self, terms: Terms) -> (Uuid, String) {
+    /// Mints a token for a new session.
+    pub(crate) fn mint(&mut self, terms: Terms) -> (Uuid, String) {
         let id = Uuid::from_u128(ID_BASE + self.all.len() as u128 + 1);
         let token = token("session", id, &json!({ "session_id": id, "start_session_data": terms.claims }));
         self.all.push(Session {
             id,
             terms,
             token: token.clone(),
-            socket: self.sockets.as_ref().map(|base| format!("{base}/{CANARY}-ws_url/{id}")),
+            socket: self.socket_base.as_ref().map(|base| format!("{base}/{CANARY}-ws_url/{id}")),
             phase: Phase::Minted,
-            minutes: 0,
+            charged_minutes: 0,
             events_deleted: None,
         });
         (id, token)
     }
 
-    pub(super) fn start(&mut self, id: Uuid) -> Result<&Session, StartRefusal> {
+    pub(crate) fn start(&mut self, id: Uuid) -> Result<&Session, StartError> {
         self.settle();
         let is_full = self.running().count() >= self.limits.sessions;
-        // A token always belongs to a session; without one there is nothing left to start.
-        let session = self.all.iter_mut().find(|session| session.id == id).ok_or(StartRefusal::Ended)?;
+        // Cannot fail: every token belongs to a session.
+        let session = find(&mut self.all, id).ok_or(StartError::Ended)?;
         match session.phase {
-            Phase::Running { .. } => Err(StartRefusal::Running),
-            Phase::Ended { .. } => Err(StartRefusal::Ended),
-            Phase::Minted if is_full => Err(StartRefusal::Limit),
-            // One minute is held at start.
-            Phase::Minted if self.credits < session.terms.rate() => Err(StartRefusal::Credits),
+            Phase::Running { .. } => Err(StartError::Running),
+            Phase::Ended { .. } => Err(StartError::Ended),
+            Phase::Minted if is_full => Err(StartError::Limit),
+            // The first minute is charged at start.
+            Phase::Minted if self.credits < session.terms.rate() => Err(StartError::Credits),
             Phase::Minted => {
                 let now = self.clock.now();
                 self.credits -= session.terms.rate();
-                session.minutes = 1;
-                session.phase = Phase::Running { started: now, heard: now, kept: false };
+                session.charged_minutes = 1;
+                session.phase = Phase::Running { started: now, last_activity: now, was_kept_alive: false };
                 Ok(session)
             }
         }
     }
 
-    /// Restarts the idle countdown; false when the session is not running.
+    /// Restarts the idle timeout; returns false if the session is not running.
     #[must_use]
-    pub(super) fn keep_alive(&mut self, id: Uuid) -> bool {
+    pub(crate) fn keep_alive(&mut self, id: Uuid) -> bool {
         self.settle();
-        match self.all.iter_mut().find(|session| session.id == id).map(|session| &mut session.phase) {
-            Some(Phase::Running { heard, kept, .. }) => {
-                *heard = self.clock.now();
-                *kept = true;
+        match find(&mut self.all, id).map(|session| &mut session.phase) {
+            Some(Phase::Running { last_activity, was_kept_alive, .. }) => {
+                *last_activity = self.clock.now();
+                *was_kept_alive = true;
                 true
             }
             _ => false,
         }
     }
 
-    /// Whether the session is running.
-    pub(super) fn runs(&mut self, id: Uuid) -> bool {
+    pub(crate) fn is_running(&mut self, id: Uuid) -> bool {
         self.settle();
         self.running().any(|session| session.id == id)
     }
 
-    /// Ends a running session; false when it is not running.
+    /// Ends a running session; returns false if it is not running.
     #[must_use]
-    pub(super) fn stop(&mut self, id: Uuid, reason: &str) -> bool {
+    pub(crate) fn stop(&mut self, id: Uuid, reason: &str) -> bool {
         self.settle();
-        let session = self.all.iter_mut().find(|session| session.id == id);
-        match session {
-            Some(Session { phase: phase @ Phase::Running { .. }, .. }) => {
-                if let Phase::Running { started, .. } = *phase {
-                    *phase = Phase::Ended { started, ended: self.clock.now(), reason: reason.to_owned() };
-                }
-                true
-            }
-            _ => false,
-        }
+        let now = self.clock.now();
+        find(&mut self.all, id).is_some_and(|session| session.end(now, reason))
     }
 
-    /// Sessions that were started and have not ended, oldest first.
-    pub(super) fn running(&self) -> impl Iterator<Item = &Session> {
-        self.all.iter().filter(|session| matches!(session.phase, Phase::Running { .. }))
+    /// Returns the running sessions, oldest first.
+    pub(crate) fn running(&self) -> impl Iterator<Item = &Session> {
+        self.all.iter().filter(|session| session.is_running())
     }
 
-    /// Sessions that have ended, oldest first.
-    pub(super) fn ended(&self) -> impl Iterator<Item = &Session> {
+    /// Returns the ended sessions, oldest first.
+    pub(crate) fn ended(&self) -> impl Iterator<Item = &Session> {
         self.all.iter().filter(|session| matches!(session.phase, Phase::Ended { .. }))
     }
 
-    /// A session that was started; a minted token alone is not listed anywhere.
-    pub(super) fn started(&self, id: &str) -> Option<&Session> {
+    /// Returns a session that was started; a session that only has a token is not visible.
+    pub(crate) fn started(&self, id: &str) -> Option<&Session> {
         let id = Uuid::parse_str(id).ok()?;
         self.all.iter().find(|session| session.id == id && !matches!(session.phase, Phase::Minted))
     }
 
-    /// Forgets what was said so far; false when no such session was started.
+    /// Deletes the transcript so far; returns false if no such session was started.
     #[must_use]
-    pub(super) fn delete_events(&mut self, id: &str) -> bool {
+    pub(crate) fn delete_events(&mut self, id: &str) -> bool {
         self.settle();
-        let Some(id) = self.started(id).map(|session| session.id) else {
-            return false;
-        };
-        for session in self.all.iter_mut().filter(|session| session.id == id) {
-            session.events_deleted = Some(self.clock.now());
-        }
-        true
+        let now = self.clock.now();
+        let id = self.started(id).map(|session| session.id);
+        let session = id.and_then(|id| find(&mut self.all, id));
+        session.map(|session| session.events_deleted = Some(now)).is_some()
     }
 
-    /// The terms of a session that a token was minted for.
-    pub(super) fn terms(&self, id: Uuid) -> Option<&Terms> {
+    pub(crate) fn terms(&self, id: Uuid) -> Option<&Terms> {
         self.all.iter().find(|session| session.id == id).map(|session| &session.terms)
     }
 
     /// Ends the running sessions of an avatar.
-    pub(super) fn avatar_deleted(&mut self, avatar_id: &str) {
+    pub(crate) fn avatar_deleted(&mut self, avatar_id: &str) {
         self.settle();
-        let theirs: Vec<Uuid> = self
-            .running()
-            .filter(|session| session.terms.avatar_id == avatar_id)
-            .map(|session| session.id)
-            .collect();
-        for id in theirs {
-            let _ = self.stop(id, "AVATAR_DELETED");
+        let now = self.clock.now();
+        for session in self.all.iter_mut().filter(|session| session.terms.avatar_id == avatar_id) {
+            session.end(now, "AVATAR_DELETED");
         }
     }
 
-    /// Lets all that was due until now happen, in its order; do this before any look at the sessions.
-    pub(super) fn settle(&mut self) {
+    /// Applies all transitions that are due, in order; call it before reading sessions.
+    pub(crate) fn settle(&mut self) {
         let now = self.clock.now();
         let is_running = |(_, session): &(usize, &Session)| session.is_running();
         let mut running: Vec<usize> =
             self.all.iter().enumerate().filter(is_running).map(|(index, _)| index).collect();
         loop {
             let due = running.iter().filter_map(|&index| {
-                let (at, turn) = self.all[index].next_turn(self.limits.reap_after)?;
-                // A minute that is over has not begun the next one; its end comes before that.
-                let is_due = if matches!(turn, Turn::Minute) { at < now } else { at <= now };
-                is_due.then_some((at, matches!(turn, Turn::Minute), index, turn))
+                let (at, transition) = self.all[index].next_transition(self.limits.zombie_timeout)?;
+                // A minute begins just after the previous one has elapsed; an end is due exactly at its time.
+                let is_due = if matches!(transition, Transition::Minute) { at < now } else { at <= now };
+                is_due.then_some((at, matches!(transition, Transition::Minute), index, transition))
             });
-            let Some((at, _, index, turn)) = due.min_by_key(|(at, is_minute, ..)| (*at, *is_minute)) else {
+            let Some((at, _, index, transition)) = due.min_by_key(|(at, is_minute, ..)| (*at, *is_minute))
+            else {
                 return;
             };
             let session = &mut self.all[index];
-            let reason = match turn {
-                Turn::Minute if self.credits >= session.terms.rate() => {
+            let reason = match transition {
+                Transition::Minute if self.credits >= session.terms.rate() => {
                     self.credits -= session.terms.rate();
-                    session.minutes += 1;
+                    session.charged_minutes += 1;
                     continue;
                 }
-                Turn::Minute => "NO_CREDITS",
-                Turn::End(reason) => reason,
+                Transition::Minute => "NO_CREDITS",
+                Transition::End(reason) => reason,
             };
-            if let Phase::Running { started, .. } = session.phase {
-                session.phase = Phase::Ended { started, ended: at, reason: reason.to_owned() };
-            }
+            session.end(at, reason);
             running.retain(|other| *other != index);
         }
     }
 
-    /// The session as the lists show it.
-    pub(super) fn entry(&self, session: &Session) -> Value {
+    /// Returns the session as lists contain it.
+    pub(crate) fn entry(&self, session: &Session) -> Value {
         let (started, until) = session.span(self.clock.now());
         let seconds = (until - started).as_secs();
         let mut entry = json!({
@@ -317,7 +291,7 @@ impl Sessions {
             "source": "API",
             "mode": session.terms.mode.as_str(),
             "is_sandbox": session.terms.is_sandbox,
-            "credits_consumed": session.minutes * session.terms.rate(),
+            "credits_consumed": session.charged_minutes * session.terms.rate(),
         });
         if let Phase::Ended { ended, reason, .. } = &session.phase {
             entry["end_at"] = self.clock.rfc3339(*ended).into();
@@ -326,8 +300,8 @@ impl Sessions {
         entry
     }
 
-    /// The part of the session's transcript that may be shown.
-    pub(super) fn window(&self, session: &Session, from: Option<i64>, to: Option<i64>) -> Window {
+    /// Returns the readable part of the session's transcript.
+    pub(crate) fn window(&self, session: &Session, from: Option<i64>, to: Option<i64>) -> Window {
         let (started, until) = session.span(self.clock.now());
         Window {
             elapsed: (until - started).as_secs(),
@@ -339,25 +313,37 @@ impl Sessions {
     }
 }
 
+fn find(sessions: &mut [Session], id: Uuid) -> Option<&mut Session> {
+    sessions.iter_mut().find(|session| session.id == id)
+}
+
 impl Session {
-    pub(super) fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         matches!(self.phase, Phase::Running { .. })
     }
 
-    /// What start returns.
-    pub(super) fn start_data(&self) -> Value {
+    /// Ends the session; returns false if it is not running.
+    fn end(&mut self, ended: Instant, reason: &str) -> bool {
+        let Phase::Running { started, .. } = self.phase else { return false };
+        self.phase = Phase::Ended { started, ended, reason: reason.to_owned() };
+        true
+    }
+
+    /// Returns the data of the start response.
+    pub(crate) fn start_data(&self) -> Value {
         let id = self.id;
         let terms = &self.terms;
         let room = json!({ "video": { "room": id, "roomJoin": true } });
-        // With an own room it is not known what the two fields hold; repeating the caller's values stays joinable.
+        // What the service returns for the caller's own room is not recorded; the caller's values can be joined.
         let (url, client) = terms
             .own_room
             .clone()
             .unwrap_or_else(|| (format!("wss://{MEDIA_HOST}/livekit"), token("livekit-client", id, &room)));
         let is_lite = terms.mode == Mode::Lite;
         let agent = (is_lite && terms.own_room.is_none()).then(|| token("livekit-agent", id, &room));
-        let nowhere = || format!("wss://{MEDIA_HOST}/{CANARY}-ws_url/{id}");
-        let socket = (is_lite && !terms.has_connector).then(|| self.socket.clone().unwrap_or_else(nowhere));
+        let unreachable = || format!("wss://{MEDIA_HOST}/{CANARY}-ws_url/{id}");
+        let socket =
+            (is_lite && !terms.has_connector).then(|| self.socket.clone().unwrap_or_else(unreachable));
         json!({
             "session_id": id,
             "livekit_url": url,
@@ -368,26 +354,26 @@ impl Session {
         })
     }
 
-    /// What comes next if nobody does anything, and when.
-    fn next_turn(&self, reap_after: Option<Duration>) -> Option<(Instant, Turn)> {
-        let Phase::Running { started, heard, kept } = self.phase else { return None };
-        // A moment beyond what the clock can say never comes.
-        let at = |from: Instant, time: Option<Duration>, turn| Some((from.checked_add(time?)?, turn));
+    /// Returns the next transition and its time.
+    fn next_transition(&self, zombie_timeout: Option<Duration>) -> Option<(Instant, Transition)> {
+        let Phase::Running { started, last_activity, was_kept_alive } = self.phase else { return None };
+        // An instant that the clock cannot represent is never reached.
+        let at = |from: Instant, time: Option<Duration>, next| Some((from.checked_add(time?)?, next));
         let limit = Duration::from_secs(self.terms.max_seconds);
-        let reaped = reap_after.filter(|_| !kept);
-        let paid = u32::try_from(self.minutes).ok().and_then(|minutes| MINUTE.checked_mul(minutes));
+        let zombie_timeout = zombie_timeout.filter(|_| !was_kept_alive);
+        let paid = u32::try_from(self.charged_minutes).ok().and_then(|minutes| MINUTE.checked_mul(minutes));
         [
-            at(started, Some(limit), Turn::End("MAX_DURATION_REACHED")),
-            at(heard, Some(IDLE_TIMEOUT), Turn::End("IDLE_TIMEOUT")),
-            at(started, reaped, Turn::End("ZOMBIE_SESSION_REAP")),
-            at(started, paid.filter(|_| self.terms.rate() > 0), Turn::Minute),
+            at(started, Some(limit), Transition::End("MAX_DURATION_REACHED")),
+            at(last_activity, Some(IDLE_TIMEOUT), Transition::End("IDLE_TIMEOUT")),
+            at(started, zombie_timeout, Transition::End("ZOMBIE_SESSION_REAP")),
+            at(started, paid.filter(|_| self.terms.rate() > 0), Transition::Minute),
         ]
         .into_iter()
         .flatten()
         .min_by_key(|(at, _)| *at)
     }
 
-    /// Start, and end or now; a session that never started spans nothing.
+    /// Returns the start, and the end or `now`; both are `now` before the start.
     fn span(&self, now: Instant) -> (Instant, Instant) {
         match self.phase {
             Phase::Minted => (now, now),
@@ -397,7 +383,7 @@ impl Session {
     }
 }
 
-/// Leaves the token out.
+/// Omits the token.
 impl fmt::Debug for Session {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
@@ -408,7 +394,7 @@ impl fmt::Debug for Session {
     }
 }
 
-/// Something in the shape of a JWT; its signature says what it is.
+/// Returns a token in the form of a JWT; its signature contains the purpose.
 fn token(purpose: &str, id: Uuid, claims: &Value) -> String {
     let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let header = encode(&json!({ "alg": "HS256", "typ": "JWT" }));

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use liveavatar_api::{Call as _, Client, Credential, Envelope, Page, types};
-use liveavatar_mock::example_answer;
+use liveavatar_mock::example_response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -82,7 +82,7 @@ pub(crate) mod plain {
 }
 
 pub(crate) fn page() -> Vec<u8> {
-    let mut answer = example_answer("list_user_avatars").unwrap();
+    let mut answer = example_response("list_user_avatars").unwrap();
     let one = answer["data"]["results"][0].clone();
     answer["data"]["results"] = Value::Array(vec![one; AVATARS]);
     serde_json::to_vec(&answer).unwrap()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use futures_util::{StreamExt as _, stream};
-use liveavatar_mock::{MockResponse, Server, example_answer, example_request};
+use liveavatar_mock::{MockResponse, Server, example_request, example_response};
 use serde_json::{Value, json};
 
 use super::{NOBODY, program, service, settled, told, untimed};
@@ -109,18 +109,18 @@ fn by_hand(name: &str) -> Option<Case> {
         ..case
     };
     let session = || {
-        let mut session = example_answer("get_session").unwrap();
+        let mut session = example_response("get_session").unwrap();
         session["data"]["end_at"] = "2026-01-02T03:05:05Z".into();
         session["data"]["end_reason"] = "USER_CLOSED".into();
         session
     };
     let transcript = || {
-        let mut transcript = example_answer("get_session_transcript").unwrap();
+        let mut transcript = example_response("get_session_transcript").unwrap();
         transcript["data"]["session_active"] = false.into();
         transcript["data"]["next_timestamp"] = Value::Null;
         transcript
     };
-    let list = || example_answer("list_sessions").unwrap();
+    let list = || example_response("list_sessions").unwrap();
     Some(match name {
         "doctor" => case(&[], Some("get_user_credits")),
         "speak" => Case { input: super::spoken::wav(16_000, 100), ..case(&["-"], Some("start_session")) },
@@ -146,7 +146,7 @@ fn by_hand(name: &str) -> Option<Case> {
             case(&[NOBODY], Some("get_session_transcript")),
         ),
         "call" => answered(
-            &[("list_voices", example_answer("list_voices").unwrap())],
+            &[("list_voices", example_response("list_voices").unwrap())],
             case(&["list_voices", "--query", "page_size=5"], Some("list_voices")),
         ),
         "operations" | "schema" => case(&[], None),
@@ -182,7 +182,7 @@ fn by_rule(leaf: &Leaf, operation: &str) -> Case {
         _ => {}
     }
     let answer =
-        example_answer(operation).unwrap_or_else(|| json!({"code": 1000, "message": "ok", "data": null}));
+        example_response(operation).unwrap_or_else(|| json!({"code": 1000, "message": "ok", "data": null}));
     case.answers.push((operation.to_owned(), answer));
     case
 }

@@ -72,7 +72,7 @@ async fn an_interrupt_while_a_session_opens_leaves_none() {
         for (arguments, exit, says) in [start, speak, doctor] {
             let server = service().start().await.unwrap();
             let mut starts =
-                listen(&server, "start_session", |_| Some(Fault::Late(Duration::from_millis(500))));
+                listen(&server, "start_session", |_| Some(Fault::Delayed(Duration::from_millis(500))));
             let (mut child, lines) = spawn(&server, arguments);
             let mut stdin = child.stdin.take().unwrap();
             stdin.write_all(&wav(8_000, 100)).unwrap();
@@ -105,7 +105,7 @@ async fn an_interrupt_stops_the_session_before_leaving() {
 async fn an_interrupt_in_a_rotation_stops_the_old_and_the_new() {
     for kind in SIGNALS {
         let server = service().max_session_duration(4).start().await.unwrap();
-        let late = |count| (count == 2).then_some(Fault::Late(Duration::from_millis(500)));
+        let late = |count| (count == 2).then_some(Fault::Delayed(Duration::from_millis(500)));
         let mut starts = listen(&server, "start_session", late);
         let (child, lines) = spawn(&server, &["session", "start", "lite-sandbox.json", "--rotate", "--json"]);
         while starts.recv().await.unwrap() < 2 {}
@@ -139,7 +139,7 @@ async fn an_interrupt_cuts_a_speech_off_and_stops_its_session() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_interrupt_leaves_at_once_and_says_how_to_stop_the_session() {
     let server = service().start().await.unwrap();
-    let mut stops = listen(&server, "stop_session", |_| Some(Fault::Before(Failure::Silence)));
+    let mut stops = listen(&server, "stop_session", |_| Some(Fault::Before(Failure::Hang)));
     let (child, mut lines) = spawn(&server, &["session", "start", "lite-sandbox.json"]);
     lines.recv().await.unwrap();
     let id = server.running_sessions()[0].to_string();
@@ -173,7 +173,7 @@ async fn a_keep_alive_that_fails_is_told_apart_from_what_succeeds() {
         let server = service().start().await.unwrap();
         let no = no.clone();
         let _beats = listen(&server, "keep_session_alive", move |_| {
-            Some(Fault::Before(Failure::MockResponse(no.clone())))
+            Some(Fault::Before(Failure::Response(no.clone())))
         });
         let mut arguments = vec!["session", "start", "lite-sandbox.json", "--keep-alive-interval", "1"];
         arguments.extend(json.then_some("--json"));

@@ -233,7 +233,7 @@ async fn the_doctor_looks_at_everything_and_leaves_no_session() {
     ];
     assert!(server.running_sessions().is_empty());
     // What was fine is told all the same.
-    server.refuse_sockets();
+    server.reject_sockets();
     all.push(untimed(&run(Some(&server), &["doctor"], "").await));
     let failed = run(Some(&server), &["doctor", "--json"], "").await;
     let json: serde_json::Value =
@@ -259,11 +259,11 @@ async fn the_doctor_looks_at_everything_and_leaves_no_session() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_pages_are_walked_and_printed_as_one() {
-    use liveavatar_mock::{MockResponse, example_answer};
+    use liveavatar_mock::{MockResponse, example_response};
     let server = Server::start().await.unwrap();
     let next = ["http://x/v1/voices?page=2", "http://x/v1/voices?page=3", ""];
     for next in next {
-        let mut page = example_answer("list_voices").unwrap();
+        let mut page = example_response("list_voices").unwrap();
         page["data"]["count"] = 3.into();
         page["data"]["next"] = if next.is_empty() { serde_json::Value::Null } else { next.into() };
         server.mock_response("list_voices", MockResponse::json(200, page));
@@ -285,7 +285,7 @@ async fn a_partial_stop_says_what_became_of_each() {
             use liveavatar_mock::{Failure, Fault};
             let once = operation == "stop_session" && fails.swap(false, std::sync::atomic::Ordering::Relaxed);
             let no = r#"{"code":4030,"message":"not yours","data":null}"#;
-            once.then(|| Fault::Before(Failure::MockResponse(MockResponse::raw(403, "application/json", no))))
+            once.then(|| Fault::Before(Failure::Response(MockResponse::raw(403, "application/json", no))))
         });
         let arguments = [&["session", "stop", NOBODY, others[0], others[1]], json].concat();
         told.push(run(Some(&server), &arguments, "").await);

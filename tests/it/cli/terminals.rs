@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use liveavatar_mock::{MockResponse, Server, example_answer};
+use liveavatar_mock::{MockResponse, Server, example_response};
 
 use super::{program, settled, told};
 
@@ -11,10 +11,11 @@ async fn tables_keep_to_the_width_and_say_what_they_leave_out() {
     let server = Server::start().await.unwrap();
     let mut shown = String::new();
     for columns in ["40", "80", "120"] {
-        server.mock_response("list_voices", MockResponse::json(200, example_answer("list_voices").unwrap()));
+        server
+            .mock_response("list_voices", MockResponse::json(200, example_response("list_voices").unwrap()));
         server.mock_response(
             "get_voice_by_id",
-            MockResponse::json(200, example_answer("get_voice_by_id").unwrap()),
+            MockResponse::json(200, example_response("get_voice_by_id").unwrap()),
         );
         for arguments in [&["voices", "list"][..], &["voices", "get", super::NOBODY]] {
             let mut command = program(Some(&server), arguments);

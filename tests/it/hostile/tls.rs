@@ -9,7 +9,7 @@ use std::time::Duration;
 use liveavatar_api::raw::Operation;
 use liveavatar_api::realtime::lite::Socket;
 use liveavatar_api::{Client, Credential, CredentialKind, Error, ErrorKind};
-use liveavatar_mock::{example_answer, example_request};
+use liveavatar_mock::{example_request, example_response};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -130,7 +130,7 @@ async fn talk(
     let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
     stream.read_exact(&mut vec![0; length.unwrap_or(0)]).await?;
     seen.fetch_add(1, Ordering::Relaxed);
-    let body = example_answer(operation).unwrap().to_string();
+    let body = example_response(operation).unwrap().to_string();
     let frame = match farewell {
         Farewell::Length => format!("content-length: {}\r\n", body.len()),
         Farewell::CutOff => String::new(),

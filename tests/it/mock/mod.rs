@@ -1,13 +1,17 @@
-//! What clients may rely on when they are tested against the mock.
+//! What tests that run against the mock may rely on.
 
+mod clock;
+mod credentials;
 mod document;
-mod faults;
+mod example;
+mod fault;
 mod harness;
-mod limits;
-mod lists;
-mod resources;
+mod pagination;
+mod rate_limit;
 mod server;
+mod session_operations;
 mod sessions;
-mod sockets;
-mod tokens;
+mod socket;
+mod storage;
+mod transcript;
 mod validation;

@@ -57,7 +57,9 @@ async fn what_is_whole_is_taken_however_it_comes() {
         Row::new(
             "in two pieces, the second one byte",
             GET,
-            vec![{ success(GET).split(liveavatar_mock::example_answer(GET).unwrap().to_string().len() - 1) }],
+            vec![{
+                success(GET).split(liveavatar_mock::example_response(GET).unwrap().to_string().len() - 1)
+            }],
         ),
         Row::new("in chunks of a byte", GET, vec![success(GET).chunked(1, "0\r\n\r\n")]),
         Row::new(

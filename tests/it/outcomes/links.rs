@@ -8,7 +8,7 @@ use super::{Lab, Time, describe, failure};
 
 /// A page with one voice and this link.
 fn page(next: &Value) -> Value {
-    let mut page = liveavatar_mock::example_answer("list_voices").unwrap();
+    let mut page = liveavatar_mock::example_response("list_voices").unwrap();
     page["data"]["next"] = next.clone();
     page["data"]["previous"] = Value::Null;
     if let Some(voices) = page["data"]["results"].as_array_mut() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use liveavatar_api::raw::{OPERATIONS, Operation};
 use liveavatar_api::{Credential, CredentialKind, Error, ErrorKind};
-use liveavatar_mock::{example_answer, example_request};
+use liveavatar_mock::{example_request, example_response};
 use tokio::time::{Instant, timeout};
 
 use crate::hostile::lines::Lines;
@@ -50,7 +50,7 @@ fn classes() -> BTreeMap<String, Vec<&'static Operation>> {
 
 /// The success that the document shows.
 fn good(operation: &Operation) -> Answer {
-    example_answer(operation.id).map_or_else(|| Answer::bare(204), |answer| Answer::json(200, &answer))
+    example_response(operation.id).map_or_else(|| Answer::bare(204), |answer| Answer::json(200, &answer))
 }
 
 /// What came of a call.

@@ -34,7 +34,7 @@ async fn any_2xx_with_an_envelope_is_a_success() {
             "201 for a start",
             "start_session",
             vec![{
-                let body = liveavatar_mock::example_answer("start_session").unwrap();
+                let body = liveavatar_mock::example_response("start_session").unwrap();
                 Answer::json(201, &body)
             }],
         ),

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use liveavatar_api::raw::OPERATIONS;
-use liveavatar_mock::example_answer;
+use liveavatar_mock::example_response;
 use liveavatar_tests::open;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -18,7 +18,7 @@ const CANARY: &str = "canary";
 
 /// Every operation that answers something, with its example.
 fn answering() -> impl Iterator<Item = (&'static str, Value)> {
-    OPERATIONS.iter().filter_map(|operation| Some((operation.id, example_answer(operation.id)?)))
+    OPERATIONS.iter().filter_map(|operation| Some((operation.id, example_response(operation.id)?)))
 }
 
 /// Reads the answer and searches everything that a log could show of it.
@@ -36,7 +36,7 @@ fn assert_silent(operation: &str, answer: &[u8]) -> Result<bool, TestCaseError> 
 fn an_answer_is_read_for_exactly_the_operations_that_have_one() {
     for operation in OPERATIONS {
         let read = open(operation.id, b"").is_some();
-        assert_eq!(read, example_answer(operation.id).is_some(), "{}", operation.id);
+        assert_eq!(read, example_response(operation.id).is_some(), "{}", operation.id);
     }
 }
 

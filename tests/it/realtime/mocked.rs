@@ -24,7 +24,7 @@ fn silence(time: Duration) -> Vec<u8> {
 }
 
 const STYLES: [EventStyle; 4] =
-    [EventStyle::EventId, EventStyle::SourceEventId, EventStyle::Task, EventStyle::Nothing];
+    [EventStyle::EventId, EventStyle::SourceEventId, EventStyle::TaskId, EventStyle::NoId];
 
 #[tokio::test]
 async fn every_style_tells_of_every_end() {

@@ -52,9 +52,9 @@ async fn a_failure_of_the_service_is_told_in_words_of_the_endpoint() {
         ("a redirect", "{}", MockResponse::raw(302, "", "").header("location", "http://canary.invalid")),
         ("a success that is no JSON", "{}", MockResponse::raw(200, "text/html", "<h1>canary</h1>")),
     ];
-    let failures = cases.map(|(case, choices, answer)| (case, choices, Failure::MockResponse(answer)));
+    let failures = cases.map(|(case, choices, answer)| (case, choices, Failure::Response(answer)));
     let connections =
-        [("a connection that breaks", "{}", Failure::Break), ("silence", "{}", Failure::Silence)];
+        [("a connection that breaks", "{}", Failure::Disconnect), ("silence", "{}", Failure::Hang)];
     let mut told_all = Vec::new();
     for (case, choices, failure) in failures.into_iter().chain(connections) {
         failing(&server, mint, failure);
@@ -80,12 +80,12 @@ async fn a_start_that_fails_is_told_like_a_token_that_is_refused() {
     ];
     let mut told_all = Vec::new();
     for (case, answer) in cases {
-        failing(&server, "start_session", Failure::MockResponse(answer));
+        failing(&server, "start_session", Failure::Response(answer));
         let told = told(case, &server, page.post("ada", "{}")).await;
         assert!(!told.contains("canary"), "{told}");
         told_all.push(told.lines().filter(|line| !line.starts_with('>')).collect::<Vec<_>>().join("\n"));
     }
-    server.no_faults();
+    server.clear_faults();
     let left = client.shutdown().await;
     assert!(left.is_empty(), "{left:?}");
     told_all.push(told("the client was shut down", &server, page.post("ada", "{}")).await);

@@ -11,7 +11,7 @@ use axum::http::request::Parts;
 use liveavatar_api::endpoint::{Rejection, TokenEndpoint};
 use liveavatar_api::session::AnyConfiguration;
 use liveavatar_api::{Client, Credential};
-use liveavatar_mock::{Recorded, Server};
+use liveavatar_mock::{RecordedRequest, Server};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
@@ -101,7 +101,7 @@ async fn told(case: &str, server: &Server, request: RequestBuilder) -> String {
         hide(&mut body);
         writeln!(text, "{body}").unwrap();
     }
-    for Recorded { operation, body, status, .. } in server.requests() {
+    for RecordedRequest { operation, body, status, .. } in server.requests() {
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         let operation = operation.unwrap();
         let body = if operation == "create_session_token" { format!(" {body}") } else { String::new() };

@@ -100,11 +100,11 @@ async fn a_session_that_cannot_be_stopped_is_not_replaced() {
     page.opened("ada").await;
     lab.server.faults(|operation| {
         let refused = liveavatar_mock::MockResponse::json(403, json!({ "code": 4030, "message": "canary" }));
-        (operation == "stop_session").then(|| Fault::Before(Failure::MockResponse(refused)))
+        (operation == "stop_session").then(|| Fault::Before(Failure::Response(refused)))
     });
     let mut told_all = vec![told("a second one", &lab.server, page.post("ada", "{}")).await];
     assert_eq!(lab.running(), 1);
-    lab.server.no_faults();
+    lab.server.clear_faults();
     told_all.push(told("later", &lab.server, page.delete("ada")).await);
     assert_eq!(lab.running(), 0);
     insta::assert_snapshot!(told_all.join("\n"));
@@ -115,12 +115,12 @@ async fn a_browser_that_goes_away_while_its_session_opens_leaves_none() {
     let lab = Lab::start().await;
     let page = lab.page(Second::Refused).await;
     lab.server
-        .faults(|operation| (operation == "start_session").then_some(Fault::Late(Duration::from_secs(5))));
+        .faults(|operation| (operation == "start_session").then_some(Fault::Delayed(Duration::from_secs(5))));
     let request = tokio::time::timeout(Duration::from_secs(2), page.post("ada", "{}").send()).await;
     assert!(request.is_err(), "{request:?}");
     settle().await;
     assert_eq!(lab.running(), 0);
-    lab.server.no_faults();
+    lab.server.clear_faults();
     page.opened("ada").await;
 }
 

@@ -68,7 +68,7 @@ fn failing(lab: &Lab, operation: &'static str, times: usize, fault: &Fault) {
 }
 
 fn unavailable() -> Failure {
-    Failure::MockResponse(MockResponse::json(503, json!({})))
+    Failure::Response(MockResponse::json(503, json!({})))
 }
 
 #[test]
@@ -87,8 +87,8 @@ fn an_opening_whose_start_fails_can_be_given_up_at_every_point() {
     let faults = [
         Fault::Before(unavailable()),
         Fault::After(unavailable()),
-        Fault::After(Failure::Break),
-        Fault::Late(Duration::from_secs(3)),
+        Fault::After(Failure::Disconnect),
+        Fault::Delayed(Duration::from_secs(3)),
     ];
     runtime().block_on(async {
         let lab = Lab::start().await;
@@ -122,9 +122,9 @@ fn an_owner_can_be_given_up_at_every_point_of_a_keep_alive() {
     runtime().block_on(async {
         let lab = Lab::start().await;
         for fault in [
-            Fault::Late(Duration::ZERO),
+            Fault::Delayed(Duration::ZERO),
             Fault::Before(unavailable()),
-            Fault::Before(Failure::MockResponse(MockResponse::json(404, json!({})))),
+            Fault::Before(Failure::Response(MockResponse::json(404, json!({})))),
         ] {
             at_every_point(&format!("keep-alive with {fault:?}"), &lab, async |lab, rounds| {
                 failing(lab, "keep_session_alive", 1, &fault);

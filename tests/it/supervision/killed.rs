@@ -33,18 +33,18 @@ fn failures(seed: u64) -> impl FnMut(&str) -> Option<Fault> + Send {
         if random.f64() > often {
             return None;
         }
-        let status = |status: u16| Failure::MockResponse(MockResponse::json(status, json!({})));
+        let status = |status: u16| Failure::Response(MockResponse::json(status, json!({})));
         let failure = match random.u8(..20) {
             0..6 => status(503),
             6..10 => status(500),
             10..12 => status(504),
             // Said instead of doing what was asked, never afterwards.
             12..13 => return Some(Fault::Before(status(429))),
-            13..17 => Failure::Break,
-            17..19 => Failure::Silence,
+            13..17 => Failure::Disconnect,
+            17..19 => Failure::Hang,
             // The key is taken back: nothing can stop the session, so it has to be reported.
             _ if operation == "stop_session" => status(401),
-            _ => return Some(Fault::Late(Duration::from_secs(random.u64(..20)))),
+            _ => return Some(Fault::Delayed(Duration::from_secs(random.u64(..20)))),
         };
         Some(if random.bool() { Fault::Before(failure) } else { Fault::After(failure) })
     }
@@ -102,7 +102,7 @@ async fn kill(seed: u64) -> String {
         None,
     )
     .await;
-    lab.server.refuse_sockets();
+    lab.server.reject_sockets();
     lab.server.faults(failures(seed));
     let mut random = Rng::with_seed(seed);
     let kept = Arc::default();

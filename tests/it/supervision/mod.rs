@@ -71,7 +71,7 @@ impl Lab {
 
     /// Fails if a session runs that nobody knows of; those that ran until the service ended them for want of a sign of life.
     async fn idle_and_unknown(&self, when: &str) -> Vec<Uuid> {
-        self.server.no_faults();
+        self.server.clear_faults();
         let known: BTreeSet<Uuid> = self.reported.lock().unwrap().iter().map(|it| it.id).collect();
         let running: Vec<Uuid> = self.server.running_sessions();
         let unknown: Vec<_> = running.iter().filter(|id| !known.contains(id)).collect();

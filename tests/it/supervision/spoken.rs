@@ -53,7 +53,7 @@ async fn what_the_socket_sends_spares_the_keep_alive_call() {
 #[tokio::test]
 async fn a_session_whose_socket_is_refused_after_the_start_is_stopped() {
     let lab = lab().await;
-    lab.server.refuse_sockets();
+    lab.server.reject_sockets();
     let opened = async {
         let session = lab.client.open(&lite()).await?;
         session.connect().await?;

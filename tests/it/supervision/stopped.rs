@@ -53,11 +53,11 @@ async fn a_stop_is_repeated_until_it_is_certain() {
     let lab = Lab::start().await;
     let session = lab.client.open(&lite()).await.unwrap();
     let mut faults = vec![
-        Some(Fault::After(Failure::Break)),
-        Some(Fault::Before(Failure::MockResponse(refuse(429)))),
-        Some(Fault::Before(Failure::Silence)),
+        Some(Fault::After(Failure::Disconnect)),
+        Some(Fault::Before(Failure::Response(refuse(429)))),
+        Some(Fault::Before(Failure::Hang)),
     ];
-    faults.extend((0..8).map(|_| Some(Fault::Before(Failure::MockResponse(refuse(503))))));
+    faults.extend((0..8).map(|_| Some(Fault::Before(Failure::Response(refuse(503))))));
     lab.server.faults(move |operation| if operation == "stop_session" { faults.pop()? } else { None });
     session.stop().await.unwrap();
     assert_eq!(session.state(), State::Ended(EndReason::Stopped));
@@ -69,7 +69,7 @@ async fn a_stop_is_repeated_until_it_is_certain() {
 async fn a_stop_that_never_comes_through_is_reported_after_its_limit_and_can_be_tried_again() {
     let lab = Lab::start().await;
     let session = lab.client.open(&lite()).await.unwrap();
-    lab.server.faults(|_| Some(Fault::Before(Failure::MockResponse(refuse(503)))));
+    lab.server.faults(|_| Some(Fault::Before(Failure::Response(refuse(503)))));
     let start = Instant::now();
     let error = session.stop().await.unwrap_err();
     assert!((STOP_LIMIT..STOP_LIMIT * 6 / 5).contains(&start.elapsed()), "{:?}", start.elapsed());
@@ -81,7 +81,7 @@ async fn a_stop_that_never_comes_through_is_reported_after_its_limit_and_can_be_
     session 5e551001-0000-4000-8000-000000000001 may still run: no stop came through
     ");
     assert_eq!(lab.client.sessions()[&session.id()], State::StopFailed);
-    lab.server.no_faults();
+    lab.server.clear_faults();
     session.stop().await.unwrap();
     assert_eq!(session.state(), State::Ended(EndReason::Stopped));
     assert!(lab.client.sessions().is_empty());
@@ -106,13 +106,13 @@ async fn a_refused_stop_is_reported_at_once_and_a_shutdown_tries_it_again() {
 async fn a_start_whose_outcome_is_open_is_stopped() {
     let started = json!({ "code": 1000, "data": { "session": "in another shape" }, "message": null });
     let failures = [
-        Failure::Break,
-        Failure::Silence,
-        Failure::MockResponse(refuse(500)),
-        Failure::MockResponse(refuse(504)),
-        Failure::MockResponse(refuse(408)),
-        Failure::MockResponse(MockResponse::json(201, started)),
-        Failure::MockResponse(MockResponse::raw(201, "text/html", "<p>")),
+        Failure::Disconnect,
+        Failure::Hang,
+        Failure::Response(refuse(500)),
+        Failure::Response(refuse(504)),
+        Failure::Response(refuse(408)),
+        Failure::Response(MockResponse::json(201, started)),
+        Failure::Response(MockResponse::raw(201, "text/html", "<p>")),
     ];
     let lab = Lab::start().await;
     for failure in failures {
@@ -129,7 +129,7 @@ async fn a_start_whose_outcome_is_open_is_stopped() {
 #[tokio::test(start_paused = true)]
 async fn a_start_that_takes_effect_after_it_failed_is_stopped_then() {
     let lab = Lab::start().await;
-    let mut fault = Some(Fault::Before(Failure::MockResponse(refuse(504))));
+    let mut fault = Some(Fault::Before(Failure::Response(refuse(504))));
     lab.server.faults(move |operation| if operation == "start_session" { fault.take() } else { None });
     lab.client.open(&lite()).await.unwrap_err();
     let start = lab.server.requests().into_iter().find(|it| it.operation.as_deref() == Some("start_session"));

@@ -1,14 +1,14 @@
-//! Pages of lists, with their links.
+//! Pages of lists and the links between them.
 
 use serde_json::{Value, json};
 
-use super::session_calls::Call;
+use crate::call::Call;
 
-/// Entries of a page, unless the request says otherwise; the document's default.
+/// The document's default for `page_size`.
 const PAGE_SIZE: usize = 20;
 
-/// The page of `found` that a request asks for; only its entries are written out.
-pub(super) fn page<T>(call: &Call<'_>, found: &[T], entry: impl Fn(&T) -> Value) -> Value {
+/// Returns the requested page of `found`; serializes only the entries on it.
+pub(crate) fn page<T>(call: &Call<'_>, found: &[T], entry: impl Fn(&T) -> Value) -> Value {
     let positive = |name: &str, default| {
         call.number(name).and_then(|it| usize::try_from(it).ok()).unwrap_or(default).max(1)
     };
@@ -20,7 +20,7 @@ pub(super) fn page<T>(call: &Call<'_>, found: &[T], entry: impl Fn(&T) -> Value)
     json!({ "count": found.len(), "next": next, "previous": previous, "results": results })
 }
 
-/// The address of another page of the same list.
+/// Returns the URL of another page of the same list.
 fn link(call: &Call<'_>, page: usize) -> String {
     let kept = call.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.starts_with("page="));
     let mut query: Vec<_> = kept.filter(|pair| !pair.is_empty()).map(str::to_owned).collect();

@@ -1,29 +1,29 @@
-//! How often a caller may call: fixed windows of one second per caller and operation, by the documentation.
+//! Rate limits: fixed windows of one second per caller and operation, as the documentation describes them.
 
 use std::collections::HashMap;
 
-use super::answer::MockResponse;
-use super::clock::Clock;
-use super::credentials::Caller;
+use crate::clock::Clock;
+use crate::credentials::Caller;
+use crate::response::MockResponse;
 
 const WINDOW_SECONDS: u64 = 1;
 
-/// Counts the requests of the current windows.
-pub(super) struct Rates {
-    /// Requests in one window; none lets everything through.
+/// Counts the requests of the current window.
+pub(crate) struct RateLimiter {
+    /// Requests per window; `None` means no limit.
     limit: Option<u32>,
     clock: Clock,
     window: u64,
     counts: HashMap<(Caller, &'static str), u32>,
 }
 
-impl Rates {
-    pub(super) fn new(limit: Option<u32>, clock: Clock) -> Rates {
-        Rates { limit, clock, window: 0, counts: HashMap::new() }
+impl RateLimiter {
+    pub(crate) fn new(limit: Option<u32>, clock: Clock) -> RateLimiter {
+        RateLimiter { limit, clock, window: 0, counts: HashMap::new() }
     }
 
-    /// Counts a request, and refuses it when its window is full.
-    pub(super) fn refusal(&mut self, caller: Caller, operation: &'static str) -> Option<MockResponse> {
+    /// Counts a request; returns the error response if the caller is over the limit.
+    pub(crate) fn reject(&mut self, caller: Caller, operation: &'static str) -> Option<MockResponse> {
         let limit = self.limit?;
         let window = self.clock.elapsed().as_secs() / WINDOW_SECONDS;
         if window != self.window {

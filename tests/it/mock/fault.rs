@@ -1,4 +1,4 @@
-//! What a client makes of answers that are not as the document says, over real sockets.
+//! Faults of requests, and what a client reports about them.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use liveavatar_mock::{Failure, Fault, MockResponse, Mutation, Server, example_re
 use liveavatar_tests::call;
 use serde_json::json;
 
-/// A client that tries once, so that only the answer counts.
+/// Returns a client without retries.
 fn client(server: &Server) -> Client {
     let credential = Credential::api_key(server.api_key()).expect("a key");
     let builder = Client::builder().base_url(server.url()).credential(credential);
@@ -15,13 +15,13 @@ fn client(server: &Server) -> Client {
 }
 
 #[tokio::test]
-async fn every_twist_comes_to_what_was_reviewed() {
+async fn every_mutation_has_the_reviewed_effect() {
     let server = Server::start().await.unwrap();
     let client = client(&server);
-    let mut told = String::new();
+    let mut report = String::new();
     for operation in ["get_user_credits", "get_avatar_by_id", "list_voices", "get_context_by_id"] {
-        for twist in Mutation::ALL {
-            server.inject_fault(operation, 1, Fault::Twisted(twist));
+        for mutation in Mutation::ALL {
+            server.inject_fault(operation, 1, Fault::Mutated(mutation));
             let outcome = call(&client, operation, &example_requests(operation)[0]).await;
             let outcome = match outcome {
                 Ok(decoded) => format!("{:#}", decoded.json)
@@ -29,52 +29,52 @@ async fn every_twist_comes_to_what_was_reviewed() {
                     .replace(server.url(), "[url]"),
                 Err(error) => format!("{:?}: {error}", error.kind()),
             };
-            writeln!(told, "# {operation}, {twist:?}\n{outcome}\n").unwrap();
+            writeln!(report, "# {operation}, {mutation:?}\n{outcome}\n").unwrap();
         }
     }
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(report);
 }
 
 #[tokio::test]
-async fn a_burst_ends_after_its_last_request() {
+async fn an_injected_fault_ends_after_its_last_request() {
     let server = Server::start().await.unwrap();
-    let once = client(&server);
+    let client = client(&server);
     server.inject_fault(
         "get_user_credits",
         2,
-        Fault::Before(Failure::MockResponse(MockResponse::json(503, json!({})))),
+        Fault::Before(Failure::Response(MockResponse::json(503, json!({})))),
     );
-    server.inject_fault("get_user_credits", 1, Fault::After(Failure::Break));
-    let mut told = Vec::new();
+    server.inject_fault("get_user_credits", 1, Fault::After(Failure::Disconnect));
+    let mut kinds = Vec::new();
     for _ in 0..4 {
-        told.push(once.get_user_credits().data().await.err().map(|error| format!("{:?}", error.kind())));
+        kinds.push(client.get_user_credits().data().await.err().map(|error| format!("{:?}", error.kind())));
     }
     let expected = [Some("Server"), Some("Server"), Some("Transport"), None].map(|it| it.map(str::to_owned));
-    assert_eq!(told, expected);
+    assert_eq!(kinds, expected);
 }
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
     let server = Server::start().await.unwrap();
-    let elsewhere = Server::start().await.unwrap();
-    let location = format!("{}/v1/users/credits", elsewhere.url());
+    let other = Server::start().await.unwrap();
+    let location = format!("{}/v1/users/credits", other.url());
     server.mock_response("get_user_credits", MockResponse::redirect(307, &location));
     let error = client(&server).get_user_credits().data().await.unwrap_err();
-    insta::assert_snapshot!(error.to_string(), @"get user credits: 307 the service redirects, and credentials follow no redirect: check the base URL (request mock-request-1)");
-    assert!(elsewhere.requests().is_empty());
+    insta::assert_snapshot!(error.to_string(), @"get user credits: 307 the service redirects, and this client does not follow redirects: check the base URL (request mock-request-1)");
+    assert!(other.requests().is_empty());
 }
 
 #[tokio::test]
-async fn no_faults_means_none() {
+async fn clear_faults_removes_all_faults() {
     let server = Server::start().await.unwrap();
-    server.inject_fault("get_user_credits", 9, Fault::After(Failure::Break));
-    server.faults(|_| Some(Fault::Before(Failure::Break)));
-    server.no_faults();
+    server.inject_fault("get_user_credits", 9, Fault::After(Failure::Disconnect));
+    server.faults(|_| Some(Fault::Before(Failure::Disconnect)));
+    server.clear_faults();
     client(&server).get_user_credits().data().await.unwrap();
 }
 
 #[tokio::test]
 #[should_panic(expected = "the document has no operation \"get_weather\"")]
-async fn spoiling_an_unknown_operation_panics() {
-    Server::start().await.unwrap().inject_fault("get_weather", 1, Fault::Before(Failure::Break));
+async fn injecting_a_fault_into_an_unknown_operation_panics() {
+    Server::start().await.unwrap().inject_fault("get_weather", 1, Fault::Before(Failure::Disconnect));
 }

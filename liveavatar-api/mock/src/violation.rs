@@ -1,61 +1,61 @@
-//! Validation problems in the wording of pydantic, which the live service uses for its 422 answers.
+//! Violations of the document, in the wording of pydantic, which the live service uses for its 422 responses.
 
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::paths::LocationSegment;
 use jsonschema::{JsonType, ValidationError};
 use serde_json::{Value, json};
 
-use super::schema::origin;
+use crate::schema::origin;
 
-/// One entry of the `detail` list of a 422 answer.
+/// One entry of the `detail` list of a 422 response.
 #[derive(Debug)]
-pub(super) struct Problem {
+pub(crate) struct Violation {
     kind: &'static str,
     location: Vec<Value>,
     message: String,
-    /// The offending value, echoed as the service does; it may be private.
+    /// The invalid value, echoed as the service does; it may be private.
     input: Value,
     context: Option<Value>,
 }
 
-impl Problem {
-    pub(super) fn new(
+impl Violation {
+    pub(crate) fn new(
         kind: &'static str,
         location: Vec<Value>,
         message: impl Into<String>,
         input: Value,
-    ) -> Problem {
-        Problem { kind, location, message: message.into(), input, context: None }
+    ) -> Violation {
+        Violation { kind, location, message: message.into(), input, context: None }
     }
 
-    pub(super) fn missing(location: Vec<Value>, input: Value) -> Problem {
-        Problem::new("missing", location, "Field required", input)
+    pub(crate) fn missing(location: Vec<Value>, input: Value) -> Violation {
+        Violation::new("missing", location, "Field required", input)
     }
 
-    /// A value that is none of `expected`; `input` is what was sent.
-    pub(super) fn not_one_of(
+    /// A value that is not one of `expected`.
+    pub(crate) fn not_one_of(
         kind: &'static str,
         location: Vec<Value>,
         expected: &[Value],
         input: Value,
-    ) -> Problem {
+    ) -> Violation {
         let expected = either(expected);
-        Problem::new(kind, location, format!("Input should be {expected}"), input)
+        Violation::new(kind, location, format!("Input should be {expected}"), input)
             .with_context(json!({ "expected": expected }))
     }
 
-    pub(super) fn with_context(mut self, context: Value) -> Problem {
+    pub(crate) fn with_context(mut self, context: Value) -> Violation {
         self.context = Some(context);
         self
     }
 
-    /// Echoes something else than the value that was checked.
-    pub(super) fn with_input(mut self, input: Value) -> Problem {
+    /// Replaces the echoed value.
+    pub(crate) fn with_input(mut self, input: Value) -> Violation {
         self.input = input;
         self
     }
 
-    pub(super) fn into_json(self) -> Value {
+    pub(crate) fn into_json(self) -> Value {
         let mut entry =
             json!({ "type": self.kind, "loc": self.location, "msg": self.message, "input": self.input });
         if let Some(context) = self.context {
@@ -65,10 +65,10 @@ impl Problem {
     }
 }
 
-/// Translates what one schema found; `place` is where the validated value sits, for example `["body"]`.
+/// Translates the errors of one schema; `base` is the location of the validated value, for example `["body"]`.
 ///
-/// A value of the wrong type is none of the allowed ones either; pydantic says only the latter.
-pub(super) fn translate(errors: &[ValidationError<'_>], place: &[Value]) -> Vec<Problem> {
+/// A value of the wrong type also fails the check for allowed values; pydantic reports only the latter.
+pub(crate) fn translate(errors: &[ValidationError<'_>], base: &[Value]) -> Vec<Violation> {
     let is_type = |error: &ValidationError<'_>| matches!(error.kind(), Kind::Type { .. });
     let is_choice =
         |error: &ValidationError<'_>| matches!(error.kind(), Kind::Enum { .. } | Kind::Constant { .. });
@@ -76,28 +76,31 @@ pub(super) fn translate(errors: &[ValidationError<'_>], place: &[Value]) -> Vec<
         is_type(error)
             && errors.iter().any(|other| is_choice(other) && other.instance_path() == error.instance_path())
     };
-    errors.iter().filter(|error| !is_implied(error)).flat_map(|error| translate_one(error, place)).collect()
+    errors.iter().filter(|error| !is_implied(error)).flat_map(|error| translate_one(error, base)).collect()
 }
 
-fn translate_one(error: &ValidationError<'_>, place: &[Value]) -> Vec<Problem> {
-    let location = location(error, place);
+fn translate_one(error: &ValidationError<'_>, base: &[Value]) -> Vec<Violation> {
+    let location = location(error, base);
     let input = || error.instance().as_ref().clone();
-    let one = |kind, message: String| vec![Problem::new(kind, location.clone(), message, input())];
+    let one = |kind, message: String| vec![Violation::new(kind, location.clone(), message, input())];
     let bounded = |kind, message: String, key: &str, limit: Value| {
-        vec![Problem::new(kind, location.clone(), message, input()).with_context(json!({ key: limit }))]
+        vec![Violation::new(kind, location.clone(), message, input()).with_context(json!({ key: limit }))]
+    };
+    let compared = |kind, relation: &str, key: &str, limit: &Value| {
+        bounded(kind, format!("Input should be {relation} {limit}"), key, limit.clone())
     };
     match error.kind() {
         Kind::Required { property } => {
             let mut location = location.clone();
             location.push(property.clone());
-            vec![Problem::missing(location, input())]
+            vec![Violation::missing(location, input())]
         }
-        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => union(error, context, place),
+        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => union(error, context, base),
         Kind::OneOfMultipleValid { .. } => overlap(error, &location),
         Kind::PropertyNames { error: name } => {
-            let mut place = location.clone();
-            place.extend([name.instance().as_ref().clone(), "[key]".into()]);
-            translate_one(name, &place)
+            let mut base = location.clone();
+            base.extend([name.instance().as_ref().clone(), "[key]".into()]);
+            translate_one(name, &base)
         }
         Kind::Type { kind } => wrong_type(error, kind, location, input()),
         Kind::Format { format } => match format.as_str() {
@@ -109,34 +112,16 @@ fn translate_one(error: &ValidationError<'_>, place: &[Value]) -> Vec<Problem> {
         },
         Kind::Enum { options } => {
             let options = options.as_array().map_or(&[][..], Vec::as_slice);
-            vec![Problem::not_one_of(enum_kind(error), location, options, input())]
+            vec![Violation::not_one_of(enum_kind(error), location, options, input())]
         }
         Kind::Constant { expected_value } => {
-            vec![Problem::not_one_of(
-                "literal_error",
-                location,
-                std::slice::from_ref(expected_value),
-                input(),
-            )]
+            let expected = std::slice::from_ref(expected_value.as_ref());
+            vec![Violation::not_one_of("literal_error", location, expected, input())]
         }
-        Kind::Minimum { limit } => bounded(
-            "greater_than_equal",
-            format!("Input should be greater than or equal to {limit}"),
-            "ge",
-            limit.clone(),
-        ),
-        Kind::Maximum { limit } => bounded(
-            "less_than_equal",
-            format!("Input should be less than or equal to {limit}"),
-            "le",
-            limit.clone(),
-        ),
-        Kind::ExclusiveMinimum { limit } => {
-            bounded("greater_than", format!("Input should be greater than {limit}"), "gt", limit.clone())
-        }
-        Kind::ExclusiveMaximum { limit } => {
-            bounded("less_than", format!("Input should be less than {limit}"), "lt", limit.clone())
-        }
+        Kind::Minimum { limit } => compared("greater_than_equal", "greater than or equal to", "ge", limit),
+        Kind::Maximum { limit } => compared("less_than_equal", "less than or equal to", "le", limit),
+        Kind::ExclusiveMinimum { limit } => compared("greater_than", "greater than", "gt", limit),
+        Kind::ExclusiveMaximum { limit } => compared("less_than", "less than", "lt", limit),
         Kind::MinLength { limit } => {
             let message = format!("String should have at least {limit} character{}", plural(*limit));
             bounded("string_too_short", message, "min_length", json!(limit))
@@ -165,29 +150,29 @@ fn translate_one(error: &ValidationError<'_>, place: &[Value]) -> Vec<Problem> {
                 let mut location = location.clone();
                 location.push(name.as_str().into());
                 let value = error.instance().get(name).cloned().unwrap_or_default();
-                Problem::new("extra_forbidden", location, "Extra inputs are not permitted", value)
+                Violation::new("extra_forbidden", location, "Extra inputs are not permitted", value)
             };
             unexpected.iter().map(extra).collect()
         }
-        // Keywords the document does not use today; the keyword is all that can be said without leaking.
-        other => one("value_error", format!("Value error, breaks the rule {:?}", other.keyword())),
+        // A keyword that the document does not use today; only its name is safe to show.
+        other => one("value_error", format!("Value error, violates {:?}", other.keyword())),
     }
 }
 
-fn location(error: &ValidationError<'_>, place: &[Value]) -> Vec<Value> {
+fn location(error: &ValidationError<'_>, base: &[Value]) -> Vec<Value> {
     let segments = error.instance_path().iter().map(|segment| match segment {
         LocationSegment::Property(name) => Value::from(name.into_owned()),
         LocationSegment::Index(index) => Value::from(index),
     });
-    place.iter().cloned().chain(segments).collect()
+    base.iter().cloned().chain(segments).collect()
 }
 
-/// Reports a failed union through the member that was meant: tag first, then type, then fewest errors.
+/// Reports a failed union by its best-matching member: matching type first, then matching tag, then fewest errors.
 fn union(
     error: &ValidationError<'_>,
     members: &[Vec<ValidationError<'static>>],
-    place: &[Value],
-) -> Vec<Problem> {
+    base: &[Value],
+) -> Vec<Violation> {
     let here = error.instance_path();
     let depth = here.iter().count();
     let wrong_type = |error: &ValidationError<'_>| {
@@ -196,57 +181,57 @@ fn union(
     let wrong_tag = |error: &ValidationError<'_>| {
         matches!(error.kind(), Kind::Constant { .. }) && error.instance_path().iter().count() == depth + 1
     };
-    let fitting = |mismatch: &dyn Fn(&ValidationError<'_>) -> bool| -> Vec<&Vec<ValidationError<'static>>> {
+    let without = |mismatch: &dyn Fn(&ValidationError<'_>) -> bool| -> Vec<&Vec<ValidationError<'static>>> {
         members.iter().filter(|errors| !errors.iter().any(mismatch)).collect()
     };
-    let typed = fitting(&wrong_type);
+    let typed = without(&wrong_type);
     if typed.is_empty() {
-        // Not one member accepts this type of value: name them all, except null, which nobody means to send.
-        let meant = |error: &&ValidationError<'_>| {
+        // No member accepts this type of value: report all of them except null.
+        let is_not_null = |error: &&ValidationError<'_>| {
             !matches!(error.kind(), Kind::Type { kind: TypeKind::Single(JsonType::Null) })
         };
         return members
             .iter()
             .flatten()
-            .filter(meant)
-            .flat_map(|error| translate_one(error, place))
+            .filter(is_not_null)
+            .flat_map(|error| translate_one(error, base))
             .collect();
     }
     let tagged: Vec<_> = typed.iter().copied().filter(|errors| !errors.iter().any(wrong_tag)).collect();
     if tagged.is_empty() {
-        return unknown_tag(typed.iter().copied().flatten().filter(|error| wrong_tag(error)), place);
+        return unknown_tag(typed.iter().copied().flatten().filter(|error| wrong_tag(error)), base);
     }
     let closest = tagged.into_iter().min_by_key(|errors| errors.len());
-    closest.map(|errors| translate(errors, place)).unwrap_or_default()
+    closest.map(|errors| translate(errors, base)).unwrap_or_default()
 }
 
-/// One problem that lists the tags of all members, as a tagged union reports it.
+/// Returns one violation that lists the tags of all members, as a tagged union reports it.
 fn unknown_tag<'a>(
     errors: impl Iterator<Item = &'a ValidationError<'static>>,
-    place: &[Value],
-) -> Vec<Problem> {
+    base: &[Value],
+) -> Vec<Violation> {
     let mut expected = Vec::new();
     let mut sent = None;
     for error in errors {
         if let Kind::Constant { expected_value } = error.kind() {
             expected.push(expected_value.as_ref().clone());
-            sent.get_or_insert_with(|| (location(error, place), error.instance().as_ref().clone()));
+            sent.get_or_insert_with(|| (location(error, base), error.instance().as_ref().clone()));
         }
     }
-    let problem = |(location, input)| Problem::not_one_of("literal_error", location, &expected, input);
-    sent.map(problem).into_iter().collect()
+    let violation = |(location, input)| Violation::not_one_of("literal_error", location, &expected, input);
+    sent.map(violation).into_iter().collect()
 }
 
-/// Several members of a `oneOf` fit: only a missing discriminator is a problem upstream, an overlap is not.
-fn overlap(error: &ValidationError<'_>, location: &[Value]) -> Vec<Problem> {
+/// Several members of a `oneOf` match: the service rejects a missing discriminator, but not an overlap.
+fn overlap(error: &ValidationError<'_>, location: &[Value]) -> Vec<Violation> {
     let tag = origin(error).and_then(|(schema, _)| schema.pointer("/discriminator/propertyName")?.as_str());
     let Some(tag) = tag.filter(|tag| error.instance().get(tag).is_none()) else {
         return Vec::new();
     };
     let message = format!("Unable to extract tag using discriminator '{tag}'");
-    let problem =
-        Problem::new("union_tag_not_found", location.to_vec(), message, error.instance().as_ref().clone());
-    vec![problem.with_context(json!({ "discriminator": format!("'{tag}'") }))]
+    let violation =
+        Violation::new("union_tag_not_found", location.to_vec(), message, error.instance().as_ref().clone());
+    vec![violation.with_context(json!({ "discriminator": format!("'{tag}'") }))]
 }
 
 fn wrong_type(
@@ -254,7 +239,7 @@ fn wrong_type(
     kind: &TypeKind,
     location: Vec<Value>,
     input: Value,
-) -> Vec<Problem> {
+) -> Vec<Violation> {
     let expected = match kind {
         TypeKind::Single(expected) => Some(*expected),
         TypeKind::Multiple(expected) => expected.iter().find(|expected| *expected != JsonType::Null),
@@ -286,19 +271,19 @@ fn wrong_type(
         }
         Some(JsonType::Null) | None => ("none_required", "Input should be None"),
     };
-    vec![Problem::new(kind, location, message, input)]
+    vec![Violation::new(kind, location, message, input)]
 }
 
 fn is_uuid(error: &ValidationError<'_>) -> bool {
     origin(error).is_some_and(|(schema, _)| schema["format"] == "uuid")
 }
 
-/// A free map has value schemas but no properties of its own.
+/// A free-form map has a schema for its values but lists no properties.
 fn is_map(error: &ValidationError<'_>) -> bool {
     origin(error).is_some_and(|(schema, _)| schema.get("properties").is_none())
 }
 
-/// Named enumerations are enum classes upstream, inline ones are literals; the two are reported differently.
+/// Pydantic reports enum classes (named schemas) and literals (inline schemas) differently.
 fn enum_kind(error: &ValidationError<'_>) -> &'static str {
     let named = |(_, pointer): (_, String)| {
         pointer.strip_prefix("/components/schemas/").is_some_and(|name| !name.contains('/'))
@@ -306,7 +291,7 @@ fn enum_kind(error: &ValidationError<'_>) -> &'static str {
     if origin(error).is_some_and(named) { "enum" } else { "literal_error" }
 }
 
-/// `'a', 'b' or 'c'`, as pydantic lists the allowed values.
+/// Lists the allowed values as pydantic does: `'a', 'b' or 'c'`.
 fn either(values: &[Value]) -> String {
     let quoted: Vec<_> = values
         .iter()

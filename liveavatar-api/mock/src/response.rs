@@ -1,4 +1,4 @@
-//! Answers: what the mock sends back, and the shapes in which it refuses.
+//! The responses that the mock sends, and the recorded shapes of its error responses.
 
 use std::fmt;
 use std::io;
@@ -8,22 +8,22 @@ use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::problem::Problem;
+use crate::violation::Violation;
 
-/// Success code of the document's envelopes, and of recorded list answers.
+/// Success code of the document's envelopes and of recorded list responses.
 const CODE_DOCUMENTED: i64 = 100;
 /// Success code that the official SDK expects from the session calls.
 const CODE_SESSION: i64 = 1000;
 const CODE_BAD_REQUEST: i64 = 4000;
 const CODE_UNAUTHORIZED: i64 = 4010;
-/// No code of a 404 is on record; this one follows the pattern of 4010.
+/// Invented after the pattern of 4010: no code of a 404 is recorded.
 const CODE_NOT_FOUND: i64 = 4040;
 const CODE_CONCURRENCY: i64 = 4032;
 const CODE_NO_CREDITS: i64 = 4033;
-/// No body of a 429 is on record; this code follows the pattern of 4010.
+/// Invented after the pattern of 4010: no body of a 429 is recorded.
 const CODE_TOO_MANY: i64 = 4290;
 
-/// A complete HTTP answer, for [`Server::mock_response`](super::Server::mock_response).
+/// A complete HTTP response, for [`Server::mock_response`](crate::Server::mock_response).
 #[derive(Clone, PartialEq, Eq)]
 pub struct MockResponse {
     status: StatusCode,
@@ -34,17 +34,17 @@ pub struct MockResponse {
 
 /// How a body and its `Content-Length` disagree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cut {
-    /// The connection breaks in the middle.
-    Broken,
-    /// Half of the length is told.
-    Understated,
-    /// Twice the length is told.
-    Overstated,
+pub(crate) enum Cut {
+    /// The connection is dropped after half of the body.
+    Truncated,
+    /// `Content-Length` is half of the length.
+    LengthTooShort,
+    /// `Content-Length` is twice the length.
+    LengthTooLong,
 }
 
 impl MockResponse {
-    /// An answer with a JSON body.
+    /// Returns a response with a JSON body.
     ///
     /// # Panics
     ///
@@ -55,7 +55,7 @@ impl MockResponse {
         MockResponse::raw(status, "application/json", body.to_string())
     }
 
-    /// An answer with any bytes as its body; an empty `content_type` sends no such header.
+    /// Returns a response with an arbitrary body; an empty `content_type` omits the header.
     ///
     /// # Panics
     ///
@@ -64,30 +64,30 @@ impl MockResponse {
     pub fn raw(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> MockResponse {
         let status =
             StatusCode::from_u16(status).unwrap_or_else(|_| panic!("{status} is not an HTTP status"));
-        let answer = MockResponse { status, headers: Vec::new(), body: body.into(), cut: None };
-        if content_type.is_empty() { answer } else { answer.header("content-type", content_type) }
+        let response = MockResponse { status, headers: Vec::new(), body: body.into(), cut: None };
+        if content_type.is_empty() { response } else { response.header("content-type", content_type) }
     }
 
     /// Adds a header.
     ///
     /// # Panics
     ///
-    /// If the name or the value cannot be sent in HTTP.
+    /// If the name or the value is not valid in HTTP.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> MockResponse {
         let parsed = HeaderName::try_from(name).ok().zip(HeaderValue::try_from(value).ok());
-        let header = parsed.unwrap_or_else(|| panic!("header {name:?} cannot be sent with this value"));
+        let header = parsed.unwrap_or_else(|| panic!("header {name:?} or its value is not valid in HTTP"));
         self.headers.push(header);
         self
     }
 
-    /// HTTP status.
+    /// Returns the HTTP status.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status.as_u16()
     }
 
-    /// An answer that leads elsewhere: `status` with the address in `Location`, and no body.
+    /// Returns a redirect: `status` with the target in `Location`, and an empty body.
     ///
     /// # Panics
     ///
@@ -97,13 +97,13 @@ impl MockResponse {
         MockResponse::raw(status, "", "").header("location", location)
     }
 
-    pub(super) fn cut(mut self, cut: Cut) -> MockResponse {
+    pub(crate) fn cut(mut self, cut: Cut) -> MockResponse {
         self.cut = Some(cut);
         self
     }
 
-    /// Changes a JSON body; another one stays as it is.
-    pub(super) fn with_json(mut self, change: impl FnOnce(&mut Value)) -> MockResponse {
+    /// Changes a JSON body; leaves other bodies unchanged.
+    pub(crate) fn with_json(mut self, change: impl FnOnce(&mut Value)) -> MockResponse {
         if let Ok(mut body) = serde_json::from_slice(&self.body) {
             change(&mut body);
             self.body = body.to_string().into_bytes();
@@ -111,23 +111,23 @@ impl MockResponse {
         self
     }
 
-    /// Builds the response; `request_id` is added unless the answer brings its own.
-    pub(super) fn into_response(self, request_id: &str) -> Response<Body> {
+    /// Builds the HTTP response; adds `request_id` unless the headers include one.
+    pub(crate) fn into_response(self, request_id: &str) -> Response<Body> {
         let length = self.body.len();
-        let (body, told) = match self.cut {
+        let (body, content_length) = match self.cut {
             None => (Body::from(self.body), None),
-            Some(Cut::Broken) => {
+            Some(Cut::Truncated) => {
                 let half = self.body[..length / 2].to_vec();
-                (in_pieces([Ok(half), Err(io::ErrorKind::ConnectionReset.into())]), Some(length))
+                (chunked([Ok(half), Err(io::ErrorKind::ConnectionReset.into())]), Some(length))
             }
-            Some(Cut::Understated) => (in_pieces([Ok(self.body)]), Some(length / 2)),
-            Some(Cut::Overstated) => (in_pieces([Ok(self.body)]), Some(length * 2)),
+            Some(Cut::LengthTooShort) => (chunked([Ok(self.body)]), Some(length / 2)),
+            Some(Cut::LengthTooLong) => (chunked([Ok(self.body)]), Some(length * 2)),
         };
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        if let Some(told) = told {
-            headers.insert(CONTENT_LENGTH, told.into());
+        if let Some(content_length) = content_length {
+            headers.insert(CONTENT_LENGTH, content_length.into());
         }
         for (name, value) in self.headers {
             headers.append(name, value);
@@ -138,8 +138,8 @@ impl MockResponse {
         response
     }
 
-    /// The success answer of an operation without behaviour of its own.
-    pub(super) fn documented(status: u16, envelope: Option<Value>) -> MockResponse {
+    /// The success response of an operation without hand-written behaviour.
+    pub(crate) fn documented(status: u16, envelope: Option<Value>) -> MockResponse {
         let Some(mut body) = envelope else {
             return MockResponse::raw(status, "", "");
         };
@@ -149,25 +149,25 @@ impl MockResponse {
         MockResponse::json(status, body)
     }
 
-    /// The success answer of a session operation.
+    /// The success response of a session operation.
     #[expect(clippy::needless_pass_by_value, reason = "callers write a json! literal in place")]
-    pub(super) fn session(status: u16, data: Value) -> MockResponse {
+    pub(crate) fn session(status: u16, data: Value) -> MockResponse {
         MockResponse::json(status, json!({ "code": CODE_SESSION, "data": data, "message": "Success" }))
     }
 
-    /// A path or method that the document does not have, in the shape of the web framework.
-    pub(super) fn no_route(status: u16, detail: &str) -> MockResponse {
+    /// An error about the path or method, in the shape of the service's web framework.
+    pub(crate) fn no_route(status: u16, detail: &str) -> MockResponse {
         MockResponse::json(status, json!({ "detail": detail }))
     }
 
-    /// 422 in the published shape.
-    pub(super) fn unprocessable(problems: Vec<Problem>) -> MockResponse {
-        let detail: Vec<Value> = problems.into_iter().map(Problem::into_json).collect();
+    /// 422 in the documented shape.
+    pub(crate) fn unprocessable(violations: Vec<Violation>) -> MockResponse {
+        let detail: Vec<Value> = violations.into_iter().map(Violation::into_json).collect();
         MockResponse::json(422, json!({ "detail": detail }))
     }
 
     /// 400 with one reason, in the recorded shape.
-    pub(super) fn bad_request(location: &[&str], reason: &str) -> MockResponse {
+    pub(crate) fn bad_request(location: &[&str], reason: &str) -> MockResponse {
         let data = json!([{ "loc": location, "message": reason, "params": {} }]);
         MockResponse::json(
             400,
@@ -175,48 +175,48 @@ impl MockResponse {
         )
     }
 
-    pub(super) fn unauthorized() -> MockResponse {
-        refusal(401, CODE_UNAUTHORIZED, "Unauthorized")
+    pub(crate) fn unauthorized() -> MockResponse {
+        error(401, CODE_UNAUTHORIZED, "Unauthorized")
     }
 
-    /// `kind` is the singular of what was not found, in lower case.
-    pub(super) fn not_found(kind: &str) -> MockResponse {
+    /// `kind` is a singular noun in lower case.
+    pub(crate) fn not_found(kind: &str) -> MockResponse {
         let mut letters = kind.chars();
         let first = letters.next().map(|first| first.to_ascii_uppercase());
         let message: String = first.into_iter().chain(letters).chain(" not found".chars()).collect();
-        refusal(404, CODE_NOT_FOUND, &message)
+        error(404, CODE_NOT_FOUND, &message)
     }
 
-    pub(super) fn session_not_found() -> MockResponse {
+    pub(crate) fn session_not_found() -> MockResponse {
         MockResponse::not_found("session")
     }
 
-    pub(super) fn no_credits() -> MockResponse {
-        refusal(403, CODE_NO_CREDITS, "No credits available")
+    pub(crate) fn no_credits() -> MockResponse {
+        error(403, CODE_NO_CREDITS, "No credits available")
     }
 
-    /// 429; `wait_seconds` is what is left of the window, `reset` when the next one begins, in seconds since 1970.
-    pub(super) fn too_many_requests(wait_seconds: u64, reset: i64) -> MockResponse {
-        refusal(429, CODE_TOO_MANY, "Too many requests")
+    /// 429; `wait_seconds` is the rest of the window, `reset` the Unix time at which the next one begins.
+    pub(crate) fn too_many_requests(wait_seconds: u64, reset: i64) -> MockResponse {
+        error(429, CODE_TOO_MANY, "Too many requests")
             .header("retry-after", &wait_seconds.to_string())
             .header("x-ratelimit-reset", &reset.to_string())
     }
 
-    pub(super) fn concurrency_limit() -> MockResponse {
-        refusal(403, CODE_CONCURRENCY, "Session concurrency limit reached")
+    pub(crate) fn concurrency_limit() -> MockResponse {
+        error(403, CODE_CONCURRENCY, "Session concurrency limit reached")
     }
 }
 
-/// A body whose length nobody knows beforehand, so that another one can be told.
-fn in_pieces<const N: usize>(pieces: [io::Result<Vec<u8>>; N]) -> Body {
-    Body::from_stream(futures_util::stream::iter(pieces))
+/// A body of unknown length, so that `Content-Length` can be set to a wrong value.
+fn chunked<const N: usize>(chunks: [io::Result<Vec<u8>>; N]) -> Body {
+    Body::from_stream(futures_util::stream::iter(chunks))
 }
 
-fn refusal(status: u16, code: i64, message: &str) -> MockResponse {
+fn error(status: u16, code: i64, message: &str) -> MockResponse {
     MockResponse::json(status, json!({ "code": code, "data": null, "message": message }))
 }
 
-/// Shows status and size only; bodies may hold tokens.
+/// Shows only status and size; bodies may contain tokens.
 impl fmt::Debug for MockResponse {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter

@@ -1,0 +1,80 @@
+//! The requests that a server received, recorded for tests.
+
+use std::fmt;
+
+use axum::http::{HeaderMap, Uri};
+
+use crate::credentials::secret_headers;
+use crate::document::Operation;
+
+/// A request that the server received, with the status of its response.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RecordedRequest {
+    /// Short name of the operation; `None` if the document lacks this path and method.
+    pub operation: Option<String>,
+    /// HTTP method in upper case.
+    pub method: String,
+    /// Path as sent, still percent-encoded.
+    pub path: String,
+    /// Query without the question mark, still percent-encoded.
+    pub query: Option<String>,
+    /// Headers in the order received, with names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Body as sent.
+    pub body: Vec<u8>,
+    /// HTTP status of the response.
+    pub status: u16,
+}
+
+impl RecordedRequest {
+    pub(crate) fn new(
+        operation: Option<&Operation>,
+        method: &str,
+        uri: &Uri,
+        headers: &HeaderMap,
+        body: Vec<u8>,
+        status: u16,
+    ) -> RecordedRequest {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        RecordedRequest {
+            operation: operation.map(|operation| operation.name.clone()),
+            method: method.to_owned(),
+            path: uri.path().to_owned(),
+            query: uri.query().map(str::to_owned),
+            headers: headers
+                .iter()
+                .map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes())))
+                .collect(),
+            body,
+            status,
+        }
+    }
+
+    /// Returns the first value of a header; the name is case-insensitive.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(it, _)| it.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Hides credentials and shows only the size of the body.
+impl fmt::Debug for RecordedRequest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secret: Vec<String> = secret_headers().collect();
+        let redact = |(name, value): &(String, String)| {
+            let shown = if secret.contains(name) { "[redacted]".to_owned() } else { value.clone() };
+            (name.clone(), shown)
+        };
+        formatter
+            .debug_struct("RecordedRequest")
+            .field("operation", &self.operation)
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("query", &self.query)
+            .field("headers", &self.headers.iter().map(redact).collect::<Vec<_>>())
+            .field("body_bytes", &self.body.len())
+            .field("status", &self.status)
+            .finish()
+    }
+}

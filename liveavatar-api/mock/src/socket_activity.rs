@@ -1,0 +1,89 @@
+//! Activity on the command sockets, recorded for tests, and the faults injected there.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use liveavatar_api::realtime::lite::Command;
+
+/// What one session received on its command sockets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SocketActivity {
+    /// Sockets that were connected to the session.
+    pub connections: u32,
+    /// Utterances in the order of their first audio.
+    pub utterances: Vec<Utterance>,
+    /// Interrupt commands.
+    pub interrupts: u32,
+    /// Keep-alive commands.
+    pub keep_alives: u32,
+    /// Frames that arrived before the socket was ready and were dropped.
+    pub early_frames: u32,
+    /// Frames that were rejected with an error event.
+    pub rejected_frames: u32,
+}
+
+/// An utterance, from its first audio to its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Utterance {
+    /// The id of its first command; empty if the command had none.
+    pub event_id: String,
+    /// Commands with audio.
+    pub frames: u32,
+    /// Duration of its audio.
+    pub audio: Duration,
+    /// How often playback ran out of audio before the utterance was complete.
+    pub starvations: u32,
+    /// How it ended; `None` while it is open or playing, or if its socket was closed.
+    pub end: Option<UtteranceEnd>,
+}
+
+/// How an utterance ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UtteranceEnd {
+    /// It was played completely.
+    Finished,
+    /// It was dropped by an interrupt.
+    Interrupted,
+}
+
+/// A fault on a command socket, for [`Server::socket_faults`](crate::Server::socket_faults).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SocketFault {
+    /// Closes with this code without a state event and ignores the command.
+    Close(u16),
+    /// Drops the connection and ignores the command.
+    Disconnect,
+    /// Keeps the connection open, but ignores all commands and sends nothing more.
+    Hang,
+    /// Sends this text, then handles the command as usual.
+    Garbage(String),
+}
+
+pub(crate) type SocketFaultFn = Box<dyn FnMut(&Command) -> Option<SocketFault> + Send>;
+
+/// The activity of every session of one server.
+#[derive(Default)]
+pub(crate) struct SocketMonitor {
+    pub(crate) faults: Option<SocketFaultFn>,
+    sessions: HashMap<Uuid, SocketActivity>,
+}
+
+impl SocketMonitor {
+    pub(crate) fn activity(&self, session: Uuid) -> SocketActivity {
+        self.sessions.get(&session).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn activity_mut(&mut self, session: Uuid) -> &mut SocketActivity {
+        self.sessions.entry(session).or_default()
+    }
+
+    pub(crate) fn fault(&mut self, command: &Command) -> Option<SocketFault> {
+        self.faults.as_mut().and_then(|faults| faults(command))
+    }
+}

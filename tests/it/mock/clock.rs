@@ -1,0 +1,50 @@
+//! What depends on the server's clock, and moving the clock forward.
+
+use std::time::{Duration, Instant};
+
+use liveavatar_mock::{Fault, Server};
+
+use super::harness::{Auth, Mock, full, send};
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[tokio::test]
+async fn advance_skips_a_delay_on_a_real_clock() {
+    let begin = Instant::now();
+    let mock = Mock::with(Server::builder().latency(seconds(3600))).await;
+    let request = mock.request(Auth::None, "GET", "/v1/languages");
+    let waiting = tokio::spawn(send(request));
+    while !waiting.is_finished() {
+        mock.server.advance(seconds(3600));
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(waiting.await.expect("no panic").status, 200);
+    assert!(begin.elapsed() < seconds(60));
+}
+
+#[tokio::test]
+async fn a_delayed_response_follows_the_servers_clock() {
+    let mock = Mock::start().await;
+    mock.server.inject_fault("get_languages", 1, Fault::Delayed(seconds(600)));
+    let waiting = tokio::spawn(send(mock.request(Auth::None, "GET", "/v1/languages")));
+    while !waiting.is_finished() {
+        mock.server.advance(seconds(600));
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(waiting.await.expect("no panic").status, 200);
+}
+
+#[tokio::test]
+async fn transcripts_and_timestamps_follow_the_servers_clock() {
+    let mock = Mock::start().await;
+    let (id, _) = mock.start_session(full()).await;
+    mock.server.advance(seconds(20));
+    let transcript = mock.get(&format!("/v1/sessions/{id}/transcript")).await.body["data"].clone();
+    assert_eq!(transcript["transcript_data"].as_array().map(Vec::len), Some(3));
+    let session = mock.get(&format!("/v1/sessions/{id}")).await;
+    assert_eq!(session.text("/data/updated_at"), "2026-01-01T00:00:20Z");
+    mock.server.advance(Duration::MAX);
+    assert!(mock.server.running_sessions().is_empty());
+}
