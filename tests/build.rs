@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let function = format_ident!("{function}");
         let arm = |(method, builder): &(syn::Ident, String)| {
             let id = method.to_string();
-            // The unit type means that the operation has no response body.
+            // The unit type means an empty response body.
             Some(match responses.get(builder)? {
                 Type::Tuple(unit) if unit.elems.is_empty() => quote! { #id => None, },
                 envelope => quote! { #id => Some(#function::<#envelope>(response)), },
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(quote! { #id => Some(round_trip_body_as::<#body>(body)), })
     });
     let decoding = quote! {
-        /// Decodes the operation's response and returns its `Debug` output, or `None` if the operation has no response body.
+        /// Decodes the operation's response and returns its `Debug` output, or `None` for an operation without a response body.
         #[must_use]
         #[expect(clippy::match_same_arms, clippy::too_many_lines, reason = "generated, with one arm per operation")]
         pub fn decode(operation: &str, response: &[u8]) -> Option<Result<String, Error>> {

@@ -25,7 +25,7 @@ mod mock;
 mod rehearsal;
 
 // The whole workspace: its public surface, its layers, its fuzz targets, and random inputs for several modules.
-mod fuzz_targets;
+mod fuzz;
 mod layers;
 mod properties;
 mod surface;

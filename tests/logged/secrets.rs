@@ -37,12 +37,12 @@ impl Observer for Recorder {
 }
 
 /// A client with a recording observer.
-struct RecordedClient {
+struct Observed {
     client: Client,
     observed: Recorder,
 }
 
-impl RecordedClient {
+impl Observed {
     fn new(base: &str, options: RequestOptions) -> Self {
         let observed = Recorder::default();
         let client = Client::builder().base_url(base).options(options).clock(TestClock::default());
@@ -64,14 +64,8 @@ fn kinds(operation: &Operation) -> &'static [CredentialKind] {
 }
 
 /// Calls an operation, checks every output of the call, and returns the text of its error.
-async fn check_call(
-    leaks: &mut Leaks,
-    at: &str,
-    client: &RecordedClient,
-    id: &str,
-    example: &Example,
-) -> String {
-    let RecordedClient { client, observed } = client;
+async fn check_call(leaks: &mut Leaks, at: &str, client: &Observed, id: &str, example: &Example) -> String {
+    let Observed { client, observed } = client;
     capture::take();
     let shown = show(client, id, example).await;
     leaks.look(at, "Debug of the builder", &shown.builder);
@@ -87,8 +81,8 @@ async fn check_call(
 
 /// Calls an operation and checks only the error and the logs. The data of a success may show the mark in fields that are not
 /// secret.
-async fn check_failure(leaks: &mut Leaks, at: &str, client: &RecordedClient, id: &str, example: &Example) {
-    let RecordedClient { client, .. } = client;
+async fn check_failure(leaks: &mut Leaks, at: &str, client: &Observed, id: &str, example: &Example) {
+    let Observed { client, .. } = client;
     capture::take();
     if let Err(error) = show(client, id, example).await.result {
         leaks.look_error(at, &error);
@@ -97,14 +91,8 @@ async fn check_failure(leaks: &mut Leaks, at: &str, client: &RecordedClient, id:
 }
 
 /// Calls an operation by name, without the generated types, and checks every output.
-async fn check_call_by_name(
-    leaks: &mut Leaks,
-    at: &str,
-    client: &RecordedClient,
-    id: &str,
-    example: &Example,
-) {
-    let RecordedClient { client, observed } = client;
+async fn check_dynamic(leaks: &mut Leaks, at: &str, client: &Observed, id: &str, example: &Example) {
+    let Observed { client, observed } = client;
     let mut call = client.operation(id).unwrap();
     for (name, value) in &example.path {
         call = call.path(name, value.as_str().unwrap());
@@ -162,7 +150,7 @@ async fn no_response_makes_a_call_show_a_secret() {
     capture::start();
     let mut leaks = Leaks::default();
     let server = Server::start().await.unwrap();
-    let once = RecordedClient::new(server.url(), RequestOptions::new().max_attempts(1));
+    let once = Observed::new(server.url(), RequestOptions::new().max_attempts(1));
     for (operation, kind, example) in calls() {
         let id = operation.id;
         let client = once.with(kind);
@@ -186,7 +174,7 @@ async fn no_response_makes_a_call_show_a_secret() {
             server.mock_response(id, response.clone());
             let error = check_call(&mut leaks, &at, &client, id, &example).await;
             if name == "400 with code None" {
-                // Otherwise the echo would not have reached the error.
+                // The echo must reach the error, which redacts it.
                 assert_eq!(
                     error.contains("[credential]"),
                     !operation.credentials.is_empty(),
@@ -195,7 +183,7 @@ async fn no_response_makes_a_call_show_a_secret() {
             }
             if is_json(&example) {
                 server.mock_response(id, response);
-                check_call_by_name(&mut leaks, &at, &client, id, &example).await;
+                check_dynamic(&mut leaks, &at, &client, id, &example).await;
             }
         }
         for (name, response) in other_shapes() {
@@ -211,7 +199,7 @@ async fn no_retry_makes_a_call_show_a_secret() {
     capture::start();
     let mut leaks = Leaks::default();
     let server = Server::start().await.unwrap();
-    let client = RecordedClient::new(server.url(), RequestOptions::new().max_attempts(3));
+    let client = Observed::new(server.url(), RequestOptions::new().max_attempts(3));
     for (operation, kind, example) in calls().filter(|(_, _, example)| is_json(example)) {
         let id = operation.id;
         let client = client.with(kind);
@@ -260,19 +248,18 @@ async fn no_broken_connection_makes_a_call_show_a_secret() {
     // Nothing listens on port 1.
     let closed = "http://127.0.0.1:1";
     let mut failures = vec![
-        ("connection refused", RecordedClient::new(closed, once())),
-        ("no total timeout left", RecordedClient::new(closed, once().timeout(Duration::ZERO))),
-        ("no attempt timeout left", RecordedClient::new(closed, once().attempt_timeout(Duration::ZERO))),
+        ("connection refused", Observed::new(closed, once())),
+        ("no total timeout left", Observed::new(closed, once().timeout(Duration::ZERO))),
+        ("no attempt timeout left", Observed::new(closed, once().attempt_timeout(Duration::ZERO))),
     ];
-    failures
-        .extend(FRAGMENTS.map(|(name, text)| (name, RecordedClient::new(&malformed_service(text), once()))));
+    failures.extend(FRAGMENTS.map(|(name, text)| (name, Observed::new(&malformed_service(text), once()))));
     for (operation, kind, example) in calls() {
         for (name, client) in &failures {
             let at = format!("{}, {name}", operation.id);
             let client = client.with(kind);
             check_call(&mut leaks, &at, &client, operation.id, &example).await;
             if is_json(&example) {
-                check_call_by_name(&mut leaks, &at, &client, operation.id, &example).await;
+                check_dynamic(&mut leaks, &at, &client, operation.id, &example).await;
             }
         }
     }
@@ -283,7 +270,7 @@ async fn no_broken_connection_makes_a_call_show_a_secret() {
 async fn no_invalid_request_shows_a_secret() {
     capture::start();
     let mut leaks = Leaks::default();
-    let unsent = RecordedClient::new("http://127.0.0.1:1", RequestOptions::new());
+    let unsent = Observed::new("http://127.0.0.1:1", RequestOptions::new());
     for (operation, kind, example) in calls() {
         let other = match kind {
             CredentialKind::SessionToken => CredentialKind::ApiKey,
@@ -303,7 +290,7 @@ async fn no_invalid_request_shows_a_secret() {
         .await;
         if is_json(&example) {
             let at = format!("{}, by name", operation.id);
-            check_call_by_name(&mut leaks, &at, &client, operation.id, &example).await;
+            check_dynamic(&mut leaks, &at, &client, operation.id, &example).await;
         }
     }
     for key in ["canary with a space", "canary\n", "canär-canary"] {

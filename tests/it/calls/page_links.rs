@@ -3,7 +3,7 @@
 use liveavatar_api::{Call as _, Paged as _};
 use serde_json::{Value, json};
 
-use crate::http::scripted_server::{ScriptedResponse, ScriptedServer};
+use crate::http::scripted_server::{Response, ScriptedServer};
 use crate::http::{Harness, Time, describe, failure};
 
 /// A page with one voice and this `next` link.
@@ -18,7 +18,7 @@ fn page(next: &Value) -> Value {
 }
 
 /// Reads the whole list and describes the requests and the result.
-async fn read(name: &str, script: Vec<ScriptedResponse>) -> String {
+async fn read(name: &str, script: Vec<Response>) -> String {
     let server = ScriptedServer::start(script);
     let client = Harness::new(&server, Time::Test).client;
     let result = tokio::spawn(async move { client.list_voices().page_size(1).all().await }).await;
@@ -37,7 +37,7 @@ async fn read(name: &str, script: Vec<ScriptedResponse>) -> String {
 
 #[tokio::test]
 async fn a_list_follows_only_links_to_a_later_page_on_the_same_host() {
-    let other = ScriptedServer::start(vec![ScriptedResponse::json(200, &page(&Value::Null))]);
+    let other = ScriptedServer::start(vec![Response::json(200, &page(&Value::Null))]);
     let away = format!("{}/v1/voices?page=2", other.url());
     let links = [
         ("null", json!(null)),
@@ -70,8 +70,7 @@ async fn a_list_follows_only_links_to_a_later_page_on_the_same_host() {
     ];
     let mut text = String::new();
     for (name, next) in links {
-        let script =
-            vec![ScriptedResponse::json(200, &page(&next)), ScriptedResponse::json(200, &page(&Value::Null))];
+        let script = vec![Response::json(200, &page(&next)), Response::json(200, &page(&Value::Null))];
         text.push_str(&read(name, script).await);
     }
     assert_eq!(other.requests().len(), 0);
@@ -80,10 +79,9 @@ async fn a_list_follows_only_links_to_a_later_page_on_the_same_host() {
 
 #[tokio::test]
 async fn a_list_ends_at_its_last_page() {
-    let on = |next: &str| ScriptedResponse::json(200, &page(&json!(next)));
-    let last = || ScriptedResponse::json(200, &page(&Value::Null));
-    let whole =
-        |data: Value| ScriptedResponse::json(200, &json!({ "code": 100, "data": data, "message": null }));
+    let on = |next: &str| Response::json(200, &page(&json!(next)));
+    let last = || Response::json(200, &page(&Value::Null));
+    let whole = |data: Value| Response::json(200, &json!({ "code": 100, "data": data, "message": null }));
     let cases = vec![
         ("three pages", vec![on("?page=2"), on("?page=3"), last()]),
         ("an empty first page", vec![whole(json!({ "count": 0, "next": "?page=2", "results": [] }))]),
@@ -99,7 +97,7 @@ async fn a_list_ends_at_its_last_page() {
             vec![{
                 let mut page = page(&Value::Null);
                 page["data"].as_object_mut().unwrap().remove("next");
-                ScriptedResponse::json(200, &page)
+                Response::json(200, &page)
             }],
         ),
         ("a link back from the second page", vec![on("?page=2"), on("?page=1"), last()]),
@@ -118,7 +116,7 @@ async fn a_list_ends_at_its_last_page() {
 
 #[tokio::test]
 async fn a_single_page_is_requested_once_and_without_a_page_number() {
-    let server = ScriptedServer::start(vec![ScriptedResponse::json(200, &page(&json!("?page=2")))]);
+    let server = ScriptedServer::start(vec![Response::json(200, &page(&json!("?page=2")))]);
     let page = Harness::new(&server, Time::Test).client.list_voices().data().await.unwrap();
     assert_eq!(page.results.len(), 1);
     assert_eq!(server.requests(), ["get /v1/voices"]);

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::scripted_server::ScriptedResponse;
-use super::{Case, Time, run};
+use super::scripted_server::Response;
+use super::{Case, GET, Time, run};
 
 fn text(name: &str, body: impl Into<Vec<u8>>) -> Case {
-    Case::new(name, "get_user_credits", vec![ScriptedResponse::typed(200, "application/json", body)])
+    Case::new(name, GET, Response::typed(200, "application/json", body))
 }
 
 fn nested(depth: usize) -> String {
@@ -15,18 +15,18 @@ fn nested(depth: usize) -> String {
 
 #[tokio::test]
 async fn data_of_any_shape_is_decoded_or_one_error() {
-    let null = ScriptedResponse::json(200, &json!({ "code": 100, "data": null, "message": null }));
+    let null = Response::json(200, &json!({ "code": 100, "data": null, "message": null }));
     let text_for = |name: &str, operation, body: &str| {
-        Case::new(name, operation, vec![ScriptedResponse::typed(200, "application/json", body)])
+        Case::new(name, operation, Response::typed(200, "application/json", body))
     };
     let credits = r#""data":{"credits_left":1}"#;
     let wide = format!(r#"{{"data":{{"credits_left":1,"more":"{}"}}}}"#, "x".repeat(400_000));
     let cases = vec![
-        Case::new("null instead of data", "get_user_credits", vec![null.clone()]),
-        Case::new("null instead of a created resource", "create_secret", vec![null.clone()]),
-        Case::new("null instead of a page", "list_voices", vec![null.clone()]),
-        Case::new("null for an operation without data", "delete_secret", vec![null.clone()]),
-        Case::new("null for a keep-alive", "keep_session_alive", vec![null]),
+        Case::new("null instead of data", GET, null.clone()),
+        Case::new("null instead of a created resource", "create_secret", null.clone()),
+        Case::new("null instead of a page", "list_voices", null.clone()),
+        Case::new("null for an operation without data", "delete_secret", null.clone()),
+        Case::new("null for a keep-alive", "keep_session_alive", null),
         text("without data", r#"{"code":100}"#),
         text("an empty object", "{}"),
         text_for("an empty object for an operation without data", "stop_session", "{}"),
@@ -58,10 +58,10 @@ async fn a_success_without_a_json_object_is_one_error() {
     let page = "<html><h1>canary</h1></html>";
     let good = r#"{"data":{"credits_left":1}}"#;
     let typed = |name: &str, content_type: &str, body: &str| {
-        Case::new(name, "get_user_credits", vec![ScriptedResponse::typed(200, content_type, body)])
+        Case::new(name, GET, Response::typed(200, content_type, body))
     };
     let utf16: Vec<u8> = good.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let html = |has_body| vec![ScriptedResponse::typed(200, "text/html", if has_body { page } else { "" })];
+    let html = |has_body| vec![Response::typed(200, "text/html", if has_body { page } else { "" })];
     let cases = vec![
         typed("JSON with content type text/plain", "text/plain", good),
         typed("JSON with content type text/html", "text/html; charset=latin-1", good),
@@ -69,11 +69,8 @@ async fn a_success_without_a_json_object_is_one_error() {
         text("JSON between white space", format!("\r\n\t {good} \n")),
         Case::new(
             "JSON without a content type",
-            "get_user_credits",
-            vec![ScriptedResponse::raw(format!(
-                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{good}",
-                good.len()
-            ))],
+            GET,
+            Response::raw(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{good}", good.len())),
         ),
         typed("HTML", "text/html", page),
         Case::new("HTML for a start", "start_session", html(true)),
@@ -101,11 +98,9 @@ async fn a_success_without_a_json_object_is_one_error() {
         text("a zero byte at the end", format!("{good}\0")),
         Case::new(
             "compressed, although the client did not ask for it",
-            "get_user_credits",
-            vec![
-                ScriptedResponse::typed(200, "application/json", b"\x1f\x8b\x08\0\0\0\0\0\0\x03")
-                    .header("content-encoding", "gzip"),
-            ],
+            GET,
+            Response::typed(200, "application/json", b"\x1f\x8b\x08\0\0\0\0\0\0\x03")
+                .header("content-encoding", "gzip"),
         ),
     ];
     insta::assert_snapshot!(run(cases, Time::Test).await);

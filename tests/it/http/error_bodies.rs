@@ -1,7 +1,7 @@
 //! Failures with a hostile, foreign or malformed body. The error keeps the status.
 
-use super::scripted_server::ScriptedResponse;
-use super::{Case, Time, run};
+use super::scripted_server::Response;
+use super::{Case, GET, Time, run};
 
 /// The number of bytes that the client reads of a failure.
 const LIMIT: usize = 256 * 1024;
@@ -9,7 +9,7 @@ const LIMIT: usize = 256 * 1024;
 #[tokio::test]
 async fn an_error_keeps_its_status_for_any_body() {
     let text = |name: &str, status, content_type: &str, body: Vec<u8>| {
-        Case::once(name, "get_user_credits", ScriptedResponse::typed(status, content_type, body))
+        Case::once(name, GET, Response::typed(status, content_type, body))
     };
     let json = |name: &str, status, body: &str| text(name, status, "application/json", body.into());
     let good = r#"{"code":4032,"message":"oops"}"#;
@@ -47,30 +47,26 @@ async fn an_error_keeps_its_status_for_any_body() {
         text("UTF-16", 403, "application/json", utf16),
         Case::once(
             "truncated after the head",
-            "get_user_credits",
-            ScriptedResponse::typed(403, "application/json", good).truncated(0),
+            GET,
+            Response::typed(403, "application/json", good).truncated(0),
         ),
         Case::once(
             "truncated in the middle",
-            "get_user_credits",
-            ScriptedResponse::typed(403, "application/json", good).truncated(20),
+            GET,
+            Response::typed(403, "application/json", good).truncated(20),
         ),
         Case::once(
             "truncated for a start",
             "start_session",
-            ScriptedResponse::typed(500, "application/json", good).truncated(20),
+            Response::typed(500, "application/json", good).truncated(20),
         ),
-        Case::once("in malformed chunks", "get_user_credits", {
-            ScriptedResponse::typed(403, "application/json", good).chunked(7, "zz\r\n")
+        Case::once("in malformed chunks", GET, {
+            Response::typed(403, "application/json", good).chunked(7, "zz\r\n")
         }),
-        Case::once("in chunks without the last one", "get_user_credits", {
-            ScriptedResponse::typed(403, "application/json", good).chunked(7, "")
+        Case::once("in chunks without the last one", GET, {
+            Response::typed(403, "application/json", good).chunked(7, "")
         }),
-        Case::once(
-            "without a length",
-            "get_user_credits",
-            ScriptedResponse::typed(403, "application/json", good).until_close(),
-        ),
+        Case::once("without a length", GET, Response::typed(403, "application/json", good).until_close()),
     ];
     insta::assert_snapshot!(run(cases, Time::Test).await);
 }

@@ -1,7 +1,7 @@
 //! Sending a request over real sockets: retries, timeouts, broken connections, and responses of any shape.
 //!
-//! A [`Case`] is one call and the responses that a scripted server gives to it. The snapshots show each case's result; the rules
-//! that hold for every case are asserted in [`run_case`].
+//! A [`Case`] is one call and the responses that a scripted server sends. Snapshots show the result of each case, and
+//! [`run_case`] asserts the rules that hold for all cases.
 
 mod connections;
 mod envelopes;
@@ -36,12 +36,14 @@ use liveavatar_tests::TestClock;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use scripted_server::{ScriptedResponse, ScriptedServer, Shared};
+use scripted_server::{Response, ScriptedServer, Shared};
 
 const KEY: &str = "canary-api-key";
 const TOKEN: &str = "canary-session-token";
 const PROMPT: &str = "canary: the \"prompt\" of a schöne avatar, a/b";
 const SECRET: &str = "canary-secret-value";
+/// An idempotent operation with data.
+const GET: &str = "get_user_credits";
 const ID: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
 
 /// The longest pause before a retry.
@@ -54,20 +56,21 @@ const SHOWN_CHARACTERS: usize = 160;
 struct Case {
     name: String,
     operation: &'static str,
-    script: Vec<ScriptedResponse>,
+    script: Vec<Response>,
     options: RequestOptions,
-    /// Requests that never reach a server.
+    /// The number of requests that do not reach the server.
     unreceived: u32,
 }
 
 impl Case {
-    fn new(name: impl Into<String>, operation: &'static str, script: Vec<ScriptedResponse>) -> Self {
-        Self { name: name.into(), operation, script, options: RequestOptions::new(), unreceived: 0 }
+    fn new(name: impl Into<String>, operation: &'static str, script: impl Into<Vec<Response>>) -> Self {
+        let (name, script) = (name.into(), script.into());
+        Self { name, operation, script, options: RequestOptions::new(), unreceived: 0 }
     }
 
     /// A call without retries, so that only the response counts.
-    fn once(name: impl Into<String>, operation: &'static str, response: ScriptedResponse) -> Self {
-        Self::new(name, operation, vec![response]).options(RequestOptions::new().max_attempts(1))
+    fn once(name: impl Into<String>, operation: &'static str, response: Response) -> Self {
+        Self::new(name, operation, response).options(RequestOptions::new().max_attempts(1))
     }
 
     fn options(mut self, options: RequestOptions) -> Self {
@@ -82,18 +85,18 @@ impl Case {
 }
 
 /// The operation's documented success.
-pub(crate) fn success(operation: &str) -> ScriptedResponse {
-    ScriptedResponse::json(200, &example_answer(operation).unwrap())
+pub(crate) fn success(operation: &str) -> Response {
+    Response::json(200, &example_answer(operation).unwrap())
 }
 
 /// A failure with an empty JSON object.
-pub(crate) fn failure(status: u16) -> ScriptedResponse {
-    ScriptedResponse::json(status, &json!({}))
+pub(crate) fn failure(status: u16) -> Response {
+    Response::json(status, &json!({}))
 }
 
 /// A failure with the service's own error code.
-fn coded(status: u16, code: impl Into<Value>) -> ScriptedResponse {
-    ScriptedResponse::json(status, &json!({ "code": code.into(), "data": null, "message": "oops" }))
+fn coded(status: u16, code: impl Into<Value>) -> Response {
+    Response::json(status, &json!({ "code": code.into(), "data": null, "message": "oops" }))
 }
 
 /// Counts the requests of a call. With a server, it also holds a paused clock until that server has responded.
@@ -192,7 +195,7 @@ async fn call(client: Client, operation: &'static str) -> Result<String, Error> 
         call.data().await.map(|data| format!("{data:?}"))
     }
     match operation {
-        "get_user_credits" => shown(client.get_user_credits()).await,
+        GET => shown(client.get_user_credits()).await,
         "list_voices" => shown(client.list_voices()).await,
         "delete_secret" => shown(client.delete_secret().secret_id(ID)).await,
         "delete_memory" => shown(client.delete_memory().memory_id(ID)).await,
@@ -223,7 +226,7 @@ async fn call(client: Client, operation: &'static str) -> Result<String, Error> 
     }
 }
 
-/// Returns the text quoted, on one line, cut, with invisible characters escaped.
+/// Returns the start of the text on one line, with quotes and with invisible characters escaped.
 fn line(text: &str) -> String {
     let shown: String = text.chars().take(SHOWN_CHARACTERS).collect();
     let cut = text.chars().count().saturating_sub(SHOWN_CHARACTERS);
@@ -295,7 +298,7 @@ async fn run_case(case: &Case, server: &ScriptedServer, time: Time) -> String {
     let requests = harness.requests.load(Ordering::Relaxed);
 
     assert!(pauses.iter().all(|pause| *pause <= MAX_PAUSE), "{name}: a pause is too long: {pauses:?}");
-    assert_eq!(received, (requests - case.unreceived) as usize, "{name}: requests received, and sent");
+    assert_eq!(received, (requests - case.unreceived) as usize, "{name}: requests received and sent");
     let rejected = case.script.iter().take(received.saturating_sub(1)).all(|it| it.status() == 429);
     assert!(!creates(case.operation) || received <= 1 || rejected, "{name}: sent {received} times");
 
@@ -314,7 +317,7 @@ async fn run_case(case: &Case, server: &ScriptedServer, time: Time) -> String {
             writeln!(text, "data {}", line(&data)).unwrap();
         }
         Ok(Err(error)) => {
-            assert_eq!(error.attempts(), requests, "{name}: the error has another number of requests");
+            assert_eq!(error.attempts(), requests, "{name}: the number of attempts is wrong");
             assert!(!everything(&error).contains("canary"), "{name}: the error contains a secret: {error}");
             // The service has not processed a request that it rejects with 429: both results are correct.
             let rejected = received > 0 && case.script.iter().take(received).all(|it| it.status() == 429);
@@ -328,7 +331,7 @@ async fn run_case(case: &Case, server: &ScriptedServer, time: Time) -> String {
 }
 
 /// Runs each case against its own server and describes the results.
-async fn run(cases: Vec<Case>, time: Time) -> String {
+async fn run(cases: impl IntoIterator<Item = Case>, time: Time) -> String {
     let mut text = String::new();
     for case in cases {
         let server = ScriptedServer::start(case.script.clone());

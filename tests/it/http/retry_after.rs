@@ -1,6 +1,6 @@
 //! How long the service asks the client to wait. The test clock starts on Thursday, 1 January 2026.
 
-use super::{Case, Time, failure, run, success};
+use super::{Case, GET, Time, failure, run, success};
 
 const START: &str = "Thu, 01 Jan 2026 00:00:00 GMT";
 const SOON: &str = "Thu, 01 Jan 2026 00:00:05 GMT";
@@ -8,7 +8,7 @@ const SOON: &str = "Thu, 01 Jan 2026 00:00:05 GMT";
 /// A 429 with these headers, then a success.
 fn rejected_once(name: &str, headers: &[(&str, &str)]) -> Case {
     let rejection = headers.iter().fold(failure(429), |response, (name, value)| response.header(name, value));
-    Case::new(name, "get_user_credits", vec![rejection, success("get_user_credits")])
+    Case::new(name, GET, [rejection, success(GET)])
 }
 
 #[tokio::test]
@@ -84,33 +84,25 @@ async fn an_error_reports_retry_after_with_any_status() {
     let asked = |status: u16| failure(status).header("retry-after", "3").header("date", START);
     let late = |status: u16| failure(status).header("retry-after", "3600");
     let cases = vec![
-        Case::new("429 for a start is retried", "start_session", vec![asked(429), success("start_session")]),
-        Case::new("429 for a start, with too long a pause", "start_session", vec![late(429)]),
+        Case::new("429 for a start is retried", "start_session", [asked(429), success("start_session")]),
+        Case::new("429 for a start, with too long a pause", "start_session", late(429)),
         Case::new(
             "429 for a create is retried",
             "create_secret",
-            vec![asked(429), asked(429), success("create_secret")],
+            [asked(429), asked(429), success("create_secret")],
         ),
-        Case::new("503 for a start is not retried", "start_session", vec![asked(503)]),
-        Case::new("503 for a create is not retried", "create_context", vec![asked(503)]),
-        Case::new(
-            "503 for a get is retried",
-            "get_user_credits",
-            vec![asked(503), success("get_user_credits")],
-        ),
-        Case::new("503 for a get, with too long a pause", "get_user_credits", vec![late(503)]),
-        Case::new("404 is not retried", "get_user_credits", vec![asked(404)]),
-        Case::new("301 is not retried", "get_user_credits", vec![asked(301)]),
+        Case::new("503 for a start is not retried", "start_session", asked(503)),
+        Case::new("503 for a create is not retried", "create_context", asked(503)),
+        Case::new("503 for a get is retried", GET, [asked(503), success(GET)]),
+        Case::new("503 for a get, with too long a pause", GET, late(503)),
+        Case::new("404 is not retried", GET, asked(404)),
+        Case::new("301 is not retried", GET, asked(301)),
         Case::new(
             "the last Retry-After is reported",
-            "get_user_credits",
-            vec![asked(503), asked(503), asked(503), failure(503).header("retry-after", "4")],
+            GET,
+            [asked(503), asked(503), asked(503), failure(503).header("retry-after", "4")],
         ),
-        Case::new(
-            "an earlier Retry-After is not reported",
-            "get_user_credits",
-            vec![asked(503), failure(404)],
-        ),
+        Case::new("an earlier Retry-After is not reported", GET, [asked(503), failure(404)]),
     ];
     insta::assert_snapshot!(run(cases, Time::Test).await);
 }

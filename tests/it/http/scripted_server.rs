@@ -42,7 +42,7 @@ enum End {
 
 /// What the server does with one request.
 #[derive(Clone)]
-pub(crate) struct ScriptedResponse {
+pub(crate) struct Response {
     status: u16,
     head: String,
     body: Vec<u8>,
@@ -56,7 +56,7 @@ pub(crate) struct ScriptedResponse {
     raw: Option<Vec<u8>>,
 }
 
-impl ScriptedResponse {
+impl Response {
     pub(crate) fn json(status: u16, body: &Value) -> Self {
         Self::typed(status, "application/json", body.to_string())
     }
@@ -190,6 +190,12 @@ impl ScriptedResponse {
     }
 }
 
+impl From<Response> for Vec<Response> {
+    fn from(response: Response) -> Self {
+        vec![response]
+    }
+}
+
 #[derive(Default)]
 struct State {
     /// The first line of every request.
@@ -207,7 +213,7 @@ struct State {
 
 /// State that the server's threads and the test share.
 pub(crate) struct Shared {
-    script: Mutex<Arc<[ScriptedResponse]>>,
+    script: Mutex<Arc<[Response]>>,
     port: u16,
     state: Mutex<State>,
     changed: Condvar,
@@ -218,7 +224,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn script(&self) -> Arc<[ScriptedResponse]> {
+    fn script(&self) -> Arc<[Response]> {
         Arc::clone(&self.script.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -259,7 +265,7 @@ pub(crate) struct ScriptedServer {
 
 impl ScriptedServer {
     /// Sends one scripted response to each request, and the last one to all later requests.
-    pub(crate) fn start(script: Vec<ScriptedResponse>) -> Self {
+    pub(crate) fn start(script: Vec<Response>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let script = Mutex::new(script.into());
@@ -280,7 +286,7 @@ impl ScriptedServer {
     }
 
     /// Restarts with another script. No request may be in flight.
-    pub(crate) fn restart(&self, script: Vec<ScriptedResponse>) {
+    pub(crate) fn restart(&self, script: Vec<Response>) {
         *self.shared.script.lock().unwrap_or_else(PoisonError::into_inner) = script.into();
         self.shared.change(|state| state.requests.clear());
     }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::scripted_server::ScriptedResponse;
-use super::{Case, Time, coded, run};
+use super::scripted_server::Response;
+use super::{Case, GET, Time, coded, run};
 
 #[tokio::test]
 async fn the_code_of_a_failure_decides_the_error_kind() {
@@ -35,10 +35,9 @@ async fn the_code_of_a_failure_decides_the_error_kind() {
         (503, json!(4010)),
         (302, json!(4010)),
     ];
-    let cases = pairs.map(|(status, code)| {
-        Case::once(format!("{status} with code {code}"), "get_user_credits", coded(status, code))
-    });
-    insta::assert_snapshot!(run(cases.into(), Time::Test).await);
+    let cases = pairs
+        .map(|(status, code)| Case::once(format!("{status} with code {code}"), GET, coded(status, code)));
+    insta::assert_snapshot!(run(cases, Time::Test).await);
 }
 
 #[tokio::test]
@@ -57,32 +56,27 @@ async fn an_error_code_with_status_200_is_a_failure() {
         json!(200),
         json!(-100),
     ];
-    let mut cases: Vec<_> = codes
-        .map(|code| Case::new(format!("200 with code {code}"), "get_user_credits", vec![coded(200, code)]))
-        .into();
+    let mut cases: Vec<_> =
+        codes.map(|code| Case::new(format!("200 with code {code}"), GET, coded(200, code))).into();
     let field_errors =
         json!([{ "loc": ["avatar_id"], "message": "is not supported in sandbox mode", "params": {} }]);
     let field_errors = json!({ "code": 4000, "data": field_errors, "message": "Bad request error" });
     let credits = json!({ "code": 4033, "data": { "credits_left": 1 }, "message": null });
     cases.extend([
-        Case::new("200 with code 4032 for a start", "start_session", vec![coded(200, 4032)]),
-        Case::new("201 with code 4033 for a create", "create_secret", vec![coded(201, 4033)]),
-        Case::new("200 with code 4010 for an operation without data", "stop_session", vec![coded(200, 4010)]),
+        Case::new("200 with code 4032 for a start", "start_session", coded(200, 4032)),
+        Case::new("201 with code 4033 for a create", "create_secret", coded(201, 4033)),
+        Case::new("200 with code 4010 for an operation without data", "stop_session", coded(200, 4010)),
         Case::new(
             "200 with code 4033 for an operation without a response body",
             "delete_memory",
-            vec![coded(200, 4033)],
+            coded(200, 4033),
         ),
         Case::new(
             "200 with code 4000 and field errors",
             "create_session_token",
-            vec![ScriptedResponse::json(200, &field_errors)],
+            Response::json(200, &field_errors),
         ),
-        Case::new(
-            "200 with code 4033 and data",
-            "get_user_credits",
-            vec![ScriptedResponse::json(200, &credits)],
-        ),
+        Case::new("200 with code 4033 and data", GET, Response::json(200, &credits)),
     ]);
     insta::assert_snapshot!(run(cases, Time::Test).await);
 }
@@ -102,15 +96,9 @@ async fn other_codes_are_a_success() {
     ];
     let body = |code| json!({ "code": code, "data": { "credits_left": 3 }, "message": null });
     let mut cases: Vec<_> = codes
-        .map(|code| {
-            Case::new(
-                format!("200 with code {code}"),
-                "get_user_credits",
-                vec![ScriptedResponse::json(200, &body(code))],
-            )
-        })
+        .map(|code| Case::new(format!("200 with code {code}"), GET, Response::json(200, &body(code))))
         .into();
-    let without = ScriptedResponse::json(200, &json!({ "data": { "credits_left": 3 } }));
-    cases.push(Case::new("200 without code and message", "get_user_credits", vec![without]));
+    let without = Response::json(200, &json!({ "data": { "credits_left": 3 } }));
+    cases.push(Case::new("200 without code and message", GET, without));
     insta::assert_snapshot!(run(cases, Time::Test).await);
 }

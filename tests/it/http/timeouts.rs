@@ -6,15 +6,13 @@ use std::time::Duration;
 use liveavatar_api::{ErrorKind, RequestOptions};
 use tokio::time::Instant;
 
-use super::scripted_server::{ScriptedResponse, ScriptedServer};
-use super::{Case, Harness, Time, call, failure, run_case, success};
-
-const GET: &str = "get_user_credits";
+use super::scripted_server::{Response, ScriptedServer};
+use super::{Case, GET, Harness, Time, call, failure, run_case, success};
 
 #[tokio::test(start_paused = true)]
 async fn no_call_takes_longer_than_its_timeouts() {
     let seconds = Duration::from_secs;
-    let hang = || vec![ScriptedResponse::hang()];
+    let hang = || vec![Response::hang()];
     let short = || RequestOptions::new().attempt_timeout(seconds(1));
     let cases = vec![
         Case::new("a get without a response", GET, hang()),
@@ -29,24 +27,23 @@ async fn no_call_takes_longer_than_its_timeouts() {
             .options(RequestOptions::new().timeout(seconds(40))),
         Case::new("a total timeout below the attempt timeout", "start_session", hang())
             .options(RequestOptions::new().attempt_timeout(seconds(50)).timeout(seconds(20))),
-        Case::new("success of the second request", GET, vec![ScriptedResponse::hang(), success(GET)]),
-        Case::new("403 for the second request", GET, vec![ScriptedResponse::hang(), failure(403)]),
-        Case::new("hanging after 429", "start_session", vec![failure(429), ScriptedResponse::hang()]),
+        Case::new("success of the second request", GET, [Response::hang(), success(GET)]),
+        Case::new("403 for the second request", GET, [Response::hang(), failure(403)]),
+        Case::new("hanging after 429", "start_session", [failure(429), Response::hang()]),
         Case::new(
             "hanging after the head of a success",
             GET,
-            vec![success(GET).truncated(0).then_hang(), success(GET)],
+            [success(GET).truncated(0).then_hang(), success(GET)],
         ),
-        Case::new("hanging within a success", GET, vec![success(GET).truncated(9).then_hang()])
-            .options(short()),
+        Case::new("hanging within a success", GET, success(GET).truncated(9).then_hang()).options(short()),
         Case::new(
             "hanging within the success of a create",
             "create_secret",
-            vec![success("create_secret").truncated(9).then_hang()],
+            success("create_secret").truncated(9).then_hang(),
         ),
-        Case::new("hanging within a 403", GET, vec![failure(403).truncated(1).then_hang()]),
-        Case::new("hanging within a 503", GET, vec![failure(503).truncated(1).then_hang(), success(GET)]),
-        Case::new("hanging after a complete response", GET, vec![success(GET).then_hang()]),
+        Case::new("hanging within a 403", GET, failure(403).truncated(1).then_hang()),
+        Case::new("hanging within a 503", GET, [failure(503).truncated(1).then_hang(), success(GET)]),
+        Case::new("hanging after a complete response", GET, success(GET).then_hang()),
     ];
     let mut text = String::new();
     for case in cases {
@@ -60,7 +57,7 @@ async fn no_call_takes_longer_than_its_timeouts() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_after_a_timeout_costs_twice_the_budget() {
-    let server = ScriptedServer::start(vec![ScriptedResponse::hang()]);
+    let server = ScriptedServer::start(vec![Response::hang()]);
     let harness = Harness::new(&server, Time::Paused);
     let client = harness
         .client
@@ -76,7 +73,7 @@ async fn a_retry_after_a_timeout_costs_twice_the_budget() {
 
 #[tokio::test]
 async fn a_call_with_a_zero_timeout_sends_nothing() {
-    let server = ScriptedServer::start(vec![ScriptedResponse::hang()]);
+    let server = ScriptedServer::start(vec![Response::hang()]);
     let harness = Harness::new(&server, Time::Test);
     let error =
         call(harness.client.with_options(RequestOptions::new().timeout(Duration::ZERO)), "start_session");

@@ -21,10 +21,10 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use super::faulty_proxy::{Cut, Fault, FaultyProxy, Side};
 use super::offset_table::OffsetTable;
-use super::{count, paused_runtime, sent};
+use super::{GET, count, paused_runtime, sent};
 
 /// One operation of each kind: idempotent, creates something, creates something that costs credits.
-const OPERATIONS: [&str; 3] = ["get_user_credits", "create_secret", "start_session"];
+const OPERATIONS: [&str; 3] = [GET, "create_secret", "start_session"];
 
 /// A call that takes longer hangs. This is virtual time.
 const HANG_LIMIT: Duration = Duration::from_secs(300);
@@ -66,7 +66,7 @@ impl Identity {
 
     fn acceptor(&self) -> TlsAcceptor {
         let key = PrivateKeyDer::try_from(self.key.serialize_der()).unwrap();
-        // More than one provider is compiled in, so that rustls has no default.
+        // rustls cannot choose a default, because more than one provider is compiled in.
         let provider = Arc::new(aws_lc_rs::default_provider());
         let config =
             ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
@@ -262,7 +262,7 @@ fn only_idempotent_operations_are_sent_again_wherever_tls_fails() {
                     }
                     let kind =
                         result.map_or_else(|error| format!("{:?}", error.kind()), |()| "success".to_owned());
-                    // The snapshot has no offsets: signatures differ in length by a byte or two.
+                    // The snapshot omits the offsets, because the length of signatures varies.
                     table.add(after, kind);
                     if proxy.failed() == 0 {
                         assert!(after > 800, "{what}");

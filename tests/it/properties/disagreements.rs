@@ -1,9 +1,9 @@
-//! Where the configuration check and the document disagree, and why.
+//! Where the check of configurations and the document judge differently, and why.
 
-/// A finding that only one of them has, and the reason.
+/// One way to judge differently: what is found, by one side only, and the reason.
 ///
-/// If the crate is stricter, `kind` is the id of a rule. If the document is stricter, it is a keyword of JSON Schema. A field after
-/// it limits the disagreement to that field.
+/// Where the crate is stricter, `kind` is a rule of its table; where it is laxer, a keyword of JSON Schema. A place
+/// behind it narrows it down. Kinds that are neither are explained in their reason.
 pub(super) struct Disagreement {
     pub(super) kind: &'static str,
     pub(super) why: &'static str,
@@ -12,39 +12,39 @@ pub(super) struct Disagreement {
 pub(super) const DISAGREEMENTS: &[Disagreement] = &[
     Disagreement {
         kind: "unknown-field",
-        why: "stricter: the document and the service ignore unknown fields, so that a typo goes unnoticed",
+        why: "stricter: the document and the service ignore fields they do not know, so that nobody notices a typo",
     },
     Disagreement {
         kind: "misplaced-field",
-        why: "stricter: like unknown-field; the field has an effect only in another object",
+        why: "stricter: as unknown-field, the field has an effect in another object only",
     },
     Disagreement {
         kind: "wrong-mode-field",
-        why: "stricter: like unknown-field; the field has an effect only in the other mode",
+        why: "stricter: as unknown-field, the field has an effect in the other mode only",
     },
     Disagreement {
         kind: "duplicate-key",
-        why: "stricter: a schema sees only one of the two values, and JSON parsers disagree on which one",
+        why: "stricter: a schema sees one of the two values, and readers of JSON disagree on which",
     },
     Disagreement {
         kind: "mode-missing",
-        why: "stricter: the mode is optional in the document, and the service derives it only from a voice agent",
+        why: "stricter: by the document the mode is optional; the service derives it of a voice agent alone",
     },
     Disagreement {
         kind: "missing-field avatar_persona.voice_settings.provider",
-        why: "stricter: the document's oneOf accepts an object without the tag if another field fits only one vendor; how \
-              the service handles it is unknown",
+        why: "stricter: the document's oneOf is satisfied without the tag if another field fits one vendor only; what \
+              the service makes of it is not known",
     },
     Disagreement {
         kind: "custom-is-lite",
-        why: "stricter: CUSTOM is sent as LITE, so that fields of LITE are checked that the early CUSTOM request did not have",
+        why: "stricter: CUSTOM is sent as LITE, so that LITE's fields are judged which the early request had not got",
     },
     Disagreement {
         kind: "wrong-type max_session_duration",
-        why: "stricter: the document sets no limit, but a number of seconds above 64 bits is a typo",
+        why: "stricter: the document sets no limit, and a number of seconds beyond 64 bits is a slip of the pen",
     },
     Disagreement {
         kind: "format",
-        why: "laxer: like Python, the service also reads ids without hyphens, in braces, or with the prefix urn:uuid:",
+        why: "laxer: the service reads ids as Python does, without hyphens, in braces and as urn:uuid: as well",
     },
 ];

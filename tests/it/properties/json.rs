@@ -171,7 +171,7 @@ impl Edit {
     }
 }
 
-/// Applies `change` to the parent of a place. The root has no parent, and nothing happens.
+/// Applies `change` to the parent of a place. Does nothing for the root.
 fn change_parent(root: &mut Value, pointer: &str, change: impl FnOnce(&mut Value, &str)) {
     if let Some((parent, name)) = pointer.rsplit_once('/') {
         change(root.pointer_mut(parent).unwrap(), &name.replace("~1", "/").replace("~0", "~"));

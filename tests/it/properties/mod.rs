@@ -1,4 +1,4 @@
-//! Random inputs, the same in every run: generators that several modules use, and the properties of configurations.
+//! Generators of random inputs, the same in every run.
 
 mod configurations;
 mod disagreements;
@@ -15,7 +15,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
 
 /// The corrected document, which requests and responses follow.
-static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     serde_json::from_str(include_str!("../../../liveavatar-api/openapi/service.json")).unwrap()
 });
 

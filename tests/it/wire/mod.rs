@@ -1,4 +1,4 @@
-//! Decoding: what responses may contain, and what request bodies must.
+//! Decoding of responses, and the types of the wire format.
 
 mod random_responses;
 mod responses;

@@ -12,7 +12,7 @@ use fastrand::Rng;
 
 #[expect(unreachable_pub, reason = "libFuzzer runs it as a separate crate")]
 #[path = "../fuzz/src/lib.rs"]
-mod fuzz;
+mod targets;
 
 /// The number of mutations for slow targets; all others get [`MUTATIONS`].
 const SLOW_TARGETS: [(&str, u32); 4] =
@@ -124,7 +124,7 @@ fn mutated(input: &[u8], others: &[&Vec<u8>], random: &mut Rng) -> Vec<u8> {
 }
 
 /// Runs a target on an input, and prints the input if it fails.
-fn run_input(target: &str, body: fuzz::Body, name: &str, input: &[u8]) {
+fn run_input(target: &str, body: targets::Body, name: &str, input: &[u8]) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| body(input))) {
         eprintln!("{target} fails with {name}: {:?}", String::from_utf8_lossy(input));
         resume_unwind(panic);
@@ -132,7 +132,7 @@ fn run_input(target: &str, body: fuzz::Body, name: &str, input: &[u8]) {
 }
 
 fn run(target: &str) {
-    let (_, body) = fuzz::TARGETS.iter().find(|(name, _)| *name == target).unwrap();
+    let (_, body) = targets::TARGETS.iter().find(|(name, _)| *name == target).unwrap();
     let corpus = corpus(target);
     assert!(corpus.len() > 1, "{target} has no corpus");
     for (name, input) in &corpus {
@@ -221,7 +221,7 @@ fn every_fuzz_target_has_a_file_a_corpus_and_a_test() {
         };
         entries.filter_map(name).collect()
     };
-    let targets: BTreeSet<_> = fuzz::TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let targets: BTreeSet<_> = targets::TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(files("fuzz_targets"), targets);
     assert_eq!(files("corpus"), targets);
     assert_eq!(TESTED.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(), targets);
