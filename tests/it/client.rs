@@ -110,10 +110,10 @@ async fn a_number_out_of_bounds_is_an_error() {
     client.list_voices().page(1).page_size(100).send().await.into_data().unwrap();
     assert_eq!(server.requests().len(), 1);
     insta::assert_snapshot!(errors.join("\n"), @"
-    list_voices: page: 0 is below 1
-    list_voices: page: -1 is below 1
-    list_voices: page_size: 0 is below 1
-    list_voices: page_size: 101 is above 100
+    list voices: page: 0 is below the minimum of 1
+    list voices: page: -1 is below the minimum of 1
+    list voices: page_size: 0 is below the minimum of 1
+    list voices: page_size: 101 is above the maximum of 100
     ");
 }
 

@@ -67,9 +67,9 @@ async fn a_successful_call_is_a_span_and_an_event() {
     let (client, recorder) = observed_client(server.url(), RequestOptions::new());
     client.get_user_credits().send().await.into_data().unwrap();
     insta::assert_snapshot!(logged(), @r#"
-    INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::trace: new
-    DEBUG liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port] http.response.status_code=200 liveavatar.request_id="mock-request-1"}: liveavatar_api::trace: request succeeded operation="get_user_credits" attempt=1 status=200 milliseconds=0
-    INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port] http.response.status_code=200 liveavatar.request_id="mock-request-1"}: liveavatar_api::trace: close
+    INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::http::trace: new
+    DEBUG liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port] http.response.status_code=200 liveavatar.request_id="mock-request-1"}: liveavatar_api::http::trace: request succeeded operation="get_user_credits" attempt=1 status=200 milliseconds=0
+    INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port] http.response.status_code=200 liveavatar.request_id="mock-request-1"}: liveavatar_api::http::trace: close
     "#);
     insta::assert_snapshot!(recorder.take(), @r#"
     before get_user_credits #1
@@ -85,10 +85,10 @@ async fn a_retry_is_a_warning_and_is_counted_in_the_span() {
     server.mock_response("get_user_credits", MockResponse::json(503, json!({})));
     client.get_user_credits().send().await.into_data().unwrap();
     insta::assert_snapshot!(logged(), @r#"
-    INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::trace: new
-    WARN liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::trace: request failed and is repeated operation="get_user_credits" attempt=1 status=503 milliseconds=0 pause_milliseconds=328
-    DEBUG liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port] http.response.status_code=200 liveavatar.request_id="mock-request-2" http.request.resend_count=1}: liveavatar_api::trace: request succeeded operation="get_user_credits" attempt=2 status=200 milliseconds=0
-    INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port] http.response.status_code=200 liveavatar.request_id="mock-request-2" http.request.resend_count=1}: liveavatar_api::trace: close
+    INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::http::trace: new
+    WARN liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::http::trace: request failed, will retry operation="get_user_credits" attempt=1 status=503 milliseconds=0 pause_milliseconds=328
+    DEBUG liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port] http.response.status_code=200 liveavatar.request_id="mock-request-2" http.request.resend_count=1}: liveavatar_api::http::trace: request succeeded operation="get_user_credits" attempt=2 status=200 milliseconds=0
+    INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port] http.response.status_code=200 liveavatar.request_id="mock-request-2" http.request.resend_count=1}: liveavatar_api::http::trace: close
     "#);
     insta::assert_snapshot!(recorder.take(), @r#"
     before get_user_credits #1
@@ -124,9 +124,9 @@ async fn a_failed_validation_is_logged_without_its_details() {
     server.mock_response("list_voices", MockResponse::json(422, json!({ "detail": detail })));
     client.list_voices().page(2).send().await.into_data().unwrap_err();
     insta::assert_snapshot!(logged(), @r#"
-    INFO liveavatar{otel.name="list_voices" otel.kind="client" http.request.method="GET" url.template="/v1/voices" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::trace: new
-    WARN liveavatar{otel.name="list_voices" otel.kind="client" http.request.method="GET" url.template="/v1/voices" server.address="127.0.0.1" server.port=[port] http.response.status_code=422 liveavatar.request_id="mock-request-1" otel.status_code="ERROR"}: liveavatar_api::trace: request failed operation="list_voices" attempt=1 status=422 milliseconds=0
-    INFO liveavatar{otel.name="list_voices" otel.kind="client" http.request.method="GET" url.template="/v1/voices" server.address="127.0.0.1" server.port=[port] http.response.status_code=422 liveavatar.request_id="mock-request-1" otel.status_code="ERROR"}: liveavatar_api::trace: close
+    INFO liveavatar{otel.name="list_voices" otel.kind="client" http.request.method="GET" url.template="/v1/voices" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::http::trace: new
+    WARN liveavatar{otel.name="list_voices" otel.kind="client" http.request.method="GET" url.template="/v1/voices" server.address="127.0.0.1" server.port=[port] http.response.status_code=422 liveavatar.request_id="mock-request-1" otel.status_code="ERROR"}: liveavatar_api::http::trace: request failed operation="list_voices" attempt=1 status=422 milliseconds=0
+    INFO liveavatar{otel.name="list_voices" otel.kind="client" http.request.method="GET" url.template="/v1/voices" server.address="127.0.0.1" server.port=[port] http.response.status_code=422 liveavatar.request_id="mock-request-1" otel.status_code="ERROR"}: liveavatar_api::http::trace: close
     "#);
     insta::assert_snapshot!(recorder.take(), @r#"
     before list_voices #1
@@ -143,7 +143,11 @@ async fn a_path_is_logged_as_its_template() {
     assert!(error.is_not_found(), "{error}");
     let everything = capture::take();
     assert!(!everything.contains("private-voice"), "{everything}");
-    insta::assert_snapshot!(own_lines(&everything), @r#""#);
+    insta::assert_snapshot!(own_lines(&everything), @r#"
+    INFO liveavatar{otel.name="get_voice_by_id" otel.kind="client" http.request.method="GET" url.template="/v1/voices/{voice_id}" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::http::trace: new
+    WARN liveavatar{otel.name="get_voice_by_id" otel.kind="client" http.request.method="GET" url.template="/v1/voices/{voice_id}" server.address="127.0.0.1" server.port=[port] http.response.status_code=404 liveavatar.request_id="mock-request-1" otel.status_code="ERROR"}: liveavatar_api::http::trace: request failed operation="get_voice_by_id" attempt=1 status=404 milliseconds=0
+    INFO liveavatar{otel.name="get_voice_by_id" otel.kind="client" http.request.method="GET" url.template="/v1/voices/{voice_id}" server.address="127.0.0.1" server.port=[port] http.response.status_code=404 liveavatar.request_id="mock-request-1" otel.status_code="ERROR"}: liveavatar_api::http::trace: close
+    "#);
 }
 
 #[tokio::test]
@@ -163,10 +167,10 @@ async fn a_refused_connection_is_logged_without_a_status() {
     let (client, recorder) = observed_client("http://127.0.0.1:1", RequestOptions::new().max_attempts(2));
     client.get_user_credits().send().await.into_data().unwrap_err();
     insta::assert_snapshot!(logged(), @r#"
-    INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::trace: new
-    WARN liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::trace: request failed and is repeated operation="get_user_credits" attempt=1 milliseconds=0 pause_milliseconds=328
-    WARN liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port] http.request.resend_count=1 otel.status_code="ERROR"}: liveavatar_api::trace: request failed operation="get_user_credits" attempt=2 milliseconds=0
-    INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port] http.request.resend_count=1 otel.status_code="ERROR"}: liveavatar_api::trace: close
+    INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::http::trace: new
+    WARN liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::http::trace: request failed, will retry operation="get_user_credits" attempt=1 milliseconds=0 pause_milliseconds=328
+    WARN liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port] http.request.resend_count=1 otel.status_code="ERROR"}: liveavatar_api::http::trace: request failed operation="get_user_credits" attempt=2 milliseconds=0
+    INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port] http.request.resend_count=1 otel.status_code="ERROR"}: liveavatar_api::http::trace: close
     "#);
     insta::assert_snapshot!(recorder.take(), @"
     before get_user_credits #1
@@ -188,6 +192,6 @@ async fn a_session_that_may_still_run_is_logged_as_an_error() {
     session.stop().await.unwrap_err();
     let everything = capture::take();
     let errors: Vec<_> = everything.lines().map(str::trim).filter(|line| line.starts_with("ERROR")).collect();
-    insta::assert_snapshot!(errors.join("\n"), @r#"ERROR liveavatar_api::trace: session may still run session=5e551001-0000-4000-8000-000000000001 cause=the service refuses to stop it error="stop session: 401 unauthorized (request mock-request-3)""#);
+    insta::assert_snapshot!(errors.join("\n"), @r#"ERROR liveavatar_api::supervisor::trace: session may still run session=5e551001-0000-4000-8000-000000000001 cause=the service refuses to stop it error="stop session: 401 unauthorized (request mock-request-3)""#);
     assert!(!everything.contains("canary"), "{everything}");
 }

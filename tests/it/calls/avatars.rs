@@ -59,7 +59,7 @@ async fn waiting_for_an_avatar_ends_at_the_time_limit() {
     let error = client.wait_for_avatar(AVATAR, INTERVAL, Duration::from_secs(5)).await.unwrap_err();
     assert_eq!((error.kind(), server.requests().len()), (ErrorKind::Timeout, 3));
     assert_eq!(clock.slept(), [INTERVAL; 2]);
-    insta::assert_snapshot!(error, @"get avatar by id: the avatar is still in training when the time limit passes");
+    insta::assert_snapshot!(error, @"get avatar by id: the time limit passed, and the avatar is still in training");
 
     // Even with a time limit of zero, the status is requested once.
     training(&server, &[json!("ACTIVE")]);

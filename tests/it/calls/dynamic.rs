@@ -114,11 +114,11 @@ async fn an_invalid_call_by_name_is_not_sent() {
     no operation of this name; `raw::OPERATIONS` lists them
     delete_secret: /v1/secrets/{secret_id} lacks a parameter of its path
     delete_secret: /v1/secrets/{secret_id} lacks a parameter of its path
-    delete_secret: {secret_id} is empty or made of dots, and names another resource
-    delete_secret: {secret_id} is empty or made of dots, and names another resource
-    delete_secret: {secret_id} is empty or made of dots, and names another resource
-    list_voices: page: 0 is below 1
-    start_session: takes a session token, and this client has an API key; `Client::mint` gets one for a session
+    delete secret: secret_id: an empty value, `.` or `..` would address another resource
+    delete secret: secret_id: an empty value, `.` or `..` would address another resource
+    delete secret: secret_id: an empty value, `.` or `..` would address another resource
+    list voices: page: 0 is below the minimum of 1
+    start session: the operation needs a session token, but this client has an API key; get one with `Client::mint`
     ");
 }
 

@@ -144,16 +144,17 @@ async fn a_call_with_the_wrong_kind_of_credential_is_not_sent() {
             }
             let error = call(client, operation.id, example).await.unwrap_err();
             assert_eq!(error.kind(), liveavatar_api::ErrorKind::InvalidRequest);
-            errors.insert(error.to_string().replace(operation.id, "[operation]"));
+            let name = operation.id.replace('_', " ");
+            errors.insert(error.to_string().replace(&name, "[operation]"));
         }
     }
     assert_eq!(server.requests().len(), 0);
     insta::assert_snapshot!(errors.into_iter().collect::<Vec<_>>().join("\n"), @"
-    [operation]: takes a session token, and this client has an API key; `Client::mint` gets one for a session
-    [operation]: takes a session token, and this client has none; `Client::mint` gets one for a session
-    [operation]: takes an API key or a session token, and this client has none; give one with `Client::with_credential`
-    [operation]: takes an API key, and this client has a session token; give one with `Client::with_credential`
-    [operation]: takes an API key, and this client has none; give one with `Client::with_credential`
+    [operation]: the operation needs a session token, but this client has an API key; get one with `Client::mint`
+    [operation]: the operation needs a session token, but this client has no credential; get one with `Client::mint`
+    [operation]: the operation needs an API key or a session token, but this client has no credential; set one with `Client::with_credential`
+    [operation]: the operation needs an API key, but this client has a session token; set one with `Client::with_credential`
+    [operation]: the operation needs an API key, but this client has no credential; set one with `Client::with_credential`
     ");
 }
 

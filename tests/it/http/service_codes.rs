@@ -82,7 +82,7 @@ async fn an_error_code_with_status_200_is_a_failure() {
 }
 
 #[tokio::test]
-async fn other_codes_are_a_success() {
+async fn a_success_code_or_an_unreadable_code_is_a_success() {
     let codes = [
         json!(100),
         json!(1000),
