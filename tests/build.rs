@@ -1,5 +1,5 @@
-//! Writes a caller for every generated method and readers of its body and answer, so that the tests reach each of them
-//! without listing any.
+//! Writes functions that call every generated method and decode its body and response, so that the tests cover every operation
+//! without a list.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -23,51 +23,51 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let methods = methods(&client.items);
     let setters = setters(&client.items);
-    let answers = answers(&client.items);
-    let by_answer = |reader: &str| -> Vec<_> {
-        let reader = format_ident!("{reader}");
+    let responses = responses(&client.items);
+    let arms_calling = |function: &str| -> Vec<_> {
+        let function = format_ident!("{function}");
         let arm = |(method, builder): &(syn::Ident, String)| {
             let id = method.to_string();
-            // Without an envelope there is nothing to read.
-            Some(match answers.get(builder)? {
-                Type::Tuple(nothing) if nothing.elems.is_empty() => quote! { #id => None, },
-                envelope => quote! { #id => Some(#reader::<#envelope>(answer)), },
+            // The unit type means an empty response body.
+            Some(match responses.get(builder)? {
+                Type::Tuple(unit) if unit.elems.is_empty() => quote! { #id => None, },
+                envelope => quote! { #id => Some(#function::<#envelope>(response)), },
             })
         };
         methods.iter().filter_map(arm).collect()
     };
-    let (opening, rereading) = (by_answer("opened"), by_answer("reopened"));
-    let rewriting = methods.iter().filter_map(|(method, builder)| {
+    let (decode_arms, round_trip_arms) = (arms_calling("decode_as"), arms_calling("round_trip_as"));
+    let body_arms = methods.iter().filter_map(|(method, builder)| {
         let id = method.to_string();
         let (_, body) = setters.get(builder)?.iter().find(|(name, _)| name == "body")?;
-        Some(quote! { #id => Some(rewritten::<#body>(body)), })
+        Some(quote! { #id => Some(round_trip_body_as::<#body>(body)), })
     });
-    let reading = quote! {
-        /// Reads the bytes as the operation's answer; none where it answers nothing.
+    let decoding = quote! {
+        /// Decodes the operation's response and returns its `Debug` output, or `None` for an operation without a response body.
         #[must_use]
-        #[expect(clippy::match_same_arms, clippy::too_many_lines, reason = "an arm per operation, written by a program")]
-        pub fn open(operation: &str, answer: &[u8]) -> Option<Result<String, Error>> {
+        #[expect(clippy::match_same_arms, clippy::too_many_lines, reason = "generated, with one arm per operation")]
+        pub fn decode(operation: &str, response: &[u8]) -> Option<Result<String, Error>> {
             match operation {
-                #(#opening)*
-                other => Some(open_handwritten(other, answer)),
+                #(#decode_arms)*
+                other => Some(decode_handwritten(other, response)),
             }
         }
 
-        /// Reads the bytes as the operation's answer, writes its data, reads that again and writes it again.
+        /// Decodes the operation's response and serializes its data, twice.
         #[must_use]
-        #[expect(clippy::match_same_arms, clippy::too_many_lines, reason = "an arm per operation, written by a program")]
-        pub fn reread(operation: &str, answer: &[u8]) -> Option<Result<[Value; 2], Error>> {
+        #[expect(clippy::match_same_arms, clippy::too_many_lines, reason = "generated, with one arm per operation")]
+        pub fn round_trip(operation: &str, response: &[u8]) -> Option<Result<[Value; 2], Error>> {
             match operation {
-                #(#rereading)*
-                other => Some(reopen_handwritten(other, answer)),
+                #(#round_trip_arms)*
+                other => Some(round_trip_handwritten(other, response)),
             }
         }
 
-        /// Reads JSON as the operation's body and writes it back; none where the operation takes no JSON.
+        /// Decodes the operation's JSON body and serializes it again. Returns `None` if the operation takes no JSON.
         #[must_use]
-        pub fn rewrite(operation: &str, body: Value) -> Option<serde_json::Result<Value>> {
+        pub fn round_trip_body(operation: &str, body: Value) -> Option<serde_json::Result<Value>> {
             match operation {
-                #(#rewriting)*
+                #(#body_arms)*
                 _ => None,
             }
         }
@@ -81,7 +81,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         });
         quote! {
             #id => {
-                #[allow(unused_mut, reason = "operations without arguments have nothing to set")]
+                #[allow(unused_mut, reason = "not every operation has arguments")]
                 let mut call = client.#method();
                 #(#sets)*
                 let builder = format!("{call:?} {call:#?}");
@@ -90,8 +90,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     });
     let code = quote! {
-        /// Calls the operation with every argument of the example set, and keeps what a log could show of it.
-        #[expect(clippy::too_many_lines, reason = "an arm per operation, written by a program")]
+        /// Calls the operation with all arguments of the example, and keeps the `Debug` output.
+        #[expect(clippy::too_many_lines, reason = "generated, with one arm per operation")]
         pub async fn show(client: &Client, operation: &str, example: &Example) -> Shown {
             match operation {
                 #(#arms)*
@@ -99,14 +99,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
 
-        #reading
+        #decoding
     };
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     fs::write(out.join("calls.rs"), prettyplease::unparse(&syn::parse2(code)?))?;
     Ok(())
 }
 
-/// The client's methods that return a builder, with the builder's name.
+/// Returns the client's methods that return a builder, with the builder's name.
 fn methods(items: &[Item]) -> Vec<(syn::Ident, String)> {
     let mut found = Vec::new();
     for item in items {
@@ -129,7 +129,7 @@ fn methods(items: &[Item]) -> Vec<(syn::Ident, String)> {
     found
 }
 
-/// For every builder of a call: its setters and the type that each converts into.
+/// Returns the setters of each call's builder, with the type that each of them converts into.
 fn setters(items: &[Item]) -> BTreeMap<String, Vec<(syn::Ident, Type)>> {
     let mut found = BTreeMap::<String, Vec<_>>::new();
     for (owner, function) in builder_functions(items) {
@@ -142,8 +142,8 @@ fn setters(items: &[Item]) -> BTreeMap<String, Vec<(syn::Ident, Type)>> {
     found
 }
 
-/// For every builder of a call: what stands inside the `ResponseValue` that `send` returns.
-fn answers(items: &[Item]) -> BTreeMap<String, Type> {
+/// Returns the type inside of the `ResponseValue` that each builder's `send` returns.
+fn responses(items: &[Item]) -> BTreeMap<String, Type> {
     let sends = builder_functions(items).filter(|(_, function)| function.sig.ident == "send");
     sends
         .filter_map(|(owner, function)| {
@@ -154,7 +154,7 @@ fn answers(items: &[Item]) -> BTreeMap<String, Type> {
         .collect()
 }
 
-/// The functions of the builders of calls, each with its builder's name.
+/// Returns the functions of the calls' builders, each with its builder's name.
 fn builder_functions(items: &[Item]) -> impl Iterator<Item = (String, &ImplItemFn)> {
     let builders = items.iter().find_map(|item| match item {
         Item::Mod(module) if module.ident == "builder" => module.content.as_ref(),
@@ -174,7 +174,7 @@ fn builder_functions(items: &[Item]) -> impl Iterator<Item = (String, &ImplItemF
     })
 }
 
-/// The first `T` of a type that is called `name`.
+/// Returns the `T` of `name<T>`.
 fn argument_of<'t>(kind: &'t Type, name: &str) -> Option<&'t Type> {
     let Type::Path(path) = kind else { return None };
     first_argument(path.path.segments.last().filter(|last| last.ident == name)?)
@@ -188,7 +188,7 @@ fn first_argument(segment: &syn::PathSegment) -> Option<&Type> {
     }
 }
 
-/// The `T` of a setter's `V: TryInto<T>`.
+/// Returns the `T` of a setter's `V: TryInto<T>`.
 fn converts_into(signature: &syn::Signature) -> Option<Type> {
     for predicate in &signature.generics.where_clause.as_ref()?.predicates {
         let WherePredicate::Type(predicate) = predicate else { continue };

@@ -1,8 +1,8 @@
-//! How often the crate allocates against plain reqwest and serde: per call and per decoded page.
+//! Allocations per call and per decoded page, compared with plain reqwest and serde.
 //!
-//! `cargo bench -p liveavatar-api --bench allocations`. Counted on the caller's thread, which does everything but serve.
+//! `cargo bench -p liveavatar-benches --bench allocations`. Only the client's thread is counted, not the server's.
 
-#![expect(clippy::unwrap_used, reason = "a bench that cannot run says where")]
+#![expect(clippy::unwrap_used, reason = "a bench fails if a value is missing")]
 
 mod rows;
 mod support;
@@ -10,15 +10,15 @@ mod support;
 use allocation_counter::{AllocationInfo, measure};
 use support::{CALL, CALL_OF_100, Callers, DECODING, PlainCredits, decode_ours, decode_plain, page, plain};
 
-/// Calls before counting starts, so that connection and pools stand.
-const WARM_UP: usize = 20;
+/// Runs before counting, which establish the connection and fill pools. As many runs are counted.
+const RUNS: usize = 20;
 
-/// The count of one run in a series; the smallest, because a connection may do something of its own in any of them.
+/// Returns the smallest count of several runs, because a connection does background work in some of them.
 fn least<T>(mut work: impl FnMut() -> T) -> AllocationInfo {
-    for _ in 0..WARM_UP {
+    for _ in 0..RUNS {
         drop(work());
     }
-    let runs = (0..WARM_UP).map(|_| measure(|| drop(work())));
+    let runs = (0..RUNS).map(|_| measure(|| drop(work())));
     runs.min_by_key(|info| info.count_total).unwrap()
 }
 
@@ -33,7 +33,6 @@ fn kilobytes(info: &AllocationInfo) -> f64 {
 }
 
 fn main() {
-    // `cargo test --benches` only asks whether the benches run; they count the same then.
     let callers = Callers::new();
     let bytes = page();
     row(CALL, &least(|| callers.credits()), &least(|| callers.plain::<PlainCredits>("/v1/users/credits")));

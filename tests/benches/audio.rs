@@ -1,8 +1,8 @@
-//! What making frames of PCM costs: bytes per second, allocations per frame, and the same written by hand.
+//! Encoding PCM as frames: throughput and allocations, compared with code written by hand.
 //!
-//! `cargo bench -p liveavatar-api --bench audio`. Throughput counts bytes of PCM; a second of speech has 48,000.
+//! `cargo bench -p liveavatar-benches --bench audio`. Throughput is in bytes of PCM; a second of speech has 48,000.
 
-#![expect(clippy::unwrap_used, reason = "a bench that cannot run says where")]
+#![expect(clippy::unwrap_used, reason = "a bench fails if a value is missing")]
 
 mod rows;
 
@@ -17,13 +17,13 @@ use serde_json::json;
 
 const ID: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
 
-/// A minute of noise, so that caches hold no more of it than in real use.
+/// Returns a minute of noise, too much for the processor's caches.
 fn minute() -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(7);
     std::iter::repeat_with(|| random.u8(..)).take(60 * BYTES_PER_SECOND).collect()
 }
 
-/// All frames of the audio, pushed in pieces of a size; returns how much text they are.
+/// Encodes the audio in pieces of a given size, and returns the length of the frames' text.
 fn frames(framer: &mut Framer, pcm: &[u8], piece: usize) -> usize {
     let mut text = 0;
     for mut rest in pcm.chunks(piece) {
@@ -39,7 +39,7 @@ fn frames(framer: &mut Framer, pcm: &[u8], piece: usize) -> usize {
     text
 }
 
-/// What a user would write by hand.
+/// The same, as a user would write it by hand.
 fn by_hand(pcm: &[u8]) -> usize {
     pcm.chunks(BYTES_PER_SECOND)
         .map(|chunk| {
@@ -62,7 +62,7 @@ fn throughput(criterion: &mut Criterion) {
     let samples: Vec<i16> = pcm.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
     let mut group = criterion.benchmark_group("to 24 kHz mono");
     for (name, rate, channels) in [("48 kHz stereo", 48_000, 2), ("44.1 kHz mono", 44_100, 1)] {
-        // Ten seconds of input.
+        // 10 s of input.
         let input = &samples[..10 * rate as usize * usize::from(channels)];
         group.throughput(Throughput::Elements(10));
         group.bench_function(name, |bencher| {
@@ -76,7 +76,7 @@ fn throughput(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn told() {
+fn print_rows() {
     let pcm = minute();
     for (what, piece) in [("in 20 ms pieces", 960), ("in 1 s pieces", 48_000)] {
         let mut framer = Framer::new(ID);
@@ -97,7 +97,7 @@ criterion_group!(benches, throughput);
 
 fn main() {
     if rows::wanted() {
-        told();
+        print_rows();
         return;
     }
     benches();

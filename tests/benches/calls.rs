@@ -1,8 +1,8 @@
-//! What the crate costs against plain reqwest and serde: the same work both ways, in one run.
+//! The time of calls, compared with plain reqwest and serde in the same run.
 //!
-//! `cargo bench -p liveavatar-api --bench calls` prints criterion's times, and with `-- --rows` a ratio per pair.
+//! `cargo bench -p liveavatar-benches --bench calls` prints criterion's times, and with `-- --rows` the ratios.
 
-#![expect(clippy::unwrap_used, reason = "a bench that cannot run says where")]
+#![expect(clippy::unwrap_used, reason = "a bench fails if a value is missing")]
 
 mod rows;
 mod support;
@@ -17,7 +17,7 @@ use support::{CALL, CALL_OF_100, Callers, DECODING, PlainCredits, decode_ours, d
 
 const ID: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
 
-/// What a user would write by hand for a token request.
+/// A token request, as a user would write it by hand.
 #[derive(Serialize)]
 struct TokenRequest<'a> {
     mode: &'a str,
@@ -84,7 +84,7 @@ fn times(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn pairs() {
+fn print_rows() {
     let bytes = page();
     let callers = Callers::new();
     let pair = "plain";
@@ -97,7 +97,7 @@ fn pairs() {
     rows::timed(pair, CALL_OF_100, 20, || callers.avatars(), plain);
 }
 
-/// Calls one side so often, for a profiler that counts: `ours 300`.
+/// Makes a number of calls on one side, for a profiler that counts instructions: `--count ours 300`.
 fn count(side: &str, calls: u32) {
     let callers = Callers::new();
     for _ in 0..calls {
@@ -117,7 +117,7 @@ fn main() {
     {
         count(side, calls.parse().unwrap());
     } else if rows::wanted() {
-        pairs();
+        print_rows();
     } else {
         benches();
         Criterion::default().configure_from_args().final_summary();

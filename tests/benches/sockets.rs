@@ -1,8 +1,8 @@
-//! What LITE sockets cost: time to the first frame, memory, and how late the frames of 1,000 of them are at once.
+//! LITE sockets: time to the first frame, memory, and the delay of frames on 1,000 sockets at once.
 //!
-//! `cargo bench -p liveavatar-api --bench sockets`. The other side runs in this process, on the same cores.
+//! `cargo bench -p liveavatar-benches --bench sockets`. The server runs in the same process, on the same cores.
 
-#![expect(clippy::unwrap_used, reason = "a bench that cannot run says where")]
+#![expect(clippy::unwrap_used, reason = "a bench fails if a value is missing")]
 
 mod rows;
 
@@ -19,22 +19,23 @@ use liveavatar_api::realtime::lite::{Socket, SocketOptions};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_websockets::{Message, ServerBuilder, WebSocketStream};
 
-/// A piece of audio as text to speech makes them: 20 ms.
+/// The size of a piece of audio from text to speech: 20 ms.
 const PIECE: usize = 960;
 const PIECE_TIME: Duration = Duration::from_millis(20);
-/// A piece as text: its bytes are a multiple of three.
+/// The length of a piece in base64, which adds no padding to a multiple of three bytes.
 const PIECE_TEXT: usize = PIECE / 3 * 4;
 
-/// What the other side sees: of each frame, when it came and when its last piece was due.
-struct Seen {
+/// A frame that the server has received.
+struct Received {
     at: Instant,
+    /// When its last piece was due.
     due: Duration,
     is_end: bool,
 }
 
-/// A server on a thread of its own; the address, and what it sees.
-fn serve() -> (SocketAddr, mpsc::Receiver<Seen>) {
-    let (sender, seen) = mpsc::channel();
+/// Starts a server on its own thread, and returns its address and the frames that it receives.
+fn serve() -> (SocketAddr, mpsc::Receiver<Received>) {
+    let (sender, received) = mpsc::channel();
     let (address_sender, address) = mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -48,21 +49,21 @@ fn serve() -> (SocketAddr, mpsc::Receiver<Seen>) {
             }
         });
     });
-    (address.recv().unwrap(), seen)
+    (address.recv().unwrap(), received)
 }
 
-async fn connection(stream: TcpStream, seen: mpsc::Sender<Seen>) {
+async fn connection(stream: TcpStream, received: mpsc::Sender<Received>) {
     let (_, mut socket) = ServerBuilder::new().accept(stream).await.unwrap();
-    say(&mut socket, r#"{"type":"session.state_updated","state":"connected"}"#).await;
+    send(&mut socket, r#"{"type":"session.state_updated","state":"connected"}"#).await;
     while let Some(Ok(message)) = socket.next().await {
         let at = Instant::now();
         let Some(text) = message.as_text() else { continue };
-        // A frame of audio is long; anything short is the end of an utterance or a keep-alive.
+        // A short message is the end of an utterance or a keep-alive.
         if text.len() < PIECE_TEXT {
             if text.contains("speak_end") {
-                let _ = seen.send(Seen { at, due: Duration::ZERO, is_end: true });
-                say(&mut socket, r#"{"type":"agent.speak_started"}"#).await;
-                say(&mut socket, r#"{"type":"agent.speak_ended"}"#).await;
+                let _ = received.send(Received { at, due: Duration::ZERO, is_end: true });
+                send(&mut socket, r#"{"type":"agent.speak_started"}"#).await;
+                send(&mut socket, r#"{"type":"agent.speak_ended"}"#).await;
             }
             continue;
         }
@@ -70,22 +71,22 @@ async fn connection(stream: TcpStream, seen: mpsc::Sender<Seen>) {
         let audio = &text.as_bytes()[begin..text.len() - 2];
         let last = STANDARD.decode(&audio[audio.len() - PIECE_TEXT..]).unwrap();
         let due = Duration::from_nanos(u64::from_le_bytes(last[..8].try_into().unwrap()));
-        let _ = seen.send(Seen { at, due, is_end: false });
+        let _ = received.send(Received { at, due, is_end: false });
     }
 }
 
-async fn say(socket: &mut WebSocketStream<TcpStream>, event: &'static str) {
+async fn send(socket: &mut WebSocketStream<TcpStream>, event: &'static str) {
     let _ = socket.send(Message::text(event)).await;
 }
 
-/// A piece that says when it was due.
+/// Returns a piece that contains the time when it was due.
 fn piece(due: Duration) -> Vec<u8> {
     let mut pcm = vec![0; PIECE];
     pcm[..8].copy_from_slice(&u64::try_from(due.as_nanos()).unwrap().to_le_bytes());
     pcm
 }
 
-/// Audio at the pace of speech.
+/// Returns a stream of audio in real time.
 fn live(epoch: Instant, begin: Duration, pieces: u32) -> impl Stream<Item = Vec<u8>> + Send + 'static {
     stream::iter(1..=pieces).then(move |at| async move {
         let due = begin + PIECE_TIME * at;
@@ -105,17 +106,18 @@ fn current_thread() -> tokio::runtime::Runtime {
 
 fn first_frame(utterances: u32) {
     let epoch = Instant::now();
-    let (address, seen) = serve();
+    let (address, received) = serve();
     let mut times = Vec::new();
     current_thread().block_on(async {
         let socket = connect(address).await;
         for _ in 0..utterances {
-            // 400 ms at once: the first byte is there when the first frame could be.
+            // 400 ms of audio at once, so that the first frame can be sent at once.
             let pieces = (0..20).map(move |_| piece(epoch.elapsed()));
             let begin = Instant::now();
             let spoken = socket.speak(stream::iter(pieces)).await;
             assert!(spoken.first_frame_after.is_some());
-            let first = std::iter::from_fn(|| seen.try_recv().ok()).find(|seen| !seen.is_end).unwrap();
+            let first =
+                std::iter::from_fn(|| received.try_recv().ok()).find(|received| !received.is_end).unwrap();
             times.push(first.at - begin);
         }
     });
@@ -154,22 +156,22 @@ fn memory(sockets: usize) {
 
 fn lateness(streams: u32, seconds: u32) {
     let epoch = Instant::now();
-    let (address, seen) = serve();
+    let (address, received) = serve();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let sockets: Vec<Socket> =
             stream::iter(0..streams).map(|_| connect(address)).buffer_unordered(32).collect().await;
         let begin = epoch.elapsed() + Duration::from_millis(500);
         let speeches = sockets.iter().zip(0..).map(|(socket, at)| {
-            // Callers do not begin all at once.
+            // Spread the starts over one second.
             let begin = begin + Duration::from_secs(1) * at / streams;
             socket.speak(live(epoch, begin, seconds * 50))
         });
         future::join_all(speeches).await;
     });
-    let frames: Vec<Seen> = seen.try_iter().filter(|seen| !seen.is_end).collect();
+    let frames: Vec<Received> = received.try_iter().filter(|received| !received.is_end).collect();
     let mut times: Vec<Duration> =
-        frames.iter().map(|seen| seen.at.saturating_duration_since(epoch + seen.due)).collect();
+        frames.iter().map(|received| received.at.saturating_duration_since(epoch + received.due)).collect();
     let late = times.iter().filter(|time| **time > Duration::from_millis(50)).count();
     let late = format!("; {late} of {} later than 50 ms", times.len());
     show(
@@ -187,7 +189,7 @@ fn show(what: &str, more: &str, times: &mut [Duration]) {
 }
 
 fn main() {
-    // `cargo test --benches` only asks whether the benches run.
+    // `cargo test --benches` passes `--test`, and only checks that the benches run.
     let quick = std::env::args().any(|argument| argument == "--test");
     let (utterances, sockets, streams, seconds) =
         if quick { (5, 10, 10, 1) } else { (500, 1_000, 1_000, 20) };

@@ -1,6 +1,6 @@
-//! What it costs to remember a session: alone, many at once, and with every keep-alive.
+//! Session stores: acquiring, renewing and releasing sessions, one at a time and 1,000 at once.
 //!
-//! The folder is below the target folder, on a real disk. Redis is measured with `--features redis` and `REDIS_URL` set.
+//! The file store is in the target folder, on a real disk. The Redis store is measured if `REDIS_URL` is set.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -11,41 +11,41 @@ use futures_util::future::join_all;
 use liveavatar_api::Uuid;
 use liveavatar_api::store::{FileStore, Store};
 
-/// Sessions that begin and end at the same time.
+/// Sessions that start and end at the same time.
 const AT_ONCE: u128 = 1_000;
 
-/// Sessions that run while others begin and end.
+/// Sessions that run while others start and end.
 const RUNNING: u128 = 10_000;
 
 fn later() -> SystemTime {
     SystemTime::now() + Duration::from_secs(3600)
 }
 
-async fn take(store: &dyn Store, session: u128) {
-    store.acquire(Uuid::from_u128(session), later()).await.expect("a store that works");
+async fn acquire(store: &dyn Store, session: u128) {
+    store.acquire(Uuid::from_u128(session), later()).await.expect("a working store");
 }
 
 async fn release(store: &dyn Store, session: u128) {
-    store.release(Uuid::from_u128(session)).await.expect("a store that works");
+    store.release(Uuid::from_u128(session)).await.expect("a working store");
 }
 
 fn measure(criterion: &mut Criterion, name: &str, store: &Arc<dyn Store>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.expect("a runtime");
-    runtime.block_on(join_all((0..RUNNING).map(|session| take(&**store, session))));
+    runtime.block_on(join_all((0..RUNNING).map(|session| acquire(&**store, session))));
     let mut group = criterion.benchmark_group(name);
     group.sample_size(10).measurement_time(Duration::from_secs(3));
     let new = RUNNING + AT_ONCE;
-    group.bench_function("take and give back", |bencher| {
+    group.bench_function("acquire and release", |bencher| {
         bencher.to_async(&runtime).iter(|| async {
-            take(&**store, new).await;
+            acquire(&**store, new).await;
             release(&**store, new).await;
         });
     });
     group.bench_function("renew", |bencher| {
         bencher.to_async(&runtime).iter(|| async { black_box(store.renew(Uuid::from_u128(7)).await) });
     });
-    // A Redis that is new is not sure for half a lease, and an error is not what is measured.
+    // `held` returns an error for the first half of a lease after Redis has started.
     if runtime.block_on(store.held()).is_ok() {
         group.bench_function("held", |bencher| {
             bencher
@@ -54,9 +54,9 @@ fn measure(criterion: &mut Criterion, name: &str, store: &Arc<dyn Store>) {
         });
     }
     group.throughput(Throughput::Elements(AT_ONCE.try_into().unwrap_or(u64::MAX)));
-    group.bench_function("take and give back, 1000 at once", |bencher| {
+    group.bench_function("acquire and release, 1000 at once", |bencher| {
         bencher.to_async(&runtime).iter(|| async {
-            join_all((RUNNING..RUNNING + AT_ONCE).map(|session| take(&**store, session))).await;
+            join_all((RUNNING..RUNNING + AT_ONCE).map(|session| acquire(&**store, session))).await;
             join_all((RUNNING..RUNNING + AT_ONCE).map(|session| release(&**store, session))).await;
         });
     });
@@ -66,13 +66,13 @@ fn measure(criterion: &mut Criterion, name: &str, store: &Arc<dyn Store>) {
 
 fn stores(criterion: &mut Criterion) {
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("stores");
-    let file: Arc<dyn Store> = Arc::new(FileStore::open(&folder).expect("a folder that can be written"));
+    let file: Arc<dyn Store> = Arc::new(FileStore::open(&folder).expect("a writable folder"));
     measure(criterion, "file", &file);
     drop(file);
-    std::fs::remove_dir_all(folder).expect("a folder that can be removed");
+    std::fs::remove_dir_all(folder).expect("a removable folder");
     if let Ok(address) = std::env::var("REDIS_URL") {
         let store = liveavatar_api::store::RedisStore::builder(address).account("bench").build();
-        let store: Arc<dyn Store> = Arc::new(store.expect("an address of Redis"));
+        let store: Arc<dyn Store> = Arc::new(store.expect("a Redis address"));
         measure(criterion, "redis", &store);
     }
 }

@@ -1,21 +1,24 @@
-//! Building a client, what it refuses to send, and what its errors say.
+//! The client: its settings, requests that it does not send, and its errors.
 
 use std::fmt::Write as _;
 
+use liveavatar_api::session::{Configuration, Full};
+use liveavatar_api::types::FullSessionConfigMode;
 use liveavatar_api::{
     Call as _, Client, Credential, Error, ErrorKind, IntoData as _, RequestOptions, Secret, types,
 };
 use liveavatar_mock::{MockResponse, Server, example_request};
-use liveavatar_tests::client;
-use serde_json::json;
+use liveavatar_tests::{TestClock, client};
+use serde_json::{Value, json};
 
 const KEY: &str = "canary-api-key-of-this-test";
+const ID: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
 
 #[test]
-fn a_key_that_no_header_can_carry_is_refused() {
-    let refused = |key: &str| Credential::api_key(key).unwrap_err().to_string();
-    let said: Vec<_> = ["", " ", "key\n", "key with space", "schlüssel", "\u{0}"].map(refused).into();
-    insta::assert_snapshot!(said.join("\n"), @"
+fn an_api_key_must_be_a_valid_header_value() {
+    let error = |key: &str| Credential::api_key(key).unwrap_err().to_string();
+    let errors = ["", " ", "key\n", "key with space", "schlüssel", "\u{0}"].map(error);
+    insta::assert_snapshot!(errors.join("\n"), @"
     an API key that is empty
     an API key that has a space, a line break or another character that no key has; was it read with its line end?
     an API key that has a space, a line break or another character that no key has; was it read with its line end?
@@ -26,9 +29,9 @@ fn a_key_that_no_header_can_carry_is_refused() {
 }
 
 #[test]
-fn a_base_url_that_could_leak_the_key_is_refused() {
-    let said = |url: &str| match Client::builder().base_url(url).build() {
-        Ok(_) => format!("{url}: taken"),
+fn a_base_url_must_be_https_or_loopback_without_credentials() {
+    let check = |url: &str| match Client::builder().base_url(url).build() {
+        Ok(_) => format!("{url}: ok"),
         Err(error) => format!("{url}: {error}"),
     };
     let urls = [
@@ -45,12 +48,12 @@ fn a_base_url_that_could_leak_the_key_is_refused() {
         "api.liveavatar.com",
         "",
     ];
-    insta::assert_snapshot!(urls.map(said).join("\n"), @"
-    https://api.liveavatar.com: taken
-    https://api.liveavatar.com/proxy/: taken
-    http://127.0.0.1:8080: taken
-    http://[::1]:8080: taken
-    http://localhost: taken
+    insta::assert_snapshot!(urls.map(check).join("\n"), @"
+    https://api.liveavatar.com: ok
+    https://api.liveavatar.com/proxy/: ok
+    http://127.0.0.1:8080: ok
+    http://[::1]:8080: ok
+    http://localhost: ok
     http://api.liveavatar.com: the base URL is plain http, over which anyone could read the credential: use https
     http://127.0.0.1.example.com: the base URL is plain http, over which anyone could read the credential: use https
     ftp://127.0.0.1: the base URL is neither https nor http
@@ -62,7 +65,7 @@ fn a_base_url_that_could_leak_the_key_is_refused() {
 }
 
 #[test]
-fn credentials_show_in_no_debug_output() {
+fn debug_output_shows_no_credential() {
     let client = Client::new(KEY).unwrap();
     let credential = Credential::session_token(KEY).unwrap();
     let shown = format!("{client:?} {credential:?} {:?} {:?}", Secret::from(KEY), client.create_secret());
@@ -70,7 +73,7 @@ fn credentials_show_in_no_debug_output() {
 }
 
 #[tokio::test]
-async fn a_path_parameter_that_names_another_resource_is_refused() {
+async fn an_empty_or_dotted_path_parameter_is_an_error() {
     let server = Server::start().await.unwrap();
     let client = client(&server);
     for id in ["", ".", ".."] {
@@ -84,7 +87,7 @@ async fn a_path_parameter_that_names_another_resource_is_refused() {
 }
 
 #[tokio::test]
-async fn a_path_parameter_is_escaped() {
+async fn a_path_parameter_is_percent_encoded() {
     let server = Server::start().await.unwrap();
     let client = client(&server);
     server.mock_response(
@@ -96,26 +99,26 @@ async fn a_path_parameter_is_escaped() {
 }
 
 #[tokio::test]
-async fn a_number_outside_the_documents_bounds_is_refused() {
+async fn a_number_out_of_bounds_is_an_error() {
     let server = Server::start().await.unwrap();
     let client = client(&server);
-    let mut said = Vec::new();
+    let mut errors = Vec::new();
     for (page, size) in [(0, 20), (-1, 20), (1, 0), (1, 101)] {
-        let answer = client.list_voices().page(page).page_size(size).send().await;
-        said.push(answer.into_data().unwrap_err().to_string());
+        let response = client.list_voices().page(page).page_size(size).send().await;
+        errors.push(response.into_data().unwrap_err().to_string());
     }
     client.list_voices().page(1).page_size(100).send().await.into_data().unwrap();
     assert_eq!(server.requests().len(), 1);
-    insta::assert_snapshot!(said.join("\n"), @"
-    list_voices: page: 0 is below 1
-    list_voices: page: -1 is below 1
-    list_voices: page_size: 0 is below 1
-    list_voices: page_size: 101 is above 100
+    insta::assert_snapshot!(errors.join("\n"), @"
+    list voices: page: 0 is below the minimum of 1
+    list voices: page: -1 is below the minimum of 1
+    list voices: page_size: 0 is below the minimum of 1
+    list voices: page_size: 101 is above the maximum of 100
     ");
 }
 
 #[tokio::test]
-async fn an_optional_body_without_content_is_left_out() {
+async fn an_empty_optional_body_is_not_sent() {
     let server = Server::start().await.unwrap();
     let client = client(&server).with_credential(Credential::session_token("t").unwrap());
     for id in ["stop_session", "keep_session_alive"] {
@@ -136,7 +139,7 @@ async fn an_optional_body_without_content_is_left_out() {
 }
 
 #[tokio::test]
-async fn patch_tells_absent_from_null_from_a_value() {
+async fn a_patch_distinguishes_absent_null_and_a_value() {
     let server = Server::start().await.unwrap();
     let client = client(&server);
     let avatar = example_request("update_avatar").unwrap().path["avatar_id"].as_str().unwrap().to_owned();
@@ -169,17 +172,78 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn errors_tell_kinds_codes_fields_and_requests_apart() {
+async fn an_unchecked_configuration_is_sent_unchanged() {
+    let server = Server::start().await.unwrap();
+    let request: types::FullSessionConfig = types::FullSessionConfig::builder()
+        .mode(FullSessionConfigMode::Full)
+        .avatar_id(ID)
+        .try_into()
+        .unwrap();
+    Configuration::<Full>::new(request.clone()).unwrap_err();
+    let configuration = Configuration::<Full>::unchecked(request);
+    insta::assert_snapshot!(configuration.warnings(), @r#"
+    error[persona-or-voice-agent]: FULL needs `voice_agent` or `avatar_persona`, neither is set
+      hint: name a stored agent: `"voice_agent": {"id": …}`
+    "#);
+    let error = client(&server).mint(&configuration).await.unwrap_err();
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Validation, Some(422)));
+    let sent: Value = serde_json::from_slice(&server.requests()[0].body).unwrap();
+    assert_eq!(sent, json!({ "avatar_id": ID, "mode": "FULL" }));
+}
+
+#[tokio::test]
+async fn options_can_be_changed_for_one_call() {
+    let server = Server::start().await.unwrap();
+    let client = client(&server);
+    server.mock_response("get_user_credits", MockResponse::json(503, json!({})));
+    let once = client.with_options(RequestOptions::new().max_attempts(1));
+    assert!(once.get_user_credits().send().await.into_data().unwrap_err().is_server());
+    assert_eq!(server.take_requests().len(), 1);
+    server.mock_response("get_user_credits", MockResponse::json(503, json!({})));
+    client.get_user_credits().send().await.into_data().unwrap();
+    assert_eq!(server.take_requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_custom_http_client_does_not_follow_redirects() {
+    let (server, other) = (Server::start().await.unwrap(), Server::start().await.unwrap());
+    let custom =
+        reqwest::Client::builder().redirect(reqwest::redirect::Policy::limited(9)).user_agent("custom/1");
+    let client = Client::builder().base_url(server.url()).http(custom).clock(TestClock::default());
+    let client = client.credential(Credential::api_key(server.api_key()).unwrap()).build().unwrap();
+    let location = format!("{}/v1/users/credits", other.url());
+    server.mock_response(
+        "get_user_credits",
+        MockResponse::raw(307, "text/plain", "").header("location", &location),
+    );
+    let error = client.get_user_credits().send().await.into_data().unwrap_err();
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Service, Some(307)));
+    assert_eq!(other.requests().len(), 0);
+    assert_eq!(server.requests()[0].header("user-agent"), Some("custom/1"));
+}
+
+#[test]
+fn plain_http_to_another_machine_must_be_allowed() {
+    let builder = || Client::builder().base_url("http://192.0.2.1");
+    assert_eq!(builder().build().unwrap_err().kind(), ErrorKind::InvalidRequest);
+    builder().allow_plain_http().build().unwrap();
+}
+
+#[tokio::test]
+async fn errors_show_kind_code_fields_request_id_and_hint() {
     let server = Server::start().await.unwrap();
     let client = client(&server).with_options(RequestOptions::new().max_attempts(1));
     let detail = json!([
         { "type": "missing", "loc": ["body", "avatar_id"], "msg": "Field required", "input": { "prompt": "canary" } },
         { "type": "int_parsing", "loc": ["query", "page"], "msg": "Input should be a valid integer", "input": "canary" },
     ]);
-    let reasons = json!([{ "loc": ["avatar_id"], "message": "This avatar is not supported in sandbox mode", "params": {} }]);
+    let field_errors = json!([{ "loc": ["avatar_id"], "message": "This avatar is not supported in sandbox mode", "params": {} }]);
     let body = |code: i64, message: &str| json!({ "code": code, "data": null, "message": message });
-    let answers = [
-        MockResponse::json(400, json!({ "code": 4000, "data": reasons, "message": "Bad request error" })),
+    let responses = [
+        MockResponse::json(
+            400,
+            json!({ "code": 4000, "data": field_errors, "message": "Bad request error" }),
+        ),
         MockResponse::json(400, body(4999, "something else")),
         MockResponse::json(401, body(4010, "Unauthorized")),
         MockResponse::json(402, json!({})),
@@ -203,8 +267,8 @@ async fn errors_tell_kinds_codes_fields_and_requests_apart() {
         MockResponse::json(200, json!({ "code": 100, "data": { "credits_left": [] } })),
     ];
     let mut report = String::new();
-    for answer in answers {
-        server.mock_response("get_user_credits", answer);
+    for response in responses {
+        server.mock_response("get_user_credits", response);
         let error = client.get_user_credits().send().await.into_data().unwrap_err();
         let shown = format!("{error} / {error:?}");
         assert!(!shown.contains("canary"), "{shown}");
@@ -217,7 +281,7 @@ async fn errors_tell_kinds_codes_fields_and_requests_apart() {
 }
 
 #[tokio::test]
-async fn a_failure_that_echoes_what_was_sent_does_not_repeat_it() {
+async fn an_error_redacts_request_data_that_the_service_echoes() {
     let server = Server::start().await.unwrap();
     let client = client(&server);
     let prompt = "canary: you are a \"private\" prompt";
@@ -232,7 +296,7 @@ async fn a_failure_that_echoes_what_was_sent_does_not_repeat_it() {
 }
 
 #[tokio::test]
-async fn a_service_that_cannot_be_reached_got_nothing() {
+async fn an_unreachable_service_is_a_transport_error_and_nothing_is_sent() {
     let client =
         Client::builder().base_url("http://127.0.0.1:1").credential(Credential::api_key(KEY).unwrap());
     let client = client.options(RequestOptions::new().max_attempts(1)).build().unwrap();
@@ -242,17 +306,17 @@ async fn a_service_that_cannot_be_reached_got_nothing() {
 }
 
 #[tokio::test]
-async fn only_jpeg_and_png_are_uploaded() {
+async fn only_jpeg_and_png_files_are_uploaded() {
     let server = Server::start().await.unwrap();
     let client = client(&server);
-    let mut said = Vec::new();
+    let mut errors = Vec::new();
     for file in [&b""[..], b"GIF89a", b"<svg/>"] {
-        let answer = client.create_image_avatar().file(file).send().await;
-        said.push(answer.into_data().unwrap_err().to_string());
+        let response = client.create_image_avatar().file(file).send().await;
+        errors.push(response.into_data().unwrap_err().to_string());
     }
-    said.push(client.create_image_avatar().send().await.into_data().unwrap_err().to_string());
+    errors.push(client.create_image_avatar().send().await.into_data().unwrap_err().to_string());
     assert_eq!(server.requests().len(), 0);
-    insta::assert_snapshot!(said.join("\n"), @"
+    insta::assert_snapshot!(errors.join("\n"), @"
     create_image_avatar: file: is neither JPEG nor PNG
     create_image_avatar: file: is neither JPEG nor PNG
     create_image_avatar: file: is neither JPEG nor PNG

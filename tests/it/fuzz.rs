@@ -1,6 +1,6 @@
-//! The fuzz targets' bodies with their corpora and changes of these, the same ones in every run.
+//! Runs every fuzz target on its corpus and on mutations of it, the same ones in every run.
 //!
-//! `cargo fuzz run NAME` in the repository's root goes on from here with libFuzzer.
+//! `cargo fuzz run NAME` in the repository's root continues with libFuzzer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,19 +10,20 @@ use std::process::Command;
 
 use fastrand::Rng;
 
-#[expect(unreachable_pub, reason = "a crate of its own where libFuzzer runs it")]
+#[expect(unreachable_pub, reason = "libFuzzer runs it as a separate crate")]
 #[path = "../fuzz/src/lib.rs"]
-mod bodies;
+mod targets;
 
-/// Changed inputs of the targets that take long for one; all others get [`INPUTS`].
-const FEWER: [(&str, u32); 4] = [("documents", 300), ("overlays", 400), ("wire", 1_500), ("failures", 1_500)];
+/// The number of mutations for slow targets; all others get [`MUTATIONS`].
+const SLOW_TARGETS: [(&str, u32); 4] =
+    [("documents", 300), ("overlays", 400), ("wire", 1_500), ("failures", 1_500)];
 
-const INPUTS: u32 = 6_000;
+const MUTATIONS: u32 = 6_000;
 
-/// No input is made longer.
-const LONGEST: usize = 8 * 1024;
+/// The maximum length of an input, in bytes.
+const MAX_LENGTH: usize = 8 * 1024;
 
-/// What stands in texts of the formats that the targets read.
+/// Fragments of the formats that the targets read.
 const TOKENS: [&[u8]; 34] = [
     b"{",
     b"}",
@@ -60,7 +61,7 @@ const TOKENS: [&[u8]; 34] = [
     b"RIFF",
 ];
 
-/// Configurations as the command line also reads them.
+/// Configuration files in TOML, which the command line reads too.
 const TOML: [&str; 3] = [
     r#"mode = "LITE"
 avatar_id = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11"
@@ -82,7 +83,7 @@ d = """canary\u00e9"""
 "#,
 ];
 
-/// Files that the command line checks: each takes a process.
+/// The number of files that the command line checks. Each one takes a process.
 const FILES: u64 = 250;
 
 fn corpus(target: &str) -> BTreeMap<String, Vec<u8>> {
@@ -97,8 +98,8 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz")
 }
 
-/// Changes an input in one to four places.
-fn changed(input: &[u8], others: &[&Vec<u8>], random: &mut Rng) -> Vec<u8> {
+/// Mutates an input in one to four places.
+fn mutated(input: &[u8], others: &[&Vec<u8>], random: &mut Rng) -> Vec<u8> {
     let mut bytes = input.to_vec();
     for _ in 0..random.usize(1..5) {
         let at = random.usize(..=bytes.len());
@@ -118,12 +119,12 @@ fn changed(input: &[u8], others: &[&Vec<u8>], random: &mut Rng) -> Vec<u8> {
             }
         }
     }
-    bytes.truncate(LONGEST);
+    bytes.truncate(MAX_LENGTH);
     bytes
 }
 
-/// Shows the input where a body fails.
-fn take(target: &str, body: bodies::Target, name: &str, input: &[u8]) {
+/// Runs a target on an input, and prints the input if it fails.
+fn run_input(target: &str, body: targets::Target, name: &str, input: &[u8]) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| body(input))) {
         eprintln!("{target} fails with {name}: {:?}", String::from_utf8_lossy(input));
         resume_unwind(panic);
@@ -131,22 +132,22 @@ fn take(target: &str, body: bodies::Target, name: &str, input: &[u8]) {
 }
 
 fn run(target: &str) {
-    let (_, body) = bodies::TARGETS.iter().find(|(name, _)| *name == target).unwrap();
+    let (_, body) = targets::TARGETS.iter().find(|(name, _)| *name == target).unwrap();
     let corpus = corpus(target);
     assert!(corpus.len() > 1, "{target} has no corpus");
     for (name, input) in &corpus {
-        take(target, *body, name, input);
+        run_input(target, *body, name, input);
     }
     let inputs: Vec<&Vec<u8>> = corpus.values().collect();
-    let count = FEWER.iter().find(|(name, _)| *name == target).map_or(INPUTS, |(_, count)| *count);
+    let count = SLOW_TARGETS.iter().find(|(name, _)| *name == target).map_or(MUTATIONS, |(_, count)| *count);
     for seed in 0..count {
         let mut random = Rng::with_seed(seed.into());
-        let input = changed(random.choice(&inputs).unwrap(), &inputs, &mut random);
-        take(target, *body, &format!("seed {seed}"), &input);
+        let input = mutated(random.choice(&inputs).unwrap(), &inputs, &mut random);
+        run_input(target, *body, &format!("seed {seed}"), &input);
     }
 }
 
-/// A test for each target, so that they run side by side.
+/// Defines a test for each target, so that they run in parallel.
 macro_rules! targets {
     ($($target:ident)*) => {
         $(#[test]
@@ -154,13 +155,13 @@ macro_rules! targets {
             run(stringify!($target));
         })*
 
-        const RUN: &[&str] = &[$(stringify!($target)),*];
+        const TESTED: &[&str] = &[$(stringify!($target)),*];
     };
 }
 
 targets! { responses failures wire socket_events channel_events documents overlays wav configurations }
 
-/// Whether a key anywhere holds the text; keys are shown.
+/// Returns whether any key contains the text. Messages may show keys.
 fn has_key(value: &toml::Value, text: &str) -> bool {
     match value {
         toml::Value::Table(map) => map.iter().any(|(key, value)| key.contains(text) || has_key(value, text)),
@@ -169,17 +170,17 @@ fn has_key(value: &toml::Value, text: &str) -> bool {
     }
 }
 
-/// Has the command line check a file, and tells how it exits and all that it prints.
-fn checked(file: &Path) -> (i32, String) {
+/// Runs `session check` on a file, and returns the exit code and the output.
+fn check_file(file: &Path) -> (i32, String) {
     let program =
         Command::new(env!("CARGO_BIN_EXE_cli")).env_clear().args(["session", "check"]).arg(file).output();
     let output = program.unwrap();
     let printed = [output.stdout, output.stderr].concat();
-    (output.status.code().expect("it exits by itself"), String::from_utf8(printed).unwrap())
+    (output.status.code().expect("an exit code"), String::from_utf8(printed).unwrap())
 }
 
 #[test]
-fn configuration_files_are_checked_whatever_is_in_them() {
+fn checking_a_mutated_configuration_file_never_panics_and_shows_no_secret() {
     let folder = tempfile::tempdir().unwrap();
     let mut inputs: Vec<(&str, Vec<u8>)> =
         corpus("configurations").into_values().map(|json| ("json", json)).collect();
@@ -189,30 +190,30 @@ fn configuration_files_are_checked_whatever_is_in_them() {
     for seed in 0..FILES {
         let mut random = Rng::with_seed(seed);
         let (kind, input) = random.choice(&inputs).unwrap();
-        // What is no text is refused before it is looked at; a plain word may be shown.
+        // Files must be UTF-8. Messages may show a plain word, so the secret has other characters too.
         let text =
-            String::from_utf8_lossy(&changed(input, &others, &mut random)).replace("canary", "canary/4f+1d=");
+            String::from_utf8_lossy(&mutated(input, &others, &mut random)).replace("canary", "canary/4f+1d=");
         let path = folder.path().join(format!("{seed}.{kind}"));
         fs::write(&path, &text).unwrap();
-        let (code, printed) = checked(&path);
-        assert!(matches!(code, 0 | 2), "{kind} {text:?}\nexits with {code}: {printed}");
+        let (code, printed) = check_file(&path);
+        assert!(matches!(code, 0 | 2), "{kind} {text:?}\nexit code {code}: {printed}");
         assert!(!printed.is_empty() && !printed.contains("panicked"), "{kind} {text:?}: {printed}");
         assert!(!printed.contains(|c: char| c.is_control() && c != '\n'), "{kind} {text:?}: {printed:?}");
         accepted += u64::from(code == 0);
         let value =
             if *kind == "json" { serde_json::from_str(&text).ok() } else { toml::from_str(&text).ok() };
-        // A name of a field is shown; in a file that cannot be read, nothing but a plain word is taken for one.
+        // Messages show names of fields. In a file that cannot be parsed, only a plain word counts as a name.
         let is_name = value.is_some_and(|value: toml::Value| has_key(&value, "canary"));
         if text.contains("canary") && !is_name {
             searched += 1;
-            assert!(!printed.contains("canary"), "{kind} {text:?}\nis told with its secret: {printed}");
+            assert!(!printed.contains("canary"), "{kind} {text:?}\nthe output shows the secret: {printed}");
         }
     }
     assert!(accepted > 0 && searched > FILES / 50, "{accepted} accepted, {searched} searched of {FILES}");
 }
 
 #[test]
-fn every_target_has_its_file_its_corpus_and_its_test() {
+fn every_fuzz_target_has_a_file_a_corpus_and_a_test() {
     let files = |folder: &str| -> BTreeSet<String> {
         let entries = fs::read_dir(root().join(folder)).unwrap();
         let name = |entry: std::io::Result<fs::DirEntry>| {
@@ -220,8 +221,8 @@ fn every_target_has_its_file_its_corpus_and_its_test() {
         };
         entries.filter_map(name).collect()
     };
-    let targets: BTreeSet<_> = bodies::TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let targets: BTreeSet<_> = targets::TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(files("fuzz_targets"), targets);
     assert_eq!(files("corpus"), targets);
-    assert_eq!(RUN.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(), targets);
+    assert_eq!(TESTED.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(), targets);
 }

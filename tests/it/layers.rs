@@ -13,7 +13,7 @@ const CLIENT: &[&str] = &[
     "credential",
     // The table of operations, from build.rs.
     "operation",
-    // What failed, and reading a failed response.
+    // The error type, and reading a failed response.
     "error",
     // Sending one request: sign, send, retry, redact, read, trace, observe.
     "http",
@@ -21,7 +21,7 @@ const CLIENT: &[&str] = &[
     "raw",
     "types",
     "builder",
-    // What every call gains by rule: data, pages, items; a call by name; the upload.
+    // Extensions of every generated call: data, pages, items. Calls by name, and the upload.
     "calls",
     // Remembering running sessions outside the process.
     "store",
@@ -40,7 +40,7 @@ const CLIENT: &[&str] = &[
 
 const PACKAGES: &[(&str, &[&str])] = &[("liveavatar-api/src", CLIENT)];
 
-/// Modules of the documentation and of the package's root, which may name everything.
+/// Modules that may import from every layer: the package's root and its documentation.
 const ABOVE_ALL: &[&str] = &["lib", "main", "guide"];
 
 #[test]

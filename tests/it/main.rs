@@ -1,25 +1,28 @@
-//! The workspace's tests: the document, what follows from it and how it changes, every operation, configurations, sessions, the mock;
-//! what holds for any input is in `properties`, what any answer comes to in `outcomes`.
+//! The workspace's tests. Each module mirrors a module or a package of the workspace.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where something is not as it should be")]
+#![expect(clippy::unwrap_used, reason = "a test fails if a value is missing")]
 
-mod answers;
-mod cli;
+// `liveavatar-api`, from the bottom layer to the top layer.
+mod calls;
 mod client;
 mod configuration;
-mod escape;
-mod fuzz;
 mod hostile;
-mod layers;
-mod mock;
-mod operations;
-mod outcomes;
+mod http;
 mod own_room;
-mod properties;
 mod realtime;
 mod router;
 mod sessions;
 mod store;
 mod streams;
 mod supervision;
+mod wire;
+
+// The other packages.
+mod cli;
+mod mock;
 mod xtask;
+
+// The whole workspace: its layers, its fuzz targets, and random inputs for several modules.
+mod fuzz;
+mod layers;
+mod properties;

@@ -1,4 +1,4 @@
-//! Everything that is logged in this process, kept by thread.
+//! Captures everything that this process logs, by thread.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -8,13 +8,13 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 thread_local! {
-    // A test's client and mock run on the test's own thread, so that parallel tests do not mix.
+    // A test's client and mock run on the test's thread, so that parallel tests do not mix.
     static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-struct Own;
+struct ThreadLog;
 
-impl Write for Own {
+impl Write for ThreadLog {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         LOGGED.with_borrow_mut(|logged| logged.extend_from_slice(bytes));
         Ok(bytes.len())
@@ -25,9 +25,9 @@ impl Write for Own {
     }
 }
 
-/// Begins to capture: all targets, spans and events with all fields, at TRACE, which includes every other level.
+/// Starts to capture all spans and events of all targets, with all fields, at TRACE.
 ///
-/// Called before anything is logged, because a callsite that is reached without a subscriber stays off.
+/// Call it before anything is logged: a callsite that is reached without a subscriber stays disabled.
 pub(crate) fn start() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
@@ -35,12 +35,12 @@ pub(crate) fn start() {
             .with_max_level(LevelFilter::TRACE)
             .with_span_events(FmtSpan::NEW | FmtSpan::CLOSE)
             .without_time()
-            .with_writer(|| Own)
+            .with_writer(|| ThreadLog)
             .init();
     });
 }
 
-/// What this thread has logged since the last call.
+/// Returns what this thread has logged since the last call.
 pub(crate) fn take() -> String {
     String::from_utf8(LOGGED.take()).unwrap()
 }

@@ -1,16 +1,16 @@
-//! Answers that repeat what was sent to them, in every shape that a service or a proxy might.
+//! Responses that echo the request, in every shape that a service or a proxy may use.
 
 use liveavatar_mock::{MockResponse, RecordedRequest};
 use serde_json::{Value, json};
 
 use crate::leaks::shows;
 
-/// What a service knows of a request, as it might write it into an answer.
+/// The parts of a request that a service may echo.
 pub(crate) struct Echo {
     body: Value,
-    /// Every text of the headers and the body by itself: an error repeats the start of a long text only.
+    /// Each header and each string of the body, separately: an error contains only the start of a long text.
     parts: Vec<String>,
-    /// Everything as text: request line, headers, body.
+    /// The whole request: request line, headers, body.
     text: String,
 }
 
@@ -24,13 +24,13 @@ impl Echo {
         let body = serde_json::from_str(&body).unwrap_or(Value::String(body));
         let mut parts = headers;
         texts(&body, &mut parts);
-        // The marked ones first, before an error stops repeating.
+        // Marked parts come first, because an error truncates the list.
         parts.sort_by_key(|part| !shows(part));
         Self { body, parts, text }
     }
 
-    /// A failed answer with the echo wherever one might stand, in both shapes of field errors.
-    fn failed(&self, status: u16, code: Option<i64>) -> MockResponse {
+    /// Returns a failure with the echo in every field, and in both shapes of field errors.
+    fn failure(&self, status: u16, code: Option<i64>) -> MockResponse {
         let field = |part: &String, text: &str| json!({ "loc": ["body", 0, "field"], text: format!("{part} is wrong"), "input": self.body, "params": {} });
         let fields = |text: &str| self.parts.iter().map(|part| field(part, text)).collect::<Value>();
         let message = self.parts.join(" ");
@@ -43,14 +43,14 @@ impl Echo {
         MockResponse::json(status, body)
     }
 
-    /// Every failing answer, by a name for the report; the first is one that any operation may repeat.
+    /// Returns every failure with its name. The first one is a 429, after which every operation is retried.
     pub(crate) fn failures(&self) -> Vec<(String, MockResponse)> {
         let text = self.text.as_str();
         let mut failures: Vec<(String, MockResponse)> = Vec::new();
         let known = [(403, Some(4032)), (403, Some(4033)), (400, Some(4000)), (401, Some(4010))];
         let plain = [429, 400, 401, 402, 403, 404, 405, 409, 422, 500, 503].map(|status| (status, None));
         for (status, code) in plain.into_iter().chain(known) {
-            failures.push((format!("{status} with code {code:?}"), self.failed(status, code)));
+            failures.push((format!("{status} with code {code:?}"), self.failure(status, code)));
         }
         for key in ["message", "detail", "error"] {
             let parts = MockResponse::json(422, json!({ key: self.parts.join(", ") }));
@@ -62,9 +62,9 @@ impl Echo {
         }
         let html = format!("<html><pre>{text}</pre></html>");
         let others = [
-            ("422 with the body as it was", MockResponse::json(422, self.body.clone())),
+            ("422 with the unchanged body", MockResponse::json(422, self.body.clone())),
             ("500 as text", MockResponse::raw(500, "text/plain", text)),
-            ("500 without a type", MockResponse::raw(500, "", text)),
+            ("500 without a content type", MockResponse::raw(500, "", text)),
             (
                 "500 with a truncated body",
                 MockResponse::raw(500, "application/json", format!("{{\"message\": {text:?}")),
@@ -82,7 +82,7 @@ impl Echo {
                     "{\"code\":100,\"data\":{\"session_token\":\"canary",
                 ),
             ),
-            ("200 with a failing code", self.failed(200, Some(4000))),
+            ("200 with a failing code", self.failure(200, Some(4000))),
             (
                 "200 with broken JSON",
                 MockResponse::raw(
@@ -96,12 +96,12 @@ impl Echo {
                 MockResponse::raw(302, "text/plain", text).header("location", "https://example.com/canary"),
             ),
         ];
-        failures.extend(others.map(|(name, answer)| (name.to_owned(), answer)));
+        failures.extend(others.map(|(name, response)| (name.to_owned(), response)));
         failures
     }
 }
 
-/// Every text in a value.
+/// Finds every string in a value.
 fn texts(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::String(text) => found.push(text.clone()),
@@ -111,15 +111,15 @@ fn texts(value: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// Envelopes of a success with something else inside than the document says.
+/// Returns successes whose data does not match the document.
 pub(crate) fn other_shapes() -> Vec<(&'static str, MockResponse)> {
     let envelope =
         |data: Value| MockResponse::json(200, json!({ "code": 100, "data": data, "message": null }));
     vec![
-        ("200 with text for data", envelope(json!("canary"))),
-        ("200 with a list for data", envelope(json!(["canary", { "id": "canary" }]))),
+        ("200 with a string as data", envelope(json!("canary"))),
+        ("200 with a list as data", envelope(json!(["canary", { "id": "canary" }]))),
         (
-            "200 with numbers as texts",
+            "200 with strings instead of numbers",
             envelope(json!({ "id": "canary", "results": "canary", "count": "canary" })),
         ),
     ]

@@ -1,23 +1,23 @@
-//! Where a marked secret shows, without repeating it.
+//! Finds outputs that show a marked secret, and reports them without repeating it.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use liveavatar_api::Error;
 
-/// The word that every secret of these tests contains.
+/// Part of every secret of these tests.
 pub(crate) const MARK: &str = "canary";
 
-/// Outputs that show a secret: operation, failure, kind of output.
+/// The outputs that show a secret, by operation, failure and kind of output.
 #[derive(Default)]
 pub(crate) struct Leaks {
     found: BTreeSet<String>,
-    looked: usize,
+    checked: usize,
 }
 
 impl Leaks {
     pub(crate) fn look(&mut self, at: &str, output: &str, text: &str) {
-        self.looked += 1;
+        self.checked += 1;
         if shows(text) {
             self.found.insert(format!("{at}: {output}"));
         }
@@ -28,7 +28,7 @@ impl Leaks {
         self.look(at, &format!("pretty Debug of {output}"), &format!("{value:#?}"));
     }
 
-    /// An error with all its sources and all that its methods return.
+    /// Checks an error, its sources, and what its methods return.
     pub(crate) fn look_error(&mut self, at: &str, error: &Error) {
         self.look_debug(at, "the error", error);
         self.look(at, "the error's message", error.message());
@@ -44,15 +44,15 @@ impl Leaks {
         }
     }
 
-    /// Fails if anything showed, or if hardly anything was looked at.
-    pub(crate) fn assert_none(self, least_looked: usize) {
+    /// Fails if an output shows a secret, or if fewer than `minimum` outputs were checked.
+    pub(crate) fn assert_none(self, minimum: usize) {
         let list: Vec<_> = self.found.into_iter().collect();
         assert!(list.is_empty(), "{} outputs show a secret:\n{}", list.len(), list.join("\n"));
-        assert!(self.looked >= least_looked, "only {} outputs were looked at", self.looked);
+        assert!(self.checked >= minimum, "only {} outputs were checked", self.checked);
     }
 }
 
-/// Whether a text holds the mark, as it is or as the bytes that `Debug` makes of a `Vec<u8>`.
+/// Returns whether a text contains the mark, in plain text or as the bytes of a `Vec<u8>` in its `Debug` output.
 pub(crate) fn shows(text: &str) -> bool {
     let bytes = MARK.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(",");
     text.to_ascii_lowercase().contains(MARK)

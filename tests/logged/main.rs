@@ -1,11 +1,11 @@
-//! What calls leave in logs, of this crate and of everything below it, and in every other text that can be printed.
+//! Logs, spans and observers, and that no printable output shows a secret.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where something is not as it should be")]
+#![expect(clippy::unwrap_used, reason = "a test fails if a value is missing")]
 
-mod canary;
 mod capture;
 mod echoes;
 mod endpoint;
 mod leaks;
-mod seeing;
+mod observability;
+mod secrets;
 mod socket;

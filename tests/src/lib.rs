@@ -1,4 +1,4 @@
-//! What the tests and benches share: a caller for every operation, written by `build.rs` from the document.
+//! Shared by the tests: a caller for every operation, which `build.rs` writes from the document, and a test clock.
 
 use std::fmt::Debug;
 use std::pin::Pin;
@@ -15,49 +15,49 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// An answer as the crate decoded it.
+/// The decoded data of a response.
 #[derive(Debug)]
 pub struct Decoded {
-    /// Written back as JSON.
+    /// The data serialized again.
     pub json: Value,
-    /// What a log would show.
+    /// Its `Debug` output.
     pub debug: String,
 }
 
-/// A call, and what `Debug` says of it from the builder to the answer.
+/// A call's result, and the `Debug` output of its builder and its response.
 #[derive(Debug)]
 pub struct Shown {
     /// The builder with its arguments.
     pub builder: String,
-    /// What the builder's `send` returned, envelope or error.
-    pub answer: String,
-    /// What became of it.
-    pub outcome: Result<Decoded, Error>,
+    /// The result of `send`: envelope or error.
+    pub response: String,
+    /// The data or the error.
+    pub result: Result<Decoded, Error>,
 }
 
 impl Shown {
     fn new<R: IntoData<Data: Serialize + Debug> + Debug>(builder: String, result: R) -> Self {
-        let answer = format!("{result:?} {result:#?}");
-        Self { builder, answer, outcome: outcome(result) }
+        let response = format!("{result:?} {result:#?}");
+        Self { builder, response, result: decoded(result) }
     }
 }
 
 include!(concat!(env!("OUT_DIR"), "/calls.rs"));
 
-/// Calls the operation with every argument of the example set.
+/// Calls the operation with all arguments of the example.
 ///
 /// # Errors
-/// As the call.
+/// Returns the error of the call.
 pub async fn call(client: &Client, operation: &str, example: &Example) -> Result<Decoded, Error> {
-    show(client, operation, example).await.outcome
+    show(client, operation, example).await.result
 }
 
-fn outcome<R: IntoData<Data: Serialize + Debug>>(result: R) -> Result<Decoded, Error> {
+fn decoded<R: IntoData<Data: Serialize + Debug>>(result: R) -> Result<Decoded, Error> {
     let data = result.into_data()?;
-    Ok(Decoded { json: written(&data), debug: format!("{data:#?}") })
+    Ok(Decoded { json: to_json(&data), debug: format!("{data:#?}") })
 }
 
-/// An argument of a call, from the example.
+/// Takes an argument of a call from the example.
 fn argument<T: DeserializeOwned>(example: &Example, name: &str) -> T {
     let value = if name == "body" {
         example.body.clone()
@@ -66,10 +66,10 @@ fn argument<T: DeserializeOwned>(example: &Example, name: &str) -> T {
     };
     let value = value.unwrap_or_else(|| panic!("the example has no {name}: {example:?}"));
     serde_json::from_value(value.clone())
-        .unwrap_or_else(|error| panic!("{name} does not take {value}: {error}"))
+        .unwrap_or_else(|error| panic!("{name}: {value} is invalid: {error}"))
 }
 
-/// The operations that the document records as hand-written.
+/// Calls an operation that the document marks as hand-written.
 async fn handwritten(client: &Client, operation: &str, example: &Example) -> Shown {
     match operation {
         "create_image_avatar" => {
@@ -79,73 +79,72 @@ async fn handwritten(client: &Client, operation: &str, example: &Example) -> Sho
             let call = client.create_image_avatar().file(PNG).resolution(resolution);
             Shown::new(format!("{call:?} {call:#?}"), call.send().await)
         }
-        other => panic!("the tests know no way to call {other}"),
+        other => panic!("add a call of {other} here"),
     }
 }
 
-/// The bytes as a generated call's answer.
-#[expect(clippy::result_large_err, reason = "it is what the generated calls return")]
-fn answered<E: DeserializeOwned>(answer: &[u8]) -> Result<ResponseValue<E>, progenitor_client::Error<()>> {
-    serde_json::from_slice::<E>(answer)
+/// Returns the bytes as a response of a generated call.
+#[expect(clippy::result_large_err, reason = "generated calls return this type")]
+fn response<E: DeserializeOwned>(bytes: &[u8]) -> Result<ResponseValue<E>, progenitor_client::Error<()>> {
+    serde_json::from_slice::<E>(bytes)
         .map(|envelope| ResponseValue::new(envelope, StatusCode::OK, HeaderMap::new()))
-        .map_err(|error| progenitor_client::Error::InvalidResponsePayload(answer.to_vec().into(), error))
+        .map_err(|error| progenitor_client::Error::InvalidResponsePayload(bytes.to_vec().into(), error))
 }
 
-/// What a log would show of an answer: of its envelope and of the data inside, once both are read as a call reads them.
-fn opened<E>(answer: &[u8]) -> Result<String, Error>
+/// Decodes a response as a call does, and returns the `Debug` output of its envelope and its data.
+fn decode_as<E>(bytes: &[u8]) -> Result<String, Error>
 where
     E: DeserializeOwned + Debug,
     Result<ResponseValue<E>, progenitor_client::Error<()>>: IntoData<Data: Debug>,
 {
-    let answer = answered::<E>(answer);
-    let envelope = answer.as_ref().map(|answer| format!("{answer:?}")).unwrap_or_default();
-    Ok(format!("{envelope}\n{:?}", answer.into_data()?))
+    let response = response::<E>(bytes);
+    let envelope = response.as_ref().map(|envelope| format!("{envelope:?}")).unwrap_or_default();
+    Ok(format!("{envelope}\n{:?}", response.into_data()?))
 }
 
-/// An answer's data as it is written, and as it is written once that was read again.
-fn reopened<E>(answer: &[u8]) -> Result<[Value; 2], Error>
+/// Decodes a response, serializes its data, and does both again with the result.
+fn round_trip_as<E>(bytes: &[u8]) -> Result<[Value; 2], Error>
 where
     E: DeserializeOwned,
     Result<ResponseValue<E>, progenitor_client::Error<()>>: IntoData<Data: Serialize + DeserializeOwned>,
 {
-    let mut data = answered::<E>(answer).into_data()?;
-    let once = written(&data);
+    let mut data = response::<E>(bytes).into_data()?;
+    let once = to_json(&data);
     data = serde_json::from_value(once.clone())
-        .unwrap_or_else(|error| panic!("it cannot be read again: {error}: {once}"));
-    Ok([once, written(&data)])
+        .unwrap_or_else(|error| panic!("the serialized data cannot be decoded: {error}: {once}"));
+    Ok([once, to_json(&data)])
 }
 
-fn written(data: &impl Serialize) -> Value {
-    serde_json::to_value(data).unwrap_or_else(|error| panic!("an answer that does not write back: {error}"))
+fn to_json(data: &impl Serialize) -> Value {
+    serde_json::to_value(data).unwrap_or_else(|error| panic!("the data cannot be serialized: {error}"))
 }
 
-/// The answers of the operations that the document records as hand-written.
-fn open_handwritten(operation: &str, answer: &[u8]) -> Result<String, Error> {
+fn decode_handwritten(operation: &str, bytes: &[u8]) -> Result<String, Error> {
     match operation {
-        "create_image_avatar" => opened::<Envelope<types::Avatar>>(answer),
-        other => panic!("the tests know no answer of {other}"),
+        "create_image_avatar" => decode_as::<Envelope<types::Avatar>>(bytes),
+        other => panic!("add the response of {other} here"),
     }
 }
 
-fn reopen_handwritten(operation: &str, answer: &[u8]) -> Result<[Value; 2], Error> {
+fn round_trip_handwritten(operation: &str, bytes: &[u8]) -> Result<[Value; 2], Error> {
     match operation {
-        "create_image_avatar" => reopened::<Envelope<types::Avatar>>(answer),
-        other => panic!("the tests know no answer of {other}"),
+        "create_image_avatar" => round_trip_as::<Envelope<types::Avatar>>(bytes),
+        other => panic!("add the response of {other} here"),
     }
 }
 
-fn rewritten<T: DeserializeOwned + Serialize>(body: Value) -> serde_json::Result<Value> {
+fn round_trip_body_as<T: DeserializeOwned + Serialize>(body: Value) -> serde_json::Result<Value> {
     serde_json::to_value(serde_json::from_value::<T>(body)?)
 }
 
-/// A clock that moves only when somebody sleeps, which takes no time.
+/// A clock that only sleeping advances. Sleeping returns at once.
 ///
-/// Clones share their time and their record.
+/// Clones share the time and the record of the sleeps.
 #[derive(Clone, Debug, Default)]
 pub struct TestClock(Arc<Mutex<Vec<Duration>>>);
 
 impl TestClock {
-    /// How long each sleep so far would have taken.
+    /// Returns the duration of each sleep so far.
     #[must_use]
     pub fn slept(&self) -> Vec<Duration> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -154,7 +153,7 @@ impl TestClock {
 
 impl Clock for TestClock {
     fn now(&self) -> SystemTime {
-        // 2026-01-01, so that dates in tests can be read.
+        // 2026-01-01T00:00:00Z
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600) + self.slept().iter().sum()
     }
 
@@ -164,20 +163,20 @@ impl Clock for TestClock {
     }
 }
 
-/// A client of the server, with the key that it takes, for which no time passes.
+/// Returns a client of the mock, with its API key and a [`TestClock`].
 ///
 /// # Panics
-/// When the server's address or key cannot be used, which would be the mock's fault.
+/// Panics if the mock's URL or key is invalid.
 #[must_use]
 pub fn client(server: &Server) -> Client {
     let credential = Credential::api_key(server.api_key());
     let built = credential.and_then(|key| {
         Client::builder().base_url(server.url()).credential(key).clock(TestClock::default()).build()
     });
-    built.unwrap_or_else(|error| panic!("the mock's address or key: {error}"))
+    built.unwrap_or_else(|error| panic!("the mock's URL or key: {error}"))
 }
 
-/// The start of a PNG file, which is all that the client looks at.
+/// The first bytes of a PNG file. The client checks only these.
 pub const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// Compiles the README's snippets.

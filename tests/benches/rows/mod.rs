@@ -1,29 +1,29 @@
-//! Rows for the README's tables: `cargo xtask bench` runs the benches with `--rows` and collects these lines.
+//! Rows of the tables in `guide/performance.md`: `cargo xtask bench` runs the benches with `--rows` and collects these lines.
 
-#![allow(dead_code, reason = "no bench has all kinds of rows")]
+#![allow(dead_code, reason = "not every bench prints every kind of row")]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// Alternating batches per pair; the medians are shown.
+/// The number of batches per pair. The rows show medians.
 pub(crate) const BATCHES: usize = 81;
 
-/// Whether rows are wanted and nothing else.
+/// Returns whether to print rows instead of criterion's output.
 pub(crate) fn wanted() -> bool {
     std::env::args().any(|argument| argument == "--rows")
 }
 
-/// Something that is measured by itself.
+/// Prints a measurement without a comparison.
 pub(crate) fn fact(what: &str, value: &str) {
     println!("@fact | {what} | {value}");
 }
 
-/// The same work, ours and somebody else's.
+/// Prints a comparison of the crate with another implementation of the same work.
 pub(crate) fn pair(with: &str, what: &str, ours: &str, other: &str, ratio: f64) {
     println!("@{with} | {what} | {ours} | {other} | {ratio:.2}");
 }
 
-/// Times both in alternating batches, so that a noisy machine disturbs them alike, and tells the medians.
+/// Times both in alternating batches, so that a noisy machine affects both alike, and prints the medians.
 pub(crate) fn timed<A, B>(
     with: &str,
     what: &str,
@@ -42,7 +42,7 @@ pub(crate) fn timed<A, B>(
     time(calls, &mut other);
     let mut times: [Vec<f64>; 3] = Default::default();
     for batch in 0..BATCHES {
-        // Whoever goes first finds colder caches, so the order alternates too.
+        // The first one finds colder caches, so the order alternates too.
         let (ours, other) = if batch % 2 == 0 {
             let ours = time(calls, &mut ours);
             (ours, time(calls, &mut other))

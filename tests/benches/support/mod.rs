@@ -1,4 +1,4 @@
-//! What both benches measure: the crate, and what a user would write by hand with reqwest and serde.
+//! Calls and decoding, with the crate and with code written by hand on reqwest and serde.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-/// What is measured, as the README's table names it.
+/// Names of rows that several benches print.
 pub(crate) const CALL: &str = "one call over loopback";
 pub(crate) const CALL_OF_100: &str = "one call over loopback, 100 avatars";
 pub(crate) const DECODING: &str = "decoding a page of 100 avatars";
@@ -19,7 +19,7 @@ pub(crate) const DECODING: &str = "decoding a page of 100 avatars";
 pub(crate) const KEY: &str = "bench-api-key";
 const AVATARS: usize = 100;
 
-/// What a user would write by hand for the two answers.
+/// Types of the responses, as a user would write them by hand.
 pub(crate) mod plain {
     use super::Deserialize;
 
@@ -82,22 +82,22 @@ pub(crate) mod plain {
 }
 
 pub(crate) fn page() -> Vec<u8> {
-    let mut answer = example_response("list_user_avatars").unwrap();
-    let one = answer["data"]["results"][0].clone();
-    answer["data"]["results"] = Value::Array(vec![one; AVATARS]);
-    serde_json::to_vec(&answer).unwrap()
+    let mut page = example_response("list_user_avatars").unwrap();
+    let avatar = page["data"]["results"][0].clone();
+    page["data"]["results"] = Value::Array(vec![avatar; AVATARS]);
+    serde_json::to_vec(&page).unwrap()
 }
 
-/// A server that answers from memory, so that the clients are what is measured.
+/// Starts a server that responds from memory, so that mostly the client is measured.
 fn serve() -> String {
     let credits = json!({ "code": 100, "data": { "credits_left": "12.50" }, "message": null }).to_string();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let answer = |body: Vec<u8>| move || async move { ([(CONTENT_TYPE, "application/json")], body) };
+    let respond = |body: Vec<u8>| move || async move { ([(CONTENT_TYPE, "application/json")], body) };
     let router = Router::new()
-        .route("/v1/users/credits", get(answer(credits.into_bytes())))
-        .route("/v1/avatars", get(answer(page())));
+        .route("/v1/users/credits", get(respond(credits.into_bytes())))
+        .route("/v1/avatars", get(respond(page())));
     std::thread::spawn(move || {
         runtime().block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
@@ -111,7 +111,7 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// Both ways of calling the server.
+/// The crate and plain reqwest as clients of the same server.
 pub(crate) struct Callers {
     pub(crate) runtime: Runtime,
     pub(crate) url: String,
@@ -132,8 +132,8 @@ impl Callers {
     pub(crate) fn plain<T: serde::de::DeserializeOwned>(&self, path: &str) -> T {
         self.runtime.block_on(async {
             let request = self.http.get(format!("{}{path}", self.url)).header("x-api-key", KEY);
-            let answer = request.send().await.unwrap().error_for_status().unwrap();
-            answer.json::<plain::Envelope<T>>().await.unwrap().data.unwrap()
+            let response = request.send().await.unwrap().error_for_status().unwrap();
+            response.json::<plain::Envelope<T>>().await.unwrap().data.unwrap()
         })
     }
 
@@ -147,7 +147,7 @@ impl Callers {
 }
 
 #[derive(Deserialize)]
-#[expect(dead_code, reason = "decoded and not read")]
+#[expect(dead_code, reason = "fields are decoded, as in real use, and not read here")]
 pub(crate) struct PlainCredits {
     credits_left: Option<String>,
 }

@@ -1,21 +1,12 @@
-//! A network that works against the client: connections that end, stall or lie behind any byte, names and certificates that are none.
-//!
-//! What single answers come to on such connections is in `outcomes::offsets`; here are whole sessions, their sockets, and what lies
-//! below HTTP.
+//! Sessions and sockets over a connection that fails after any byte.
 
-pub(crate) mod lines;
-mod network;
 mod sessions;
 mod sockets;
-mod tls;
-mod tunnel;
 
-/// A runtime whose clock jumps to whatever comes next, and which gives the kernel the time to deliver before each jump.
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .on_thread_park(|| std::thread::park_timeout(std::time::Duration::from_micros(100)))
-        .build()
-        .unwrap()
+use crate::http::paused_runtime as runtime;
+mod lines {
+    pub(super) use crate::http::offset_table::OffsetTable as Lines;
+}
+mod tunnel {
+    pub(super) use crate::http::faulty_proxy::{Cut, Fault, FaultyProxy as Tunnel, Side};
 }

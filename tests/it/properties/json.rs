@@ -1,12 +1,12 @@
-//! JSON of any kind, and small changes to JSON that is in order.
+//! Generators of random JSON, of edits to a JSON value, and of damage to JSON text.
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Map, Number, Value, json};
 
-/// Texts at which readers of numbers, times and ids stumble.
-const ODD_TEXTS: [&str; 24] = [
+/// Edge cases for parsers of numbers, times and ids.
+const EDGE_CASES: [&str; 24] = [
     "",
     " ",
     "null",
@@ -33,7 +33,7 @@ const ODD_TEXTS: [&str; 24] = [
     "\u{feff}\u{202e}\u{0}e\u{301}\u{1f9d1}\u{200d}\u{1f680}\u{10ffff}",
 ];
 
-/// Parts of JSON text, whole and broken, to be put in anywhere.
+/// Valid and invalid parts of JSON text.
 const TOKENS: [&str; 16] = [
     "{",
     "}",
@@ -53,10 +53,10 @@ const TOKENS: [&str; 16] = [
     "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
 ];
 
-/// Marks a key that stands twice, see [`text_of`].
-const AGAIN: char = '\u{0}';
+/// Marks the second one of two equal keys, see [`text_of`]..
+const DUPLICATE: char = '\u{0}';
 
-pub(super) fn character() -> impl Strategy<Value = char> {
+pub(crate) fn character() -> impl Strategy<Value = char> {
     prop_oneof![
         6 => proptest::char::range(' ', '~'),
         1 => select(vec!['\u{0}', '\n', '"', '\\', 'ß', '\u{301}', '\u{202e}', '\u{feff}', '\u{1f680}', '\u{10ffff}']),
@@ -67,7 +67,7 @@ pub(super) fn character() -> impl Strategy<Value = char> {
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         vec(character(), 0..12).prop_map(String::from_iter),
-        select(ODD_TEXTS.to_vec()).prop_map(str::to_owned),
+        select(EDGE_CASES.to_vec()).prop_map(str::to_owned),
     ]
 }
 
@@ -92,8 +92,8 @@ fn leaf() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Any JSON value, nested a little.
-pub(super) fn any_json() -> BoxedStrategy<Value> {
+/// Generates any JSON value, with a few levels of nesting.
+pub(crate) fn any_json() -> BoxedStrategy<Value> {
     let nested = |inner: BoxedStrategy<Value>| {
         prop_oneof![
             vec(inner.clone(), 0..4).prop_map(Value::from),
@@ -103,15 +103,15 @@ pub(super) fn any_json() -> BoxedStrategy<Value> {
     leaf().prop_recursive(4, 24, 4, nested).boxed()
 }
 
-/// Bytes that may be JSON by accident only.
-pub(super) fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
+/// Generates bytes that are rarely valid JSON.
+pub(crate) fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     let tokens = vec(select(TOKENS.to_vec()), 0..40).prop_map(|tokens| tokens.concat().into_bytes());
     prop_oneof![vec(any::<u8>(), 0..120), tokens]
 }
 
-/// A change of one place in a value.
+/// A change at one place of a value.
 #[derive(Clone, Debug)]
-pub(super) struct Edit {
+pub(crate) struct Edit {
     at: Index,
     change: Change,
 }
@@ -126,7 +126,7 @@ enum Change {
     Add(String, Value),
 }
 
-pub(super) fn edit() -> impl Strategy<Value = Edit> {
+pub(crate) fn edit() -> impl Strategy<Value = Edit> {
     let change = prop_oneof![
         3 => leaf().prop_map(Change::Replace),
         2 => any_json().prop_map(Change::Replace),
@@ -140,7 +140,7 @@ pub(super) fn edit() -> impl Strategy<Value = Edit> {
 }
 
 impl Edit {
-    pub(super) fn apply(&self, root: &mut Value) {
+    pub(crate) fn apply(&self, root: &mut Value) {
         let mut pointers = Vec::new();
         places(root, "", &mut pointers);
         let pointer = self.at.get(&pointers);
@@ -156,13 +156,13 @@ impl Edit {
             }
             Change::Duplicate => {
                 let copy = here.clone();
-                put(root, pointer, |parent, name| match parent {
-                    Value::Object(object) => drop(object.insert(format!("{AGAIN}{name}"), copy)),
+                change_parent(root, pointer, |parent, name| match parent {
+                    Value::Object(object) => drop(object.insert(format!("{DUPLICATE}{name}"), copy)),
                     Value::Array(items) => items.push(copy),
                     _ => {}
                 });
             }
-            Change::Remove => put(root, pointer, |parent, name| match parent {
+            Change::Remove => change_parent(root, pointer, |parent, name| match parent {
                 Value::Object(object) => drop(object.remove(name)),
                 Value::Array(items) => drop(items.pop()),
                 _ => {}
@@ -171,14 +171,14 @@ impl Edit {
     }
 }
 
-/// Lets `change` work on what holds the place; nothing holds the whole value.
-fn put(root: &mut Value, pointer: &str, change: impl FnOnce(&mut Value, &str)) {
+/// Applies `change` to the parent of a place. Does nothing for the root.
+fn change_parent(root: &mut Value, pointer: &str, change: impl FnOnce(&mut Value, &str)) {
     if let Some((parent, name)) = pointer.rsplit_once('/') {
         change(root.pointer_mut(parent).unwrap(), &name.replace("~1", "/").replace("~0", "~"));
     }
 }
 
-/// The pointer of every value inside a value, its own included.
+/// Finds the pointer of the value itself and of every value in it.
 fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     found.push(at.to_owned());
     match value {
@@ -196,18 +196,17 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
-/// The value as text, in which keys that an edit doubled stand twice.
-pub(super) fn text_of(value: &Value) -> String {
+/// Returns the value as text, in which a key that an edit has duplicated occurs twice.
+pub(crate) fn text_of(value: &Value) -> String {
     value.to_string().replace("\"\\u0000", "\"")
 }
 
-/// Puts a part of JSON text somewhere into a text, or cuts the text off there.
-pub(super) fn damage() -> impl Strategy<Value = (Index, Option<&'static str>)> {
+/// Generates a place of a text, and the token to insert there. Without a token, the text is cut off.
+pub(crate) fn damage() -> impl Strategy<Value = (Index, Option<&'static str>)> {
     (any::<Index>(), proptest::option::weighted(0.8, select(TOKENS.to_vec())))
 }
 
-/// A text with the damage done to it.
-pub(super) fn damaged(text: &str, (at, token): &(Index, Option<&'static str>)) -> String {
+pub(crate) fn damaged(text: &str, (at, token): &(Index, Option<&'static str>)) -> String {
     let cuts: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
     let (before, after) = text.split_at(*at.get(&cuts));
     token.map_or_else(|| before.to_owned(), |token| format!("{before}{token}{after}"))

@@ -47,7 +47,7 @@ const KNOWN: [&str; 16] = [
 ];
 
 /// Values that the schema allows.
-pub(super) fn allowed(schema: &'static Value) -> BoxedStrategy<Value> {
+pub(crate) fn allowed(schema: &'static Value) -> BoxedStrategy<Value> {
     of(schema, Tags::Free)
 }
 
