@@ -1,7 +1,7 @@
 //! Decoding of responses.
 
 use liveavatar_api::raw::OPERATIONS;
-use liveavatar_tests::{open, reread};
+use liveavatar_tests::{decode, round_trip};
 
 use super::{choose, split_line};
 
@@ -9,14 +9,14 @@ use super::{choose, split_line};
 pub fn responses(input: &[u8]) {
     let (line, response) = split_line(input);
     let operation = choose(line, OPERATIONS, |operation| operation.id).id;
-    match open(operation, response) {
+    match decode(operation, response) {
         None | Some(Ok(_)) => {}
         Some(Err(error)) => {
             let shown = format!("{error}\n{error:?}\n{error:#?}");
             assert!(!shown.contains("canary"), "{operation}: the error repeats the response: {shown}");
         }
     }
-    if let Some(Ok([once, twice])) = reread(operation, response) {
+    if let Some(Ok([once, twice])) = round_trip(operation, response) {
         assert_eq!(once, twice, "{operation}: the data changes in a round trip");
     }
 }

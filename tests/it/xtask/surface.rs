@@ -19,3 +19,9 @@ fn the_handwritten_items_are_the_reviewed_ones() {
     let items = surface::handwritten(&regen::workspace().join("liveavatar-api/src")).unwrap();
     insta::assert_snapshot!(lines(&items));
 }
+
+#[test]
+fn the_items_of_the_mock_are_the_reviewed_ones() {
+    let items = surface::handwritten(&regen::workspace().join("liveavatar-api/mock/src")).unwrap();
+    insta::assert_snapshot!(lines(&items));
+}
