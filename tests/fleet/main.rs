@@ -47,7 +47,7 @@ async fn main() -> Result<(), Failure> {
         let lease = Duration::from_millis(number("LEASE")?);
         // The mock frees a slot at once, so that the pause need not be the service's.
         let builder = RedisStore::builder(address).slots(slots).lease(lease);
-        Arc::new(builder.pause_after_stop(Duration::from_millis(50)).build()?)
+        Arc::new(builder.slot_free_after(Duration::from_millis(50)).build()?)
     } else {
         Arc::new(FileStore::open(address)?)
     };
