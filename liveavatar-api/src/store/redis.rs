@@ -139,7 +139,8 @@ impl RedisStore {
 impl Store for RedisStore {
     fn acquire(&self, session: Uuid, until: SystemTime) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
-            let arguments = [session.to_string(), self.millis_left(until).to_string(), self.slots.to_string()];
+            let arguments =
+                [session.to_string(), self.millis_left(until).to_string(), self.slots.to_string()];
             match self.run("acquire", &arguments).await? {
                 Value::Int(0) => {
                     self.own().insert(session, until);
