@@ -24,8 +24,7 @@ use crate::types::{self, CreateSessionTokenBody};
 
 /// Default time between [`SessionEvent::EndsSoon`](super::SessionEvent::EndsSoon) and the session's end: 15 s.
 ///
-/// Other clients replace the session at this point, because at the limit the service goes silent instead of closing the
-/// connection.
+/// Other clients replace the session at this point, because at the limit the service may go silent without closing anything.
 pub const WARN_BEFORE: Duration = Duration::from_secs(15);
 
 /// A shorter keep-alive interval does not help and exceeds the rate limit.
@@ -56,11 +55,10 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// - Before anything is sent: there is no Tokio runtime, the client was shut down, an option is out of range, or the
-    ///   configuration's LiveKit token has expired.
-    /// - The token cannot be minted; see [`Client::mint`].
-    /// - All slots of the session store are taken, or the store fails.
-    /// - The start fails. If the failure leaves open whether the session runs, the session is stopped in the background.
+    /// Before anything is sent: if there is no Tokio runtime, the client was shut down, an option is out of range, or the
+    /// configuration's LiveKit token has expired. Later: if the token cannot be minted (see [`Client::mint`]), the session store
+    /// has no free slot or fails, or the start fails. If a failed start may have taken effect, the session is stopped in the
+    /// background.
     ///
     /// # Cancel safety
     /// Cancel safe. If the future is dropped before the start request is sent, nothing is started. If it is dropped later, the
@@ -101,8 +99,7 @@ impl<M> OpenSession<M> {
 
     /// Sets how long before its end the session warns. Default: [`WARN_BEFORE`].
     ///
-    /// The warning never comes in the first half of the session: if `time` is longer than half its duration, it comes at the
-    /// midpoint.
+    /// If `time` is longer than half the session's duration, the warning comes at the midpoint.
     pub fn warn_before(mut self, time: Duration) -> Self {
         self.options.warn_before = time;
         self
@@ -123,12 +120,11 @@ impl<M> OpenSession<M> {
     fn check(&self) -> Result<(), Error> {
         let interval = self.options.keep_alive_interval;
         if interval < MIN_KEEP_ALIVE_INTERVAL || interval > MAX_KEEP_ALIVE_INTERVAL {
+            let [interval, min, max, default] =
+                [interval, MIN_KEEP_ALIVE_INTERVAL, MAX_KEEP_ALIVE_INTERVAL, KEEP_ALIVE_INTERVAL]
+                    .map(|duration| duration.as_secs_f64());
             return Err(Error::invalid_request(format!(
-                "keep_alive_interval: {} s is outside the range {} s to {} s; omit it to use {} s",
-                interval.as_secs_f64(),
-                MIN_KEEP_ALIVE_INTERVAL.as_secs(),
-                MAX_KEEP_ALIVE_INTERVAL.as_secs(),
-                KEEP_ALIVE_INTERVAL.as_secs(),
+                "keep_alive_interval: {interval} s is outside {min} s to {max} s; omit it to use {default} s"
             )));
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Session configurations, and supervised sessions that are kept alive and reliably stopped.
 //!
-//! The service ignores unknown fields, so a misspelled or misplaced field appears to be accepted but has no effect. A
-//! [`Configuration`] therefore exists only if it satisfies every rule; all violations are reported together, before anything is sent.
+//! The service silently ignores unknown fields, so it also accepts a misspelled or misplaced field. A [`Configuration`] therefore
+//! exists only if it satisfies every rule; all violations are reported together, before anything is sent.
 //!
 //! # Lifecycle
 //!
@@ -31,7 +31,7 @@
 //! | The network fails | Each failed keep-alive emits [`SessionEvent::KeepAliveFailed`], and the next one follows within a quarter of the interval. The service ends a session that has been idle for 5 minutes (documentation; 194 s was observed). A stop is retried for 5 minutes, then the session is reported. |
 //! | Ctrl-C, SIGTERM | By default the process ends without running any cleanup. Handle the signal, for example with `tokio::signal::ctrl_c`, and call [`Client::shutdown`](crate::Client::shutdown). |
 //! | `main` returns or the runtime shuts down | The runtime drops its tasks before they can stop anything. Every session that still runs is reported. |
-//! | SIGKILL, an aborting panic, `std::process::exit`, power loss | No code of this process runs any more. A [store] still lists the session, and the next [`Client::reap`](crate::Client::reap) stops it. Without a store, the service ends it for idleness. |
+//! | SIGKILL, an aborting panic, `std::process::exit`, power loss | No code of this process runs any more. A [store](crate::store) still lists the session, and the next [`Client::reap`](crate::Client::reap) stops it. Without a store, the service ends it for idleness. |
 //!
 //! All sessions of a client and its clones share one task. A session uses less than 2 KB, including its tokens. Each session's first
 //! keep-alive is sent at a random time within the interval, so that many sessions opened together do not send theirs together.

@@ -23,7 +23,7 @@ impl Client {
     /// The session's configuration cannot be changed afterwards.
     ///
     /// # Errors
-    /// If the client has no API key, the configuration's LiveKit token has expired, or the service rejects the configuration,
+    /// If the client lacks an API key, the configuration's LiveKit token has expired, or the service rejects the configuration,
     /// for example for another account's avatar or a duration above the plan's limit.
     ///
     /// # Cancel safety

@@ -35,7 +35,7 @@ impl SessionRef {
     /// Streams the transcript while it grows, until the session has ended.
     ///
     /// The service is polled every `interval`, and each line is yielded once. The stream ends after the last line of an ended
-    /// session, or after the first error. It has no time limit; use a combinator such as `take_until` to set one.
+    /// session, or after the first error. To limit its time, use a combinator such as `take_until`.
     ///
     /// # Cancel safety
     /// Cancel safe: the stream can be dropped at any point. A new one starts with the first line.
@@ -44,11 +44,9 @@ impl SessionRef {
         interval: Duration,
     ) -> impl Stream<Item = Result<types::SessionTranscriptData, Error>> + Send + use<> {
         let session = self.clone();
-        let start = Some(TranscriptPosition { page: None, lines_read: 0, wait: false });
+        let start = Some(Position { page: None, lines_read: 0, wait: false });
         let pages = stream::try_unfold((session, start), move |(session, position)| async move {
-            let Some(TranscriptPosition { page, lines_read, wait }) = position else {
-                return Ok::<_, Error>(None);
-            };
+            let Some(Position { page, lines_read, wait }) = position else { return Ok::<_, Error>(None) };
             if wait {
                 session.client.clock().sleep(interval).await;
             }
@@ -57,12 +55,9 @@ impl SessionRef {
             let all = response.transcript_data.len();
             let new: Vec<_> = response.transcript_data.into_iter().skip(lines_read).map(Ok).collect();
             let next = match next_page(page, response.next_timestamp) {
-                next @ Some(_) => Some(TranscriptPosition { page: next, lines_read: 0, wait: false }),
-                None => response.session_active.then_some(TranscriptPosition {
-                    page,
-                    lines_read: all.max(lines_read),
-                    wait: true,
-                }),
+                next @ Some(_) => Some(Position { page: next, lines_read: 0, wait: false }),
+                None if !response.session_active => None,
+                None => Some(Position { page, lines_read: all.max(lines_read), wait: true }),
             };
             Ok(Some((stream::iter(new), (session, next))))
         });
@@ -84,7 +79,7 @@ fn next_page(current: Option<i64>, next: Option<i64>) -> Option<i64> {
 }
 
 /// Where to continue reading a transcript.
-struct TranscriptPosition {
+struct Position {
     /// The page, named by its first timestamp.
     page: Option<i64>,
     lines_read: usize,

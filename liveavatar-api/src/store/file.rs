@@ -285,7 +285,7 @@ impl StoreThread {
         owner != self.owner && lives(&self.folder, owner)
     }
 
-    /// Removes the files of dead owners that have no entry in the journal.
+    /// Removes the files of dead owners without an entry in the journal.
     fn remove_dead_owners(&self) {
         let recorded: BTreeSet<Uuid> = self.journal.entries().values().map(|entry| entry.owner).collect();
         for owner in owners(&self.folder).unwrap_or_default() {

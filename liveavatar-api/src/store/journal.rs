@@ -54,7 +54,7 @@ struct Header {
     sure_from: u64,
 }
 
-/// The journal's content, as far as it was read.
+/// The journal's content, up to the last line read.
 #[derive(Debug)]
 pub(super) struct Journal {
     path: PathBuf,

@@ -87,7 +87,7 @@ struct SupervisedSession {
     retry: Option<Box<StopRetry>>,
 }
 
-/// What is needed to retry the stop of a reported session.
+/// Everything needed to retry the stop of a reported session.
 struct StopRetry {
     client: Arc<Calls>,
     task: Weak<SessionTask>,
@@ -193,7 +193,7 @@ impl Supervisor {
         if let Some(task) = &task {
             task.set_ending();
         }
-        StopGuard::for_retry(self, retry.client, id).stop(reason, task);
+        StopGuard::for_retry(self, &retry.client, id).stop(reason, task);
     }
 
     /// Returns every session that has a token and may run.

@@ -23,7 +23,7 @@ pub enum State {
     Minted,
     /// It runs, and costs credits.
     Started,
-    /// It accepts commands; currently as soon as it is started.
+    /// It accepts commands; currently directly after [`Started`](Self::Started).
     Ready,
     /// It is being stopped.
     Ending,
@@ -31,7 +31,7 @@ pub enum State {
     Ended(EndReason),
     /// It could not be confirmed stopped, may still run and was reported.
     ///
-    /// [`Session::stop`](super::Session::stop) tries again.
+    /// [`Session::stop`](crate::session::Session::stop) tries again.
     StopFailed,
 }
 
@@ -47,7 +47,7 @@ impl State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EndReason {
-    /// [`Session::stop`](super::Session::stop) or [`Client::shutdown`](crate::Client::shutdown) was called.
+    /// [`Session::stop`](crate::session::Session::stop) or [`Client::shutdown`](crate::Client::shutdown) was called.
     Stopped,
     /// Its handle was dropped: end of scope, cancelled or aborted task, panic.
     Dropped,
@@ -71,7 +71,7 @@ impl EndReason {
     }
 }
 
-/// A snapshot of a supervised session, published by [`Session::watch`](super::Session::watch).
+/// A snapshot of a supervised session, published by [`Session::watch`](crate::session::Session::watch).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Status {
@@ -81,7 +81,7 @@ pub struct Status {
     pub state: State,
     /// When the service ends it, if known.
     pub ends_at: Option<SystemTime>,
-    /// Whether its end is near; see [`OpenSession::warn_before`](super::OpenSession::warn_before).
+    /// Whether its end is near; see [`OpenSession::warn_before`](crate::session::OpenSession::warn_before).
     pub ends_soon: bool,
 }
 
@@ -95,7 +95,7 @@ pub enum SessionEvent {
     EndsSoon(Duration),
     /// The handle now refers to a new session that replaced the old one.
     ///
-    /// The media endpoints have changed; see [`Session::started`](super::Session::started).
+    /// The media endpoints have changed; see [`Session::started`](crate::session::Session::started).
     Rotated {
         /// The old session, which is being stopped.
         from: Uuid,
@@ -112,7 +112,7 @@ pub enum SessionEvent {
     Lagged(u64),
 }
 
-/// Receives the events of one supervised session; see [`Session::events`](super::Session::events).
+/// Receives the events of one supervised session; see [`Session::events`](crate::session::Session::events).
 #[derive(Debug)]
 pub struct SessionEvents(broadcast::Receiver<SessionEvent>);
 

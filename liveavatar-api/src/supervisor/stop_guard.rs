@@ -111,28 +111,23 @@ pub(crate) async fn mint_and_start(
 impl StopGuard {
     fn minted(supervisor: &Arc<Supervisor>, client: &Arc<Calls>, id: Uuid) -> Self {
         supervisor.set_state(id, State::Minted);
-        Self {
-            supervisor: Arc::clone(supervisor),
-            client: Arc::clone(client),
-            id,
-            stage: Stage::Minted,
-            has_slot: false,
-            start_pending_until: None,
-            task: None,
-        }
+        Self::new(supervisor, client, id, Stage::Minted, false)
     }
 
     /// A guard for retrying the stop of a reported session.
-    pub(crate) fn for_retry(supervisor: &Arc<Supervisor>, client: Arc<Calls>, id: Uuid) -> Self {
-        Self {
-            supervisor: Arc::clone(supervisor),
-            client,
-            id,
-            stage: Stage::Live,
-            has_slot: true,
-            start_pending_until: None,
-            task: None,
-        }
+    pub(crate) fn for_retry(supervisor: &Arc<Supervisor>, client: &Arc<Calls>, id: Uuid) -> Self {
+        Self::new(supervisor, client, id, Stage::Live, true)
+    }
+
+    fn new(
+        supervisor: &Arc<Supervisor>,
+        client: &Arc<Calls>,
+        id: Uuid,
+        stage: Stage,
+        has_slot: bool,
+    ) -> Self {
+        let (supervisor, client) = (Arc::clone(supervisor), Arc::clone(client));
+        Self { supervisor, client, id, stage, has_slot, start_pending_until: None, task: None }
     }
 
     pub(crate) fn id(&self) -> Uuid {
@@ -189,7 +184,7 @@ impl StopGuard {
         self.stage = Stage::Settled;
         self.supervisor.forget(self.id);
         if let Some(task) = task {
-            task.ended(reason);
+            task.finish(State::Ended(reason), None);
         }
         if released {
             return;
@@ -259,7 +254,7 @@ impl StopGuard {
         let failed = StopFailed { id: self.id, cause };
         self.supervisor.report(&failed, Arc::clone(&self.client), task.as_ref());
         if let Some(task) = task {
-            task.stop_failed(failed);
+            task.finish(State::StopFailed, Some(failed));
         }
     }
 }
@@ -267,28 +262,18 @@ impl StopGuard {
 impl Drop for StopGuard {
     fn drop(&mut self) {
         let stage = std::mem::replace(&mut self.stage, Stage::Settled);
-        let successor = || Self {
-            supervisor: Arc::clone(&self.supervisor),
-            client: Arc::clone(&self.client),
-            id: self.id,
-            stage,
-            has_slot: self.has_slot,
-            start_pending_until: self.start_pending_until,
-            task: None,
-        };
+        let successor = |stage| Self::new(&self.supervisor, &self.client, self.id, stage, self.has_slot);
         match stage {
             Stage::Settled => {}
             Stage::Minted if self.has_slot => {
-                let mut successor = successor();
-                successor.stage = Stage::Settled;
-                self.supervisor.spawn(successor.ended(EndReason::Dropped));
+                self.supervisor.spawn(successor(Stage::Settled).ended(EndReason::Dropped));
                 // Without a runtime the slot expires by itself; no session was started.
                 self.supervisor.forget(self.id);
             }
             Stage::Minted => self.supervisor.forget(self.id),
             // Dropped during the start request, or by a panic.
             Stage::Live => {
-                let mut successor = successor();
+                let mut successor = successor(Stage::Live);
                 successor.start_pending_until = self.supervisor.clock().now().checked_add(START_PENDING);
                 successor.stop(EndReason::Dropped, None);
             }

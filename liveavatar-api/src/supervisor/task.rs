@@ -30,7 +30,7 @@ pub(crate) struct SessionOptions {
     pub(crate) auto_rotate: bool,
 }
 
-/// What is needed to start a replacement session.
+/// Everything needed to start a replacement session.
 pub(crate) struct RotationTemplate {
     pub(crate) client: Arc<Calls>,
     pub(crate) body: CreateSessionTokenBody,
@@ -223,15 +223,8 @@ impl SessionTask {
         self.update(&mut self.lock(), |status| status.state = State::Ending);
     }
 
-    pub(crate) fn ended(&self, reason: EndReason) {
-        self.finish(State::Ended(reason), None);
-    }
-
-    pub(crate) fn stop_failed(&self, failed: StopFailed) {
-        self.finish(State::StopFailed, Some(failed));
-    }
-
-    fn finish(&self, end: State, failed: Option<StopFailed>) {
+    /// Sets the final state and closes the event channel.
+    pub(crate) fn finish(&self, end: State, failed: Option<StopFailed>) {
         let mut state = self.lock();
         state.stop_failure = failed;
         self.update(&mut state, |status| status.state = end);

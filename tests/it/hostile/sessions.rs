@@ -98,7 +98,7 @@ async fn run_all(
     let mut lines = Lines::default();
     for after in (0..).step_by(step) {
         let when = format!("{name}, {:?} after byte {after} from the {:?}", cut.fault, cut.side);
-        // A new client has no connections of the previous case.
+        // A new client does not reuse connections of the previous case.
         lab.client = client(&lab.server, &lab.tunnel, &lab.reported);
         let cuts = [before, &[Cut { after, ..cut }]].concat();
         lab.tunnel.cut_next(cuts.clone());

@@ -177,7 +177,7 @@ fn a_shutdown_can_be_cancelled_at_every_point() {
             let opening = tokio::spawn(client.open(&lite()).into_future());
             let done = cancel_after(polls, client.shutdown()).await;
             settle().await;
-            // A shutdown that was never polled has no effect.
+            // A shutdown that was never polled does nothing.
             if polls > 0 {
                 assert!(kept.state().is_over(), "after {polls} polls");
             }

@@ -143,9 +143,9 @@ async fn a_keep_alive_interval_out_of_range_is_an_error() {
         errors.push(opening.await.unwrap_err().to_string());
     }
     insta::assert_snapshot!(errors.join("\n"), @"
-    keep_alive_interval: 0 s is outside the range 1 s to 180 s; omit it to use 60 s
-    keep_alive_interval: 0.999 s is outside the range 1 s to 180 s; omit it to use 60 s
-    keep_alive_interval: 181 s is outside the range 1 s to 180 s; omit it to use 60 s
+    keep_alive_interval: 0 s is outside 1 s to 180 s; omit it to use 60 s
+    keep_alive_interval: 0.999 s is outside 1 s to 180 s; omit it to use 60 s
+    keep_alive_interval: 181 s is outside 1 s to 180 s; omit it to use 60 s
     ");
     assert!(lab.server.requests().is_empty());
 }

@@ -1,4 +1,4 @@
-//! Supervised sessions are kept alive, rotated and stopped or reported, whatever fails. The clock is paused.
+//! Supervised sessions are kept alive, rotated and stopped or reported, despite failures. The clock is paused.
 
 mod cancellation;
 mod lifecycle;
