@@ -34,7 +34,7 @@ const MIN_KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(1);
 const MAX_KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(180);
 
 impl Client {
-    /// Opens a supervised session: mints its token, starts it and keeps it alive until it is stopped.
+    /// Opens a supervised session: mints its token, starts it and keeps it alive.
     ///
     /// Await the returned builder, or set options on it first. The session runs, and costs credits, until [`Session::stop`] is
     /// called, the handle is dropped, or it reaches its maximum duration. See [`session`](crate::session) for what happens when
@@ -48,7 +48,7 @@ impl Client {
     ///     lite.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true)
     /// })?;
     /// let session = client.open(&configuration).await?;
-    /// println!("join {:?}, {:?} left", session.started().livekit_url, session.time_left());
+    /// println!("join {:?}", session.started().livekit_url);
     /// session.stop().await?;
     /// # Ok(())
     /// # }
@@ -225,7 +225,7 @@ impl<M> Session<M> {
         self.status().id
     }
 
-    /// Returns the response to the start: the LiveKit room to join, and the LITE socket's address.
+    /// Returns the start's response, with the LiveKit room to join and the LITE socket's address.
     #[must_use]
     pub fn started(&self) -> Arc<types::StartSessionResponse> {
         self.task().started()
@@ -268,7 +268,7 @@ impl<M> Session<M> {
         self.ends_at().map(|end| end.duration_since(now).unwrap_or_default())
     }
 
-    /// Records that the session was just kept alive in another way, such as the LITE socket's `session.keep_alive`.
+    /// Records that the session was just kept alive in another way, such as over the LITE socket.
     ///
     /// The keep-alive call due within one [interval](OpenSession::keep_alive_interval) after this is skipped.
     pub fn record_activity(&self) {

@@ -23,7 +23,7 @@ const PAGE_SIZE: i64 = 100;
 const CONCURRENT_STOPS: usize = 4;
 
 impl Client {
-    /// Returns a reaper for the account's leftover sessions; it uses the client's session store, if any.
+    /// Returns a reaper for leftover sessions, which uses the client's session store, if any.
     ///
     /// ```no_run
     /// # async fn reap(client: liveavatar_api::Client) {
@@ -131,9 +131,9 @@ impl Reap {
         reaped
     }
 
-    /// Calls `open`; at the concurrency limit, reaps, waits for the freed slots and calls it again.
+    /// Calls `open`; at the concurrency limit, reaps, waits for the slots and retries once.
     ///
-    /// `open` must mint a new token each time, because the service does not accept the token of a failed start again.
+    /// `open` must mint a new token each time.
     ///
     /// ```no_run
     /// # async fn open(client: liveavatar_api::Client, configuration: liveavatar_api::session::AnyConfiguration)

@@ -16,7 +16,7 @@ use crate::types::{self, SessionEndReason};
 pub const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(60);
 
 impl Client {
-    /// Returns a handle to a session by its id, such as one that another process started.
+    /// Returns a handle to a session by its id, even if another process started it.
     ///
     /// No request is sent. If the session does not exist, the first call returns an error.
     ///

@@ -116,7 +116,7 @@ pub struct StartedSession<M> {
 }
 
 impl<M> StartedSession<M> {
-    /// Returns the response to the start: the LiveKit room to join, and the LITE socket's address.
+    /// Returns the start's response, with the LiveKit room to join and the LITE socket's address.
     #[must_use]
     pub fn started(&self) -> &types::StartSessionResponse {
         &self.response

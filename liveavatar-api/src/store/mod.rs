@@ -40,7 +40,7 @@ use crate::error::{Error, ErrorKind};
 /// The boxed future that the methods of [`Store`] return.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Maximum time until the service frees a stopped session's slot: 3 s (field reports: 0.8 to 3 s).
+/// Maximum time until the service frees a stopped session's slot (field reports: 0.8 to 3 s).
 pub const SLOT_FREE_AFTER: Duration = Duration::from_secs(3);
 
 /// How long a claim lasts; after that, the session can be claimed again.
@@ -54,7 +54,7 @@ const CLAIM: Duration = Duration::from_secs(60);
 /// A call whose future is dropped after its first poll may or may not take effect. After a dropped
 /// [`acquire`](Self::acquire), call [`release`](Self::release).
 pub trait Store: fmt::Debug + Send + Sync + 'static {
-    /// Acquires a slot for a session that is about to start, and records the session durably.
+    /// Acquires a slot for a session before its start, and records the session durably.
     ///
     /// `until` is the latest time at which the session can still run; the store forgets it then.
     ///
@@ -86,7 +86,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// If the store cannot be reached or written.
     fn claim_abandoned(&self) -> BoxFuture<'_, Result<Vec<Uuid>, StoreError>>;
 
-    /// Returns the sessions that living owners hold, in this process or another; do not reap them.
+    /// Returns the sessions that living owners in any process hold; do not reap them.
     ///
     /// # Errors
     /// If the store cannot be reached, or has lost its data and living owners may not have recorded their sessions again. Reap
@@ -151,7 +151,7 @@ impl StoreError {
         matches!(self.0, Kind::NoSlot { .. })
     }
 
-    /// Returns whether the store cannot be reached, read or written, or does not know which owners live.
+    /// Returns whether the store cannot be used, or does not know which owners live.
     ///
     /// # Troubleshooting
     /// [`source`](std::error::Error::source) returns the cause. Running sessions continue, and their records are renewed with the
