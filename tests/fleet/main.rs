@@ -1,8 +1,9 @@
-//! One process of a fleet, for the tests to kill: opens sessions, keeps them alive, stops them, and reaps what others left.
+//! One process of a fleet, for the tests to kill. It opens, keeps alive and stops sessions, and reaps those of other processes.
 //!
-//! Told by the environment: `FLEET_URL` and `FLEET_KEY` of the service, `FLEET_STORE` (a folder, or an address of Redis), `FLEET_SLOTS`,
-//! `FLEET_LEASE` and `FLEET_BEAT` in milliseconds, `FLEET_SESSIONS` at once, `FLEET_SEED`. At the line `finish` on its input it stops its own sessions and
-//! goes on reaping until the input ends. On its output: what it reaped, and `lost ID` for a session that somebody else stopped while it lived.
+//! Environment: `FLEET_URL` and `FLEET_KEY` of the service, `FLEET_STORE` (a folder or a Redis address), `FLEET_SLOTS`,
+//! `FLEET_LEASE` and `FLEET_INTERVAL` (real time between keep-alives) in milliseconds, `FLEET_SESSIONS` (concurrent sessions),
+//! `FLEET_SEED`. After the input line `finish` the process stops its sessions, and reaps until its input ends. It prints the
+//! sessions that it reaped, and `lost ID` for a live session that another process stopped.
 
 use std::num::NonZero;
 use std::pin::Pin;
@@ -16,18 +17,19 @@ use liveavatar_api::{Client, Clock, Credential, RequestOptions};
 
 type Failure = Box<dyn std::error::Error>;
 
-/// The shortest that a client takes.
+/// The minimum interval that a client accepts, on the accelerated clock.
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
 
-/// A session is kept alive for so many beats at most.
-const MOST_BEATS: u64 = 12;
+/// Maximum keep-alives of a session.
+const MAX_KEEP_ALIVES: u64 = 12;
 
 struct Fleet {
     client: Client,
     configuration: Configuration<Lite>,
-    beat: Duration,
+    /// Real time between two keep-alives.
+    interval: Duration,
     finishing: AtomicBool,
-    /// Linear congruential; how long sessions live needs no better one.
+    /// State of a linear congruential generator, which is good enough for session durations.
     random: Mutex<u64>,
 }
 
@@ -45,19 +47,19 @@ async fn main() -> Result<(), Failure> {
     let store: Arc<dyn Store> = if address.starts_with("redis") {
         let slots = NonZero::new(u32::try_from(number("SLOTS")?)?).ok_or("no slots")?;
         let lease = Duration::from_millis(number("LEASE")?);
-        // The mock frees a slot at once, so that the pause need not be the service's.
+        // The mock frees a slot at once, so a short pause is enough.
         let builder = RedisStore::builder(address).slots(slots).lease(lease);
-        Arc::new(builder.pause_after_stop(Duration::from_millis(50)).build()?)
+        Arc::new(builder.slot_free_after(Duration::from_millis(50)).build()?)
     } else {
         Arc::new(FileStore::open(address)?)
     };
-    let beat = Duration::from_millis(number("BEAT")?);
-    let times = u32::try_from(KEEP_ALIVE.as_millis() / beat.as_millis())?;
+    let interval = Duration::from_millis(number("INTERVAL")?);
+    let speed = u32::try_from(KEEP_ALIVE.as_millis() / interval.as_millis())?;
     let client = Client::builder()
         .base_url(setting("URL")?)
         .credential(Credential::api_key(setting("KEY")?)?)
         .session_store(store)
-        .clock(Fast { since: Instant::now(), read_at: SystemTime::now(), times })
+        .clock(FastClock { since: Instant::now(), start: SystemTime::now(), speed })
         .options(RequestOptions::new().max_attempts(2))
         .build()?;
     let fleet = Arc::new(Fleet {
@@ -65,17 +67,17 @@ async fn main() -> Result<(), Failure> {
         configuration: Configuration::<Lite>::build(|lite| {
             lite.avatar_id(liveavatar_api::Uuid::from_u128(7))
         })?,
-        beat,
+        interval,
         finishing: AtomicBool::new(false),
         random: Mutex::new(number("SEED")?),
     });
     let (ended, end) = tokio::sync::oneshot::channel::<()>();
-    let told = Arc::clone(&fleet);
-    // Reading a terminal or a pipe blocks.
+    let finishing = Arc::clone(&fleet);
+    // A thread, because reading standard input blocks.
     std::thread::spawn(move || {
         for line in std::io::stdin().lines().map_while(Result::ok) {
             if line == "finish" {
-                told.finishing.store(true, Ordering::Relaxed);
+                finishing.finishing.store(true, Ordering::Relaxed);
             }
         }
         drop(ended);
@@ -97,7 +99,7 @@ async fn main() -> Result<(), Failure> {
     for session in sessions {
         session.await?;
     }
-    // The sender is only ever dropped.
+    // Always an error: the sender is dropped at the end of the input.
     let _ = end.await;
     reaping.abort();
     println!("finished");
@@ -105,15 +107,14 @@ async fn main() -> Result<(), Failure> {
 }
 
 impl Fleet {
-    /// A number below another one.
-    fn below(&self, most: u64) -> u64 {
+    fn random_below(&self, limit: u64) -> u64 {
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
         *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (*random >> 33) % most
+        (*random >> 33) % limit
     }
 
     async fn pause(&self) {
-        tokio::time::sleep(self.beat).await;
+        tokio::time::sleep(self.interval).await;
     }
 
     async fn reap(&self) {
@@ -126,17 +127,17 @@ impl Fleet {
         }
     }
 
-    /// One session from its token to its slot's return.
+    /// Opens a session, waits a random time and stops it.
     async fn session(&self) {
         let opened = self.client.open(&self.configuration).keep_alive_interval(KEEP_ALIVE).await;
         let Ok(session) = opened else { return self.pause().await };
-        for _ in 0..=self.below(MOST_BEATS) {
+        for _ in 0..=self.random_below(MAX_KEEP_ALIVES) {
             self.pause().await;
             if self.finishing.load(Ordering::Relaxed) {
                 break;
             }
         }
-        // What could not be stopped is tried again: nothing of it may be left.
+        // Retries, because no session may leak.
         while session.stop().await.is_err() {
             self.pause().await;
         }
@@ -146,20 +147,20 @@ impl Fleet {
     }
 }
 
-/// A clock on which a keep-alive comes every beat.
+/// A clock that runs faster than real time.
 #[derive(Debug)]
-struct Fast {
+struct FastClock {
     since: Instant,
-    read_at: SystemTime,
-    times: u32,
+    start: SystemTime,
+    speed: u32,
 }
 
-impl Clock for Fast {
+impl Clock for FastClock {
     fn now(&self) -> SystemTime {
-        self.read_at + self.since.elapsed() * self.times
+        self.start + self.since.elapsed() * self.speed
     }
 
     fn sleep(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(tokio::time::sleep(time / self.times))
+        Box::pin(tokio::time::sleep(time / self.speed))
     }
 }

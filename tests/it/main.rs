@@ -11,10 +11,10 @@ mod http;
 mod own_room;
 mod realtime;
 mod router;
+mod session;
 mod sessions;
 mod store;
-mod streams;
-mod supervision;
+mod supervisor;
 mod wire;
 
 // The other packages.

@@ -1,4 +1,4 @@
-//! The supervised session: opened, looked after, and ended for certain.
+//! The supervised session: opening it, observing it and stopping it.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -17,27 +17,28 @@ use crate::client::Client;
 use crate::config::{Mintable, SANDBOX_MAX_SESSION_DURATION};
 use crate::error::Error;
 use crate::supervisor::{
-    EndReason, RotationTemplate, SessionEvents, SessionTask, State, Status, Terms, begin, in_this_span,
+    EndReason, RotationTemplate, SessionEvents, SessionOptions, SessionTask, State, Status, in_current_span,
+    mint_and_start,
 };
 use crate::types::{self, CreateSessionTokenBody};
 
-/// How long before its end a session warns.
+/// Default time between [`SessionEvent::EndsSoon`](super::SessionEvent::EndsSoon) and the session's end: 15 s.
 ///
-/// Drivers in the field rotate at this point, because the service goes silent at the limit instead of closing anything.
+/// Other clients replace the session at this point, because at the limit the service may go silent without closing anything.
 pub const WARN_BEFORE: Duration = Duration::from_secs(15);
 
-/// The shortest interval between two keep-alive calls: more often is no help and meets the rate limit.
-const SHORTEST_KEEP_ALIVE: Duration = Duration::from_secs(1);
+/// A shorter keep-alive interval does not help and exceeds the rate limit.
+const MIN_KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The longest interval: sessions were seen reaped 194 s after their last sign of life (field report).
-const LONGEST_KEEP_ALIVE: Duration = Duration::from_secs(180);
+/// The service was observed to end a session 194 s after its last keep-alive (field report).
+const MAX_KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(180);
 
 impl Client {
-    /// Opens a session: mints its token, starts it, and looks after it until it is stopped.
+    /// Opens a supervised session: mints its token, starts it and keeps it alive.
     ///
-    /// Await the result, or set options on it first. The session runs, and costs credits, until
-    /// [`Session::stop`] is called, its handle is dropped, or its time is over; see [`session`](crate::session) for what
-    /// happens when something goes wrong.
+    /// Await the returned builder, or set options on it first. The session runs, and costs credits, until [`Session::stop`] is
+    /// called, the handle is dropped, or it reaches its maximum duration. See [`session`](crate::session) for what happens when
+    /// something fails.
     ///
     /// ```no_run
     /// # async fn open(client: liveavatar_api::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -47,76 +48,83 @@ impl Client {
     ///     lite.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true)
     /// })?;
     /// let session = client.open(&configuration).await?;
-    /// println!("join {:?}, {:?} left", session.started().livekit_url, session.time_left());
+    /// println!("join {:?}", session.started().livekit_url);
     /// session.stop().await?;
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// When nothing was sent: there is no Tokio runtime, the client was shut down, an option is out of range, the
-    /// configuration's LiveKit token has expired by now. When the token is
-    /// refused, as [`Client::mint`]. When all slots of the session store are taken, or it cannot be reached. When the start
-    /// failed: after a failure that leaves open whether the session runs, it is stopped in the background.
+    /// Before anything is sent: if there is no Tokio runtime, the client was shut down, an option is out of range, or the
+    /// configuration's LiveKit token has expired. Later: if the token cannot be minted (see [`Client::mint`]), the session store
+    /// has no free slot or fails, or the start fails. If a failed start may have taken effect, the session is stopped in the
+    /// background.
     ///
     /// # Cancel safety
-    /// Cancel safe: dropped before the token, nothing is started; dropped while the start is under way, the start goes on
-    /// in the background, and the session is stopped as soon as it runs.
+    /// Cancel safe. If the future is dropped before the start request is sent, nothing is started. If it is dropped later, the
+    /// start completes in the background and the session is then stopped.
     pub fn open<C: Mintable>(&self, configuration: &C) -> OpenSession<C::Mode> {
         OpenSession {
             client: self.clone(),
             checked: self.check(configuration),
             body: configuration.body().clone(),
-            terms: Terms { keep_alive: KEEP_ALIVE_INTERVAL, warn_before: WARN_BEFORE, rotating: false },
+            options: SessionOptions {
+                keep_alive_interval: KEEP_ALIVE_INTERVAL,
+                warn_before: WARN_BEFORE,
+                auto_rotate: false,
+            },
             mode: PhantomData,
         }
     }
 }
 
-/// A session that is about to be opened; nothing happens before it is awaited.
-#[must_use = "nothing is opened before it is awaited"]
+/// Builder returned by [`Client::open`]; await it to open the session.
+#[must_use = "the session is only opened when this is awaited"]
 pub struct OpenSession<M> {
     client: Client,
     checked: Result<(), Error>,
     body: CreateSessionTokenBody,
-    terms: Terms,
+    options: SessionOptions,
     mode: PhantomData<fn() -> M>,
 }
 
 impl<M> OpenSession<M> {
-    /// Keeps the session alive so often; [`KEEP_ALIVE_INTERVAL`] unless set, from 1 s to 180 s.
+    /// Sets the keep-alive interval, from 1 s to 180 s. Default: [`KEEP_ALIVE_INTERVAL`].
     ///
-    /// The first call comes after a random part of it, so that sessions opened together are not kept alive together.
+    /// The first keep-alive is sent at a random time within the interval, so that sessions opened together spread out.
     pub fn keep_alive_interval(mut self, interval: Duration) -> Self {
-        self.terms.keep_alive = interval;
+        self.options.keep_alive_interval = interval;
         self
     }
 
-    /// Warns so long before the session's time is over; [`WARN_BEFORE`] unless set.
+    /// Sets how long before its end the session warns. Default: [`WARN_BEFORE`].
     ///
-    /// A session shorter than twice that warns in the middle of its time.
+    /// If `time` is longer than half the session's duration, the warning comes at the midpoint.
     pub fn warn_before(mut self, time: Duration) -> Self {
-        self.terms.warn_before = time;
+        self.options.warn_before = time;
         self
     }
 
-    /// Puts a fresh session of the same configuration into the handle's place whenever the time is nearly over.
+    /// Replaces the session with a new one of the same configuration before it expires, repeatedly.
     ///
-    /// It is started twice the warning time before the end, and the old one is stopped only then, so two slots are needed for
-    /// a moment. Where the account has one, the old session runs to its end first. [`SessionEvent::Rotated`](super::SessionEvent::Rotated)
-    /// and [`Session::watch`] tell of it. The media endpoints are new ones, and what was said is in the old session's
-    /// transcript. An own LiveKit room's token must be valid for long enough.
+    /// The new session starts twice the [warning time](Self::warn_before) before the end of the old one, which is then stopped,
+    /// so both briefly need a slot. If only one is available, the old session runs to its end first.
+    ///
+    /// [`SessionEvent::Rotated`](super::SessionEvent::Rotated) and [`Session::watch`] report the rotation. The new session has
+    /// other media endpoints and an empty transcript. The token of your own LiveKit room must outlive the new session, too.
     pub fn auto_rotate(mut self) -> Self {
-        self.terms.rotating = true;
+        self.options.auto_rotate = true;
         self
     }
 
     fn check(&self) -> Result<(), Error> {
-        let interval = self.terms.keep_alive;
-        if interval < SHORTEST_KEEP_ALIVE || interval > LONGEST_KEEP_ALIVE {
+        let interval = self.options.keep_alive_interval;
+        if interval < MIN_KEEP_ALIVE_INTERVAL || interval > MAX_KEEP_ALIVE_INTERVAL {
+            let [interval, min, max, default] =
+                [interval, MIN_KEEP_ALIVE_INTERVAL, MAX_KEEP_ALIVE_INTERVAL, KEEP_ALIVE_INTERVAL]
+                    .map(|duration| duration.as_secs_f64());
             return Err(Error::invalid_request(format!(
-                "keep_alive_interval: {interval:?} is not from {SHORTEST_KEEP_ALIVE:?} to {LONGEST_KEEP_ALIVE:?}; \
-                 leave it out for {KEEP_ALIVE_INTERVAL:?}"
+                "keep_alive_interval: {interval} s is outside {min} s to {max} s; omit it to use {default} s"
             )));
         }
         Ok(())
@@ -133,175 +141,177 @@ impl<M: 'static> IntoFuture for OpenSession<M> {
             self.checked?;
             let Ok(runtime) = Handle::try_current() else {
                 return Err(Error::invalid_request(
-                    "a session is opened within a Tokio runtime, which keeps it alive",
+                    "a session needs a Tokio runtime to keep it alive; open it within one",
                 ));
             };
-            let (answer, opened) = oneshot::channel();
-            // A task of its own, so that whoever waits can go away at any time without anything being left half-way.
-            runtime.spawn(in_this_span(open(self.client.clone(), self.body, self.terms, answer)));
-            let owner = opened.await.unwrap_or_else(|_| {
-                Err(Error::invalid_request("the Tokio runtime shut down meanwhile, or an observer panicked"))
+            let (result_sender, result) = oneshot::channel();
+            // A separate task, so that dropping this future never interrupts the opening half-way.
+            runtime.spawn(in_current_span(open(self.client.clone(), self.body, self.options, result_sender)));
+            let task = result.await.unwrap_or_else(|_| {
+                Err(Error::invalid_request(
+                    "the Tokio runtime shut down while the session was opening, or an observer panicked",
+                ))
             })?;
-            Ok(Session { owner, client: self.client, mode: PhantomData })
+            Ok(Session { task, client: self.client, mode: PhantomData })
         })
     }
 }
 
-/// Shows no configuration, which may hold tokens.
+/// Omits the configuration, which may contain tokens.
 impl<M> fmt::Debug for OpenSession<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenSession").field("terms", &self.terms).finish_non_exhaustive()
+        f.debug_struct("OpenSession").field("options", &self.options).finish_non_exhaustive()
     }
 }
 
 async fn open(
     client: Client,
     body: CreateSessionTokenBody,
-    terms: Terms,
-    answer: oneshot::Sender<Result<Owner, Error>>,
+    options: SessionOptions,
+    result_sender: oneshot::Sender<Result<StopOnDrop, Error>>,
 ) {
     let supervisor = client.supervisor();
-    let longest = longest(&body);
-    let wanted = || {
-        if answer.is_closed() {
-            return Err(Error::invalid_request("nobody waits for the session any more"));
+    let max_duration = max_duration(&body);
+    let check_wanted = || {
+        if result_sender.is_closed() {
+            return Err(Error::invalid_request("the session's opening was cancelled"));
         }
         supervisor.check_open()
     };
-    let opened = begin(supervisor, client.calls(), &body, longest, wanted).await.and_then(|begun| {
-        let recipe = RotationTemplate { client: Arc::clone(client.calls()), body, longest };
-        let owner = Owner(SessionTask::new(supervisor, begun, terms, recipe));
-        // A shutdown in between has not seen it; dropping the owner stops it.
+    let started = mint_and_start(supervisor, client.calls(), &body, max_duration, check_wanted).await;
+    let opened = started.and_then(|started| {
+        let template = RotationTemplate { client: Arc::clone(client.calls()), body, max_duration };
+        let task = StopOnDrop(SessionTask::new(supervisor, started, options, template));
+        // A shutdown that happened meanwhile did not see this session; returning here drops and stops it.
         supervisor.check_open()?;
-        owner.0.ready();
-        Ok(owner)
+        task.0.set_ready();
+        Ok(task)
     });
-    // If nobody waits any more, the owner is dropped here, which stops the session.
-    let _ = answer.send(opened);
+    // If the caller no longer waits, the task is dropped here, which stops the session.
+    let _ = result_sender.send(opened);
 }
 
-/// How long a session of this configuration lasts at most, as far as the configuration says.
-fn longest(body: &CreateSessionTokenBody) -> Option<Duration> {
+/// The session's maximum duration, if the configuration determines it.
+fn max_duration(body: &CreateSessionTokenBody) -> Option<Duration> {
     let body = serde_json::to_value(body).unwrap_or_default();
-    let asked = body["max_session_duration"].as_u64();
+    let requested = body["max_session_duration"].as_u64();
     let sandbox = (body["is_sandbox"] == true).then_some(SANDBOX_MAX_SESSION_DURATION);
-    asked.or(sandbox).map(Duration::from_secs)
+    requested.or(sandbox).map(Duration::from_secs)
 }
 
-/// Ends the session when it is dropped.
-struct Owner(Arc<SessionTask>);
+struct StopOnDrop(Arc<SessionTask>);
 
-impl Drop for Owner {
+impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.0.end(EndReason::Dropped);
     }
 }
 
-/// A running session that is looked after.
+/// A supervised session, returned by [`Client::open`].
 ///
-/// It is kept alive, and stopped when this handle is dropped, when [`stop`](Self::stop) is called, and when its time is over. It
-/// is not `Clone`: who has the handle has the session. Share it with an `Arc`.
-#[must_use = "a session is stopped when its handle is dropped"]
+/// It is kept alive until this handle is dropped, [`stop`](Self::stop) is called, or it reaches its maximum duration; then it is
+/// stopped. The handle is not `Clone`, so that the session has one owner. To share it, use an `Arc`.
+#[must_use = "the session is stopped when its handle is dropped"]
 pub struct Session<M> {
-    owner: Owner,
+    task: StopOnDrop,
     client: Client,
     mode: PhantomData<fn() -> M>,
 }
 
 impl<M> Session<M> {
-    /// The session's id; another one after a rotation.
+    /// Returns the session's id, which changes with each rotation.
     #[must_use]
     pub fn id(&self) -> Uuid {
         self.status().id
     }
 
-    /// What the start answered: where to join the LiveKit room, the LITE socket's address.
+    /// Returns the start's response, with the LiveKit room to join and the LITE socket's address.
     #[must_use]
     pub fn started(&self) -> Arc<types::StartSessionResponse> {
         self.task().started()
     }
 
-    /// Where it stands now.
+    /// Returns the current state.
     #[must_use]
     pub fn state(&self) -> State {
         self.status().state
     }
 
-    /// Its status now: id, state, end.
+    /// Returns the current status: id, state and end.
     #[must_use]
     pub fn status(&self) -> Status {
         self.task().status()
     }
 
-    /// Its status now and whenever it changes.
+    /// Returns a receiver of the current status and every change to it.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Status> {
         self.task().watch()
     }
 
-    /// What happens to it from now on; a slow reader loses the oldest events.
+    /// Returns the session's events from now on; a slow reader loses the oldest ones.
     #[must_use]
     pub fn events(&self) -> SessionEvents {
         self.task().events()
     }
 
-    /// When the service ends it, counted from its start; none where no limit is known.
+    /// Returns when the service ends the session; `None` if its maximum duration is unknown.
     #[must_use]
     pub fn ends_at(&self) -> Option<SystemTime> {
         self.status().ends_at
     }
 
-    /// How long it can still run; none where no limit is known.
+    /// Returns the time until [`ends_at`](Self::ends_at).
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
         let now = self.task().supervisor().clock().now();
         self.ends_at().map(|end| end.duration_since(now).unwrap_or_default())
     }
 
-    /// Says that the service has just had another sign of life, such as the LITE socket's `session.keep_alive`.
+    /// Records that the session was just kept alive in another way, such as over the LITE socket.
     ///
-    /// The keep-alive call of the next [interval](OpenSession::keep_alive_interval) is spared.
-    pub fn sign_of_life(&self) {
-        self.task().sign_of_life();
+    /// The keep-alive call due within one [interval](OpenSession::keep_alive_interval) after this is skipped.
+    pub fn record_activity(&self) {
+        self.task().record_activity();
     }
 
-    /// Stops the session and waits until it certainly does not run.
+    /// Stops the session and waits until the stop is confirmed.
     ///
-    /// The stop is repeated with growing pauses for [`STOP_LIMIT`](super::STOP_LIMIT) at most. A session that has ended already is
-    /// stopped as well. The slot that it held is free 0.8 to 3 s later (field reports).
+    /// A failed stop is retried with increasing pauses for up to [`STOP_LIMIT`](super::STOP_LIMIT). It succeeds if the session has
+    /// already ended. The service frees the session's slot 0.8 to 3 s later (field reports).
     ///
     /// # Errors
-    /// When the session may still run, which [`Error::is_stop_failed`] tells and
-    /// [`ClientBuilder::on_stop_failed`](crate::ClientBuilder::on_stop_failed) is told too. Call it again to try again.
+    /// If the stop could not be confirmed ([`Error::is_stop_failed`]). The session may still run, and
+    /// [`ClientBuilder::on_stop_failed`](crate::ClientBuilder::on_stop_failed) has been called. Call `stop` again to retry.
     ///
     /// # Cancel safety
-    /// Cancel safe: dropped, the stop goes on in the background.
+    /// Cancel safe: if the future is dropped, the stop continues in the background.
     pub async fn stop(&self) -> Result<(), Error> {
         self.task().end(EndReason::Stopped);
-        match self.until_over().await {
-            State::StopFailed => Err(Error::stop_failed(self.task().failure())),
+        match self.wait_until_over().await {
+            State::StopFailed => Err(Error::stop_failed(self.task().stop_failure())),
             _ => Ok(()),
         }
     }
 
-    /// Waits until the session has ended, by whatever reason.
+    /// Waits until the session has ended and returns the reason.
     ///
     /// # Errors
-    /// When it was to be stopped and may still run, as [`stop`](Self::stop).
+    /// If a stop could not be confirmed, as for [`stop`](Self::stop). The session may still run.
     ///
     /// # Cancel safety
     /// Cancel safe.
     pub async fn ended(&self) -> Result<EndReason, Error> {
-        match self.until_over().await {
+        match self.wait_until_over().await {
             State::Ended(reason) => Ok(reason),
-            _ => Err(Error::stop_failed(self.task().failure())),
+            _ => Err(Error::stop_failed(self.task().stop_failure())),
         }
     }
 
-    /// The session as the service's lists show it.
+    /// Returns the session's entry in the service's session lists.
     ///
     /// # Errors
-    /// When the call failed.
+    /// If the call fails.
     ///
     /// # Cancel safety
     /// Cancel safe.
@@ -309,10 +319,10 @@ impl<M> Session<M> {
         self.by_id().details().await
     }
 
-    /// What user and avatar have said so far; see [`SessionRef::transcript`].
+    /// Returns the transcript so far; see [`SessionRef::transcript`].
     ///
     /// # Errors
-    /// When a call failed, or the pages do not end.
+    /// If a call fails, or the pages do not end.
     ///
     /// # Cancel safety
     /// Cancel safe.
@@ -320,12 +330,12 @@ impl<M> Session<M> {
         self.by_id().transcript().await
     }
 
-    /// What user and avatar say, as it is said; see [`SessionRef::follow_transcript`].
+    /// Streams the transcript while it grows; see [`SessionRef::follow_transcript`].
     ///
-    /// It follows the session that the handle stands for now; after a rotation, ask again.
+    /// The stream follows the current session. After a rotation, call this again for the new one.
     ///
     /// # Cancel safety
-    /// Cancel safe: the stream can be dropped at any point and begun again.
+    /// Cancel safe: the stream can be dropped at any point. A new one starts with the first line.
     pub fn follow_transcript(
         &self,
         interval: Duration,
@@ -338,20 +348,20 @@ impl<M> Session<M> {
     }
 
     pub(crate) fn task(&self) -> &Arc<SessionTask> {
-        &self.owner.0
+        &self.task.0
     }
 
-    async fn until_over(&self) -> State {
+    async fn wait_until_over(&self) -> State {
         let mut status = self.watch();
         match status.wait_for(|status| status.state.is_over()).await {
             Ok(status) => status.state.clone(),
-            // The sender lives in the line, which this handle holds.
+            // Unreachable: the task that this handle holds owns the sender.
             Err(_) => self.state(),
         }
     }
 }
 
-/// Shows id and state; where to join stays hidden.
+/// Prints the id and the state, and omits the media endpoints.
 impl<M> fmt::Debug for Session<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Status { id, state, .. } = self.status();

@@ -1,37 +1,40 @@
-//! Sessions: the configuration of each mode, its rules, and supervised sessions that end well.
+//! Session configurations, and supervised sessions that are kept alive and reliably stopped.
 //!
-//! The service ignores fields that it does not know, so that a misspelt or misplaced field looks accepted and has no
-//! effect. A [`Configuration`] exists only if every rule holds; what is wrong is reported all at once, before anything is
-//! sent.
+//! The service silently ignores unknown fields, so it also accepts a misspelled or misplaced field. A [`Configuration`] therefore
+//! exists only if it satisfies every rule; all violations are reported together, before anything is sent.
 //!
-//! # A session's life
+//! # Lifecycle
 //!
-//! [`Client::open`](crate::Client::open) mints, starts, and returns a [`Session`] that is looked after: it is kept alive every
-//! [`KEEP_ALIVE_INTERVAL`], warns [`WARN_BEFORE`] its time is over, is replaced then if it [rotates](OpenSession::auto_rotate), and is
-//! stopped. [`Session::watch`] shows its [`Status`], [`Session::events`] tells what happens to it. [`Client::mint`](crate::Client::mint)
-//! and [`SessionToken::start`] give a raw [`StartedSession`] session that nobody looks after, and [`Client::session`](crate::Client::session) reaches
-//! any by its id.
+//! [`Client::open`](crate::Client::open) mints a token, starts the session and returns a supervised [`Session`]. The supervisor sends a
+//! keep-alive every [`KEEP_ALIVE_INTERVAL`], emits an event [`WARN_BEFORE`] the session expires, replaces the session if
+//! [`auto_rotate`](OpenSession::auto_rotate) is set, and stops it at the end. [`Session::watch`] publishes the [`Status`], and
+//! [`Session::events`] reports what happens.
 //!
-//! The promise: **what was minted and started is stopped or reported**. Stopped means that the service has said so: by a success,
-//! or by a 404, which says that the session does not run. Reported means [`State::StopFailed`], the callback
-//! [`ClientBuilder::on_stop_failed`](crate::ClientBuilder::on_stop_failed) and an event of the `tracing` feature; the client remembers the
-//! session, and [`Session::stop`] and [`Client::shutdown`](crate::Client::shutdown) try again.
+//! Two lower-level handles are not supervised: [`Client::mint`](crate::Client::mint) and [`SessionToken::start`] return a
+//! [`StartedSession`], and [`Client::session`](crate::Client::session) addresses any session by its id.
 //!
-//! | What happens | What becomes of the session |
+//! The supervisor guarantees that **every session that was started is either stopped or reported**.
+//!
+//! - *Stopped* means that the service confirmed it: it accepted the stop, or returned 404 because the session does not run.
+//! - *Reported* means that the stop could not be confirmed. The session enters [`State::StopFailed`], the callback
+//!   [`ClientBuilder::on_stop_failed`](crate::ClientBuilder::on_stop_failed) runs, and the feature `tracing` emits an error. The client
+//!   remembers the session; call [`Session::stop`] or [`Client::shutdown`](crate::Client::shutdown) to try again.
+//!
+//! | Event | What happens to the session |
 //! | --- | --- |
-//! | [`Session::stop`] | Stopped, and certainly so when it returns `Ok`. A stop that fails is repeated with growing pauses for [`STOP_LIMIT`]; one that the service refuses (4xx other than 404, 408 and 429) is reported at once. |
-//! | The handle is dropped: end of a scope, `?`, a cancelled or aborted task, a panic that unwinds | Stopped in the background, by the runtime that keeps the session alive. Wait with [`Client::shutdown`](crate::Client::shutdown) before the program ends. |
-//! | [`Client::open`](crate::Client::open) is dropped | Before the start is sent, nothing runs. Afterwards the start goes on in the background, and the session is stopped as soon as it runs. |
-//! | The start fails and leaves open whether it took effect: time-out, broken connection, 5xx | Stopped in the background. For 45 s a 404 is not taken for an answer, because the start may still take effect. |
-//! | Its time is over | Stopped, with [`EndReason::MaxDuration`]: the service may go silent instead of ending it. |
-//! | The service ends it: idle, no credits, stopped by somebody else | Noticed with the next keep-alive: [`EndReason::Service`] with the reason that the service gives. |
-//! | The network is lost | Keep-alives fail, which [`SessionEvent::KeepAliveFailed`] tells, and come four times as often until one succeeds. After 5 minutes without a sign of life the service ends the session by itself (documentation; 194 s were seen). A stop is repeated for as long, then the session is reported. |
-//! | Ctrl-C, SIGTERM | They end a process without running anything. Wait for the signal, as with `tokio::signal::ctrl_c`, and call [`Client::shutdown`](crate::Client::shutdown). |
-//! | `main` returns, the runtime shuts down | Its tasks are dropped before they can stop anything: every session that still runs is reported. |
-//! | SIGKILL, a panic that aborts, `std::process::exit`, loss of power | Nothing runs any more. The [store] still holds the session, and whoever reads it next can stop it; without a store, the service ends it for idleness. |
+//! | [`Session::stop`] is called | It is stopped, and `Ok` confirms it. A failed stop is retried with increasing pauses for up to [`STOP_LIMIT`]. If the service rejects the stop (4xx other than 404, 408 and 429), the session is reported at once. |
+//! | The handle is dropped: end of scope, `?`, cancelled or aborted task, unwinding panic | It is stopped in the background, on the runtime that keeps it alive. Call [`Client::shutdown`](crate::Client::shutdown) before the program ends, to wait for the stop. |
+//! | The future of [`Client::open`](crate::Client::open) is dropped | Before the start request is sent, nothing runs. After that, the start completes in the background and the session is then stopped. |
+//! | The start fails and may have taken effect: timeout, broken connection, 5xx | It is stopped in the background. For the first 45 s, a 404 does not count as confirmation, because the start may still take effect. |
+//! | The session reaches its maximum duration | It is stopped, with [`EndReason::MaxDuration`]. The service may otherwise go silent instead of ending it. |
+//! | The service ends it: idle, no credits, stopped by another client | The next keep-alive detects it. The reason is [`EndReason::Service`] with the service's own reason. |
+//! | The network fails | Each failed keep-alive emits [`SessionEvent::KeepAliveFailed`], and the next one follows within a quarter of the interval. The service ends a session that has been idle for 5 minutes (documentation; 194 s was observed). A stop is retried for 5 minutes, then the session is reported. |
+//! | Ctrl-C, SIGTERM | By default the process ends without running any cleanup. Handle the signal, for example with `tokio::signal::ctrl_c`, and call [`Client::shutdown`](crate::Client::shutdown). |
+//! | `main` returns or the runtime shuts down | The runtime drops its tasks before they can stop anything. Every session that still runs is reported. |
+//! | SIGKILL, an aborting panic, `std::process::exit`, power loss | No code of this process runs any more. A [store](crate::store) still lists the session, and the next [`Client::reap`](crate::Client::reap) stops it. Without a store, the service ends it for idleness. |
 //!
-//! All sessions of a client and its clones share one task and one queue of times. A session takes less than 2 KB, tokens
-//! included, and the first keep-alive comes at a random time within the interval, so that thousands opened together spread out.
+//! All sessions of a client and its clones share one task. A session uses less than 2 KB, including its tokens. Each session's first
+//! keep-alive is sent at a random time within the interval, so that many sessions opened together do not send theirs together.
 
 mod handle;
 mod reap;

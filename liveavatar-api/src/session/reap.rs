@@ -1,4 +1,4 @@
-//! Stopping what nobody needs: sessions of owners that are gone, and active ones that are not ours to keep.
+//! Stopping leftover sessions: those of dead processes, and active ones that no one uses.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,14 +16,14 @@ use crate::store::{SLOT_FREE_AFTER, Store, StoreError};
 use crate::supervisor::State;
 use crate::types::{ListHistoricEntry, ListSessionsType, SessionEndReason, StopSession};
 
-/// Entries per page of the list of active sessions, the most that the service gives.
+/// The page size for listing active sessions: the service's maximum.
 const PAGE_SIZE: i64 = 100;
 
-/// Stops that are under way at the same time; the service counts calls by the second.
-const STOPS_AT_ONCE: usize = 4;
+/// Concurrent stop calls, limited because the service limits calls per second.
+const CONCURRENT_STOPS: usize = 4;
 
 impl Client {
-    /// A reaper of this account's sessions, with the client's store if it has one.
+    /// Returns a reaper for leftover sessions, which uses the client's session store, if any.
     ///
     /// ```no_run
     /// # async fn reap(client: liveavatar_api::Client) {
@@ -44,77 +44,80 @@ impl Client {
     }
 }
 
-/// Decides about one active session.
-type Keep = Arc<dyn Fn(&ListHistoricEntry) -> bool + Send + Sync>;
+/// Returns whether to keep an active session.
+type KeepPredicate = Arc<dyn Fn(&ListHistoricEntry) -> bool + Send + Sync>;
 
-/// Stops the sessions that nobody needs, see [`Client::reap`].
+/// Stops leftover sessions of the account; see [`Client::reap`].
 ///
-/// First those that the store claims from owners that are gone. Then, of all that the service lists as active, those that this client
-/// does not supervise, that no living owner holds in the store, and that the caller does not [keep](Self::keep). Whatever else uses the account without the store, such as a
-/// browser that was given a token, has to be kept by the caller, or ruled out by [`only_abandoned`](Self::only_abandoned).
+/// It first stops the abandoned sessions that it claims from the store. Then it lists the service's active sessions and stops all
+/// except those that this client supervises, that a living owner holds in the store, or that the caller [keeps](Self::keep).
+///
+/// Sessions that do not go through the store, such as one that a browser starts with a token, count as leftovers. Keep them with
+/// [`keep`](Self::keep) or [`keep_if`](Self::keep_if), or limit the reaper with [`only_abandoned`](Self::only_abandoned).
 #[derive(Clone)]
 #[must_use = "a reaper does nothing until it runs"]
 pub struct Reap {
     client: Client,
     store: Option<Arc<dyn Store>>,
     keep: BTreeSet<Uuid>,
-    keep_if: Option<Keep>,
+    keep_if: Option<KeepPredicate>,
     scope: Scope,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Scope {
-    /// Whatever is active at the service.
+    /// The store's abandoned sessions and the service's active ones.
     Active,
-    /// What the store knows to be abandoned.
+    /// Only the store's abandoned sessions.
     Abandoned,
-    /// What the caller names.
+    /// Only the sessions that the caller names.
     Named(BTreeSet<Uuid>),
 }
 
 impl Reap {
-    /// Another store than the client's.
+    /// Uses this store instead of the client's.
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(Arc::new(store));
         self
     }
 
-    /// Keeps these sessions, in addition to what earlier calls keep; abandoned ones are stopped all the same.
+    /// Keeps these sessions, in addition to those of earlier calls; abandoned ones are still stopped.
     pub fn keep(mut self, sessions: impl IntoIterator<Item = Uuid>) -> Self {
         self.keep.extend(sessions);
         self
     }
 
-    /// Keeps the active sessions for which the test says so, such as those of an embed.
-    pub fn keep_if(mut self, test: impl Fn(&ListHistoricEntry) -> bool + Send + Sync + 'static) -> Self {
-        self.keep_if = Some(Arc::new(test));
+    /// Keeps each active session for which `predicate` returns true, such as those of an embed.
+    pub fn keep_if(mut self, predicate: impl Fn(&ListHistoricEntry) -> bool + Send + Sync + 'static) -> Self {
+        self.keep_if = Some(Arc::new(predicate));
         self
     }
 
-    /// Stops what the store knows to be abandoned and looks no further: for accounts that others use as well.
+    /// Stops only the store's abandoned sessions; use it if other programs share the account.
     pub fn only_abandoned(mut self) -> Self {
         self.scope = Scope::Abandoned;
         self
     }
 
-    /// Stops these sessions, whoever holds them, and looks at no others; the store learns of it.
+    /// Stops exactly these sessions, even if a living owner holds them.
     ///
-    /// The service is told that the user closed them.
+    /// The service records `USER_CLOSED` as their end reason, and the store releases their slots.
     pub fn only(mut self, sessions: impl IntoIterator<Item = Uuid>) -> Self {
         self.scope = Scope::Named(sessions.into_iter().collect());
         self
     }
 
-    /// Runs once and reports what became of each session.
+    /// Runs once and returns the outcome for each session.
     ///
-    /// A slot of a stopped session is free [`SLOT_FREE_AFTER`] later; this does not wait for it.
+    /// It does not wait for slots: the service frees the slot of a stopped session within [`SLOT_FREE_AFTER`].
     ///
     /// # Errors
-    /// None: what failed is in the report. If the store fails, only what it has claimed is stopped, because anything else may be
-    /// somebody's live session.
+    /// Failures are part of the returned [`Reaped`]. If the store cannot tell which sessions are held, only abandoned sessions are
+    /// stopped, because any other may be in use.
     ///
     /// # Cancel safety
-    /// Dropped half-way, some sessions are stopped. What was claimed from the store and not stopped is offered again a minute later.
+    /// If the future is dropped, only some sessions are stopped. The store offers claimed sessions that were not stopped again
+    /// after a minute.
     pub async fn run(&self) -> Reaped {
         let mut reaped = Reaped { sessions: Vec::new(), list: None, store: None };
         if let Scope::Named(sessions) = &self.scope {
@@ -128,9 +131,9 @@ impl Reap {
         reaped
     }
 
-    /// Opens a session; if too many run, reaps, waits until what was stopped has freed its slots, and opens once more.
+    /// Calls `open`; at the concurrency limit, reaps, waits for the slots and retries once.
     ///
-    /// `open` mints and starts; a token whose start was refused is not used again.
+    /// `open` must mint a new token each time.
     ///
     /// ```no_run
     /// # async fn open(client: liveavatar_api::Client, configuration: liveavatar_api::session::AnyConfiguration)
@@ -143,10 +146,10 @@ impl Reap {
     /// ```
     ///
     /// # Errors
-    /// As `open` the second time; as the first time where the error is another one, or nothing was there to reap.
+    /// Returns the error of the second call, or of the first if it is not the concurrency limit or no slot was freed.
     ///
     /// # Cancel safety
-    /// As `open` and [`run`](Self::run).
+    /// The same as `open` and [`run`](Self::run).
     pub async fn or_retry<T, F>(&self, mut open: impl FnMut() -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Error>>,
@@ -159,7 +162,7 @@ impl Reap {
                 self.client.clock().sleep(SLOT_FREE_AFTER).await;
                 open().await
             }
-            done => done,
+            result => result,
         }
     }
 
@@ -177,37 +180,37 @@ impl Reap {
             Ok(active) => active,
             Err(error) => return reaped.list = Some(error),
         };
-        // Asked after the list, as the store is below: what was active then was known before.
+        // Read after the list, as is the store below, so that every session in the list is already known to its owner.
         let supervised = self.client.sessions();
         let own = |id: &Uuid| supervised.get(id).is_some_and(|state| *state != State::StopFailed);
         let held = match &self.store {
             Some(store) => store.held().await.map_err(|error| reaped.store = Some(error)).ok(),
             None => Some(BTreeSet::new()),
         };
-        let seen: BTreeSet<Uuid> = reaped.sessions.iter().map(|session| session.id).collect();
-        let mut strays = BTreeSet::new();
-        for entry in active.into_iter().filter(|entry| !seen.contains(&entry.id)) {
-            let wanted =
+        let done: BTreeSet<Uuid> = reaped.sessions.iter().map(|session| session.id).collect();
+        let mut leftovers = BTreeSet::new();
+        for entry in active.into_iter().filter(|entry| !done.contains(&entry.id)) {
+            let requested =
                 self.keep.contains(&entry.id) || self.keep_if.as_ref().is_some_and(|keep| keep(&entry));
             let kept = match &held {
-                _ if wanted => ReapOutcome::Kept(KeepReason::Wanted),
+                _ if requested => ReapOutcome::Kept(KeepReason::Requested),
                 _ if own(&entry.id) => ReapOutcome::Kept(KeepReason::Held),
                 Some(held) if held.contains(&entry.id) => ReapOutcome::Kept(KeepReason::Held),
-                None => ReapOutcome::Kept(KeepReason::Unsure),
+                None => ReapOutcome::Kept(KeepReason::OwnerUnknown),
                 Some(_) => {
-                    strays.insert(entry.id);
+                    leftovers.insert(entry.id);
                     continue;
                 }
             };
             reaped.sessions.push(ReapedSession { id: entry.id, outcome: kept });
         }
-        self.stop_all(strays, reaped).await;
+        self.stop_all(leftovers, reaped).await;
     }
 
     async fn stop_all(&self, sessions: impl IntoIterator<Item = Uuid>, reaped: &mut Reaped) {
         let stops =
             sessions.into_iter().map(|id| async move { ReapedSession { id, outcome: self.stop(id).await } });
-        let mut stops = stream::iter(stops).buffer_unordered(STOPS_AT_ONCE);
+        let mut stops = stream::iter(stops).buffer_unordered(CONCURRENT_STOPS);
         while let Some(session) = stops.next().await {
             if session.outcome.is_over()
                 && let Some(store) = &self.store
@@ -244,9 +247,9 @@ impl fmt::Debug for Reap {
     }
 }
 
-/// What became of each session that a [`Reap`] looked at.
+/// The result of [`Reap::run`], with one entry per session.
 #[derive(Debug)]
-#[must_use = "it says what could not be stopped"]
+#[must_use = "it lists the sessions that could not be stopped"]
 pub struct Reaped {
     sessions: Vec<ReapedSession>,
     list: Option<Error>,
@@ -254,65 +257,65 @@ pub struct Reaped {
 }
 
 impl Reaped {
-    /// Every session that was looked at: the store's abandoned ones first, then the active ones, as each is done.
+    /// Returns every session examined: abandoned sessions first, then active ones, in order of completion.
     #[must_use]
     pub fn sessions(&self) -> &[ReapedSession] {
         &self.sessions
     }
 
-    /// Every session that was looked at, with the errors to keep.
+    /// Returns every session examined, by value.
     #[must_use]
     pub fn into_sessions(self) -> Vec<ReapedSession> {
         self.sessions
     }
 
-    /// Why the active sessions could not be listed.
+    /// Returns why the active sessions could not be listed.
     #[must_use]
     pub fn list_error(&self) -> Option<&Error> {
         self.list.as_ref()
     }
 
-    /// What the store said last when it failed; what it could not tell was kept.
+    /// Returns the store's last error; sessions whose owner is unknown were kept.
     #[must_use]
     pub fn store_error(&self) -> Option<&StoreError> {
         self.store.as_ref()
     }
 
-    /// Whether all was looked at and nothing failed.
+    /// Returns whether every session was examined and nothing failed.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let failed = |session: &ReapedSession| matches!(session.outcome, ReapOutcome::Failed(_));
         self.list.is_none() && self.store.is_none() && !self.sessions.iter().any(failed)
     }
 
-    /// Whether a slot is free now or within [`SLOT_FREE_AFTER`], that was not before.
+    /// Returns whether a slot was freed, or will be within [`SLOT_FREE_AFTER`].
     #[must_use]
     pub fn freed_slots(&self) -> bool {
         self.sessions.iter().any(|session| session.outcome.is_over())
     }
 }
 
-/// One session that a [`Reap`] looked at; `Display` tells it in a line.
+/// One session that a [`Reap`] examined; `Display` prints the id and the outcome.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ReapedSession {
     /// The session's id.
     pub id: Uuid,
-    /// What became of it.
+    /// What the reaper did with it.
     pub outcome: ReapOutcome,
 }
 
-/// What a [`Reap`] did with a session.
+/// The outcome of reaping one session.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ReapOutcome {
-    /// It ran, and is stopped.
+    /// It was running and is now stopped.
     Stopped,
-    /// It had ended by itself.
+    /// It had already ended.
     Gone,
-    /// It runs on, and why.
+    /// It was kept running.
     Kept(KeepReason),
-    /// It could not be stopped, and may still run.
+    /// It could not be stopped and may still run.
     Failed(Error),
 }
 
@@ -320,12 +323,12 @@ pub enum ReapOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeepReason {
-    /// A living owner holds it in the store.
+    /// This client supervises it, or a living owner holds it in the store.
     Held,
-    /// The caller keeps it.
-    Wanted,
-    /// The store cannot say whether somebody holds it.
-    Unsure,
+    /// The caller asked to [keep](Reap::keep) it.
+    Requested,
+    /// The store failed, so it is unknown whether an owner holds it.
+    OwnerUnknown,
 }
 
 impl ReapOutcome {
@@ -346,9 +349,9 @@ impl fmt::Display for ReapOutcome {
             Self::Stopped => f.write_str("stopped"),
             Self::Gone => f.write_str("had ended"),
             Self::Kept(KeepReason::Held) => f.write_str("kept: a living owner holds it"),
-            Self::Kept(KeepReason::Wanted) => f.write_str("kept: the caller keeps it"),
-            Self::Kept(KeepReason::Unsure) => {
-                f.write_str("kept: the store cannot say whether somebody holds it")
+            Self::Kept(KeepReason::Requested) => f.write_str("kept: the caller asked to keep it"),
+            Self::Kept(KeepReason::OwnerUnknown) => {
+                f.write_str("kept: the store failed, so its owner is unknown")
             }
             Self::Failed(error) => write!(f, "not stopped: {error}"),
         }

@@ -1,4 +1,4 @@
-//! A session by its id: keep-alive, stop, details.
+//! A session addressed by its id: keep-alive, stop, details.
 
 use std::time::Duration;
 
@@ -9,19 +9,19 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::types::{self, SessionEndReason};
 
-/// How often to keep a session alive.
+/// Default interval between keep-alive calls: 60 s.
 ///
-/// The service ends a session 5 minutes after the last sign of life (documentation), and was seen to reap one after 194 s
-/// (field report); a minute leaves room for two lost calls.
+/// The service ends a session after 5 idle minutes (documentation); one was observed to end after 194 s (field report). One
+/// minute leaves room for two failed calls.
 pub const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(60);
 
 impl Client {
-    /// A session by its id, such as one that another process started.
+    /// Returns a handle to a session by its id, even if another process started it.
     ///
-    /// Nothing is sent, and whether there is such a session shows with the first call.
+    /// No request is sent. If the session does not exist, the first call returns an error.
     ///
     /// ```no_run
-    /// # async fn said(client: liveavatar_api::Client, id: liveavatar_api::Uuid) -> Result<(), liveavatar_api::Error> {
+    /// # async fn print(client: liveavatar_api::Client, id: liveavatar_api::Uuid) -> Result<(), liveavatar_api::Error> {
     /// for line in client.session(id).transcript().await? {
     ///     println!("{}: {}", line.role, line.transcript);
     /// }
@@ -34,9 +34,9 @@ impl Client {
     }
 }
 
-/// A session known by its id, whoever started it; see [`Client::session`].
+/// A session addressed by its id, started by any client; see [`Client::session`].
 ///
-/// It is no more than the id and the client: dropping it stops nothing.
+/// It holds only the id and the client. Dropping it does not stop the session.
 #[derive(Clone, Debug)]
 pub struct SessionRef {
     pub(super) client: Client,
@@ -44,16 +44,16 @@ pub struct SessionRef {
 }
 
 impl SessionRef {
-    /// The session's id.
+    /// Returns the session's id.
     #[must_use]
     pub fn id(&self) -> Uuid {
         self.id
     }
 
-    /// Restarts the service's idle countdown; call it every [`KEEP_ALIVE_INTERVAL`].
+    /// Resets the service's idle timeout; call it every [`KEEP_ALIVE_INTERVAL`].
     ///
     /// # Errors
-    /// When the session has ended, which [`Error::is_not_found`] tells, or the call failed.
+    /// If the session has ended ([`Error::is_not_found`]) or the call fails.
     ///
     /// # Cancel safety
     /// Cancel safe: call it again.
@@ -62,15 +62,15 @@ impl SessionRef {
         self.client.keep_session_alive().body(body).data().await.map(drop)
     }
 
-    /// Stops the session; one that has already ended is stopped as well.
+    /// Stops the session; succeeds if it has already ended.
     ///
-    /// The slot that it held is free 0.8 to 3 s later (field reports).
+    /// The service frees the session's slot 0.8 to 3 s later (field reports).
     ///
     /// # Errors
-    /// When the call failed, and the session may still run.
+    /// If the call fails. The session may still run.
     ///
     /// # Cancel safety
-    /// Dropped before the answer, the session may still run: call it again.
+    /// If the future is dropped before the response arrives, the session may still run. Call it again.
     pub async fn stop(&self, reason: SessionEndReason) -> Result<(), Error> {
         let body = types::StopSession::builder().session_id(self.id).reason(reason);
         match self.client.stop_session().body(body).data().await {
@@ -80,10 +80,10 @@ impl SessionRef {
         }
     }
 
-    /// The session as the service's lists show it.
+    /// Returns the session's entry in the service's session lists.
     ///
     /// # Errors
-    /// When the call failed.
+    /// If the call fails.
     ///
     /// # Cancel safety
     /// Cancel safe.

@@ -1,4 +1,4 @@
-//! Minting a session's token, and starting the session with it.
+//! Minting a session token, and starting the session with it.
 
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -14,20 +14,20 @@ use crate::config::Mintable;
 use crate::credential::Credential;
 use crate::error::Error;
 use crate::secret::Secret;
-use crate::supervisor::certainly_not_started;
+use crate::supervisor::proves_not_started;
 use crate::types::{self, SessionEndReason};
 
 impl Client {
-    /// Mints the token of one session; nothing is billed before it is started.
+    /// Mints the token of one session; nothing is billed until the session starts.
     ///
-    /// The configuration cannot be changed afterwards.
+    /// The session's configuration cannot be changed afterwards.
     ///
     /// # Errors
-    /// When the client has no API key, the configuration's LiveKit token has expired by now, or the service refuses the
-    /// configuration: a foreign avatar, a duration above the plan's limit.
+    /// If the client lacks an API key, the configuration's LiveKit token has expired, or the service rejects the configuration,
+    /// for example for another account's avatar or a duration above the plan's limit.
     ///
     /// # Cancel safety
-    /// Dropped before the answer, a token may exist that nobody knows; it costs nothing and expires.
+    /// If the future is dropped before the response arrives, an unused token may exist. It costs nothing and expires.
     pub async fn mint<C: Mintable>(&self, configuration: &C) -> Result<SessionToken<C::Mode>, Error> {
         self.check(configuration)?;
         let token = self.create_session_token().body(configuration.body().clone()).data().await?;
@@ -39,21 +39,21 @@ impl Client {
         })
     }
 
-    /// Refuses a configuration that was fine when it was built and is so no more.
+    /// Returns an error if the configuration was valid when it was built but no longer is.
     pub(super) fn check(&self, configuration: &impl Mintable) -> Result<(), Error> {
-        let problems = configuration.diagnostics_at(self.clock().now());
-        if !problems.has_errors() {
+        let diagnostics = configuration.diagnostics_at(self.clock().now());
+        if !diagnostics.has_errors() {
             return Ok(());
         }
-        let lines = problems.errors().map(|problem| format!("{}: {}", problem.path(), problem.message()));
+        let lines = diagnostics.errors().map(|error| format!("{}: {}", error.path(), error.message()));
         let text = lines.collect::<Vec<_>>().join("; ");
-        Err(Error::invalid_request(text).during("create_session_token").caused_by(problems))
+        Err(Error::invalid_request(text).during("create_session_token").caused_by(diagnostics))
     }
 }
 
-/// A session that has a token and is not started.
+/// The token of a session that has not been started.
 #[derive(Clone, Debug)]
-#[must_use = "a token is for starting its session"]
+#[must_use = "the token only takes effect when the session is started"]
 pub struct SessionToken<M> {
     client: Client,
     id: Uuid,
@@ -62,38 +62,38 @@ pub struct SessionToken<M> {
 }
 
 impl<M> SessionToken<M> {
-    /// The session's id.
+    /// Returns the session's id.
     #[must_use]
     pub fn id(&self) -> Uuid {
         self.id
     }
 
-    /// The session's token, for a browser that starts the session itself.
+    /// Returns the token itself, for a browser that starts the session.
     #[must_use]
     pub fn token(&self) -> &Secret {
         &self.token
     }
 
-    /// Starts the session and returns its media endpoints; from here on it costs credits.
+    /// Starts the session, which costs credits from then on.
     ///
     /// # Errors
-    /// When too many sessions run, no credits are left, or what the configuration refers to does not exist. After a
-    /// failure that leaves open whether the session runs, it is stopped as far as possible before the error is returned.
+    /// If the concurrency limit is reached, no credits are left, or the configuration refers to something that does not
+    /// exist. If the failure leaves open whether the session runs, one attempt is made to stop it before the error is returned.
     ///
     /// # Cancel safety
-    /// Not cancel safe: dropped before the answer, the session may run until the service ends it for idleness. Stop it by
-    /// [`id`](Self::id) then.
+    /// Not cancel safe: if the future is dropped before the response arrives, the session may run until the service ends it
+    /// for idleness. To stop it, pass its [`id`](Self::id) to [`Client::session`].
     pub async fn start(self) -> Result<StartedSession<M>, Error> {
         let bearer = self.client.with_credential(Credential::session_token(self.token.clone())?);
         match bearer.start_session().data().await {
-            Ok(started) => Ok(StartedSession {
+            Ok(response) => Ok(StartedSession {
                 session: self.client.session(self.id),
-                answer: Arc::new(started),
+                response: Arc::new(response),
                 mode: PhantomData,
             }),
             Err(error) => {
-                if !certainly_not_started(&error) {
-                    // The first error says more than one about the stop.
+                if !proves_not_started(&error) {
+                    // The error of the start is more useful to the caller than one of the stop.
                     let _ = self.client.session(self.id).stop(SessionEndReason::ServerError).await;
                 }
                 Err(error)
@@ -102,30 +102,30 @@ impl<M> SessionToken<M> {
     }
 }
 
-/// A running session that nobody looks after.
+/// A running session without supervision.
 ///
-/// It runs, and costs credits, until [`stop`](SessionRef::stop) or until the service ends it; dropping this handle does not
-/// stop it. [`Client::open`] makes one that keeps itself alive and stops. It dereferences to [`SessionRef`], whose methods keep
-/// it alive, stop it and read what was said.
+/// It runs, and costs credits, until [`stop`](SessionRef::stop) is called or the service ends it. Dropping this handle does not
+/// stop it. It dereferences to [`SessionRef`], whose methods keep the session alive, stop it and read its transcript. For a
+/// session that is kept alive and stopped automatically, use [`Client::open`].
 #[derive(Clone, Debug)]
-#[must_use = "a session runs until it is stopped"]
+#[must_use = "the session runs until it is stopped"]
 pub struct StartedSession<M> {
     session: SessionRef,
-    answer: Arc<types::StartSessionResponse>,
+    response: Arc<types::StartSessionResponse>,
     mode: PhantomData<fn() -> M>,
 }
 
 impl<M> StartedSession<M> {
-    /// What the start answered: where to join the LiveKit room, the LITE socket's address.
+    /// Returns the start's response, with the LiveKit room to join and the LITE socket's address.
     #[must_use]
     pub fn started(&self) -> &types::StartSessionResponse {
-        &self.answer
+        &self.response
     }
 
-    /// How long the service lets the session run, counted from its start.
+    /// Returns the session's maximum duration, counted from its start.
     #[must_use]
     pub fn max_duration(&self) -> Option<Duration> {
-        self.answer
+        self.response
             .max_session_duration
             .and_then(|seconds| u64::try_from(seconds).ok())
             .map(Duration::from_secs)

@@ -1,4 +1,4 @@
-//! Reading a session's transcript, at once or as it grows.
+//! Reading a session's transcript, once or continuously.
 
 use std::time::Duration;
 
@@ -9,54 +9,55 @@ use crate::calls::Call as _;
 use crate::error::Error;
 use crate::types;
 
-/// A transcript has a page per some seconds; this many say that the service repeats itself.
-const TRANSCRIPT_PAGES: usize = 10_000;
+/// Page limit. A page covers several seconds, so more pages than this mean that the service does not stop paging.
+const MAX_TRANSCRIPT_PAGES: usize = 10_000;
 
 impl SessionRef {
-    /// What user and avatar have said so far, all pages of it; FULL sessions only have any.
+    /// Returns the transcript so far, from all pages; only FULL sessions have one.
     ///
     /// # Errors
-    /// When a call failed, or the pages do not end.
+    /// If a call fails, or the pages do not end.
     ///
     /// # Cancel safety
     /// Cancel safe.
     pub async fn transcript(&self) -> Result<Vec<types::SessionTranscriptData>, Error> {
-        let mut said = Vec::new();
+        let mut lines = Vec::new();
         let mut from = None;
-        for _ in 0..TRANSCRIPT_PAGES {
+        for _ in 0..MAX_TRANSCRIPT_PAGES {
             let page = self.transcript_from(from).await?;
-            said.extend(page.transcript_data);
-            let Some(next) = forward(from, page.next_timestamp) else { return Ok(said) };
+            lines.extend(page.transcript_data);
+            let Some(next) = next_page(from, page.next_timestamp) else { return Ok(lines) };
             from = Some(next);
         }
-        Err(Error::decode("the transcript names ever further pages"))
+        Err(Error::decode(format!("the transcript has more than {MAX_TRANSCRIPT_PAGES} pages")))
     }
 
-    /// What user and avatar say, as it is said, until the session has ended.
+    /// Streams the transcript while it grows, until the session has ended.
     ///
-    /// Asks the service every `interval`, and each line comes once. The stream ends when the session has ended and all is
-    /// read, or with the first error; a time limit is the caller's, such as `take_until`.
+    /// The service is polled every `interval`, and each line is yielded once. The stream ends after the last line of an ended
+    /// session, or after the first error. To limit its time, use a combinator such as `take_until`.
     ///
     /// # Cancel safety
-    /// Cancel safe: the stream can be dropped at any point and begun again.
+    /// Cancel safe: the stream can be dropped at any point. A new one starts with the first line.
     pub fn follow_transcript(
         &self,
         interval: Duration,
     ) -> impl Stream<Item = Result<types::SessionTranscriptData, Error>> + Send + use<> {
         let session = self.clone();
-        let start = Some(Follow { from: None, read: 0, wait: false });
-        let pages = stream::try_unfold((session, start), move |(session, state)| async move {
-            let Some(Follow { from, read, wait }) = state else { return Ok::<_, Error>(None) };
+        let start = Some(Position { page: None, lines_read: 0, wait: false });
+        let pages = stream::try_unfold((session, start), move |(session, position)| async move {
+            let Some(Position { page, lines_read, wait }) = position else { return Ok::<_, Error>(None) };
             if wait {
                 session.client.clock().sleep(interval).await;
             }
-            let page = session.transcript_from(from).await?;
-            // A page is asked for again while the session goes on; what was read of it is not told twice.
-            let all = page.transcript_data.len();
-            let new: Vec<_> = page.transcript_data.into_iter().skip(read).map(Ok).collect();
-            let next = match forward(from, page.next_timestamp) {
-                next @ Some(_) => Some(Follow { from: next, read: 0, wait: false }),
-                None => page.session_active.then_some(Follow { from, read: all.max(read), wait: true }),
+            let response = session.transcript_from(page).await?;
+            // The last page is polled until the session ends, so skip the lines that were already yielded.
+            let all = response.transcript_data.len();
+            let new: Vec<_> = response.transcript_data.into_iter().skip(lines_read).map(Ok).collect();
+            let next = match next_page(page, response.next_timestamp) {
+                next @ Some(_) => Some(Position { page: next, lines_read: 0, wait: false }),
+                None if !response.session_active => None,
+                None => Some(Position { page, lines_read: all.max(lines_read), wait: true }),
             };
             Ok(Some((stream::iter(new), (session, next))))
         });
@@ -72,17 +73,16 @@ impl SessionRef {
     }
 }
 
-/// The next page of a transcript; one that points backwards or at itself would never end.
-fn forward(from: Option<i64>, next: Option<i64>) -> Option<i64> {
-    next.filter(|next| from.is_none_or(|from| *next > from))
+/// The next page of a transcript, unless it points backwards or at itself, which would never end.
+fn next_page(current: Option<i64>, next: Option<i64>) -> Option<i64> {
+    next.filter(|next| current.is_none_or(|current| *next > current))
 }
 
-/// Where a transcript is read on.
-struct Follow {
-    /// The page, by its first timestamp.
-    from: Option<i64>,
-    /// How many lines of it are read.
-    read: usize,
-    /// Whether the page was read to its end, so that there is something to wait for.
+/// Where to continue reading a transcript.
+struct Position {
+    /// The page, named by its first timestamp.
+    page: Option<i64>,
+    lines_read: usize,
+    /// Whether to pause before the next poll, because the page was read to its end.
     wait: bool,
 }

@@ -1,4 +1,4 @@
-//! A store in a folder of this machine: a journal, and one locked file per living owner.
+//! A store in a local folder: a journal, and one locked file per living owner.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,37 +12,36 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::journal::{Change, Entry, Journal, Read, random_id};
-use super::{BoxFuture, CLAIM, Store, StoreError, millis, milliseconds};
+use super::journal::{Change, Entry, Journal, JournalState, random_id};
+use super::{BoxFuture, CLAIM, Store, StoreError, millis, unix_millis};
 use crate::http::{Clock, SystemClock};
 
-/// Locked while the journal is read or written.
+/// The file that is locked while the journal is read or written.
 const LOCK_NAME: &str = "lock";
 
-/// The file that an owner keeps locked while it lives, followed by the owner's id.
+/// Name prefix of the file that an owner keeps locked while it lives; the owner's id follows.
 const OWNER_PREFIX: &str = "owner-";
 
-/// Somebody who holds the lock of the journal for longer is stopped or hangs; one look takes microseconds, one write milliseconds.
-const LOCK_LIMIT: Duration = Duration::from_secs(5);
+/// Time limit for locking the journal. A read takes microseconds and a write milliseconds, so a longer wait means that the holder hangs.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The pause between two tries for the lock, at most.
-const LOCK_PAUSE: Duration = Duration::from_millis(5);
+/// Maximum pause between two attempts to lock the journal.
+const MAX_LOCK_PAUSE: Duration = Duration::from_millis(5);
 
-/// How long living owners have to note their sessions again when the journal was lost: a beat and a half.
-const SURE_AFTER: Duration = Duration::from_secs(90);
+/// Time for living owners to record their sessions again after the journal was lost: 1.5 keep-alive intervals.
+const RECOVERY_TIME: Duration = Duration::from_secs(90);
 
-/// Running sessions in a folder of this machine, for one process or several.
+/// A session store in a local folder, for one or several processes.
 ///
-/// What is noted survives a crash of the process at any point, and the loss of power. Every change is one checksummed line
-/// at the end of a journal and is on the disk before the call returns; calls that come at the same time share one write.
-/// A line that was not written to its end is cut off by the next writer.
+/// Records survive a process crash at any point and power loss. Each change is appended to a journal as one checksummed line and
+/// is on disk before the call returns; concurrent calls share one write. The next writer truncates an interrupted line.
 ///
-/// An owner lives as long as its `FileStore`: it holds an operating system's lock that is released with the process, even by
-/// SIGKILL. The sessions of an owner that is gone are [abandoned](Store::abandoned) from that moment.
+/// An owner lives as long as its `FileStore`. It holds an operating-system lock that is released when the process ends, even by
+/// SIGKILL. From then on its sessions are [abandoned](Store::claim_abandoned).
 ///
-/// The folder has to be on a local disk, because network file systems do not keep locks reliably. Do not delete files in
-/// it while processes run; if it happens, living owners note their sessions again with the next beat, and nothing but what is
-/// certainly abandoned is reaped for 90 s. The files hold ids and times, no secrets. Slots are not counted.
+/// The folder must be on a local disk, because network file systems do not lock reliably. Do not delete its files while processes
+/// run. If that happens, living owners record their sessions again with the next keep-alive, and for 90 s only sessions known to be
+/// abandoned are reaped. The files hold ids and times but no secrets. Slots are not counted.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -50,8 +49,8 @@ const SURE_AFTER: Duration = Duration::from_secs(90);
 /// use liveavatar_api::store::{FileStore, Store as _};
 ///
 /// let store = FileStore::open(&folder)?;
-/// for left_by_a_crash in store.claim_abandoned().await? {
-///     println!("{left_by_a_crash} has to be stopped"); // as `Client::reap` does
+/// for session in store.claim_abandoned().await? {
+///     println!("{session} was left by a crash"); // `Client::reap` stops it
 /// }
 /// # drop(store);
 /// # std::fs::remove_dir_all(folder)?;
@@ -62,78 +61,79 @@ pub struct FileStore {
     folder: PathBuf,
     owner: Uuid,
     clock: Arc<dyn Clock>,
-    /// None once it is being dropped.
-    orders: Option<mpsc::Sender<Order>>,
+    /// `None` only while the store is dropped.
+    requests: Option<mpsc::Sender<StoreRequest>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl FileStore {
-    /// Opens the store in a folder, which is made if it does not exist.
+    /// Opens a store in a folder, which is created if it does not exist.
     ///
-    /// Blocks for some milliseconds, and starts a thread that does the reading and writing from then on.
+    /// Blocks for a few milliseconds, and starts a thread for all later reads and writes.
     ///
     /// # Errors
-    /// When the folder cannot be made, read or written, holds something else, or its file system has no locks.
+    /// If the folder cannot be created, read or written, its file `sessions` is not a session journal, or its file system does
+    /// not support locks.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let folder = folder.into();
         let owner = random_id();
         let clock = SystemClock::new();
-        let opened = StoreThread::open(&folder, owner, milliseconds(clock.now()));
+        let opened = StoreThread::open(&folder, owner, unix_millis(clock.now()));
         let store = opened.map_err(|error| in_folder(&folder, &error))?;
-        let (orders, inbox) = mpsc::channel();
+        let (requests, inbox) = mpsc::channel();
         let thread = thread::Builder::new().name("liveavatar-store".to_owned());
-        let thread = thread.spawn(move || store.work(&inbox)).map_err(StoreError::unavailable)?;
-        Ok(Self { folder, owner, clock: Arc::new(clock), orders: Some(orders), thread: Some(thread) })
+        let thread = thread.spawn(move || store.run(&inbox)).map_err(StoreError::unavailable)?;
+        Ok(Self { folder, owner, clock: Arc::new(clock), requests: Some(requests), thread: Some(thread) })
     }
 
-    /// Another clock, for tests that do not wait.
+    /// Replaces the system clock, for tests.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    async fn ask<T>(&self, order: impl FnOnce(Reply<T>) -> Task) -> Result<T, StoreError> {
-        let (reply, answer) = oneshot::channel();
-        let now = milliseconds(self.clock.now());
-        let sent = self.orders.as_ref().map(|orders| orders.send(Order { now, task: order(reply) }));
-        let gone = || StoreError::unavailable("the store's thread has ended");
+    async fn send<T>(&self, call: impl FnOnce(Reply<T>) -> StoreCall) -> Result<T, StoreError> {
+        let (reply, result) = oneshot::channel();
+        let request = StoreRequest { now: unix_millis(self.clock.now()), call: call(reply) };
+        let sent = self.requests.as_ref().map(|requests| requests.send(request));
+        let ended = || StoreError::unavailable("the store's thread has ended");
         if !matches!(sent, Some(Ok(()))) {
-            return Err(gone());
+            return Err(ended());
         }
-        answer.await.map_err(|_| gone())?.map_err(|error| in_folder(&self.folder, &error))
+        result.await.map_err(|_| ended())?.map_err(|error| in_folder(&self.folder, &error))
     }
 }
 
 impl Store for FileStore {
     fn acquire(&self, session: Uuid, until: SystemTime) -> BoxFuture<'_, Result<(), StoreError>> {
-        let until = milliseconds(until);
-        Box::pin(self.ask(move |reply| Task::Take { session, until, reply }))
+        let until = unix_millis(until);
+        Box::pin(self.send(move |reply| StoreCall::Acquire { session, until, reply }))
     }
 
     fn renew(&self, session: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(self.ask(move |reply| Task::Renew { session, reply }))
+        Box::pin(self.send(move |reply| StoreCall::Renew { session, reply }))
     }
 
     fn release(&self, session: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(self.ask(move |reply| Task::GiveBack { session, reply }))
+        Box::pin(self.send(move |reply| StoreCall::Release { session, reply }))
     }
 
     fn claim_abandoned(&self) -> BoxFuture<'_, Result<Vec<Uuid>, StoreError>> {
-        Box::pin(self.ask(|reply| Task::Abandoned { reply }))
+        Box::pin(self.send(|reply| StoreCall::ClaimAbandoned { reply }))
     }
 
     fn held(&self) -> BoxFuture<'_, Result<BTreeSet<Uuid>, StoreError>> {
-        Box::pin(self.ask(|reply| Task::Held { reply }))
+        Box::pin(self.send(|reply| StoreCall::Held { reply }))
     }
 }
 
-/// Finishes what was asked for, and is gone for the other owners when this returns.
+/// Completes pending calls; when this returns, the owner counts as dead.
 impl Drop for FileStore {
     fn drop(&mut self) {
-        drop(self.orders.take());
+        drop(self.requests.take());
         if let Some(thread) = self.thread.take() {
-            // A thread that panicked has released its locks as well.
+            // If the thread panicked, it has released its locks, too.
             let _ = thread.join();
         }
     }
@@ -154,42 +154,42 @@ fn in_folder(folder: &Path, error: &io::Error) -> StoreError {
 
 type Reply<T> = oneshot::Sender<io::Result<T>>;
 
-/// What the thread is asked for.
-struct Order {
+/// A request to the store's thread.
+struct StoreRequest {
     /// In milliseconds since 1970.
     now: u64,
-    task: Task,
+    call: StoreCall,
 }
 
-enum Task {
-    Take { session: Uuid, until: u64, reply: Reply<()> },
+enum StoreCall {
+    Acquire { session: Uuid, until: u64, reply: Reply<()> },
     Renew { session: Uuid, reply: Reply<()> },
-    GiveBack { session: Uuid, reply: Reply<()> },
-    Abandoned { reply: Reply<Vec<Uuid>> },
+    Release { session: Uuid, reply: Reply<()> },
+    ClaimAbandoned { reply: Reply<Vec<Uuid>> },
     Held { reply: Reply<BTreeSet<Uuid>> },
 }
 
-impl Task {
+impl StoreCall {
     fn fail(self, error: io::Error) {
-        // Who no longer waits needs no answer.
+        // Sending fails if the caller no longer waits.
         match self {
-            Self::Take { reply, .. } | Self::Renew { reply, .. } | Self::GiveBack { reply, .. } => {
+            Self::Acquire { reply, .. } | Self::Renew { reply, .. } | Self::Release { reply, .. } => {
                 drop(reply.send(Err(error)));
             }
-            Self::Abandoned { reply } => drop(reply.send(Err(error))),
+            Self::ClaimAbandoned { reply } => drop(reply.send(Err(error))),
             Self::Held { reply } => drop(reply.send(Err(error))),
         }
     }
 }
 
-/// The thread's side: reads and writes, always under the journal's lock.
+/// The state of the store's thread. It reads and writes only while it holds the journal's lock.
 struct StoreThread {
     folder: PathBuf,
     owner: Uuid,
-    /// Locked from the beginning to the end.
+    /// Locked as long as the store lives.
     owner_file: File,
     journal: Journal,
-    /// The sessions that were taken here and not given back, with the time at which they end at the latest.
+    /// The sessions that this owner acquired and did not release, with the latest time of their end.
     own: BTreeMap<Uuid, u64>,
 }
 
@@ -205,16 +205,16 @@ impl StoreThread {
             own: BTreeMap::new(),
         };
         store.catch_up(now)?;
-        store.clear_away();
+        store.remove_dead_owners();
         Ok(store)
     }
 
-    fn work(mut self, inbox: &mpsc::Receiver<Order>) {
+    fn run(mut self, inbox: &mpsc::Receiver<StoreRequest>) {
         while let Ok(first) = inbox.recv() {
-            let orders: Vec<Order> = std::iter::once(first).chain(inbox.try_iter()).collect();
-            self.carry_out(orders);
+            let requests: Vec<StoreRequest> = std::iter::once(first).chain(inbox.try_iter()).collect();
+            self.execute(requests);
         }
-        // Whoever leaves nothing behind leaves no file either; what is left would be found by the next one all the same.
+        // An owner without sessions removes its file. If that fails, the next owner does so.
         if let Ok(_lock) = lock(&self.folder)
             && self.journal.catch_up().is_ok()
             && !self.journal.entries().values().any(|entry| entry.owner == self.owner)
@@ -223,21 +223,21 @@ impl StoreThread {
         }
     }
 
-    /// Answers all orders with one look at the journal and, where something changes, one write.
-    fn carry_out(&mut self, orders: Vec<Order>) {
-        let Some(now) = orders.iter().map(|order| order.now).max() else { return };
+    /// Executes all requests with one read of the journal and, if anything changes, one write.
+    fn execute(&mut self, requests: Vec<StoreRequest>) {
+        let Some(now) = requests.iter().map(|request| request.now).max() else { return };
         let prepared = lock(&self.folder).and_then(|lock| {
-            self.show_life()?;
+            self.restore_owner_file()?;
             self.catch_up(now)?;
             Ok(lock)
         });
         let _lock = match prepared {
             Ok(lock) => lock,
-            Err(error) => return orders.into_iter().for_each(|order| order.task.fail(copy(&error))),
+            Err(error) => return requests.into_iter().for_each(|request| request.call.fail(copy(&error))),
         };
         let mut batch = Batch::default();
-        for order in orders {
-            batch.add(self, order);
+        for request in requests {
+            batch.add(self, request);
         }
         if let Err(error) = self.write(&batch.changes, now) {
             return batch.replies.into_iter().for_each(|reply| reply(Some(copy(&error))));
@@ -262,19 +262,19 @@ impl StoreThread {
         Ok(())
     }
 
-    /// Reads what others have written, and begins anew where something of it is gone.
+    /// Reads what other processes have written, and rewrites the journal if entries were lost.
     fn catch_up(&mut self, now: u64) -> io::Result<()> {
-        if self.journal.catch_up()? == Read::Damaged {
-            // Alone there is nobody whose sessions could be missing.
+        if self.journal.catch_up()? == JournalState::Damaged {
+            // Without other living owners, no one else's entries can be missing.
             let others = owners(&self.folder)?.into_iter().any(|owner| self.is_living_other(owner));
-            let sure_from = if others { now + millis(SURE_AFTER) } else { 0 };
+            let sure_from = if others { now + millis(RECOVERY_TIME) } else { 0 };
             self.journal.rewrite(now, sure_from)?;
         }
         Ok(())
     }
 
-    /// Makes the owner's file again if somebody has deleted it, because without it this process counts as gone.
-    fn show_life(&mut self) -> io::Result<()> {
+    /// Recreates the owner's file if it was deleted, because without it this process counts as dead.
+    fn restore_owner_file(&mut self) -> io::Result<()> {
         if !owner_path(&self.folder, self.owner).try_exists()? {
             self.owner_file = new_owner_file(&self.folder, self.owner)?;
         }
@@ -285,59 +285,59 @@ impl StoreThread {
         owner != self.owner && lives(&self.folder, owner)
     }
 
-    /// Removes the files of owners that are gone and have nothing left in the journal.
-    fn clear_away(&self) {
-        let noted: BTreeSet<Uuid> = self.journal.entries().values().map(|entry| entry.owner).collect();
+    /// Removes the files of dead owners without an entry in the journal.
+    fn remove_dead_owners(&self) {
+        let recorded: BTreeSet<Uuid> = self.journal.entries().values().map(|entry| entry.owner).collect();
         for owner in owners(&self.folder).unwrap_or_default() {
-            if owner != self.owner && !noted.contains(&owner) && !lives(&self.folder, owner) {
+            if owner != self.owner && !recorded.contains(&owner) && !lives(&self.folder, owner) {
                 let _ = fs::remove_file(owner_path(&self.folder, owner));
             }
         }
     }
 }
 
-/// What one look at the journal leads to.
+/// The changes and replies of requests that share one write.
 #[derive(Default)]
 struct Batch {
     changes: Vec<Change>,
-    /// Called when the changes are written, or with the reason why they are not.
+    /// Called with `None` once the changes are written, or with the error.
     replies: Vec<Box<dyn FnOnce(Option<io::Error>)>>,
-    /// What the journal will say of the sessions that have changed in this batch.
+    /// The new entries of the sessions that this batch changes; `None` removes one.
     changed: BTreeMap<Uuid, Option<Entry>>,
-    /// What the owner will know of the sessions that it took or gave back in this batch.
+    /// The sessions that the owner acquires in this batch, or releases (`None`).
     own: BTreeMap<Uuid, Option<u64>>,
-    /// Whether an owner lives, asked once.
+    /// Whether each owner lives, checked once per batch.
     living: BTreeMap<Uuid, bool>,
 }
 
 impl Batch {
-    fn add(&mut self, store: &StoreThread, Order { now, task }: Order) {
-        match task {
-            Task::Take { session, until, reply } => {
+    fn add(&mut self, store: &StoreThread, StoreRequest { now, call }: StoreRequest) {
+        match call {
+            StoreCall::Acquire { session, until, reply } => {
                 self.own.insert(session, Some(until));
-                self.note(store, session, until);
+                self.record(store, session, until);
                 self.reply(reply, Ok(()));
             }
-            Task::Renew { session, reply } => {
+            StoreCall::Renew { session, reply } => {
                 let changed = self.own.get(&session).copied();
                 if let Some(until) = changed.unwrap_or_else(|| store.own.get(&session).copied()) {
-                    self.note(store, session, until);
+                    self.record(store, session, until);
                 }
                 self.reply(reply, Ok(()));
             }
-            Task::GiveBack { session, reply } => {
+            StoreCall::Release { session, reply } => {
                 self.own.insert(session, None);
                 if self.entry(store, session).is_some() {
                     self.change(session, None);
                 }
                 self.reply(reply, Ok(()));
             }
-            Task::Abandoned { reply } => {
+            StoreCall::ClaimAbandoned { reply } => {
                 let found: Vec<(Uuid, Entry)> = self
                     .running(store, now)
                     .into_iter()
                     .filter(|(_, entry)| match entry.claimed {
-                        // A clock that was set back must not keep a claim for ever.
+                        // A claim in the future comes from a clock that was set back, and must not last forever.
                         Some(at) if at > now || now - at >= millis(CLAIM) => true,
                         _ => !self.lives(store, entry.owner),
                     })
@@ -348,10 +348,10 @@ impl Batch {
                 }
                 self.reply(reply, Ok(found.into_iter().map(|(session, _)| session).collect()));
             }
-            Task::Held { reply } => {
+            StoreCall::Held { reply } => {
                 let held = if now < store.journal.sure_from() {
                     Err(io::Error::other(
-                        "the journal was lost; its living owners have not all noted their sessions again yet",
+                        "the journal was lost, and its living owners may not have recorded their sessions again yet",
                     ))
                 } else {
                     let held = self.running(store, now).into_iter();
@@ -365,15 +365,15 @@ impl Batch {
         }
     }
 
-    fn reply<T: 'static>(&mut self, reply: Reply<T>, answer: io::Result<T>) {
+    fn reply<T: 'static>(&mut self, reply: Reply<T>, result: io::Result<T>) {
         self.replies.push(Box::new(move |failed| {
-            // Who no longer waits needs no answer.
-            let _ = reply.send(failed.map_or(answer, Err));
+            // Sending fails if the caller no longer waits.
+            let _ = reply.send(failed.map_or(result, Err));
         }));
     }
 
-    /// Notes a session of this owner, unless the journal says so already.
-    fn note(&mut self, store: &StoreThread, session: Uuid, until: u64) {
+    /// Records a session of this owner, unless the journal has the same entry.
+    fn record(&mut self, store: &StoreThread, session: Uuid, until: u64) {
         let entry = Entry { owner: store.owner, until, claimed: None };
         if self.entry(store, session) != Some(entry) {
             self.change(session, Some(entry));
@@ -390,12 +390,12 @@ impl Batch {
         changed.unwrap_or_else(|| store.journal.entries().get(&session).copied())
     }
 
-    /// What is noted and can still run.
+    /// The recorded sessions that can still run.
     fn running(&self, store: &StoreThread, now: u64) -> Vec<(Uuid, Entry)> {
         let new = self.changed.keys().filter(|session| !store.journal.entries().contains_key(*session));
         let all = store.journal.entries().keys().chain(new);
-        let noted = all.filter_map(|session| Some((*session, self.entry(store, *session)?)));
-        noted.filter(|(_, entry)| entry.until > now).collect()
+        let entries = all.filter_map(|session| Some((*session, self.entry(store, *session)?)));
+        entries.filter(|(_, entry)| entry.until > now).collect()
     }
 
     fn lives(&mut self, store: &StoreThread, owner: Uuid) -> bool {
@@ -408,17 +408,16 @@ fn owner_path(folder: &Path, owner: Uuid) -> PathBuf {
     folder.join(format!("{OWNER_PREFIX}{}", owner.simple()))
 }
 
-/// To be called under the journal's lock, or somebody could find the file before it is locked.
+/// Call this only under the journal's lock; otherwise another process may find the file before it is locked.
 fn new_owner_file(folder: &Path, owner: Uuid) -> io::Result<File> {
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(owner_path(folder, owner))?;
     file.try_lock().map_err(|error| match error {
         TryLockError::Error(error) => error,
-        TryLockError::WouldBlock => io::Error::other("another process has the id of this one"),
+        TryLockError::WouldBlock => io::Error::other("another process uses the same owner id"),
     })?;
     Ok(file)
 }
 
-/// All owners that have a file.
 fn owners(folder: &Path) -> io::Result<Vec<Uuid>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -429,16 +428,16 @@ fn owners(folder: &Path) -> io::Result<Vec<Uuid>> {
     Ok(found)
 }
 
-/// Whether an owner lives; one that cannot be asked does.
+/// Whether an owner lives; assumed if its file cannot be opened.
 fn lives(folder: &Path, owner: Uuid) -> bool {
     match OpenOptions::new().write(true).open(owner_path(folder, owner)) {
-        // The lock is released again with the file.
+        // Dropping the file releases the lock.
         Ok(file) => file.try_lock().is_err(),
         Err(error) => error.kind() != io::ErrorKind::NotFound,
     }
 }
 
-/// The journal's lock, until the file is dropped.
+/// Locks the journal until the returned file is dropped.
 fn lock(folder: &Path) -> io::Result<File> {
     let path = folder.join(LOCK_NAME);
     let open = || OpenOptions::new().create(true).truncate(false).write(true).open(&path);
@@ -454,18 +453,18 @@ fn lock(folder: &Path) -> io::Result<File> {
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if since.elapsed() < LOCK_LIMIT => thread::sleep(pause),
+            Err(TryLockError::WouldBlock) if since.elapsed() < LOCK_TIMEOUT => thread::sleep(pause),
             Err(TryLockError::WouldBlock) => {
-                let text = format!("another process has held the lock for {} s", LOCK_LIMIT.as_secs());
+                let text = format!("another process has held the lock for {} s", LOCK_TIMEOUT.as_secs());
                 return Err(io::Error::new(io::ErrorKind::TimedOut, text));
             }
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        pause = (pause * 2).min(LOCK_PAUSE);
+        pause = (pause * 2).min(MAX_LOCK_PAUSE);
     }
 }
 
-/// One error for everybody who waited for the same write.
+/// Copies an error, for several callers of one write.
 fn copy(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), error.to_string())
 }

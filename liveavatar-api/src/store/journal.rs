@@ -1,8 +1,7 @@
-//! The journal of a [`FileStore`](super::FileStore): its lines, and what they add up to. No locks and no threads here.
+//! The journal file of a [`FileStore`](super::FileStore), without locking and threads.
 //!
-//! Each line is `CHECKSUM PAYLOAD\n`. The first names the journal itself; each later one changes what is noted of one
-//! session. A line counts only whole and with the right checksum, so that a write that stopped anywhere leaves the lines
-//! before it as they were.
+//! Each line is `CHECKSUM PAYLOAD\n`. The first line is the header; each following line changes the entry of one session. A
+//! line is valid only if it is complete and its checksum matches, so that an interrupted write leaves earlier lines intact.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,51 +11,50 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-/// The file's name in the store's folder.
+/// The journal's file name.
 const NAME: &str = "sessions";
 
-/// What is written before it takes the journal's place.
+/// A new journal is written to this file, which then replaces the journal.
 const NEW_NAME: &str = "sessions.new";
 
-/// The version of the format.
+/// Format version.
 const VERSION: &str = "1";
 
-/// Below this many lines, rewriting the journal saves nothing worth the writing.
+/// A shorter journal is not worth rewriting.
 const COMPACT_FROM_LINES: usize = 1_000;
 
-/// Rewritten when it has this many times the lines that it needs.
+/// The journal is rewritten when it has this many lines per entry.
 const COMPACT_FACTOR: usize = 4;
 
-/// What is noted of one session.
+/// The record of one session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// The store that took the session, or that claimed it.
+    /// The store that acquired or claimed the session.
     pub(super) owner: Uuid,
     /// The latest time at which the session can still run, in milliseconds since 1970.
     pub(super) until: u64,
-    /// When the owner claimed it from one that is gone, in milliseconds since 1970.
+    /// When the owner claimed it from a dead one, in milliseconds since 1970.
     pub(super) claimed: Option<u64>,
 }
 
-/// One change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Note(Uuid, Entry),
     Forget(Uuid),
 }
 
-/// A first line is no longer, in bytes; a longer file without a readable line is somebody else's.
-const LONGEST_HEADER: usize = 128;
+/// Maximum length of the header in bytes. A longer file without a valid line is not a journal.
+const MAX_HEADER_LENGTH: usize = 128;
 
-/// Who a journal is: a rewritten one is another one.
+/// Identifies a journal; rewriting it creates a new generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Header {
     generation: Uuid,
-    /// From then on every living owner has noted its sessions here; later than the beginning if an earlier one was lost.
+    /// From this time on, the journal lists the sessions of every living owner. Not 0 only if an earlier journal was lost.
     sure_from: u64,
 }
 
-/// What the journal says, as far as it was read.
+/// The journal's content, up to the last line read.
 #[derive(Debug)]
 pub(super) struct Journal {
     path: PathBuf,
@@ -64,7 +62,7 @@ pub(super) struct Journal {
     folder: PathBuf,
     header: Option<Header>,
     entries: BTreeMap<Uuid, Entry>,
-    /// Where the next line goes; what stands behind it was not written to its end.
+    /// The end of the last valid line; anything after it is an interrupted write.
     end: u64,
     lines: usize,
 }
@@ -90,13 +88,13 @@ impl Journal {
         self.header.map_or(u64::MAX, |header| header.sure_from)
     }
 
-    /// Reads what others have written. Tells whether some of it was lost and has to be begun anew, see [`rewrite`](Self::rewrite).
-    pub(super) fn catch_up(&mut self) -> io::Result<Read> {
+    /// Reads what other processes have written.
+    pub(super) fn catch_up(&mut self) -> io::Result<JournalState> {
         let mut file = match File::open(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.forget();
-                return Ok(Read::Damaged);
+                return Ok(JournalState::Damaged);
             }
             Err(error) => return Err(error),
         };
@@ -126,7 +124,7 @@ impl Journal {
         self.lines = 0;
     }
 
-    fn read(&mut self, bytes: &[u8]) -> io::Result<Read> {
+    fn read(&mut self, bytes: &[u8]) -> io::Result<JournalState> {
         let mut at = 0;
         let mut broken = false;
         let mut damaged = false;
@@ -137,23 +135,23 @@ impl Journal {
                 broken = true;
                 continue;
             };
-            // A broken line with a good one behind it is no write that stopped: something noted is gone.
+            // A broken line before a valid one is not an interrupted write: an entry was lost.
             damaged |= broken;
             match (self.header, Header::read(payload), Change::read(payload)) {
                 (None, Some(header), _) => self.header = Some(header),
                 (_, None, Some(change)) => self.apply(change),
-                // What a later version writes is not ours to throw away.
-                _ => return Err(foreign("has lines of another version of this crate")),
+                // Do not discard the data of a later version.
+                _ => return Err(foreign("was written by another version of this crate")),
             }
             self.lines += 1;
             if !broken {
                 self.end += length as u64 + 1;
             }
         }
-        if self.lines == 0 && bytes.len() > LONGEST_HEADER {
-            return Err(foreign("is no journal of sessions; give the store a folder of its own"));
+        if self.lines == 0 && bytes.len() > MAX_HEADER_LENGTH {
+            return Err(foreign("is not a session journal; use a separate folder for the store"));
         }
-        Ok(if damaged || self.header.is_none() { Read::Damaged } else { Read::Whole })
+        Ok(if damaged || self.header.is_none() { JournalState::Damaged } else { JournalState::Whole })
     }
 
     fn apply(&mut self, change: Change) {
@@ -163,7 +161,7 @@ impl Journal {
         }
     }
 
-    /// Appends the changes, durably; what an earlier writer left unfinished is cut off.
+    /// Appends the changes durably; truncates an interrupted write first.
     pub(super) fn append(&mut self, changes: &[Change]) -> io::Result<()> {
         let text: String = changes.iter().map(Change::line).collect();
         let written = OpenOptions::new().write(true).open(&self.path).and_then(|mut file| {
@@ -175,7 +173,7 @@ impl Journal {
             file.sync_data()
         });
         if let Err(error) = written {
-            // Which lines stand in the file is not known; the next look reads all of it.
+            // It is unknown which lines were written, so read the whole file next time.
             self.forget();
             return Err(error);
         }
@@ -187,12 +185,12 @@ impl Journal {
         Ok(())
     }
 
-    /// Whether most lines say nothing any more.
+    /// Whether most lines are obsolete.
     pub(super) fn is_long(&self) -> bool {
         self.lines > COMPACT_FROM_LINES && self.lines > COMPACT_FACTOR * self.entries.len()
     }
 
-    /// Writes the journal anew with what still counts, durably and at once or not at all.
+    /// Replaces the journal atomically and durably with one that holds only the current entries.
     pub(super) fn rewrite(&mut self, now: u64, sure_from: u64) -> io::Result<()> {
         self.entries.retain(|_, entry| entry.until > now);
         let header = Header { generation: random_id(), sure_from };
@@ -202,7 +200,7 @@ impl Journal {
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         std::fs::rename(&self.new_path, &self.path)?;
-        // The rename itself is durable with the folder; where a folder cannot be opened, the file system sees to that.
+        // Syncing the folder makes the rename durable. Where a folder cannot be opened, the file system does so itself.
         if let Ok(folder) = File::open(&self.folder) {
             folder.sync_all()?;
         }
@@ -213,15 +211,14 @@ impl Journal {
     }
 }
 
-/// What came of a look at the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Read {
+pub(super) enum JournalState {
     Whole,
-    /// It is new, was deleted, or has lost lines from its middle.
+    /// It is new, was deleted, or has lost entries; see [`rewrite`](Journal::rewrite).
     Damaged,
 }
 
-/// A random id; not a secret.
+/// A random id, not suitable as a secret.
 pub(super) fn random_id() -> Uuid {
     uuid::Builder::from_random_bytes(fastrand::u128(..).to_be_bytes()).into_uuid()
 }
@@ -233,11 +230,11 @@ fn line_of(payload: &str) -> String {
     line
 }
 
-/// The payload of a line whose checksum is right.
+/// The payload of a line, if its checksum matches.
 fn checked(line: &[u8]) -> Option<&str> {
     let (sum, payload) = std::str::from_utf8(line).ok()?.split_once(' ')?;
-    let right = sum.len() == 8 && u32::from_str_radix(sum, 16).ok()? == crc32fast::hash(payload.as_bytes());
-    right.then_some(payload)
+    let matches = sum.len() == 8 && u32::from_str_radix(sum, 16).ok()? == crc32fast::hash(payload.as_bytes());
+    matches.then_some(payload)
 }
 
 impl Header {

@@ -1,21 +1,21 @@
-//! Remembering running sessions outside the process, so that a crash leaves none unknown.
+//! Session stores: records of running sessions that survive a crash of the process.
 //!
 //! | | [`FileStore`] | `RedisStore` (feature `redis`) |
 //! | --- | --- | --- |
-//! | shared by | processes of one machine | machines that share one account |
-//! | an owner is gone when | its process is, however it ended; the kernel says so at once | it has not renewed for one lease |
-//! | slots of the account | not counted | taken before start, free again a pause after stop |
-//! | survives | a crash of any process at any byte, two processes at once, loss of power | its own restart, with or without its data |
-//! | if its data is lost | what lives is noted again with the next [`renew`](Store::renew), and until then nothing is reaped | the same |
+//! | Shared by | processes on one machine | machines that use one account |
+//! | An owner counts as dead | as soon as its process has ended; the operating system reports it | when it has not renewed its sessions for one lease |
+//! | The account's slots | are not counted | are acquired before a start, and free again a few seconds after the stop |
+//! | Survives | a crash at any point, concurrent processes, power loss | a restart of Redis, with or without its data |
+//! | If its data is lost | living owners record their sessions again with the next [`renew`](Store::renew); nothing is reaped until then | the same |
 //!
-//! Neither holds a session token or another secret: only ids and times.
+//! Neither store holds a session token or another secret, only ids and times.
 //!
 //! # What happens on SIGKILL
 //!
-//! The killed process cannot stop its sessions. What it noted before each start stays in the store, and as soon as the
-//! store knows that the owner is gone, the next [`Client::reap`](crate::Client::reap) of any process claims and stops
-//! them: at once with a [`FileStore`], within a lease with a `RedisStore`. If no process of the fleet runs any more, the service itself
-//! was seen to end such a session after 194 to 210 s (field reports).
+//! A killed process cannot stop its sessions, but each was recorded in the store before it started. Once the store knows that
+//! the owner is dead (at once with a [`FileStore`], within one lease with a `RedisStore`), the next
+//! [`Client::reap`](crate::Client::reap) of any process claims the sessions and stops them. If no other process runs, the service
+//! ends such a session by itself; 194 to 210 s was observed (field reports).
 
 mod file;
 mod journal;
@@ -37,64 +37,64 @@ use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind};
 
-/// A future as [`Store`]'s methods return it.
+/// The boxed future that the methods of [`Store`] return.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A stopped session's slot is free after this time at the latest (field reports: 0.8 to 3 s).
+/// Maximum time until the service frees a stopped session's slot (field reports: 0.8 to 3 s).
 pub const SLOT_FREE_AFTER: Duration = Duration::from_secs(3);
 
-/// How long a reaper has a claimed session for itself; later it is offered again, to whoever asks first.
+/// How long a claim lasts; after that, the session can be claimed again.
 const CLAIM: Duration = Duration::from_secs(60);
 
-/// Remembers running sessions outside this process, so that a crash leaves none unknown.
+/// Records running sessions outside this process, so that they can be stopped after a crash.
 ///
-/// Every method can be called again with the same arguments: twice is the same as once.
+/// All methods are idempotent. A store applies the calls of one process in the order in which they were made.
 ///
 /// # Cancel safety
-/// A future that is dropped after its first poll may have taken effect or not. After a dropped [`take`](Self::take), give
-/// the slot back; a store applies what one process asks of it in the order in which it was asked.
+/// A call whose future is dropped after its first poll may or may not take effect. After a dropped
+/// [`acquire`](Self::acquire), call [`release`](Self::release).
 pub trait Store: fmt::Debug + Send + Sync + 'static {
-    /// Takes a slot for a session that is about to start, and remembers it; durable when this returns.
+    /// Acquires a slot for a session before its start, and records the session durably.
     ///
-    /// `until` is the latest time at which the session can still run. From then on the store forgets it by itself.
+    /// `until` is the latest time at which the session can still run; the store forgets it then.
     ///
     /// # Errors
-    /// When all slots of the account are taken, or the store cannot be reached or written. Do not start the session then.
+    /// If all slots of the account are taken, or the store cannot be reached or written. Do not start the session then.
     fn acquire(&self, session: Uuid, until: SystemTime) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Says that the session and this process are alive; called with every keep-alive.
+    /// Renews the record of a live session; called with every keep-alive.
     ///
-    /// It also notes the session again if the store has lost it. A session that was not taken through this store, or was
-    /// given back, is left as it is.
+    /// Records the session again if the store has lost it. Does nothing if the session was not acquired through this store, or
+    /// was released.
     ///
     /// # Errors
-    /// When the store cannot be reached or written. The session lives on; say so again with the next beat.
+    /// If the store cannot be reached or written. The session continues; renew again with the next keep-alive.
     fn renew(&self, session: Uuid) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Gives the slot back: the session is certainly stopped, or certainly never started.
+    /// Releases the slot of a session that is confirmed stopped or was never started.
     ///
     /// # Errors
-    /// When the store cannot be reached or written. Until it is given back, the session counts as running.
+    /// If the store cannot be reached or written. The session counts as running until it is released.
     fn release(&self, session: Uuid) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Sessions whose owner is gone, claimed for the caller alone.
+    /// Claims the sessions of dead owners for the caller.
     ///
-    /// The caller stops each and then calls [`release`](Self::release). Nobody else gets them within the next minute;
-    /// what is not given back by then is offered again.
+    /// The caller must stop each session and then call [`release`](Self::release). A claim is exclusive and lasts one minute;
+    /// after that, a session that was not released can be claimed again.
     ///
     /// # Errors
-    /// When the store cannot be reached or written.
+    /// If the store cannot be reached or written.
     fn claim_abandoned(&self) -> BoxFuture<'_, Result<Vec<Uuid>, StoreError>>;
 
-    /// Sessions that some living owner holds, this process or another: never to be reaped.
+    /// Returns the sessions that living owners in any process hold; do not reap them.
     ///
     /// # Errors
-    /// When the store cannot be reached, or cannot be sure: its data was lost and living owners may not have said so again.
-    /// Nothing is to be reaped then except what [`abandoned`](Self::abandoned) returns.
+    /// If the store cannot be reached, or has lost its data and living owners may not have recorded their sessions again. Reap
+    /// nothing then except the sessions that [`claim_abandoned`](Self::claim_abandoned) returns.
     fn held(&self) -> BoxFuture<'_, Result<BTreeSet<Uuid>, StoreError>>;
 }
 
-/// Several clients of one process share a store this way.
+/// Lets several clients of one process share a store.
 impl<S: Store + ?Sized> Store for Arc<S> {
     fn acquire(&self, session: Uuid, until: SystemTime) -> BoxFuture<'_, Result<(), StoreError>> {
         (**self).acquire(session, until)
@@ -117,9 +117,9 @@ impl<S: Store + ?Sized> Store for Arc<S> {
     }
 }
 
-/// Why a store did not do what it was asked.
+/// An error of a session store.
 ///
-/// `Display` says so in one line, [`source`](std::error::Error::source) has the cause. Neither shows an address or a password.
+/// `Display` prints one line; [`source`](std::error::Error::source) returns the cause. Neither shows an address or a password.
 #[derive(Debug)]
 pub struct StoreError(Kind);
 
@@ -130,38 +130,38 @@ enum Kind {
 }
 
 impl StoreError {
-    /// All slots of the account are taken.
+    /// Creates the error for an account whose slots are all taken.
     #[must_use]
     pub fn no_slot(retry_after: Option<Duration>) -> Self {
         Self(Kind::NoSlot { retry_after })
     }
 
-    /// The store cannot be reached, read or written, or cannot be sure; the source says which, without secrets.
+    /// Creates the error for a store that cannot be used; `source` must not contain secrets.
     #[must_use]
     pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self(Kind::Unavailable(source.into()))
     }
 
-    /// Whether all slots of the account are taken.
+    /// Returns whether all slots of the account are taken.
     ///
     /// # Troubleshooting
-    /// [`retry_after`](Self::retry_after) says when one may be free. Slots of owners that are gone are freed by
-    /// [`Client::reap`](crate::Client::reap).
+    /// Try again after [`retry_after`](Self::retry_after). [`Client::reap`](crate::Client::reap) frees the slots of dead owners.
     #[must_use]
     pub fn is_no_slot(&self) -> bool {
         matches!(self.0, Kind::NoSlot { .. })
     }
 
-    /// Whether the store cannot be reached, read or written, or cannot be sure of its data.
+    /// Returns whether the store cannot be used, or does not know which owners live.
     ///
     /// # Troubleshooting
-    /// [`source`](std::error::Error::source) has the cause. Running sessions go on; try again with the next beat.
+    /// [`source`](std::error::Error::source) returns the cause. Running sessions continue, and their records are renewed with the
+    /// next keep-alive.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         matches!(self.0, Kind::Unavailable(_))
     }
 
-    /// When a slot may be free, where known.
+    /// Returns the time until a slot may be free, if known.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self.0 {
@@ -175,7 +175,7 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
             Kind::NoSlot { .. } => "all slots of the account are taken",
-            Kind::Unavailable(_) => "the session store is not available",
+            Kind::Unavailable(_) => "the session store failed",
         })
     }
 }
@@ -189,8 +189,8 @@ impl std::error::Error for StoreError {
     }
 }
 
-/// Milliseconds since 1970, which both stores count in; times before are 0.
-fn milliseconds(time: SystemTime) -> u64 {
+/// Milliseconds since 1970, or 0 for earlier times.
+fn unix_millis(time: SystemTime) -> u64 {
     millis(time.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 

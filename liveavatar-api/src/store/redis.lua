@@ -1,29 +1,29 @@
--- One operation on the sessions of one account, at once or not at all. Times are milliseconds of this server's clock.
+-- One atomic operation on the sessions of an account. Times are in milliseconds of this server's clock.
 --
--- KEYS: leases   session -> when its owner counts as gone
---       claims   session -> when its reaper counts as gone
---       cooling  session -> when the slot that it gave back is free
+-- KEYS: leases   session -> when its owner counts as dead
+--       claims   session -> when its reaper's claim expires
+--       cooling  session -> when its released slot is free
 --       ends     session -> when it can no longer run
---       state    heard: when a client last spoke; server: which run of Redis that was; sure: from when on leases are to be believed
--- ARGV: operation, lease, then as the operation needs. The answer is the milliseconds to wait, or a list of sessions.
+--       state    heard: time of the last call; server: run id of Redis when leases were last used; sure: leases are reliable from this time on
+-- ARGV: operation, lease, arguments of the operation. Returns the milliseconds to wait (0: done, -1: unknown), or a list of sessions.
 local leases, claims, cooling, ends, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local operation, lease = ARGV[1], tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
--- While Redis was silent or away no owner could renew, and what it lost nobody may have noted again yet. All owners get half
--- a lease to do so. Only the two operations that judge by leases need to know of a restart.
+-- During an outage no owner could renew, and lost sessions may not have been recorded again yet. All owners get half a lease to
+-- do so. Only the two operations that rely on leases check for a restart.
 local heard = tonumber(redis.call('HGET', state, 'heard'))
-local away = not heard or now - heard > lease / 2
-if operation == 'abandoned' or operation == 'held' then
+local outage = not heard or now - heard > lease / 2
+if operation == 'claim_abandoned' or operation == 'held' then
     local info = redis.pcall('INFO', 'server')
     local run = type(info) == 'string' and info:match('run_id:(%w+)') or ''
     if redis.call('HGET', state, 'server') ~= run then
-        away = true
+        outage = true
         redis.call('HSET', state, 'server', run)
     end
 end
-if away then
+if outage then
     redis.call('HSET', state, 'sure', now + math.floor(lease / 2))
 end
 redis.call('HSET', state, 'heard', now)
@@ -36,9 +36,9 @@ for _, session in ipairs(redis.call('ZRANGEBYSCORE', ends, '-inf', now)) do
 end
 redis.call('ZREMRANGEBYSCORE', cooling, '-inf', now)
 
-if operation == 'take' then
+if operation == 'acquire' then
     local session, left, capacity = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-    -- A repeated request for the same slot is the same request.
+    -- A session that already has a slot keeps it, so that a call can be retried.
     if not redis.call('ZSCORE', leases, session) and capacity > 0 then
         local taken = redis.call('ZCARD', leases) + redis.call('ZCARD', claims) + redis.call('ZCARD', cooling)
         if taken >= capacity then
@@ -53,7 +53,7 @@ end
 
 if operation == 'renew' then
     local session, left = ARGV[3], tonumber(ARGV[4])
-    -- What was given back a moment ago is not begun again by a beat that came late.
+    -- A late renewal must not revive a session that was just released.
     if left > 0 and not redis.call('ZSCORE', cooling, session) then
         redis.call('ZREM', claims, session)
         redis.call('ZADD', leases, now + lease, session)
@@ -62,7 +62,7 @@ if operation == 'renew' then
     return 0
 end
 
-if operation == 'give_back' then
+if operation == 'release' then
     local session, pause = ARGV[3], tonumber(ARGV[4])
     if redis.call('ZREM', leases, session) + redis.call('ZREM', claims, session) > 0 then
         redis.call('ZREM', ends, session)
@@ -71,7 +71,7 @@ if operation == 'give_back' then
     return 0
 end
 
-if operation == 'abandoned' then
+if operation == 'claim_abandoned' then
     local claim = tonumber(ARGV[3])
     if unsure > 0 then
         return {}

@@ -1,4 +1,4 @@
-//! A store in Redis, for machines that share one account's slots.
+//! A session store in Redis, for machines that share one account's slots.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,37 +15,37 @@ use super::{BoxFuture, CLAIM, SLOT_FREE_AFTER, Store, StoreError, millis};
 use crate::http::{Clock, SystemClock};
 use crate::secret::Secret;
 
-/// Every operation, in the server, so that no two of them mix.
+/// Every operation, as one script, because Redis runs a script atomically.
 const OPERATIONS: &str = include_str!("redis.lua");
 
-/// Three beats of [`KEEP_ALIVE_INTERVAL`](crate::session::KEEP_ALIVE_INTERVAL), of which half have to be missed before anybody doubts.
+/// Three keep-alive intervals; see [`KEEP_ALIVE_INTERVAL`](crate::session::KEEP_ALIVE_INTERVAL).
 const LEASE: Duration = Duration::from_secs(180);
 
-/// A shorter lease could not be renewed in time on a bad day.
-const SHORTEST_LEASE: Duration = Duration::from_secs(1);
+/// A shorter lease may expire before a slow renewal arrives.
+const MIN_LEASE: Duration = Duration::from_secs(1);
 
-/// A Redis that takes longer to answer is away: a beat must not be late for it.
-const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+/// Time limit for a connection and a response, so that Redis does not delay a keep-alive.
+const REDIS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Pause before a second try to connect; a restart takes about as long.
+/// Pause before reconnecting; a restart of Redis takes about as long.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
 
 const KEYS: [&str; 5] = ["leases", "claims", "cooling", "ends", "state"];
 
-/// Running sessions and free slots of one account in Redis, for processes on several machines.
+/// A session store in Redis that counts an account's slots, for processes on several machines.
 ///
-/// A slot is taken before the start and is free again a pause after the stop. Every slot is a lease that its owner renews with each
-/// keep-alive; who has not renewed for a whole lease is gone, and exactly one reaper claims the session. All times are of the Redis server's
-/// clock.
+/// A slot is acquired before the start, and is free again a [pause](RedisStoreBuilder::slot_free_after) after the stop. Each slot is
+/// a lease that its owner renews with every keep-alive. An owner that has not renewed for a whole lease counts as dead, and exactly
+/// one reaper claims its session. All lease times are those of the Redis server's clock.
 ///
-/// Redis may stop, restart, and lose its data. Sessions live on, [`renew`](Store::renew) notes them again, and for half a lease after
-/// any silence or restart nobody is taken for gone, so that every owner can speak up first. What that cannot cover: an owner that
-/// lives and alone cannot reach Redis for a whole lease is taken for gone, and its sessions are stopped. Choose the
-/// lease longer than such an outage, and more than twice the keep-alive's interval.
+/// Redis may stop, restart and lose its data. Sessions continue meanwhile, and [`renew`](Store::renew) records them again. For half
+/// a lease after any outage or restart, no owner counts as dead, so that all can renew first. The exception is a live owner that is
+/// the only one unable to reach Redis for a whole lease: it counts as dead, and its sessions are stopped. Choose a lease that is
+/// longer than such an outage, and more than twice the keep-alive interval.
 ///
-/// It needs Redis 5 or newer with Lua, one primary; all keys of an account carry one hash tag. All machines use the same account name,
-/// lease and number of slots. The connection is made with the first call, on that call's tokio runtime, and made again when it
-/// breaks. `rediss://` needs the feature `rustls`, and one crypto provider of rustls in the program.
+/// Redis 5 or newer with Lua and a single primary is required; all keys of an account share one hash tag. All machines must use the
+/// same account name, lease and number of slots. The first call connects, on its Tokio runtime; a broken connection is replaced.
+/// `rediss://` requires the feature `rustls` and one rustls crypto provider in the program.
 ///
 /// ```no_run
 /// # fn build() -> Result<(), Box<dyn std::error::Error>> {
@@ -54,7 +54,7 @@ const KEYS: [&str; 5] = ["leases", "claims", "cooling", "ends", "state"];
 ///
 /// let store = RedisStore::builder(std::env::var("REDIS_URL")?)
 ///     .account("production")
-///     .slots(NonZero::new(20).expect("not zero"))
+///     .slots(NonZero::new(20).expect("20 is not zero"))
 ///     .build()?;
 /// # let _ = store;
 /// # Ok(())
@@ -67,14 +67,14 @@ pub struct RedisStore {
     keys: [String; KEYS.len()],
     slots: u32,
     lease: Duration,
-    pause: Duration,
+    slot_free_after: Duration,
     clock: Arc<dyn Clock>,
-    /// The sessions that were taken here and not given back, with the time at which they end at the latest.
+    /// The sessions that this owner acquired and did not release, with the latest time of their end.
     own: Mutex<BTreeMap<Uuid, SystemTime>>,
 }
 
 impl RedisStore {
-    /// A store at an address such as `redis://:password@host:6379/0`, `rediss://host` or `redis+unix:///path`.
+    /// Returns a builder for a store at an address such as `redis://:password@host:6379/0`, `rediss://host` or `redis+unix:///path`.
     pub fn builder(address: impl Into<Secret>) -> RedisStoreBuilder {
         RedisStoreBuilder {
             address: address.into(),
@@ -82,7 +82,7 @@ impl RedisStore {
             account: "default".to_owned(),
             slots: 0,
             lease: LEASE,
-            pause: SLOT_FREE_AFTER,
+            slot_free_after: SLOT_FREE_AFTER,
             clock: None,
         }
     }
@@ -91,8 +91,8 @@ impl RedisStore {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long a session can still run, which means the same on every machine's clock.
-    fn left(&self, until: SystemTime) -> u64 {
+    /// The time that a session can still run, which unlike a point in time does not depend on this machine's clock.
+    fn millis_left(&self, until: SystemTime) -> u64 {
         millis(until.duration_since(self.clock.now()).unwrap_or_default())
     }
 
@@ -110,16 +110,16 @@ impl RedisStore {
                 .set_number_of_retries(1)
                 .set_min_delay(RECONNECT_PAUSE)
                 .set_max_delay(RECONNECT_PAUSE)
-                .set_connection_timeout(Some(ANSWER_LIMIT))
-                .set_response_timeout(Some(ANSWER_LIMIT));
+                .set_connection_timeout(Some(REDIS_TIMEOUT))
+                .set_response_timeout(Some(REDIS_TIMEOUT));
             ConnectionManager::new_lazy_with_config(self.client.clone(), config)
         });
         let mut connection = connection.await.map_err(StoreError::unavailable)?.clone();
         let first = call.invoke_async(&mut connection).await;
-        let again = |error: &RedisError| error.is_unrecoverable_error() && !error.is_timeout();
+        let is_broken = |error: &RedisError| error.is_unrecoverable_error() && !error.is_timeout();
         match first {
-            // A connection that broke is noticed by the first call that uses it. Twice is the same as once for every operation.
-            Err(error) if again(&error) => call.invoke_async(&mut connection).await,
+            // Only a call shows that the connection is broken. Retrying is safe, because every operation is idempotent.
+            Err(error) if is_broken(&error) => call.invoke_async(&mut connection).await,
             first => first,
         }
         .map_err(StoreError::unavailable)
@@ -129,9 +129,9 @@ impl RedisStore {
         match self.run(operation, arguments).await? {
             Value::Array(sessions) => sessions.iter().map(session).collect(),
             Value::Int(wait) => Err(StoreError::unavailable(format!(
-                "Redis was away or is new; living owners have another {wait} ms to note their sessions again"
+                "Redis was restarted or unreachable; living owners have {wait} ms left to record their sessions again"
             ))),
-            _ => Err(strange()),
+            _ => Err(foreign_data()),
         }
     }
 }
@@ -139,8 +139,9 @@ impl RedisStore {
 impl Store for RedisStore {
     fn acquire(&self, session: Uuid, until: SystemTime) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
-            let arguments = [session.to_string(), self.left(until).to_string(), self.slots.to_string()];
-            match self.run("take", &arguments).await? {
+            let arguments =
+                [session.to_string(), self.millis_left(until).to_string(), self.slots.to_string()];
+            match self.run("acquire", &arguments).await? {
                 Value::Int(0) => {
                     self.own().insert(session, until);
                     Ok(())
@@ -148,7 +149,7 @@ impl Store for RedisStore {
                 Value::Int(wait) => {
                     Err(StoreError::no_slot(u64::try_from(wait).ok().map(Duration::from_millis)))
                 }
-                _ => Err(strange()),
+                _ => Err(foreign_data()),
             }
         })
     }
@@ -158,7 +159,7 @@ impl Store for RedisStore {
             let until = self.own().get(&session).copied();
             match until {
                 Some(until) => {
-                    let arguments = [session.to_string(), self.left(until).to_string()];
+                    let arguments = [session.to_string(), self.millis_left(until).to_string()];
                     self.run("renew", &arguments).await.map(drop)
                 }
                 None => Ok(()),
@@ -169,13 +170,13 @@ impl Store for RedisStore {
     fn release(&self, session: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
             self.own().remove(&session);
-            let arguments = [session.to_string(), millis(self.pause).to_string()];
+            let arguments = [session.to_string(), millis(self.slot_free_after).to_string()];
             self.run("release", &arguments).await.map(drop)
         })
     }
 
     fn claim_abandoned(&self) -> BoxFuture<'_, Result<Vec<Uuid>, StoreError>> {
-        Box::pin(async move { self.sessions("abandoned", &[millis(CLAIM).to_string()]).await })
+        Box::pin(async move { self.sessions("claim_abandoned", &[millis(CLAIM).to_string()]).await })
     }
 
     fn held(&self) -> BoxFuture<'_, Result<BTreeSet<Uuid>, StoreError>> {
@@ -188,21 +189,21 @@ fn session(value: &Value) -> Result<Uuid, StoreError> {
         Value::BulkString(bytes) => Uuid::try_parse_ascii(bytes).ok(),
         _ => None,
     };
-    id.ok_or_else(strange)
+    id.ok_or_else(foreign_data)
 }
 
-fn strange() -> StoreError {
-    StoreError::unavailable("the keys in Redis hold something that this crate did not write")
+fn foreign_data() -> StoreError {
+    StoreError::unavailable("the keys in Redis hold data that this crate did not write")
 }
 
-/// Leaves the address out, which may carry a password.
+/// Omits the address, which may contain a password.
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore")
             .field("keys", &self.keys)
             .field("slots", &self.slots)
             .field("lease", &self.lease)
-            .field("pause", &self.pause)
+            .field("slot_free_after", &self.slot_free_after)
             .finish_non_exhaustive()
     }
 }
@@ -216,74 +217,74 @@ pub struct RedisStoreBuilder {
     account: String,
     slots: u32,
     lease: Duration,
-    pause: Duration,
+    slot_free_after: Duration,
     clock: Option<Arc<dyn Clock>>,
 }
 
 impl RedisStoreBuilder {
-    /// The account whose sessions these are, `default` by default; the name is free and part of every key.
+    /// Sets the account's name, which is part of every key. Default: `default`.
     pub fn account(mut self, name: impl Into<String>) -> Self {
         self.account = name.into();
         self
     }
 
-    /// What all keys begin with, `liveavatar` by default.
+    /// Sets the prefix of all keys. Default: `liveavatar`.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// How many sessions of the account may run at the same time; by default slots are not counted.
+    /// Sets the account's number of concurrent sessions. By default, slots are not counted.
     pub fn slots(mut self, slots: NonZero<u32>) -> Self {
         self.slots = slots.get();
         self
     }
 
-    /// How long an owner may be silent before it counts as gone, 180 s by default, 1 s at least.
+    /// Sets the time without a renewal after which an owner counts as dead. Default: 180 s; minimum: 1 s.
     ///
-    /// More than twice the keep-alive's interval, or a living owner is taken for gone.
+    /// Use more than twice the keep-alive interval; otherwise a living owner may count as dead.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
         self
     }
 
-    /// How long the service still holds the slot of a stopped session, 3 s by default (field reports: 0.8 to 3 s).
-    pub fn pause_after_stop(mut self, pause: Duration) -> Self {
-        self.pause = pause;
+    /// Sets how long the service holds the slot of a stopped session. Default: [`SLOT_FREE_AFTER`].
+    pub fn slot_free_after(mut self, pause: Duration) -> Self {
+        self.slot_free_after = pause;
         self
     }
 
-    /// The clock that `until` is told by, the machine's by default. Leases go by the clock of Redis.
+    /// Replaces the system clock that `until` of [`Store::acquire`] refers to. Leases use the clock of Redis.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
         self
     }
 
-    /// Builds the store; nothing is sent before its first use.
+    /// Builds the store; it connects on first use.
     ///
     /// # Errors
-    /// When the address is none of Redis, the account's name cannot be part of a key, or the lease is too short.
+    /// If the address is not a Redis address, the account's name cannot be part of a key, or the lease is too short.
     pub fn build(self) -> Result<RedisStore, StoreError> {
-        let refused = |why: &str| Err(StoreError::unavailable(why));
+        let invalid = |message: &str| Err(StoreError::unavailable(message));
         if self.account.is_empty() || self.account.contains(['{', '}']) {
-            return refused("account: empty or with a brace; give it a name of letters and digits");
+            return invalid("account: is empty or contains a brace; use letters and digits");
         }
         if self.prefix.contains(['{', '}']) {
-            return refused("prefix: braces are for the account's name; leave them out");
+            return invalid("prefix: contains a brace; remove it");
         }
-        if self.lease < SHORTEST_LEASE {
-            return refused("lease: shorter than 1 s; take more than twice the keep-alive's interval");
+        if self.lease < MIN_LEASE {
+            return invalid("lease: is shorter than 1 s; use more than twice the keep-alive interval");
         }
         if cfg!(not(feature = "rustls")) && self.address.expose().starts_with("rediss:") {
-            return refused("address: `rediss` needs this crate's feature `rustls`");
+            return invalid("address: `rediss` requires the feature `rustls` of this crate");
         }
-        // What the client says of an address may repeat parts of it.
+        // The client's error is dropped, because it may contain parts of the address.
         let Ok(client) = redis::Client::open(self.address.expose()) else {
-            return refused(
-                "address: not one of Redis, such as `redis://host:6379/0` or `redis+unix:///path`",
+            return invalid(
+                "address: is not a Redis address; use one such as `redis://host:6379/0` or `redis+unix:///path`",
             );
         };
-        // The braces are a hash tag: a cluster, or a proxy before one, keeps all keys of an account in one place.
+        // The braces are a hash tag: a cluster, or a proxy in front of one, keeps all keys of an account on one node.
         let keys = KEYS.map(|key| format!("{}:{{{}}}:{key}", self.prefix, self.account));
         Ok(RedisStore {
             client,
@@ -292,7 +293,7 @@ impl RedisStoreBuilder {
             keys,
             slots: self.slots,
             lease: self.lease,
-            pause: self.pause,
+            slot_free_after: self.slot_free_after,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             own: Mutex::default(),
         })

@@ -1,4 +1,4 @@
-//! Keeps the sessions of a client alive and stops them: one task and one timer queue for all sessions.
+//! Keeps a client's sessions alive and stops them. One task and one timer queue serve all sessions.
 
 mod status;
 mod stop_guard;
@@ -29,17 +29,20 @@ use stop_guard::StopGuard;
 
 pub use status::{EndReason, SessionEvent, SessionEvents, State, Status, StopFailed, StopFailedCause};
 pub use stop_guard::STOP_LIMIT;
-pub(crate) use stop_guard::{begin, certainly_not_started, in_this_span};
-pub(crate) use task::{RotationTemplate, SessionTask, Terms};
+pub(crate) use stop_guard::{in_current_span, mint_and_start, proves_not_started};
+pub(crate) use task::{RotationTemplate, SessionOptions, SessionTask};
 
-/// Longest duration of a background call with all its attempts: half of a keep-alive interval.
+/// Time limit of a background call, including its retries: half a keep-alive interval.
 const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The generated clients that sessions call; without the supervisor, so that the two do not keep each other alive.
+/// Time limit of a store call, so that an unresponsive store does not block a session.
+const STORE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The generated clients that sessions use. They do not refer to the supervisor, which would be a reference cycle.
 #[derive(Debug)]
 pub(crate) struct Calls {
     pub(crate) raw: raw::Client,
-    /// For background calls: they fail early, and their caller retries.
+    /// For background calls: they fail early, and the supervisor retries them.
     pub(crate) background: raw::Client,
 }
 
@@ -50,47 +53,45 @@ impl Calls {
     }
 }
 
-/// A store that does not answer must not hold up a session.
-const STORE_LIMIT: Duration = Duration::from_secs(10);
-
-/// Told of every session that may still run.
+/// Called for each session that could not be confirmed stopped.
 pub(crate) type Hook = Box<dyn Fn(&StopFailed) + Send + Sync>;
 
-/// What a client's clones share about supervised sessions.
+/// The supervisor of all sessions of a client and its clones.
 pub(crate) struct Supervisor {
     clock: Arc<dyn Clock>,
     store: Option<Arc<dyn Store>>,
     hook: Option<Hook>,
-    inner: Mutex<Inner>,
-    /// The first time of the queue has come nearer.
-    sooner: Notify,
-    /// A session's fate has been decided.
-    decided: Notify,
+    inner: Mutex<Supervised>,
+    /// Notified when the earliest timer changes or a task is removed.
+    timers_changed: Notify,
+    /// Notified when a session has ended or was reported.
+    settled: Notify,
 }
 
-struct Inner {
+struct Supervised {
     random: fastrand::Rng,
-    /// The runtime of the task, none while there is no task.
+    /// The runtime of the timer loop; `None` while the loop does not run.
     runtime: Option<Handle>,
-    lines: HashMap<u64, Arc<SessionTask>>,
+    tasks: HashMap<u64, Arc<SessionTask>>,
     last_key: u64,
-    /// When to look at which line again; a time that its line no longer waits for is passed over.
-    queue: BinaryHeap<Reverse<(SystemTime, u64)>>,
+    /// When to call which task. A task ignores a time that it no longer waits for.
+    timers: BinaryHeap<Reverse<(SystemTime, u64)>>,
     /// Every session that has a token and may run.
-    sessions: HashMap<Uuid, Known>,
+    sessions: HashMap<Uuid, SupervisedSession>,
     closed: bool,
 }
 
-struct Known {
+struct SupervisedSession {
     state: State,
-    /// How to try again, of a session that was reported.
-    again: Option<Box<Again>>,
+    /// Set once the session was reported.
+    retry: Option<Box<StopRetry>>,
 }
 
-struct Again {
+/// Everything needed to retry the stop of a reported session.
+struct StopRetry {
     client: Arc<Calls>,
-    line: Weak<SessionTask>,
-    unstopped: StopFailed,
+    task: Weak<SessionTask>,
+    failed: StopFailed,
 }
 
 impl Supervisor {
@@ -100,17 +101,17 @@ impl Supervisor {
         hook: Option<Hook>,
         seed: Option<u64>,
     ) -> Self {
-        let inner = Inner {
+        let inner = Supervised {
             random: seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),
             runtime: None,
-            lines: HashMap::new(),
+            tasks: HashMap::new(),
             last_key: 0,
-            queue: BinaryHeap::new(),
+            timers: BinaryHeap::new(),
             sessions: HashMap::new(),
             closed: false,
         };
-        let (sooner, decided) = (Notify::new(), Notify::new());
-        Self { clock, store, hook, inner: Mutex::new(inner), sooner, decided }
+        let (timers_changed, settled) = (Notify::new(), Notify::new());
+        Self { clock, store, hook, inner: Mutex::new(inner), timers_changed, settled }
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {
@@ -121,28 +122,33 @@ impl Supervisor {
         self.store.as_ref()
     }
 
-    /// A number from 0 to 1, so that what happens at once does not happen again at once.
+    /// Random jitter in [0, 1).
     pub(crate) fn random(&self) -> f64 {
         self.lock().random.f64()
     }
 
-    /// Waits for the store, but not for long.
-    pub(crate) async fn within(&self, call: BoxFuture<'_, Result<(), StoreError>>) -> Result<(), StoreError> {
-        match select(call, self.clock.sleep(STORE_LIMIT)).await {
+    pub(crate) async fn with_store_timeout(
+        &self,
+        call: BoxFuture<'_, Result<(), StoreError>>,
+    ) -> Result<(), StoreError> {
+        match select(call, self.clock.sleep(STORE_TIMEOUT)).await {
             Either::Left((result, _)) => result,
-            Either::Right(_) => Err(StoreError::unavailable("it did not answer in time")),
+            Either::Right(_) => {
+                let limit = STORE_TIMEOUT.as_secs();
+                Err(StoreError::unavailable(format!("the store did not respond within {limit} s")))
+            }
         }
     }
 
-    /// Refuses new sessions after a shutdown.
+    /// Returns an error once the client was shut down.
     pub(crate) fn check_open(&self) -> Result<(), Error> {
         if self.lock().closed {
-            return Err(Error::invalid_request("the client was shut down, and opens no session any more"));
+            return Err(Error::invalid_request("the client was shut down and cannot open sessions"));
         }
         Ok(())
     }
 
-    /// Runs a future where the sessions are kept; where no runtime is alive it is dropped.
+    /// Spawns a future on the supervisor's runtime, or else on the current one. Without a runtime, the future is dropped.
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
         let runtime = self.lock().runtime.clone().or_else(|| Handle::try_current().ok());
         if let Some(runtime) = runtime {
@@ -150,134 +156,135 @@ impl Supervisor {
         }
     }
 
-    pub(crate) fn note(&self, id: Uuid, state: State) {
-        self.lock().sessions.insert(id, Known { state, again: None });
+    pub(crate) fn set_state(&self, id: Uuid, state: State) {
+        self.lock().sessions.insert(id, SupervisedSession { state, retry: None });
     }
 
+    /// Forgets a session that does not run.
     pub(crate) fn forget(&self, id: Uuid) {
         self.lock().sessions.remove(&id);
-        self.decided.notify_waiters();
+        self.settled.notify_waiters();
     }
 
-    /// Tells everybody that a session may still run, and remembers how to try again.
-    pub(crate) fn report(&self, unstopped: &StopFailed, client: Arc<Calls>, line: Option<&Arc<SessionTask>>) {
-        let line = line.map_or_else(Weak::new, Arc::downgrade);
-        let again = Some(Box::new(Again { client, line, unstopped: unstopped.clone() }));
-        self.lock().sessions.insert(unstopped.id, Known { state: State::StopFailed, again });
+    /// Reports that a session may still run, and remembers how to retry its stop.
+    pub(crate) fn report(&self, failed: &StopFailed, client: Arc<Calls>, task: Option<&Arc<SessionTask>>) {
+        let task = task.map_or_else(Weak::new, Arc::downgrade);
+        let retry = Some(Box::new(StopRetry { client, task, failed: failed.clone() }));
+        self.lock().sessions.insert(failed.id, SupervisedSession { state: State::StopFailed, retry });
         #[cfg(feature = "tracing")]
-        trace::stop_failed(unstopped);
+        trace::stop_failed(failed);
         if let Some(hook) = &self.hook {
-            // It may run while another panic unwinds, where one of its own would end the process.
-            let _ = catch_unwind(AssertUnwindSafe(|| hook(unstopped)));
+            // This may run while another panic unwinds; a second panic would abort the process.
+            let _ = catch_unwind(AssertUnwindSafe(|| hook(failed)));
         }
-        self.decided.notify_waiters();
+        self.settled.notify_waiters();
     }
 
-    /// Tries again to stop a session that was reported.
-    pub(crate) fn stop_again(self: &Arc<Self>, id: Uuid, reason: EndReason) {
-        let again = {
+    /// Retries the stop of a session that was reported.
+    pub(crate) fn retry_stop(self: &Arc<Self>, id: Uuid, reason: EndReason) {
+        let retry = {
             let mut inner = self.lock();
-            let Some(known) = inner.sessions.get_mut(&id) else { return };
-            let Some(again) = known.again.take() else { return };
-            known.state = State::Ending;
-            again
+            let Some(session) = inner.sessions.get_mut(&id) else { return };
+            let Some(retry) = session.retry.take() else { return };
+            session.state = State::Ending;
+            retry
         };
-        let line = again.line.upgrade();
-        if let Some(line) = &line {
-            line.ending();
+        let task = retry.task.upgrade();
+        if let Some(task) = &task {
+            task.set_ending();
         }
-        StopGuard::again(self, again.client, id).stop(reason, line);
+        StopGuard::for_retry(self, &retry.client, id).stop(reason, task);
     }
 
-    /// Every session that has a token and may run.
+    /// Returns every session that has a token and may run.
     pub(crate) fn sessions(&self) -> BTreeMap<Uuid, State> {
-        self.lock().sessions.iter().map(|(id, known)| (*id, known.state.clone())).collect()
+        self.lock().sessions.iter().map(|(id, session)| (*id, session.state.clone())).collect()
     }
 
-    /// Stops every session, opens none any more, and waits; returns those that may still run.
+    /// Stops every session, rejects new ones, and waits; returns the sessions that may still run.
     pub(crate) async fn shutdown(self: &Arc<Self>) -> Vec<StopFailed> {
-        let (lines, reported) = {
+        let (tasks, reported) = {
             let mut inner = self.lock();
             inner.closed = true;
-            let lines: Vec<_> = inner.lines.values().cloned().collect();
-            let reported: Vec<_> =
-                inner.sessions.iter().filter(|(_, known)| known.again.is_some()).map(|(id, _)| *id).collect();
-            (lines, reported)
+            let tasks: Vec<_> = inner.tasks.values().cloned().collect();
+            let reported = inner.sessions.iter().filter(|(_, session)| session.retry.is_some());
+            (tasks, reported.map(|(id, _)| *id).collect::<Vec<_>>())
         };
-        for line in lines {
-            line.end(EndReason::Stopped);
+        for task in tasks {
+            task.end(EndReason::Stopped);
         }
         for id in reported {
-            self.stop_again(id, EndReason::Stopped);
+            self.retry_stop(id, EndReason::Stopped);
         }
         loop {
-            let mut decided = pin!(self.decided.notified());
-            decided.as_mut().enable();
-            if let Some(unstopped) = self.all_decided() {
-                return unstopped;
+            let mut settled = pin!(self.settled.notified());
+            settled.as_mut().enable();
+            if let Some(failed) = self.all_settled() {
+                return failed;
             }
-            decided.await;
+            settled.await;
         }
     }
 
-    /// The reported sessions, if there are no others.
-    fn all_decided(&self) -> Option<Vec<StopFailed>> {
+    /// Returns the reported sessions, or `None` while any other session exists.
+    fn all_settled(&self) -> Option<Vec<StopFailed>> {
         let inner = self.lock();
-        inner.sessions.values().map(|known| Some(known.again.as_ref()?.unstopped.clone())).collect()
+        inner.sessions.values().map(|session| Some(session.retry.as_ref()?.failed.clone())).collect()
     }
 
-    /// Takes a line into care.
-    pub(crate) fn enrol(self: &Arc<Self>, line: &Arc<SessionTask>) {
-        let starts = {
+    /// Starts to supervise a task, and starts the timer loop if it does not run.
+    pub(crate) fn add(self: &Arc<Self>, task: &Arc<SessionTask>) {
+        let start_on = {
             let mut inner = self.lock();
             inner.last_key += 1;
             let key = inner.last_key;
-            line.set_key(key);
-            inner.lines.insert(key, Arc::clone(line));
-            let starts = inner.runtime.is_none();
-            if starts {
+            task.set_key(key);
+            inner.tasks.insert(key, Arc::clone(task));
+            if inner.runtime.is_none() {
                 inner.runtime = Handle::try_current().ok();
+                inner.runtime.clone()
+            } else {
+                None
             }
-            starts.then(|| inner.runtime.clone()).flatten()
         };
-        line.schedule();
-        if let Some(runtime) = starts {
-            runtime.spawn(Task { supervisor: Arc::clone(self), done: false }.run());
+        task.schedule();
+        if let Some(runtime) = start_on {
+            runtime.spawn(TimerLoop { supervisor: Arc::clone(self), done: false }.run());
         }
     }
 
-    pub(crate) fn leave(&self, key: u64) {
-        self.lock().lines.remove(&key);
-        // The task ends when nothing is left to do.
-        self.sooner.notify_one();
+    pub(crate) fn remove(&self, key: u64) {
+        self.lock().tasks.remove(&key);
+        // The timer loop ends with the last task.
+        self.timers_changed.notify_one();
     }
 
-    /// Looks at a line again at that time.
-    pub(crate) fn queue(&self, at: SystemTime, key: u64) {
-        let nearer = {
+    /// Adds a time at which to call the task.
+    pub(crate) fn set_timer(&self, at: SystemTime, key: u64) {
+        let is_earliest = {
             let mut inner = self.lock();
-            let nearer = inner.queue.peek().is_none_or(|Reverse((first, _))| at < *first);
-            inner.queue.push(Reverse((at, key)));
-            nearer
+            let is_earliest = inner.timers.peek().is_none_or(|Reverse((first, _))| at < *first);
+            inner.timers.push(Reverse((at, key)));
+            is_earliest
         };
-        if nearer {
-            self.sooner.notify_one();
+        if is_earliest {
+            self.timers_changed.notify_one();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        // Nothing under the lock panics half-way.
+    fn lock(&self) -> MutexGuard<'_, Supervised> {
+        // Code that holds the lock does not panic half-way, so the data is consistent even if the lock is poisoned.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The task that looks at each line when its time has come; it ends with the last line.
-struct Task {
+/// The background task that calls each session's task at its times; it ends with the last one.
+struct TimerLoop {
     supervisor: Arc<Supervisor>,
     done: bool,
 }
 
-impl Task {
+impl TimerLoop {
     async fn run(mut self) {
         let supervisor = &self.supervisor;
         let mut due = Vec::new();
@@ -285,50 +292,50 @@ impl Task {
             let now = supervisor.clock.now();
             let next = {
                 let mut inner = supervisor.lock();
-                if inner.lines.is_empty() {
-                    inner.queue.clear();
+                if inner.tasks.is_empty() {
+                    inner.timers.clear();
                     inner.runtime = None;
                     self.done = true;
                     return;
                 }
-                while let Some(Reverse((at, key))) = inner.queue.peek().copied()
+                while let Some(Reverse((at, key))) = inner.timers.peek().copied()
                     && at <= now
                 {
-                    inner.queue.pop();
-                    due.extend(inner.lines.get(&key).map(|line| (at, Arc::clone(line))));
+                    inner.timers.pop();
+                    due.extend(inner.tasks.get(&key).map(|task| (at, Arc::clone(task))));
                 }
-                inner.queue.peek().map(|Reverse((at, _))| *at)
+                inner.timers.peek().map(|Reverse((at, _))| *at)
             };
             if due.is_empty() {
-                let sooner = pin!(supervisor.sooner.notified());
+                let changed = pin!(supervisor.timers_changed.notified());
                 match next {
                     Some(at) => {
                         let sleep = supervisor.clock.sleep(at.duration_since(now).unwrap_or_default());
-                        select(sooner, sleep).await;
+                        select(changed, sleep).await;
                     }
-                    None => sooner.await,
+                    None => changed.await,
                 }
             }
-            for (at, line) in due.drain(..) {
-                line.attend(at, now);
+            for (at, task) in due.drain(..) {
+                task.run_due(at, now);
             }
         }
     }
 }
 
-impl Drop for Task {
-    /// The runtime has shut down, unless all is done: nobody keeps the sessions alive from here on.
+impl Drop for TimerLoop {
+    /// Ends all sessions if the runtime shuts down, because nothing keeps them alive any more.
     fn drop(&mut self) {
         if self.done {
             return;
         }
-        let lines: Vec<_> = {
+        let tasks: Vec<_> = {
             let mut inner = self.supervisor.lock();
             inner.runtime = None;
-            inner.lines.values().cloned().collect()
+            inner.tasks.values().cloned().collect()
         };
-        for line in lines {
-            line.end(EndReason::RuntimeGone);
+        for task in tasks {
+            task.end(EndReason::RuntimeShutDown);
         }
     }
 }

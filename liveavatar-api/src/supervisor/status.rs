@@ -1,4 +1,4 @@
-//! What a supervised session tells: its status, its events, and that it could not be stopped.
+//! What a supervised session reports: its status, its events, and a failed stop.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,29 +12,31 @@ use crate::store::StoreError;
 use crate::types::SessionEndReason;
 use crate::wire::OpenEnum;
 
-/// So many events wait for a reader that is slow; then the oldest are lost, and [`SessionEvent::Missed`] says so.
-const EVENTS: usize = 32;
+/// Events buffered for a slow reader; beyond that, the oldest are dropped and [`SessionEvent::Lagged`] is emitted.
+const EVENT_CAPACITY: usize = 32;
 
-/// Where a supervised session stands.
+/// The state of a supervised session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum State {
-    /// It has a token and is not started; nothing is billed.
+    /// It has a token but is not started; nothing is billed.
     Minted,
     /// It runs, and costs credits.
     Started,
-    /// It takes commands. Today that is as soon as it is started.
+    /// It accepts commands; currently directly after [`Started`](Self::Started).
     Ready,
     /// It is being stopped.
     Ending,
-    /// It is certain that it does not run.
+    /// It is confirmed not to run.
     Ended(EndReason),
-    /// It may still run: no stop came through, and it was reported. [`Session::stop`](super::Session::stop) tries again.
+    /// It could not be confirmed stopped, may still run and was reported.
+    ///
+    /// [`Session::stop`](crate::session::Session::stop) tries again.
     StopFailed,
 }
 
 impl State {
-    /// Whether nothing more happens by itself: the session has ended or was reported.
+    /// Returns whether the session has ended or was reported, so that no automatic change follows.
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(self, Self::Ended(_) | Self::StopFailed)
@@ -45,90 +47,90 @@ impl State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EndReason {
-    /// [`Session::stop`](super::Session::stop) or [`Client::shutdown`](crate::Client::shutdown) was called.
+    /// [`Session::stop`](crate::session::Session::stop) or [`Client::shutdown`](crate::Client::shutdown) was called.
     Stopped,
-    /// Its handle was dropped: by the end of a scope, a cancelled or aborted task, or a panic.
+    /// Its handle was dropped: end of scope, cancelled or aborted task, panic.
     Dropped,
-    /// Its time was over.
+    /// It reached its maximum duration.
     MaxDuration,
-    /// The service ended it: for idleness, without credits, because somebody else stopped it.
+    /// The service ended it: idle, no credits, stopped by another client.
     Service(Option<OpenEnum<SessionEndReason>>),
-    /// The runtime that kept it alive shut down.
-    RuntimeGone,
+    /// The Tokio runtime that kept it alive shut down.
+    RuntimeShutDown,
 }
 
 impl EndReason {
-    /// What the service is told.
+    /// The end reason to send to the service.
     pub(crate) fn wire(&self) -> SessionEndReason {
         match self {
             Self::Stopped => SessionEndReason::UserClosed,
             Self::Dropped => SessionEndReason::UserDisconnected,
             Self::MaxDuration => SessionEndReason::MaxDurationReached,
-            Self::Service(_) | Self::RuntimeGone => SessionEndReason::Unknown,
+            Self::Service(_) | Self::RuntimeShutDown => SessionEndReason::Unknown,
         }
     }
 }
 
-/// A supervised session at one moment, as [`Session::watch`](super::Session::watch) shows it.
+/// A snapshot of a supervised session, published by [`Session::watch`](crate::session::Session::watch).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Status {
-    /// The session's id; another one after a rotation.
+    /// The session's id, which changes with each rotation.
     pub id: Uuid,
-    /// Where it stands.
+    /// The session's state.
     pub state: State,
-    /// When the service ends it, where known.
+    /// When the service ends it, if known.
     pub ends_at: Option<SystemTime>,
-    /// Whether its end is near, see [`OpenSession::warn_before`](super::OpenSession::warn_before).
+    /// Whether its end is near; see [`OpenSession::warn_before`](crate::session::OpenSession::warn_before).
     pub ends_soon: bool,
 }
 
-/// What happens to a supervised session.
+/// An event of a supervised session.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SessionEvent {
     /// Its state changed.
     State(State),
-    /// The service ends it in so long.
+    /// The service ends it after this duration.
     EndsSoon(Duration),
-    /// Another session has taken its place; the handle now stands for that one.
+    /// The handle now refers to a new session that replaced the old one.
     ///
-    /// Where to join has changed: see [`Session::started`](super::Session::started).
+    /// The media endpoints have changed; see [`Session::started`](crate::session::Session::started).
     Rotated {
-        /// The session until now, which is being stopped.
+        /// The old session, which is being stopped.
         from: Uuid,
-        /// The session from now on.
+        /// The new session.
         to: Uuid,
     },
-    /// No other session could take its place; it is tried again as long as there is time.
+    /// The session could not be replaced; rotation is retried while time is left.
     RotationFailed(Arc<Error>),
-    /// A keep-alive call failed; the next one comes sooner.
+    /// A keep-alive call failed; the next one follows sooner.
     KeepAliveFailed(Arc<Error>),
-    /// The session store failed; the session goes on.
+    /// The session store failed; the session continues.
     StoreFailed(Arc<StoreError>),
-    /// So many events were not read in time and are lost.
-    Missed(u64),
+    /// The reader was too slow, and this many events were dropped.
+    Lagged(u64),
 }
 
-/// The events of one supervised session, from the moment they were asked for.
+/// Receives the events of one supervised session; see [`Session::events`](crate::session::Session::events).
 #[derive(Debug)]
 pub struct SessionEvents(broadcast::Receiver<SessionEvent>);
 
 impl SessionEvents {
-    /// The next event, none after the session has ended or was reported.
+    /// Waits for the next event; returns `None` once the session has ended or was reported.
     ///
     /// # Cancel safety
     /// Cancel safe: no event is lost.
     pub async fn next(&mut self) -> Option<SessionEvent> {
         match self.0.recv().await {
             Ok(event) => Some(event),
-            Err(broadcast::error::RecvError::Lagged(missed)) => Some(SessionEvent::Missed(missed)),
+            Err(broadcast::error::RecvError::Lagged(dropped)) => Some(SessionEvent::Lagged(dropped)),
             Err(broadcast::error::RecvError::Closed) => None,
         }
     }
 }
 
-/// Where events go; empty until somebody asks, because most sessions are only watched.
+/// Sends a session's events. The channel is created on the first subscription, because most sessions have none.
 #[derive(Debug, Default)]
 pub(crate) struct Listeners {
     sender: Option<broadcast::Sender<SessionEvent>>,
@@ -136,8 +138,8 @@ pub(crate) struct Listeners {
 }
 
 impl Listeners {
-    pub(crate) fn listen(&mut self) -> SessionEvents {
-        let sender = self.sender.get_or_insert_with(|| broadcast::Sender::new(EVENTS));
+    pub(crate) fn subscribe(&mut self) -> SessionEvents {
+        let sender = self.sender.get_or_insert_with(|| broadcast::Sender::new(EVENT_CAPACITY));
         let events = SessionEvents(sender.subscribe());
         if self.closed {
             self.sender = None;
@@ -145,50 +147,49 @@ impl Listeners {
         events
     }
 
-    pub(crate) fn tell(&self, event: SessionEvent) {
+    pub(crate) fn send(&self, event: SessionEvent) {
         if let Some(sender) = &self.sender {
-            // Nobody listens any more, which is their choice.
+            // Fails only if all receivers are gone.
             let _ = sender.send(event);
         }
     }
 
-    /// Tells the last event.
     pub(crate) fn close(&mut self) {
         self.sender = None;
         self.closed = true;
     }
 }
 
-/// A session that may still run and cost credits, although everything was done to stop it.
+/// A session that could not be confirmed stopped and may still run and cost credits.
 ///
-/// The client remembers it: [`Client::shutdown`](crate::Client::shutdown) tries to stop it again. A session store holds it too.
+/// The client and its session store remember it. [`Client::shutdown`](crate::Client::shutdown) tries to stop it again.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct StopFailed {
-    /// The session's id, with which it can be stopped.
+    /// The session's id, to stop it with.
     pub id: Uuid,
-    /// Why no stop came through.
+    /// Why the stop failed.
     pub cause: StopFailedCause,
 }
 
-/// Why no stop of a session came through.
+/// Why a session could not be confirmed stopped.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum StopFailedCause {
-    /// No Tokio runtime was alive to send it.
+    /// No Tokio runtime was running to send the stop.
     NoRuntime,
-    /// The service refuses it, for example because the API key was taken back meanwhile.
-    Refused(Arc<Error>),
-    /// It was repeated for [`STOP_LIMIT`](super::STOP_LIMIT), and this is how it failed last.
+    /// The service rejected the stop, for example because the API key was revoked.
+    Rejected(Arc<Error>),
+    /// The stop was retried for [`STOP_LIMIT`](super::STOP_LIMIT); this is the last error.
     Failed(Arc<Error>),
 }
 
 impl fmt::Display for StopFailedCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoRuntime => "no Tokio runtime is alive to stop it",
-            Self::Refused(_) => "the service refuses to stop it",
-            Self::Failed(_) => "no stop came through",
+            Self::NoRuntime => "no Tokio runtime is running to stop it",
+            Self::Rejected(_) => "the service rejected the stop",
+            Self::Failed(_) => "every attempt to stop it failed",
         })
     }
 }
@@ -202,14 +203,14 @@ impl fmt::Display for StopFailed {
 impl std::error::Error for StopFailed {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.cause {
-            StopFailedCause::Refused(error) | StopFailedCause::Failed(error) => Some(error),
+            StopFailedCause::Rejected(error) | StopFailedCause::Failed(error) => Some(error),
             StopFailedCause::NoRuntime => None,
         }
     }
 }
 
 impl Error {
-    /// The session may still run; `None` if the reason is not known here.
+    /// `failed` is `None` if the cause is not known here.
     pub(crate) fn stop_failed(failed: Option<StopFailed>) -> Self {
         let error = Self::new(ErrorKind::StopFailed, "the session may still run");
         match failed {

@@ -1,4 +1,4 @@
-//! The guard to stop a session: it begins before the start is sent, and ends with certainty or with a report.
+//! The guard that ensures that a session is stopped or reported, from before its start request until its stop is confirmed.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -15,96 +15,94 @@ use crate::credential::Credential;
 use crate::error::Error;
 use crate::types::{self, CreateSessionTokenBody, SessionEndReason};
 
-/// How long the stop of a session is repeated before the session is reported as not certainly stopped.
+/// How long a failed stop is retried before the session is reported: 5 min.
 ///
-/// It is the time after which the service ends a session without a sign of life (documentation), so that what was lost by
-/// then is at most what a crash would have cost.
+/// By then the service has ended the session for idleness (documentation), so a failed stop costs at most as much as a crash.
 pub const STOP_LIMIT: Duration = Duration::from_secs(5 * 60);
 
-/// The first pause between two stops; each later one is twice as long, up to [`LONGEST_PAUSE`].
+/// The first pause between two stops; it doubles up to [`MAX_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// No pause between two stops is longer.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const MAX_PAUSE: Duration = Duration::from_secs(30);
 
-/// A start that was sent and not answered may still take effect for so long: what the crate grants one anyway.
+/// How long a start without a response may still take effect: this crate's own timeout for a start.
 ///
-/// Until then a 404 on stop only says that the session does not run yet.
-const START_OPEN: Duration = Duration::from_secs(45);
+/// Until then, a 404 on stop only means that the session is not running yet.
+const START_PENDING: Duration = Duration::from_secs(45);
 
-/// Where the plan's limit is not known, a session is taken to end within a day.
+/// Assumed maximum duration of a session if the plan's limit is not known.
 const UNKNOWN_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A slot is given back so many times before it is left to its lease.
-const GIVE_BACKS: u32 = 6;
+/// Attempts to release a slot before it is left to expire.
+const RELEASE_ATTEMPTS: u32 = 6;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// Nothing was sent that starts it.
+    /// No start request was sent.
     Minted,
-    /// It may run.
+    /// The session may run.
     Live,
-    /// Its stop is under way; whoever drops this now has nobody left to do it.
+    /// A task is stopping the session; if it drops the guard, the session is reported.
     Stopping,
-    /// It does not run, or was reported.
+    /// The session does not run, or was reported.
     Settled,
 }
 
-/// Answers for one session until it is certain that it does not run.
+/// Owns the obligation to stop one session.
 ///
-/// Dropped before, by a panic, a cancelled task or a runtime's end, it passes the guard on to a task; where none can run, it
-/// reports the session.
+/// If it is dropped early, by a panic, a cancelled task or a runtime shutdown, another task takes over. Without a running
+/// runtime, the session is reported instead.
 pub(crate) struct StopGuard {
     supervisor: Arc<Supervisor>,
     client: Arc<Calls>,
     id: Uuid,
     stage: Stage,
-    /// Whether the store holds a slot for it.
-    taken: bool,
-    /// The start's outcome is open until then.
-    unsure_until: Option<SystemTime>,
-    /// Who wants to know how it ended; only while it is being stopped.
-    line: Option<Arc<SessionTask>>,
+    /// Whether the store may hold a slot for the session.
+    has_slot: bool,
+    /// Until then, a start without a response may still take effect.
+    start_pending_until: Option<SystemTime>,
+    /// The task to notify of the result; set only while the session is being stopped.
+    task: Option<Arc<SessionTask>>,
 }
 
-/// A session that has just been started.
-pub(crate) struct Begun {
+/// A session that has just been started, and its guard.
+pub(crate) struct GuardedSession {
     pub(crate) guard: StopGuard,
     pub(crate) started: types::StartSessionResponse,
-    /// When the start was sent: the service counts from then at the earliest.
-    pub(crate) sent: SystemTime,
+    /// When the start request was sent; the service counts from no earlier time.
+    pub(crate) sent_at: SystemTime,
 }
 
-/// Mints and starts a session, unless nobody `wants` it any more before it is started.
-pub(crate) async fn begin(
+/// Mints and starts a session, unless `check_wanted` fails before the start request.
+pub(crate) async fn mint_and_start(
     supervisor: &Arc<Supervisor>,
     client: &Arc<Calls>,
     body: &CreateSessionTokenBody,
-    longest: Option<Duration>,
-    wanted: impl Fn() -> Result<(), Error>,
-) -> Result<Begun, Error> {
-    wanted()?;
+    max_duration: Option<Duration>,
+    check_wanted: impl Fn() -> Result<(), Error>,
+) -> Result<GuardedSession, Error> {
+    check_wanted()?;
     let token = client.raw.create_session_token().body(body.clone()).data().await?;
-    wanted()?;
+    check_wanted()?;
     let bearer = client.raw.with_credential(Credential::session_token(token.session_token)?);
     let mut guard = StopGuard::minted(supervisor, client, token.session_id);
-    guard.take_slot(longest).await?;
-    // Dropping the guard gives the slot back.
-    wanted()?;
+    guard.acquire_slot(max_duration).await?;
+    // On an error, the dropped guard releases the slot.
+    check_wanted()?;
 
     guard.stage = Stage::Live;
-    let sent = supervisor.clock().now();
+    let sent_at = supervisor.clock().now();
     let error = match bearer.start_session().data().await {
         Ok(started) => {
-            supervisor.note(guard.id, State::Started);
-            return Ok(Begun { guard, started, sent });
+            supervisor.set_state(guard.id, State::Started);
+            return Ok(GuardedSession { guard, started, sent_at });
         }
         Err(error) => error,
     };
-    if certainly_not_started(&error) {
+    if proves_not_started(&error) {
         guard.stage = Stage::Minted;
     } else {
-        guard.unsure_until = supervisor.clock().now().checked_add(START_OPEN);
+        guard.start_pending_until = supervisor.clock().now().checked_add(START_PENDING);
         guard.stop(EndReason::Dropped, None);
     }
     Err(error)
@@ -112,22 +110,24 @@ pub(crate) async fn begin(
 
 impl StopGuard {
     fn minted(supervisor: &Arc<Supervisor>, client: &Arc<Calls>, id: Uuid) -> Self {
-        supervisor.note(id, State::Minted);
-        Self {
-            supervisor: Arc::clone(supervisor),
-            client: Arc::clone(client),
-            id,
-            stage: Stage::Minted,
-            taken: false,
-            unsure_until: None,
-            line: None,
-        }
+        supervisor.set_state(id, State::Minted);
+        Self::new(supervisor, client, id, Stage::Minted, false)
     }
 
-    /// The guard for a session that was reported, to try again.
-    pub(crate) fn again(supervisor: &Arc<Supervisor>, client: Arc<Calls>, id: Uuid) -> Self {
-        let supervisor = Arc::clone(supervisor);
-        Self { supervisor, client, id, stage: Stage::Live, taken: true, unsure_until: None, line: None }
+    /// A guard for retrying the stop of a reported session.
+    pub(crate) fn for_retry(supervisor: &Arc<Supervisor>, client: &Arc<Calls>, id: Uuid) -> Self {
+        Self::new(supervisor, client, id, Stage::Live, true)
+    }
+
+    fn new(
+        supervisor: &Arc<Supervisor>,
+        client: &Arc<Calls>,
+        id: Uuid,
+        stage: Stage,
+        has_slot: bool,
+    ) -> Self {
+        let (supervisor, client) = (Arc::clone(supervisor), Arc::clone(client));
+        Self { supervisor, client, id, stage, has_slot, start_pending_until: None, task: None }
     }
 
     pub(crate) fn id(&self) -> Uuid {
@@ -138,81 +138,80 @@ impl StopGuard {
         &self.client
     }
 
-    async fn take_slot(&mut self, longest: Option<Duration>) -> Result<(), Error> {
+    async fn acquire_slot(&mut self, max_duration: Option<Duration>) -> Result<(), Error> {
         let Some(store) = self.supervisor.store() else { return Ok(()) };
-        // A slot whose taking was cancelled may be taken.
-        self.taken = true;
+        // Set first, because a cancelled or failed call may still acquire the slot.
+        self.has_slot = true;
         let now = self.supervisor.clock().now();
-        let until = now.checked_add(longest.unwrap_or(UNKNOWN_DURATION) + START_OPEN);
-        let take = store.acquire(self.id, until.unwrap_or(now + UNKNOWN_DURATION));
-        self.supervisor.within(take).await.map_err(|error| {
-            self.taken = !error.is_no_slot();
+        let until = now.checked_add(max_duration.unwrap_or(UNKNOWN_DURATION) + START_PENDING);
+        let acquire = store.acquire(self.id, until.unwrap_or(now + UNKNOWN_DURATION));
+        self.supervisor.with_store_timeout(acquire).await.map_err(|error| {
+            self.has_slot = !error.is_no_slot();
             Error::from(error)
         })
     }
 
-    /// Stops the session in a task of its own, and tells `line` how it ended.
-    pub(crate) fn stop(mut self, reason: EndReason, line: Option<Arc<SessionTask>>) {
+    /// Stops the session in the background and notifies `task` of the result.
+    pub(crate) fn stop(mut self, reason: EndReason, task: Option<Arc<SessionTask>>) {
         self.stage = Stage::Stopping;
-        self.line = line;
-        self.supervisor.note(self.id, State::Ending);
+        self.task = task;
+        self.supervisor.set_state(self.id, State::Ending);
         let supervisor = Arc::clone(&self.supervisor);
-        supervisor.spawn(self.stopping(reason));
+        supervisor.spawn(self.run_stop(reason));
     }
 
-    async fn stopping(mut self, reason: EndReason) {
-        match self.until_certain(reason.wire()).await {
+    async fn run_stop(mut self, reason: EndReason) {
+        match self.stop_until_confirmed(reason.wire()).await {
             Ok(()) => self.ended(reason).await,
             Err(cause) => self.report(cause),
         }
     }
 
-    /// The service does not know the session any more; asks why, makes sure of it, and tells `line`.
-    pub(crate) async fn gone(mut self, line: Arc<SessionTask>) {
+    /// Handles a session that the service no longer knows: asks for the reason, confirms the stop and notifies `task`.
+    pub(crate) async fn ended_by_service(mut self, task: Arc<SessionTask>) {
         self.stage = Stage::Stopping;
-        self.line = Some(line);
-        self.supervisor.note(self.id, State::Ending);
+        self.task = Some(task);
+        self.supervisor.set_state(self.id, State::Ending);
         let details = self.client.background.get_session().session_id(self.id.to_string()).data().await;
         let reason = details.ok().and_then(|details| details.end_reason);
-        self.stopping(EndReason::Service(reason)).await;
+        self.run_stop(EndReason::Service(reason)).await;
     }
 
-    /// The session certainly does not run.
+    /// Settles a session that is confirmed not to run.
     async fn ended(mut self, reason: EndReason) {
-        let line = self.line.take();
-        let given = self.release().await;
+        let task = self.task.take();
+        let released = self.release_slot().await;
         self.stage = Stage::Settled;
         self.supervisor.forget(self.id);
-        if let Some(line) = line {
-            line.ended(reason);
+        if let Some(task) = task {
+            task.finish(State::Ended(reason), None);
         }
-        if given {
+        if released {
             return;
         }
         let mut pause = FIRST_PAUSE;
-        for _ in 1..GIVE_BACKS {
+        for _ in 1..RELEASE_ATTEMPTS {
             self.pause(&mut pause).await;
-            if self.release().await {
+            if self.release_slot().await {
                 return;
             }
         }
     }
 
-    /// Repeats the stop until it is certain that the session does not run, or that no stop helps.
-    async fn until_certain(&mut self, reason: SessionEndReason) -> Result<(), StopFailedCause> {
+    /// Retries the stop until it is confirmed, is rejected, or [`STOP_LIMIT`] has passed.
+    async fn stop_until_confirmed(&mut self, reason: SessionEndReason) -> Result<(), StopFailedCause> {
         let began = self.supervisor.clock().now();
         let mut pause = FIRST_PAUSE;
         loop {
             let body = types::StopSession::builder().session_id(self.id).reason(reason);
             let result = self.client.background.stop_session().body(body).data().await;
             let now = self.supervisor.clock().now();
+            let start_pending = self.start_pending_until.is_some_and(|until| now < until);
             let last = match result {
                 Ok(_) => return Ok(()),
-                Err(error) if error.is_not_found() && self.unsure_until.is_none_or(|until| now >= until) => {
-                    return Ok(());
-                }
+                Err(error) if error.is_not_found() && !start_pending => return Ok(()),
                 Err(error) if error.is_not_found() => None,
-                Err(error) if is_definite(&error) => return Err(StopFailedCause::Refused(Arc::new(error))),
+                Err(error) if is_permanent(&error) => return Err(StopFailedCause::Rejected(Arc::new(error))),
                 Err(error) => Some(error),
             };
             if let Some(last) = last
@@ -224,38 +223,38 @@ impl StopGuard {
         }
     }
 
-    /// Waits, with jitter, and longer the next time.
+    /// Waits for `pause`, with jitter, and doubles it for the next time.
     async fn pause(&self, pause: &mut Duration) {
         let time = pause.mul_f64(0.5 + self.supervisor.random() / 2.0);
-        *pause = (*pause * 2).min(LONGEST_PAUSE);
+        *pause = (*pause * 2).min(MAX_PAUSE);
         self.supervisor.clock().sleep(time).await;
     }
 
-    /// Gives the store's slot back; whether there is none left to give back.
-    async fn release(&mut self) -> bool {
-        if let Some(store) = self.supervisor.store().filter(|_| self.taken) {
-            let given = self.supervisor.within(store.release(self.id)).await;
-            if let Some(error) = given.err() {
+    /// Releases the store's slot; returns whether none is left to release.
+    async fn release_slot(&mut self) -> bool {
+        if let Some(store) = self.supervisor.store().filter(|_| self.has_slot) {
+            let released = self.supervisor.with_store_timeout(store.release(self.id)).await;
+            if let Some(error) = released.err() {
                 #[cfg(feature = "tracing")]
                 super::trace::store_failed(self.id, &error);
-                if let Some(line) = &self.line {
-                    line.store_failed(error);
+                if let Some(task) = &self.task {
+                    task.store_failed(error);
                 }
                 return false;
             }
         }
-        self.taken = false;
+        self.has_slot = false;
         true
     }
 
-    /// Gives up: the session may run, and everybody is told.
+    /// Gives up and reports the session.
     fn report(&mut self, cause: StopFailedCause) {
         self.stage = Stage::Settled;
-        let line = self.line.take();
-        let unstopped = StopFailed { id: self.id, cause };
-        self.supervisor.report(&unstopped, Arc::clone(&self.client), line.as_ref());
-        if let Some(line) = line {
-            line.unstopped(unstopped);
+        let task = self.task.take();
+        let failed = StopFailed { id: self.id, cause };
+        self.supervisor.report(&failed, Arc::clone(&self.client), task.as_ref());
+        if let Some(task) = task {
+            task.finish(State::StopFailed, Some(failed));
         }
     }
 }
@@ -263,55 +262,45 @@ impl StopGuard {
 impl Drop for StopGuard {
     fn drop(&mut self) {
         let stage = std::mem::replace(&mut self.stage, Stage::Settled);
-        let heir = || Self {
-            supervisor: Arc::clone(&self.supervisor),
-            client: Arc::clone(&self.client),
-            id: self.id,
-            stage,
-            taken: self.taken,
-            unsure_until: self.unsure_until,
-            line: None,
-        };
+        let successor = |stage| Self::new(&self.supervisor, &self.client, self.id, stage, self.has_slot);
         match stage {
             Stage::Settled => {}
-            Stage::Minted if self.taken => {
-                let mut heir = heir();
-                heir.stage = Stage::Settled;
-                self.supervisor.spawn(heir.ended(EndReason::Dropped));
-                // Where nothing runs, the slot's lease ends by itself; there is no session that could go on.
+            Stage::Minted if self.has_slot => {
+                self.supervisor.spawn(successor(Stage::Settled).ended(EndReason::Dropped));
+                // Without a runtime the slot expires by itself; no session was started.
                 self.supervisor.forget(self.id);
             }
             Stage::Minted => self.supervisor.forget(self.id),
-            // Dropped while its start was under way, or by a panic.
+            // Dropped during the start request, or by a panic.
             Stage::Live => {
-                let mut heir = heir();
-                heir.unsure_until = self.supervisor.clock().now().checked_add(START_OPEN);
-                heir.stop(EndReason::Dropped, None);
+                let mut successor = successor(Stage::Live);
+                successor.start_pending_until = self.supervisor.clock().now().checked_add(START_PENDING);
+                successor.stop(EndReason::Dropped, None);
             }
             Stage::Stopping => self.report(StopFailedCause::NoRuntime),
         }
     }
 }
 
-/// Whether the service said no, so that nothing runs; anything else but a success leaves it open.
-pub(crate) fn certainly_not_started(error: &Error) -> bool {
-    let refused = match error.status() {
-        // A start that was repeated may be refused because the one before has started the session after all.
+/// Whether a failed start proves that the session does not run; any other error leaves that open.
+pub(crate) fn proves_not_started(error: &Error) -> bool {
+    let rejected = match error.status() {
+        // The service may reject a retry because an earlier attempt has started the session.
         Some(400 | 409) => error.attempts() < 2,
         Some(status) => (300..500).contains(&status) && status != 408,
         None => false,
     };
-    refused || !error.may_have_been_sent()
+    rejected || !error.may_have_been_sent()
 }
 
-/// Whether the same call would fail the same way again.
-pub(crate) fn is_definite(error: &Error) -> bool {
-    let refused = error.status().is_some_and(|status| (400..500).contains(&status));
-    error.is_invalid_request() || (refused && !matches!(error.status(), Some(408 | 429)))
+/// Whether the same call would fail again in the same way.
+fn is_permanent(error: &Error) -> bool {
+    let rejected = error.status().is_some_and(|status| (400..500).contains(&status));
+    error.is_invalid_request() || (rejected && !matches!(error.status(), Some(408 | 429)))
 }
 
-/// Runs a future in the span of whoever asked for it.
-pub(crate) fn in_this_span<F: Future<Output = ()> + Send>(future: F) -> impl Future<Output = ()> + Send {
+/// Runs a future in the caller's tracing span.
+pub(crate) fn in_current_span<F: Future<Output = ()> + Send>(future: F) -> impl Future<Output = ()> + Send {
     #[cfg(feature = "tracing")]
     {
         use tracing::Instrument as _;

@@ -1,4 +1,4 @@
-//! One supervised session as its handle sees it: kept alive, warned, rotated, ended.
+//! One supervised session: keep-alive, expiry warning, rotation and end.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -10,140 +10,147 @@ use uuid::Uuid;
 use super::Calls;
 use super::Supervisor;
 use super::status::{EndReason, Listeners, SessionEvent, SessionEvents, State, Status, StopFailed};
-use super::stop_guard::{Begun, begin};
+use super::stop_guard::{GuardedSession, StopGuard, mint_and_start};
 use crate::calls::Call as _;
 use crate::error::Error;
 use crate::store::StoreError;
 use crate::types::{self, CreateSessionTokenBody};
 
-/// A rotation begins so many warning times before the end: a start takes 4 s, and 20 to 30 s on bad days (field reports).
-const ROTATE_BEFORE: u32 = 2;
+/// Rotation begins this many warning times before the end: a start takes 4 s, on bad days 20 to 30 s (field reports).
+const ROTATION_LEAD: u32 = 2;
 
-/// After a failed keep-alive the next one comes after this part of the interval.
-const SOONER: u32 = 4;
+/// A failed keep-alive is retried within this fraction of the interval.
+const FAILED_KEEP_ALIVE_DIVISOR: u32 = 4;
 
-/// How a session is looked after.
+/// The settings of a supervised session; see [`OpenSession`](crate::session::OpenSession).
 #[derive(Clone, Debug)]
-pub(crate) struct Terms {
-    pub(crate) keep_alive: Duration,
+pub(crate) struct SessionOptions {
+    pub(crate) keep_alive_interval: Duration,
     pub(crate) warn_before: Duration,
-    pub(crate) rotating: bool,
+    pub(crate) auto_rotate: bool,
 }
 
-/// What a further session is made of, as long as the handle lives.
+/// Everything needed to start a replacement session.
 pub(crate) struct RotationTemplate {
     pub(crate) client: Arc<Calls>,
     pub(crate) body: CreateSessionTokenBody,
-    pub(crate) longest: Option<Duration>,
+    pub(crate) max_duration: Option<Duration>,
 }
 
-/// A supervised session; its handle and the supervisor share it.
+/// A supervised session, shared by its handle and the supervisor.
 pub(crate) struct SessionTask {
     supervisor: Arc<Supervisor>,
-    terms: Terms,
-    recipe: Option<Box<RotationTemplate>>,
+    options: SessionOptions,
+    template: Option<Box<RotationTemplate>>,
     key: OnceLock<u64>,
-    /// Made when somebody first watches; it takes more memory than all the rest.
+    /// Created on the first call of [`watch`](Self::watch), because it uses more memory than everything else.
     watch: OnceLock<watch::Sender<Status>>,
-    plan: Mutex<Plan>,
+    state: Mutex<TaskState>,
 }
 
-struct Plan {
+struct TaskState {
     status: Status,
-    /// None as soon as the session is being ended.
-    guard: Option<super::stop_guard::StopGuard>,
+    /// `None` once the session is being stopped.
+    guard: Option<StopGuard>,
     started: Arc<types::StartSessionResponse>,
-    /// When the next keep-alive is due.
-    beat: SystemTime,
-    beating: bool,
-    /// The last sign of life that the service was given some other way.
-    heard: Option<SystemTime>,
-    /// What comes next on the way to the end, and when.
-    step: Option<(SystemTime, Step)>,
-    times: Option<Times>,
-    /// A rotation is under way, and answers for the end.
+    next_keep_alive: SystemTime,
+    keep_alive_running: bool,
+    /// When the session was last kept alive in another way.
+    last_activity: Option<SystemTime>,
+    next_transition: Option<(SystemTime, Transition)>,
+    expiry: Option<Expiry>,
+    /// Whether a rotation is running, which then also handles the session's end.
     rotating: bool,
-    /// The earliest time in the supervisor's queue.
-    queued: Option<SystemTime>,
+    /// The earliest time for this task in the supervisor's timer queue.
+    next_timer: Option<SystemTime>,
     listeners: Listeners,
-    unstopped: Option<StopFailed>,
+    stop_failure: Option<StopFailed>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum Transition {
     Rotate,
     Warn,
     End,
 }
 
-/// The end of a session's time, as far as it is known from outside.
+/// When a session expires; the service counts from an unknown time between the start's request and response.
 #[derive(Clone, Copy)]
-struct Times {
-    half: SystemTime,
-    /// The service may end it from here on, counted from when the start was sent.
-    ends: SystemTime,
-    /// It has ended by then, counted from when the start was answered.
-    over: SystemTime,
+struct Expiry {
+    midpoint: SystemTime,
+    /// Counted from the request.
+    earliest: SystemTime,
+    /// Counted from the response.
+    latest: SystemTime,
 }
 
-impl Times {
-    fn new(sent: SystemTime, answered: SystemTime, duration: Duration) -> Option<Self> {
+impl Expiry {
+    /// The maximum duration is that of the response or, if it has none, that of the configuration.
+    fn of(session: &GuardedSession, max_duration: Option<Duration>, now: SystemTime) -> Option<Self> {
+        let seconds = session.started.max_session_duration.and_then(|seconds| u64::try_from(seconds).ok());
+        let granted = seconds.filter(|seconds| *seconds > 0).map(Duration::from_secs);
+        let duration = granted.or(max_duration)?;
         Some(Self {
-            half: sent.checked_add(duration / 2)?,
-            ends: sent.checked_add(duration)?,
-            over: answered.checked_add(duration)?,
+            midpoint: session.sent_at.checked_add(duration / 2)?,
+            earliest: session.sent_at.checked_add(duration)?,
+            latest: now.checked_add(duration)?,
         })
     }
 
-    /// So long before the end, but not in the session's first half.
+    /// The time `lead` before the end, but not before the midpoint.
     fn before(&self, lead: Duration) -> SystemTime {
-        self.ends.checked_sub(lead).map_or(self.half, |at| at.max(self.half))
+        self.earliest.checked_sub(lead).map_or(self.midpoint, |at| at.max(self.midpoint))
+    }
+
+    fn first_transition(&self, options: &SessionOptions) -> (SystemTime, Transition) {
+        if options.auto_rotate {
+            (self.before(options.warn_before * ROTATION_LEAD), Transition::Rotate)
+        } else {
+            (self.before(options.warn_before), Transition::Warn)
+        }
     }
 }
 
 impl SessionTask {
-    /// Takes over a session that has just been started.
+    /// Supervises a session that has just been started.
     pub(crate) fn new(
         supervisor: &Arc<Supervisor>,
-        begun: Begun,
-        terms: Terms,
-        recipe: RotationTemplate,
+        session: GuardedSession,
+        options: SessionOptions,
+        template: RotationTemplate,
     ) -> Arc<Self> {
         let now = supervisor.clock().now();
-        let times = times(&begun, recipe.longest, now);
-        // Sessions that are opened together are not kept alive together.
-        let phase = terms.keep_alive.mul_f64(supervisor.random());
-        let plan = Plan {
+        let expiry = Expiry::of(&session, template.max_duration, now);
+        let state = TaskState {
             status: Status {
-                id: begun.guard.id(),
+                id: session.guard.id(),
                 state: State::Started,
-                ends_at: times.map(|times| times.ends),
+                ends_at: expiry.map(|expiry| expiry.earliest),
                 ends_soon: false,
             },
-            step: first_step(times.as_ref(), &terms),
-            guard: Some(begun.guard),
-            started: Arc::new(begun.started),
-            beat: now + phase,
-            beating: false,
-            heard: None,
-            times,
+            next_transition: expiry.map(|expiry| expiry.first_transition(&options)),
+            guard: Some(session.guard),
+            started: Arc::new(session.started),
+            next_keep_alive: now + first_keep_alive(supervisor, &options),
+            keep_alive_running: false,
+            last_activity: None,
+            expiry,
             rotating: false,
-            queued: None,
+            next_timer: None,
             listeners: Listeners::default(),
-            unstopped: None,
+            stop_failure: None,
         };
-        let recipe = terms.rotating.then(|| Box::new(recipe));
-        let line = Self {
+        let template = options.auto_rotate.then(|| Box::new(template));
+        let task = Arc::new(Self {
             supervisor: Arc::clone(supervisor),
-            terms,
-            recipe,
+            options,
+            template,
             key: OnceLock::new(),
             watch: OnceLock::new(),
-            plan: Mutex::new(plan),
-        };
-        let line = Arc::new(line);
-        supervisor.enrol(&line);
-        line
+            state: Mutex::new(state),
+        });
+        supervisor.add(&task);
+        task
     }
 
     pub(crate) fn supervisor(&self) -> &Arc<Supervisor> {
@@ -151,7 +158,7 @@ impl SessionTask {
     }
 
     pub(crate) fn set_key(&self, key: u64) {
-        // Set once, by the one call of `enrol`.
+        // Called once, by `Supervisor::add`.
         let _ = self.key.set(key);
     }
 
@@ -160,181 +167,170 @@ impl SessionTask {
     }
 
     pub(crate) fn status(&self) -> Status {
-        self.plan().status.clone()
+        self.lock().status.clone()
     }
 
     pub(crate) fn watch(&self) -> watch::Receiver<Status> {
-        let plan = self.plan();
-        self.watch.get_or_init(|| watch::Sender::new(plan.status.clone())).subscribe()
+        let state = self.lock();
+        self.watch.get_or_init(|| watch::Sender::new(state.status.clone())).subscribe()
     }
 
     pub(crate) fn started(&self) -> Arc<types::StartSessionResponse> {
-        Arc::clone(&self.plan().started)
+        Arc::clone(&self.lock().started)
     }
 
     pub(crate) fn events(&self) -> SessionEvents {
-        self.plan().listeners.listen()
+        self.lock().listeners.subscribe()
     }
 
-    /// Why it may still run.
-    pub(crate) fn failure(&self) -> Option<StopFailed> {
-        self.plan().unstopped.clone()
+    /// Why the last stop failed.
+    pub(crate) fn stop_failure(&self) -> Option<StopFailed> {
+        self.lock().stop_failure.clone()
     }
 
-    /// The session takes commands from now on.
-    ///
-    /// Called by whoever knows: with the start today, by the LITE socket or the FULL room where there is one.
-    pub(crate) fn ready(&self) {
-        let mut plan = self.plan();
-        if plan.status.state == State::Started {
-            self.supervisor.note(plan.status.id, State::Ready);
-            self.update(&mut plan, |status| status.state = State::Ready);
+    pub(crate) fn set_ready(&self) {
+        let mut state = self.lock();
+        if state.status.state == State::Started {
+            self.supervisor.set_state(state.status.id, State::Ready);
+            self.update(&mut state, |status| status.state = State::Ready);
         }
     }
 
-    /// The service has just had a sign of life of another kind, so that the next call can be spared.
-    pub(crate) fn sign_of_life(&self) {
-        self.plan().heard = Some(self.supervisor.clock().now());
+    pub(crate) fn record_activity(&self) {
+        self.lock().last_activity = Some(self.supervisor.clock().now());
     }
 
-    /// Ends the session for a reason of ours; a session that was reported is tried again only where somebody asks for it.
+    /// Stops the session. One that was already reported is retried only on an explicit stop.
     pub(crate) fn end(self: &Arc<Self>, reason: EndReason) {
-        let (guard, id, state) = {
-            let mut plan = self.plan();
-            plan.step = None;
-            let guard = plan.guard.take();
+        let (guard, id, current) = {
+            let mut state = self.lock();
+            state.next_transition = None;
+            let guard = state.guard.take();
             if guard.is_some() {
-                self.update(&mut plan, |status| status.state = State::Ending);
+                self.update(&mut state, |status| status.state = State::Ending);
             }
-            (guard, plan.status.id, plan.status.state.clone())
+            (guard, state.status.id, state.status.state.clone())
         };
         if let Some(guard) = guard {
             guard.stop(reason, Some(Arc::clone(self)));
-            self.supervisor.leave(self.key());
-        } else if state == State::StopFailed && reason == EndReason::Stopped {
-            self.supervisor.stop_again(id, reason);
+            self.supervisor.remove(self.key());
+        } else if current == State::StopFailed && reason == EndReason::Stopped {
+            self.supervisor.retry_stop(id, reason);
         }
     }
 
-    /// Its stop is under way.
-    pub(crate) fn ending(&self) {
-        self.update(&mut self.plan(), |status| status.state = State::Ending);
+    pub(crate) fn set_ending(&self) {
+        self.update(&mut self.lock(), |status| status.state = State::Ending);
     }
 
-    /// It certainly does not run any more.
-    pub(crate) fn ended(&self, reason: EndReason) {
-        self.over(State::Ended(reason), None);
-    }
-
-    /// It was reported.
-    pub(crate) fn unstopped(&self, unstopped: StopFailed) {
-        self.over(State::StopFailed, Some(unstopped));
-    }
-
-    fn over(&self, state: State, unstopped: Option<StopFailed>) {
-        let mut plan = self.plan();
-        plan.unstopped = unstopped;
-        self.update(&mut plan, |status| status.state = state);
-        plan.listeners.close();
+    /// Sets the final state and closes the event channel.
+    pub(crate) fn finish(&self, end: State, failed: Option<StopFailed>) {
+        let mut state = self.lock();
+        state.stop_failure = failed;
+        self.update(&mut state, |status| status.state = end);
+        state.listeners.close();
     }
 
     pub(crate) fn store_failed(&self, error: StoreError) {
-        self.plan().listeners.tell(SessionEvent::StoreFailed(Arc::new(error)));
+        self.lock().listeners.send(SessionEvent::StoreFailed(Arc::new(error)));
     }
 
-    /// Changes the status for everybody who looks, and tells another state as an event.
-    fn update(&self, plan: &mut Plan, change: impl FnOnce(&mut Status)) {
-        let before = plan.status.clone();
-        change(&mut plan.status);
-        if plan.status == before {
+    /// Changes the status, and publishes it if it differs.
+    fn update(&self, state: &mut TaskState, change: impl FnOnce(&mut Status)) {
+        let before = state.status.clone();
+        change(&mut state.status);
+        if state.status == before {
             return;
         }
-        if plan.status.state != before.state {
-            plan.listeners.tell(SessionEvent::State(plan.status.state.clone()));
+        if state.status.state != before.state {
+            state.listeners.send(SessionEvent::State(state.status.state.clone()));
         }
         if let Some(watch) = self.watch.get() {
-            watch.send_replace(plan.status.clone());
+            watch.send_replace(state.status.clone());
         }
     }
 
-    /// Puts the next time at which there is something to do into the supervisor's queue.
+    /// Adds the time of the next keep-alive or transition to the supervisor's timer queue.
     pub(crate) fn schedule(&self) {
-        self.queue_next(&mut self.plan());
+        self.schedule_next(&mut self.lock());
     }
 
-    fn queue_next(&self, plan: &mut Plan) {
-        if plan.guard.is_none() {
+    fn schedule_next(&self, state: &mut TaskState) {
+        if state.guard.is_none() {
             return;
         }
-        let next = plan.step.map_or(plan.beat, |(at, _)| at.min(plan.beat));
-        if plan.queued.is_none_or(|queued| next < queued) {
-            plan.queued = Some(next);
-            self.supervisor.queue(next, self.key());
+        let keep_alive = state.next_keep_alive;
+        let next = state.next_transition.map_or(keep_alive, |(at, _)| at.min(keep_alive));
+        if state.next_timer.is_none_or(|timer| next < timer) {
+            state.next_timer = Some(next);
+            self.supervisor.set_timer(next, self.key());
         }
     }
 
-    /// Does what is due; `at` is the time in the queue that has come.
-    pub(crate) fn attend(self: &Arc<Self>, at: SystemTime, now: SystemTime) {
-        let (mut beats, mut rotates, mut ends) = (None, false, false);
+    /// Applies all transitions that are due, in order, and sends a keep-alive if one is due.
+    ///
+    /// `timer` is the time in the supervisor's queue that has been reached.
+    pub(crate) fn run_due(self: &Arc<Self>, timer: SystemTime, now: SystemTime) {
+        let (mut keep_alive, mut rotate, mut end) = (None, false, false);
         {
-            let mut plan = self.plan();
-            if plan.queued == Some(at) {
-                plan.queued = None;
+            let mut state = self.lock();
+            if state.next_timer == Some(timer) {
+                state.next_timer = None;
             }
-            let Some(guard) = &plan.guard else { return };
+            let Some(guard) = &state.guard else { return };
             let (id, client) = (guard.id(), Arc::clone(guard.client()));
-            while let (Some((due, step)), Some(times)) = (plan.step, plan.times)
+            while let (Some((due, transition)), Some(expiry)) = (state.next_transition, state.expiry)
                 && due <= now
             {
-                plan.step = match step {
-                    Step::Rotate => {
-                        plan.rotating = true;
-                        rotates = true;
-                        Some((times.before(self.terms.warn_before), Step::Warn))
+                state.next_transition = match transition {
+                    Transition::Rotate => {
+                        state.rotating = true;
+                        rotate = true;
+                        Some((expiry.before(self.options.warn_before), Transition::Warn))
                     }
-                    Step::Warn => {
-                        self.update(&mut plan, |status| status.ends_soon = true);
-                        let left = times.ends.duration_since(now).unwrap_or_default();
-                        plan.listeners.tell(SessionEvent::EndsSoon(left));
-                        Some((times.over, Step::End))
+                    Transition::Warn => {
+                        self.update(&mut state, |status| status.ends_soon = true);
+                        let left = expiry.earliest.duration_since(now).unwrap_or_default();
+                        state.listeners.send(SessionEvent::EndsSoon(left));
+                        Some((expiry.latest, Transition::End))
                     }
-                    Step::End => {
-                        ends = !plan.rotating;
+                    Transition::End => {
+                        end = !state.rotating;
                         None
                     }
                 };
             }
-            if plan.beat <= now {
-                // By the plan and not by now, so that a late one does not delay those after it.
-                let interval = self.terms.keep_alive;
-                plan.beat = (plan.beat + interval).max(now + interval / 2);
-                let spared = plan
-                    .heard
-                    .is_some_and(|heard| now.duration_since(heard).is_ok_and(|since| since < interval));
-                if !plan.beating {
-                    plan.beating = true;
-                    beats = Some((id, client, !spared));
+            if state.next_keep_alive <= now {
+                // Counted from the planned time, so that a late keep-alive does not delay the following ones.
+                let interval = self.options.keep_alive_interval;
+                state.next_keep_alive = (state.next_keep_alive + interval).max(now + interval / 2);
+                let skip_call = state
+                    .last_activity
+                    .is_some_and(|at| now.duration_since(at).is_ok_and(|since| since < interval));
+                if !state.keep_alive_running {
+                    state.keep_alive_running = true;
+                    keep_alive = Some((id, client, !skip_call));
                 }
             }
-            self.queue_next(&mut plan);
+            self.schedule_next(&mut state);
         }
-        if ends {
+        if end {
             self.end(EndReason::MaxDuration);
         } else {
-            if rotates {
+            if rotate {
                 self.supervisor.spawn(Arc::clone(self).rotate());
             }
-            if let Some((id, client, calls)) = beats {
-                self.supervisor.spawn(Arc::clone(self).beat(id, client, calls));
+            if let Some((id, client, call_service)) = keep_alive {
+                self.supervisor.spawn(Arc::clone(self).keep_alive(id, client, call_service));
             }
         }
     }
 
-    /// Tells the service and the store that the session is alive.
-    async fn beat(self: Arc<Self>, id: Uuid, client: Arc<Calls>, calls: bool) {
-        let _beating = Beating(&self);
+    /// Sends a keep-alive to the service, unless `call_service` is false, and renews the store's entry.
+    async fn keep_alive(self: Arc<Self>, id: Uuid, client: Arc<Calls>, call_service: bool) {
+        let _running = KeepAliveRunning(&self);
         let call = async {
-            if !calls {
+            if !call_service {
                 return Ok(());
             }
             let body = types::KeepSessionAlive::builder().session_id(id);
@@ -342,7 +338,7 @@ impl SessionTask {
         };
         let renew = async {
             match self.supervisor.store() {
-                Some(store) => self.supervisor.within(store.renew(id)).await,
+                Some(store) => self.supervisor.with_store_timeout(store.renew(id)).await,
                 None => Ok(()),
             }
         };
@@ -354,93 +350,96 @@ impl SessionTask {
         }
         let gone = called.as_ref().is_err_and(Error::is_not_found);
         let guard = {
-            let mut plan = self.plan();
-            if plan.guard.as_ref().is_none_or(|guard| guard.id() != id) {
+            let mut state = self.lock();
+            if state.guard.as_ref().is_none_or(|guard| guard.id() != id) {
                 return;
             }
-            // While a rotation is under way the handle outlives the session.
-            if gone && !plan.rotating {
-                plan.guard.take()
+            // A running rotation will replace the session, so the handle does not end with it.
+            if gone && !state.rotating {
+                state.guard.take()
             } else {
                 if let Err(error) = called {
-                    plan.listeners.tell(SessionEvent::KeepAliveFailed(Arc::new(error)));
-                    let sooner = self.terms.keep_alive.mul_f64(0.5 + self.supervisor.random() / 2.0) / SOONER;
-                    plan.beat = plan.beat.min(self.supervisor.clock().now() + sooner);
-                    self.queue_next(&mut plan);
+                    state.listeners.send(SessionEvent::KeepAliveFailed(Arc::new(error)));
+                    let jitter = 0.5 + self.supervisor.random() / 2.0;
+                    let pause = self.options.keep_alive_interval.mul_f64(jitter) / FAILED_KEEP_ALIVE_DIVISOR;
+                    let retry_at = self.supervisor.clock().now() + pause;
+                    state.next_keep_alive = state.next_keep_alive.min(retry_at);
+                    self.schedule_next(&mut state);
                 }
                 return;
             }
         };
         if let Some(guard) = guard {
-            self.ending();
-            self.supervisor.leave(self.key());
-            guard.gone(Arc::clone(&self)).await;
+            self.set_ending();
+            self.supervisor.remove(self.key());
+            guard.ended_by_service(Arc::clone(&self)).await;
         }
     }
 
-    /// Puts another session into this one's place before its time is over; where that fails to the last, ends it.
+    /// Replaces the session before it expires; ends it if every attempt fails.
     async fn rotate(self: Arc<Self>) {
-        let _rotating = Rotating(&self);
-        let Some(recipe) = &self.recipe else { return };
-        let Some(times) = self.plan().times else { return };
-        for again_at in [times.before(self.terms.warn_before), times.over] {
-            if self.replace(recipe).await {
+        let _rotating = RotationRunning(&self);
+        let Some(template) = &self.template else { return };
+        let Some(expiry) = self.lock().expiry else { return };
+        for retry_at in [expiry.before(self.options.warn_before), expiry.latest] {
+            if self.replace(template).await {
                 return;
             }
-            self.sleep_until(again_at).await;
+            self.sleep_until(retry_at).await;
         }
-        // Where the account has one slot, it is free only now; the guard to stop stays with the line until it is replaced.
-        let current = self.plan().guard.as_ref().map(|guard| (guard.id(), Arc::clone(guard.client())));
+        // An account with one slot needs the old one first. Its guard stays here until the session is replaced.
+        let current = self.lock().guard.as_ref().map(|guard| (guard.id(), Arc::clone(guard.client())));
         let Some((id, client)) = current else { return };
         let body = types::StopSession::builder().session_id(id).reason(EndReason::MaxDuration.wire());
-        // An error is no news: if the session has not ended, the start says so.
+        // Ignore an error: if the old session still holds the slot, the start below fails.
         let _ = client.background.stop_session().body(body).data().await;
         self.supervisor.clock().sleep(crate::store::SLOT_FREE_AFTER).await;
-        if !self.replace(recipe).await {
+        if !self.replace(template).await {
             self.end(EndReason::MaxDuration);
         }
     }
 
-    /// Opens another session for the handle and stops the one until now; whether no further try is needed.
-    async fn replace(self: &Arc<Self>, recipe: &RotationTemplate) -> bool {
-        let wanted = || match self.plan().guard {
+    /// Starts a replacement and stops the old session; returns whether no further attempt is needed.
+    async fn replace(self: &Arc<Self>, template: &RotationTemplate) -> bool {
+        let RotationTemplate { client, body, max_duration } = template;
+        let check_wanted = || match self.lock().guard {
             Some(_) => self.supervisor.check_open(),
-            None => Err(Error::invalid_request("the session was ended meanwhile")),
+            None => Err(Error::invalid_request("the session ended during its rotation")),
         };
-        let begun = match begin(&self.supervisor, &recipe.client, &recipe.body, recipe.longest, wanted).await
-        {
-            Ok(begun) => begun,
+        let started = mint_and_start(&self.supervisor, client, body, *max_duration, check_wanted).await;
+        let new = match started {
+            Ok(new) => new,
             Err(error) => {
-                let plan = self.plan();
-                plan.listeners.tell(SessionEvent::RotationFailed(Arc::new(error)));
-                return plan.guard.is_none();
+                let state = self.lock();
+                state.listeners.send(SessionEvent::RotationFailed(Arc::new(error)));
+                return state.guard.is_none();
             }
         };
         let now = self.supervisor.clock().now();
-        let phase = self.terms.keep_alive.mul_f64(self.supervisor.random());
-        let times = times(&begun, recipe.longest, now);
-        let Begun { guard, started, .. } = begun;
+        let next_keep_alive = now + first_keep_alive(&self.supervisor, &self.options);
+        let expiry = Expiry::of(&new, *max_duration, now);
+        let GuardedSession { guard, started, .. } = new;
         let to = guard.id();
         let unneeded = {
-            let mut plan = self.plan();
-            if plan.guard.is_none() {
+            let mut state = self.lock();
+            if state.guard.is_none() {
                 guard
             } else {
-                self.supervisor.note(to, State::Ready);
-                plan.started = Arc::new(started);
-                plan.beat = now + phase;
-                plan.heard = None;
-                plan.step = first_step(times.as_ref(), &self.terms);
-                plan.times = times;
-                plan.rotating = false;
-                let Some(old) = plan.guard.replace(guard) else { return true };
-                plan.listeners.tell(SessionEvent::Rotated { from: old.id(), to });
-                self.update(&mut plan, |status| {
+                self.supervisor.set_state(to, State::Ready);
+                state.started = Arc::new(started);
+                state.next_keep_alive = next_keep_alive;
+                state.last_activity = None;
+                state.next_transition = expiry.map(|expiry| expiry.first_transition(&self.options));
+                state.expiry = expiry;
+                state.rotating = false;
+                let Some(old) = state.guard.replace(guard) else { return true };
+                state.listeners.send(SessionEvent::Rotated { from: old.id(), to });
+                self.update(&mut state, |status| {
                     status.id = to;
-                    status.ends_at = times.map(|times| times.ends);
+                    status.ends_at = expiry.map(|expiry| expiry.earliest);
                     status.ends_soon = false;
                 });
-                self.queue_next(&mut plan);
+                self.schedule_next(&mut state);
                 old
             }
         };
@@ -453,45 +452,34 @@ impl SessionTask {
         self.supervisor.clock().sleep(time.duration_since(now).unwrap_or_default()).await;
     }
 
-    fn plan(&self) -> MutexGuard<'_, Plan> {
-        // Nothing under the lock panics half-way.
-        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, TaskState> {
+        // Code that holds the lock does not panic half-way, so the state is consistent even if the lock is poisoned.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Lets the next keep-alive come, also after a panic in an observer or a store.
-struct Beating<'a>(&'a SessionTask);
+/// Allows the next keep-alive when dropped, even after a panic in an observer or a store.
+struct KeepAliveRunning<'a>(&'a SessionTask);
 
-impl Drop for Beating<'_> {
+impl Drop for KeepAliveRunning<'_> {
     fn drop(&mut self) {
-        self.0.plan().beating = false;
+        self.0.lock().keep_alive_running = false;
     }
 }
 
-/// Ends the session whose rotation was broken off, by a panic or with its runtime: nobody else answers for its end.
-struct Rotating<'a>(&'a Arc<SessionTask>);
+/// Ends the session if its rotation is interrupted by a panic or a runtime shutdown, because no one else would.
+struct RotationRunning<'a>(&'a Arc<SessionTask>);
 
-impl Drop for Rotating<'_> {
+impl Drop for RotationRunning<'_> {
     fn drop(&mut self) {
-        let broken_off = self.0.plan().rotating;
-        if broken_off {
+        let interrupted = self.0.lock().rotating;
+        if interrupted {
             self.0.end(EndReason::MaxDuration);
         }
     }
 }
 
-/// When the session's time is over, as the start said or, where it did not, as was asked for.
-fn times(begun: &Begun, longest: Option<Duration>, now: SystemTime) -> Option<Times> {
-    let said = begun.started.max_session_duration.and_then(|seconds| u64::try_from(seconds).ok());
-    let said = said.filter(|seconds| *seconds > 0).map(Duration::from_secs);
-    Times::new(begun.sent, now, said.or(longest)?)
-}
-
-fn first_step(times: Option<&Times>, terms: &Terms) -> Option<(SystemTime, Step)> {
-    let times = times?;
-    Some(if terms.rotating {
-        (times.before(terms.warn_before * ROTATE_BEFORE), Step::Rotate)
-    } else {
-        (times.before(terms.warn_before), Step::Warn)
-    })
+/// A random time within the interval, so that sessions opened together do not send their keep-alives together.
+fn first_keep_alive(supervisor: &Supervisor, options: &SessionOptions) -> Duration {
+    options.keep_alive_interval.mul_f64(supervisor.random())
 }

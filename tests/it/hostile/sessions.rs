@@ -1,4 +1,4 @@
-//! Whole sessions over a connection that fails behind any byte: one session at most, and none that nobody knows of.
+//! Sessions over a connection that fails after any byte: at most one is started, and none leaks.
 
 use std::fmt::Write as _;
 use std::future::IntoFuture as _;
@@ -17,10 +17,10 @@ use super::tunnel::{Cut, Fault, Side, Tunnel};
 
 const AVATAR: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
 
-/// Whatever takes longer hangs: a start, its repetition, and the stop of what may have been started.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// Time limit of a start with its retries and the stop that follows.
+const TIMEOUT: Duration = Duration::from_secs(600);
 
-/// A mock, the way to it, and a client that knows only the way.
+/// A mock, a tunnel to it, and a client that connects through the tunnel.
 struct Lab {
     server: Server,
     tunnel: Tunnel,
@@ -38,7 +38,7 @@ impl Lab {
         Self { server, tunnel, client, reported }
     }
 
-    /// The calls since the last look, by the names of their operations.
+    /// The operations called since the last time; consecutive equal ones are counted.
     fn calls(&self) -> String {
         let mut calls: Vec<(String, u32)> = Vec::new();
         for request in self.server.take_requests() {
@@ -53,23 +53,23 @@ impl Lab {
         calls.collect::<Vec<_>>().join(", ")
     }
 
-    /// Fails where a session runs, or where the service was asked to start one twice.
+    /// Fails if a session runs or was reported, or if a start was sent twice.
     fn check(&self, calls: &str, when: &str) {
         assert!(!calls.contains("start_session x"), "{when}: {calls}");
         assert!(calls.matches("start_session").count() <= 1, "{when}: {calls}");
         assert!(self.server.running_sessions().is_empty(), "{when}: {calls}");
         assert!(self.client.sessions().is_empty(), "{when}: {:?}", self.client.sessions());
-        assert!(self.reported.lock().unwrap().is_empty(), "{when}: the network was there all the time");
+        assert!(self.reported.lock().unwrap().is_empty(), "{when}: reported although the network recovered");
     }
 }
 
 fn client(server: &Server, tunnel: &Tunnel, reported: &Arc<Mutex<Vec<StopFailed>>>) -> Client {
     let list = Arc::clone(reported);
     let key = Credential::api_key(server.api_key()).unwrap();
-    // Reading the machine's certificates takes longer than the calls.
+    // Without the system's certificates, which take longer to load than the calls.
     let http = reqwest::Client::builder().no_proxy().tls_certs_only([]);
     let builder = Client::builder().http(http).base_url(format!("http://127.0.0.1:{}", tunnel.port)).seed(1);
-    let builder = builder.on_stop_failed(move |unstopped| list.lock().unwrap().push(unstopped.clone()));
+    let builder = builder.on_stop_failed(move |failed| list.lock().unwrap().push(failed.clone()));
     builder.credential(key).build().unwrap()
 }
 
@@ -77,44 +77,44 @@ fn lite() -> Configuration<Lite> {
     Configuration::<Lite>::build(|lite| lite.avatar_id(AVATAR)).unwrap()
 }
 
-fn ended<T, E: std::fmt::Display>(what: &str, result: &Result<T, E>) -> String {
+fn describe<T, E: std::fmt::Display>(what: &str, result: &Result<T, E>) -> String {
     match result {
         Ok(_) => what.to_owned(),
         Err(error) => format!("not {what}: {error}"),
     }
 }
 
-/// One life after another over connections that fail behind ever more bytes, until one is over before its connection fails.
+/// Runs sessions over connections that fail after more and more bytes, until one completes before its connection fails.
 ///
-/// `before` are the cuts of the connections before it.
-async fn lives(
+/// `before` are the cuts of the connections before that one.
+async fn run_all(
     name: &str,
     before: &[Cut],
     cut: Cut,
     step: usize,
-    life: impl AsyncFn(&Lab) -> String,
+    session: impl AsyncFn(&Lab) -> String,
 ) -> String {
     let mut lab = Lab::start().await;
     let mut lines = Lines::default();
     for after in (0..).step_by(step) {
-        let when = format!("{name}, {:?} behind byte {after} of the {:?}", cut.fault, cut.side);
-        // Without connections of the case before, and with all its strength.
+        let when = format!("{name}, {:?} after byte {after} from the {:?}", cut.fault, cut.side);
+        // A new client does not reuse connections of the previous case.
         lab.client = client(&lab.server, &lab.tunnel, &lab.reported);
         let cuts = [before, &[Cut { after, ..cut }]].concat();
         lab.tunnel.cut_next(cuts.clone());
-        let told = timeout(PATIENCE, life(&lab)).await.unwrap_or_else(|_| panic!("{when}: hangs"));
-        // What goes on in the background.
+        let result = timeout(TIMEOUT, session(&lab)).await.unwrap_or_else(|_| panic!("{when}: hangs"));
+        // Waits for the background tasks.
         sleep(Duration::from_secs(400)).await;
         let calls = lab.calls();
         lab.check(&calls, &when);
-        lines.add(after, format!("{told}; seen: {calls}"));
+        lines.add(after, format!("{result}; calls: {calls}"));
         if lab.tunnel.failed() < cuts.len() {
-            assert!(after > 150, "{name} is over after {after} bytes");
+            assert!(after > 150, "{name} completes after only {after} bytes");
             break;
         }
     }
     format!(
-        "{name}, {:?} behind so many bytes of the {:?}, in steps of {step}\n{}",
+        "{name}, {:?} after this many bytes from the {:?}, in steps of {step}\n{}",
         cut.fault,
         cut.side,
         lines.text()
@@ -123,37 +123,38 @@ async fn lives(
 
 async fn supervised(lab: &Lab) -> String {
     let opened = lab.client.open(&lite()).await;
-    let mut told = ended("opened", &opened);
+    let mut result = describe("opened", &opened);
     if let Ok(session) = opened {
         sleep(Duration::from_secs(61)).await;
-        write!(told, ", {}", ended("stopped", &session.stop().await)).unwrap();
+        write!(result, ", {}", describe("stopped", &session.stop().await)).unwrap();
     }
-    told
+    result
 }
 
-async fn by_hand(lab: &Lab) -> String {
-    let minted = match lab.client.mint(&lite()).await {
-        Ok(minted) => minted,
+async fn unsupervised(lab: &Lab) -> String {
+    let token = match lab.client.mint(&lite()).await {
+        Ok(token) => token,
         Err(error) => return format!("not minted: {error}"),
     };
-    let started = minted.start().await;
-    let mut told = ended("started", &started);
+    let started = token.start().await;
+    let mut result = describe("started", &started);
     if let Ok(session) = started {
-        write!(told, ", {}", ended("kept alive", &session.keep_alive().await)).unwrap();
-        write!(told, ", {}", ended("stopped", &session.stop(SessionEndReason::UserClosed).await)).unwrap();
+        write!(result, ", {}", describe("kept alive", &session.keep_alive().await)).unwrap();
+        let stopped = session.stop(SessionEndReason::UserClosed).await;
+        write!(result, ", {}", describe("stopped", &stopped)).unwrap();
     }
-    told
+    result
 }
 
-/// Every byte of what is closed by the server's side, and some of the rest: a case takes some milliseconds.
-fn table(name: &str, steps: [usize; 2], life: &impl AsyncFn(&Lab) -> String) -> String {
+/// The results for each side and fault. Only the first combination uses the fine step, because a case takes some milliseconds.
+fn table(name: &str, steps: [usize; 2], session: &impl AsyncFn(&Lab) -> String) -> String {
     let mut text = String::new();
     for side in [Side::Server, Side::Client] {
         for fault in [Fault::Closed, Fault::Reset, Fault::Stalled] {
             let cut = Cut { side, after: 0, fault };
             let [fine, coarse] = steps;
             let step = if (side, fault) == (Side::Server, Fault::Closed) { fine } else { coarse };
-            writeln!(text, "{}", runtime().block_on(lives(name, &[], cut, step, life))).unwrap();
+            writeln!(text, "{}", runtime().block_on(run_all(name, &[], cut, step, session))).unwrap();
         }
     }
     text
@@ -165,45 +166,47 @@ fn a_supervised_session_survives_or_is_stopped_wherever_its_connection_fails() {
 }
 
 #[test]
-fn a_session_by_hand_is_started_once_or_stopped_wherever_its_connection_fails() {
-    insta::assert_snapshot!(table("mint and start", [13, 41], &by_hand));
+fn an_unsupervised_session_is_started_once_or_stopped_wherever_its_connection_fails() {
+    insta::assert_snapshot!(table("mint and start", [13, 41], &unsupervised));
 }
 
-/// Within the answer of the start.
-const STARTED: Cut = Cut { side: Side::Server, after: 700, fault: Fault::Closed };
+/// A cut within the response to the start.
+const IN_START_RESPONSE: Cut = Cut { side: Side::Server, after: 700, fault: Fault::Closed };
 
 #[test]
-fn a_stop_whose_connection_fails_as_the_starts_did_is_repeated_until_it_is_certain() {
+fn a_stop_over_a_failing_connection_after_a_failed_start_is_retried_until_confirmed() {
     let mut text = String::new();
     for fault in [Fault::Closed, Fault::Stalled] {
         let cut = Cut { side: Side::Server, after: 0, fault };
-        let open = lives("stop after a broken start", &[STARTED], cut, 9, supervised);
-        writeln!(text, "{}", runtime().block_on(open)).unwrap();
-        let by_hand = lives("stop after a broken start by hand", &[STARTED], cut, 9, by_hand);
-        writeln!(text, "{}", runtime().block_on(by_hand)).unwrap();
+        let before = [IN_START_RESPONSE];
+        let supervised = run_all("stop after a failed open", &before, cut, 9, supervised);
+        writeln!(text, "{}", runtime().block_on(supervised)).unwrap();
+        let unsupervised = run_all("stop after a failed start", &before, cut, 9, unsupervised);
+        writeln!(text, "{}", runtime().block_on(unsupervised)).unwrap();
     }
     insta::assert_snapshot!(text);
 }
 
 #[test]
-fn a_session_whose_network_goes_away_for_good_is_reported_and_stopped_once_it_is_back() {
+fn a_session_is_reported_if_the_network_fails_and_stopped_once_it_recovers() {
     runtime().block_on(async {
         let mut lab = Lab::start().await;
         for fault in [Fault::Closed, Fault::Reset, Fault::Stalled] {
             lab.client = client(&lab.server, &lab.tunnel, &lab.reported);
-            lab.tunnel.gone_after(Cut { fault, ..STARTED });
-            let opened = timeout(PATIENCE, lab.client.open(&lite()).into_future()).await.expect("it ends");
+            lab.tunnel.gone_after(Cut { fault, ..IN_START_RESPONSE });
+            let opened =
+                timeout(TIMEOUT, lab.client.open(&lite()).into_future()).await.expect("it completes");
             assert!(opened.unwrap_err().may_have_been_sent());
-            sleep(PATIENCE).await;
+            sleep(TIMEOUT).await;
             let running = lab.server.running_sessions();
             let reported: Vec<_> = lab.reported.lock().unwrap().drain(..).map(|it| it.id).collect();
-            // Nobody keeps it alive, and so the service may have ended it by itself.
+            // The service may have ended the session for idleness meanwhile.
             assert_eq!(reported.len(), 1, "{fault:?}");
             assert!(running.iter().all(|id| reported.contains(id)), "{fault:?}: {running:?} {reported:?}");
             assert_eq!(lab.client.sessions().into_keys().collect::<Vec<_>>(), reported, "{fault:?}");
             lab.tunnel.is_back();
-            let stopped = lab.client.shutdown().await;
-            assert!(stopped.is_empty() && lab.client.sessions().is_empty(), "{fault:?}: {stopped:?}");
+            let failed = lab.client.shutdown().await;
+            assert!(failed.is_empty() && lab.client.sessions().is_empty(), "{fault:?}: {failed:?}");
         }
     });
 }

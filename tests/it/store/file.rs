@@ -1,4 +1,4 @@
-//! The store in a folder: torn writes, several owners, owners that are gone, lost files.
+//! The file store: interrupted writes, several owners, dead owners, lost files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -37,7 +37,7 @@ async fn abandoned(store: &FileStore) -> BTreeSet<Uuid> {
 }
 
 #[tokio::test]
-async fn what_is_taken_is_held_until_it_is_given_back() {
+async fn a_session_is_held_until_it_is_released() {
     let folder = folder();
     let [one, other] = [open(folder.path()), open(folder.path())];
     one.acquire(session(1), later()).await.unwrap();
@@ -52,12 +52,12 @@ async fn what_is_taken_is_held_until_it_is_given_back() {
 }
 
 #[tokio::test]
-async fn what_a_gone_owner_held_is_claimed_by_one_alone_and_not_held() {
+async fn a_dead_owners_session_is_not_held_and_claimed_by_only_one() {
     let folder = folder();
-    let [gone, one, other] = [(); 3].map(|()| open(folder.path()));
-    gone.acquire(session(1), later()).await.unwrap();
+    let [dead, one, other] = [(); 3].map(|()| open(folder.path()));
+    dead.acquire(session(1), later()).await.unwrap();
     one.acquire(session(2), later()).await.unwrap();
-    drop(gone);
+    drop(dead);
     assert_eq!(held(&one).await, all([2]));
     let (first, second) = tokio::join!(abandoned(&one), abandoned(&other));
     assert_eq!(first.len() + second.len(), 1);
@@ -67,12 +67,12 @@ async fn what_a_gone_owner_held_is_claimed_by_one_alone_and_not_held() {
 }
 
 #[tokio::test]
-async fn a_claim_ends_with_its_reaper_or_after_a_minute() {
+async fn a_claim_ends_with_its_owner_or_after_a_minute() {
     let folder = folder();
     let clock = TestClock::default();
-    let [gone, one, other] = [(); 3].map(|()| open(folder.path()).clock(clock.clone()));
-    gone.acquire(session(1), later()).await.unwrap();
-    drop(gone);
+    let [dead, one, other] = [(); 3].map(|()| open(folder.path()).clock(clock.clone()));
+    dead.acquire(session(1), later()).await.unwrap();
+    drop(dead);
     assert_eq!(abandoned(&one).await, all([1]));
     clock.sleep(Duration::from_secs(59)).await;
     assert_eq!(abandoned(&one).await, all([]));
@@ -84,7 +84,7 @@ async fn a_claim_ends_with_its_reaper_or_after_a_minute() {
 }
 
 #[tokio::test]
-async fn a_session_is_forgotten_when_it_can_no_longer_run() {
+async fn a_session_is_forgotten_after_its_latest_end() {
     let folder = folder();
     let clock = TestClock::default();
     let store = open(folder.path()).clock(clock.clone());
@@ -98,7 +98,7 @@ async fn a_session_is_forgotten_when_it_can_no_longer_run() {
 }
 
 #[tokio::test]
-async fn a_journal_cut_at_any_byte_keeps_every_whole_line_and_goes_on() {
+async fn a_journal_cut_at_any_byte_keeps_all_complete_lines_and_stays_usable() {
     let written = folder();
     let store = open(written.path());
     for number in 1..=3 {
@@ -107,28 +107,28 @@ async fn a_journal_cut_at_any_byte_keeps_every_whole_line_and_goes_on() {
     store.release(session(2)).await.unwrap();
     let whole = fs::read(journal(written.path())).unwrap();
     drop(store);
-    // After the header the lines are take 1, take 2, take 3, done 2.
+    // The lines after the header are: take 1, take 2, take 3, done 2.
     let expected = [all([]), all([1]), all([1, 2]), all([1, 2, 3]), all([1, 3])];
     for cut in 0..=whole.len() {
         for garbage in [&b""[..], b"\0\0\0\0", b"\n"] {
             let folder = folder();
-            let torn = [&whole[..cut], garbage].concat();
-            fs::write(journal(folder.path()), torn).unwrap();
-            // A line end is all that the cut line lacks.
+            let damaged = [&whole[..cut], garbage].concat();
+            fs::write(journal(folder.path()), damaged).unwrap();
+            // The cut line lacked only its line end.
             let completed = garbage == b"\n" && whole.get(cut) == Some(&b'\n');
             let kept = if completed { cut + 1 } else { cut };
             let lines = whole[..kept].split(|byte| *byte == b'\n').count() - 1;
             let store = open(folder.path());
             assert_eq!(abandoned(&store).await, expected[lines.saturating_sub(1)], "cut at {cut}");
             store.acquire(session(9), later()).await.unwrap();
-            // Another reader sees that the tail was cut off before the new line was written.
+            // Another owner can read the new line, because the interrupted one was truncated first.
             assert_eq!(held(&open(folder.path())).await, all([9]), "cut at {cut}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_long_torn_tail_is_cut_off_by_a_shorter_line() {
+async fn a_long_interrupted_line_is_truncated_before_a_shorter_one_is_written() {
     let folder = folder();
     drop(open(folder.path()));
     let whole = fs::read(journal(folder.path())).unwrap();
@@ -142,7 +142,7 @@ async fn a_long_torn_tail_is_cut_off_by_a_shorter_line() {
 }
 
 #[tokio::test]
-async fn a_line_that_is_damaged_in_the_middle_costs_only_itself() {
+async fn a_damaged_line_loses_only_its_own_entry() {
     let written = folder();
     let store = open(written.path());
     for number in 1..=3 {
@@ -151,7 +151,7 @@ async fn a_line_that_is_damaged_in_the_middle_costs_only_itself() {
     let whole = fs::read(journal(written.path())).unwrap();
     drop(store);
     let ends: Vec<usize> = (0..whole.len()).filter(|at| whole[*at] == b'\n').collect();
-    // Everything in the line of session 2, its end included, which merges it with the next one.
+    // Damages each byte of the line of session 2. Without its line end, it merges with the next line.
     for at in ends[1] + 1..=ends[2] {
         let folder = folder();
         let mut damaged = whole.clone();
@@ -164,7 +164,7 @@ async fn a_line_that_is_damaged_in_the_middle_costs_only_itself() {
 }
 
 #[tokio::test]
-async fn what_lives_is_noted_again_after_the_journal_was_lost_and_nobody_is_sure_before() {
+async fn after_the_journal_was_lost_held_fails_until_all_owners_could_renew() {
     let folder = folder();
     let clock = TestClock::default();
     let [one, other] = [(); 2].map(|()| open(folder.path()).clock(clock.clone()));
@@ -182,7 +182,7 @@ async fn what_lives_is_noted_again_after_the_journal_was_lost_and_nobody_is_sure
 }
 
 #[tokio::test]
-async fn a_lost_folder_is_made_again_with_the_next_beat() {
+async fn a_lost_folder_is_created_again_by_the_next_renewal() {
     let parent = folder();
     let folder = parent.path().join("state");
     let store = open(&folder);
@@ -196,7 +196,7 @@ async fn a_lost_folder_is_made_again_with_the_next_beat() {
 }
 
 #[tokio::test]
-async fn a_session_that_was_given_back_is_not_noted_again() {
+async fn a_renewal_does_not_restore_a_released_session() {
     let folder = folder();
     let store = open(folder.path());
     store.acquire(session(1), later()).await.unwrap();
@@ -207,7 +207,7 @@ async fn a_session_that_was_given_back_is_not_noted_again() {
 }
 
 #[tokio::test]
-async fn the_journal_stays_short_and_keeps_what_runs() {
+async fn the_journal_stays_short_and_keeps_running_sessions() {
     let folder = folder();
     let store = open(folder.path());
     store.acquire(session(1), later()).await.unwrap();
@@ -223,7 +223,7 @@ async fn the_journal_stays_short_and_keeps_what_runs() {
 }
 
 #[tokio::test]
-async fn an_owner_leaves_a_file_only_where_it_leaves_a_session() {
+async fn an_owner_leaves_a_file_only_if_it_leaves_a_session() {
     let folder = folder();
     let owners = || {
         let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
@@ -242,15 +242,15 @@ async fn an_owner_leaves_a_file_only_where_it_leaves_a_session() {
     assert_eq!(abandoned(&next).await, all([1]));
     next.release(session(1)).await.unwrap();
     drop(next);
-    // The next one clears away what the dead one left.
+    // The next owner removes the file of the dead one.
     drop(open(folder.path()));
     assert_eq!(owners(), 0);
 }
 
 #[tokio::test]
-async fn a_folder_of_something_else_is_refused_and_left_as_it_is() {
-    // The second is rightly checksummed, as a later version may begin its journal.
-    for content in ["somebody else's file\n".repeat(20), "6733e0e9 journal 2\n".to_owned()] {
+async fn a_folder_with_foreign_data_is_an_error_and_stays_unchanged() {
+    // The second has a correct checksum, as the header of a later version would.
+    for content in ["a foreign file\n".repeat(20), "6733e0e9 journal 2\n".to_owned()] {
         let folder = folder();
         fs::write(journal(folder.path()), &content).unwrap();
         let error = FileStore::open(folder.path()).unwrap_err();
@@ -260,7 +260,7 @@ async fn a_folder_of_something_else_is_refused_and_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn the_journal_holds_ids_and_times_only() {
+async fn the_journal_contains_only_ids_and_times() {
     let folder = folder();
     let store = open(folder.path()).clock(TestClock::default());
     let until = SystemTime::UNIX_EPOCH + Duration::from_secs(4_102_444_800);
@@ -269,11 +269,11 @@ async fn the_journal_holds_ids_and_times_only() {
     let text = fs::read_to_string(journal(folder.path())).unwrap();
     let generation = text.split(' ').nth(3).unwrap();
     let owner = text.lines().nth(1).unwrap().split(' ').nth(3).unwrap();
-    let shape: Vec<String> = text
+    let lines: Vec<String> = text
         .lines()
         .map(|line| line[9..].replace(generation, "GENERATION").replace(owner, "OWNER"))
         .collect();
-    insta::assert_snapshot!(shape.join("\n"), @r"
+    insta::assert_snapshot!(lines.join("\n"), @r"
     journal 1 GENERATION 0
     take 00000000000000000000000000000001 OWNER 4102444800000
     done 00000000000000000000000000000001
@@ -281,41 +281,43 @@ async fn the_journal_holds_ids_and_times_only() {
 }
 
 #[derive(Clone, Debug)]
-enum Step {
-    Take(usize, u128),
+enum StoreStep {
+    Acquire(usize, u128),
     Renew(usize, u128),
-    GiveBack(usize, u128),
-    Reap(usize),
-    Look(usize),
-    /// The owner ends and another one takes its place.
+    Release(usize, u128),
+    ClaimAbandoned(usize),
+    Held(usize),
+    /// The owner dies, and a new one takes its place.
     Die(usize),
-    /// A write that stopped after some bytes of a line.
-    Torn(Vec<u8>),
+    /// A write that was interrupted within a line.
+    InterruptedWrite(Vec<u8>),
     Wait(u64),
 }
 
 const OWNERS: usize = 3;
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = StoreStep> {
     let owner = 0..OWNERS;
     let one = 1..6_u128;
     prop_oneof![
-        4 => (owner.clone(), one.clone()).prop_map(|(owner, session)| Step::Take(owner, session)),
-        2 => (owner.clone(), one.clone()).prop_map(|(owner, session)| Step::Renew(owner, session)),
-        2 => (owner.clone(), one).prop_map(|(owner, session)| Step::GiveBack(owner, session)),
-        2 => owner.clone().prop_map(Step::Reap),
-        2 => owner.clone().prop_map(Step::Look),
-        2 => owner.prop_map(Step::Die),
+        4 => (owner.clone(), one.clone()).prop_map(|(owner, session)| StoreStep::Acquire(owner, session)),
+        2 => (owner.clone(), one.clone()).prop_map(|(owner, session)| StoreStep::Renew(owner, session)),
+        2 => (owner.clone(), one).prop_map(|(owner, session)| StoreStep::Release(owner, session)),
+        2 => owner.clone().prop_map(StoreStep::ClaimAbandoned),
+        2 => owner.clone().prop_map(StoreStep::Held),
+        2 => owner.prop_map(StoreStep::Die),
         1 => proptest::collection::vec(any::<u8>().prop_filter("no line end", |byte| *byte != b'\n'), 1..40)
-            .prop_map(Step::Torn),
-        1 => (1..90_u64).prop_map(Step::Wait),
+            .prop_map(StoreStep::InterruptedWrite),
+        1 => (1..90_u64).prop_map(StoreStep::Wait),
     ]
 }
 
-/// What a store should know, told without files: who noted a session last, whether by a claim, and who believes to hold it.
+/// The expected content of a store.
 #[derive(Default)]
 struct Model {
-    noted: BTreeMap<u128, (u64, Option<u64>)>,
+    /// The owner of each session, and the time of its claim.
+    recorded: BTreeMap<u128, (u64, Option<u64>)>,
+    /// The sessions that each owner acquired and did not release.
     own: BTreeSet<(u64, u128)>,
 }
 
@@ -323,86 +325,86 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_sequence_of_operations_deaths_and_torn_writes_agrees_with_the_model(
+    fn any_sequence_of_calls_deaths_and_interrupted_writes_matches_the_model(
         steps in proptest::collection::vec(step(), 1..40),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(agrees(steps))?;
+        runtime.block_on(check_against_model(steps))?;
     }
 }
 
-async fn agrees(steps: Vec<Step>) -> Result<(), TestCaseError> {
+async fn check_against_model(steps: Vec<StoreStep>) -> Result<(), TestCaseError> {
     let folder = folder();
     let clock = TestClock::default();
     let open = || open(folder.path()).clock(clock.clone());
     let until = clock.now() + Duration::from_secs(100_000);
-    // An owner is its place and how often somebody else has taken it.
+    // When an owner dies, its successor has the same place and a new id.
     let mut stores: Vec<(u64, FileStore)> = (0..OWNERS as u64).map(|place| (place, open())).collect();
     let mut model = Model::default();
     let mut now = 0;
     for step in steps {
         match step {
-            Step::Take(place, number) => {
+            StoreStep::Acquire(place, number) => {
                 let (owner, store) = &stores[place];
                 store.acquire(session(number), until).await.unwrap();
-                model.noted.insert(number, (*owner, None));
+                model.recorded.insert(number, (*owner, None));
                 model.own.insert((*owner, number));
             }
-            Step::Renew(place, number) => {
+            StoreStep::Renew(place, number) => {
                 let (owner, store) = &stores[place];
                 store.renew(session(number)).await.unwrap();
                 if model.own.contains(&(*owner, number)) {
-                    model.noted.insert(number, (*owner, None));
+                    model.recorded.insert(number, (*owner, None));
                 }
             }
-            Step::GiveBack(place, number) => {
+            StoreStep::Release(place, number) => {
                 let (owner, store) = &stores[place];
                 store.release(session(number)).await.unwrap();
-                model.noted.remove(&number);
+                model.recorded.remove(&number);
                 model.own.remove(&(*owner, number));
             }
-            Step::Reap(place) => {
+            StoreStep::ClaimAbandoned(place) => {
                 let (owner, store) = &stores[place];
                 let living: BTreeSet<u64> = stores.iter().map(|(owner, _)| *owner).collect();
                 let free = |(owner, claimed): &(u64, Option<u64>)| {
                     !living.contains(owner) || claimed.is_some_and(|at| now - at >= 60)
                 };
                 let expected: BTreeSet<Uuid> = model
-                    .noted
+                    .recorded
                     .iter()
-                    .filter(|(_, note)| free(note))
+                    .filter(|(_, entry)| free(entry))
                     .map(|(number, _)| session(*number))
                     .collect();
                 prop_assert_eq!(&abandoned(store).await, &expected);
-                for (number, note) in &mut model.noted {
+                for (number, entry) in &mut model.recorded {
                     if expected.contains(&session(*number)) {
-                        *note = (*owner, Some(now));
+                        *entry = (*owner, Some(now));
                     }
                 }
             }
-            Step::Look(place) => {
+            StoreStep::Held(place) => {
                 let living: BTreeSet<u64> = stores.iter().map(|(owner, _)| *owner).collect();
                 let is_held =
                     |(owner, claimed): &(u64, Option<u64>)| claimed.is_none() && living.contains(owner);
                 let expected: BTreeSet<Uuid> = model
-                    .noted
+                    .recorded
                     .iter()
-                    .filter(|(_, note)| is_held(note))
+                    .filter(|(_, entry)| is_held(entry))
                     .map(|(number, _)| session(*number))
                     .collect();
                 prop_assert_eq!(held(&stores[place].1).await, expected);
             }
-            Step::Die(place) => {
+            StoreStep::Die(place) => {
                 let (owner, store) = stores.remove(place);
                 drop(store);
                 stores.insert(place, (owner + OWNERS as u64, open()));
             }
-            Step::Torn(bytes) => {
+            StoreStep::InterruptedWrite(bytes) => {
                 use std::io::Write as _;
                 let mut file = fs::OpenOptions::new().append(true).open(journal(folder.path())).unwrap();
                 file.write_all(&bytes).unwrap();
             }
-            Step::Wait(seconds) => {
+            StoreStep::Wait(seconds) => {
                 clock.sleep(Duration::from_secs(seconds)).await;
                 now += seconds;
             }

@@ -1,6 +1,6 @@
-//! Several processes on one store, one of them killed: at the end nothing runs that nobody knows about, and nobody has lost a live session.
+//! Several processes share a store and some are killed: no session leaks, and no live session is stopped by another process.
 //!
-//! The processes and Redis live in real time, so that these tests wait for them; as long as it takes, and no longer.
+//! These tests use real processes and real time.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -12,16 +12,18 @@ use tempfile::TempDir;
 
 use super::redis_server::RedisServer;
 
-/// Sessions that may run at once, and sessions that each process wants: fewer than all of them want.
+/// Concurrent sessions of all processes; fewer than they want together.
 const SLOTS: usize = 10;
+
+/// Concurrent sessions that each process wants.
 const WANTED: usize = 5;
 
-/// A machine with few cores runs all of this at the same time as other tests: a beat may come ten beats late.
-const BEAT: Duration = Duration::from_millis(100);
+/// Real time between two keep-alives; see `tests/fleet`. On a busy machine, a keep-alive may be late by ten intervals.
+const INTERVAL: Duration = Duration::from_millis(100);
 const LEASE: Duration = Duration::from_secs(4);
 
-/// What takes longer has failed.
-const LIMIT: Duration = Duration::from_secs(90);
+/// Time limit of each wait.
+const TIMEOUT: Duration = Duration::from_secs(90);
 
 struct Member {
     child: Child,
@@ -52,7 +54,7 @@ impl Fleet {
             .env("FLEET_STORE", &self.store)
             .env("FLEET_SLOTS", SLOTS.to_string())
             .env("FLEET_LEASE", LEASE.as_millis().to_string())
-            .env("FLEET_BEAT", BEAT.as_millis().to_string())
+            .env("FLEET_INTERVAL", INTERVAL.as_millis().to_string())
             .env("FLEET_SESSIONS", WANTED.to_string())
             .env("FLEET_SEED", seed.to_string())
             .stdin(Stdio::piped())
@@ -62,46 +64,46 @@ impl Fleet {
         self.members.push(Member { child });
     }
 
-    /// Ends the first process as SIGKILL does.
+    /// Kills the first process with SIGKILL.
     fn kill_one(&mut self) {
         let mut member = self.members.remove(0);
         member.child.kill().unwrap();
         member.child.wait().unwrap();
     }
 
-    /// How often the service has answered an operation this way.
+    /// The number of responses to an operation with this status.
     fn count(&self, operation: &str, status: u16) -> usize {
         let requests = self.server.requests();
         requests.iter().filter(|it| it.operation.as_deref() == Some(operation) && it.status == status).count()
     }
 
-    /// Waits until so many more sessions were started.
-    async fn starts(&self, more: usize) {
-        let wanted = self.count("start_session", 201) + more;
-        self.until("sessions are started", || self.count("start_session", 201) >= wanted).await;
+    /// Waits until this many more sessions were started.
+    async fn wait_for_starts(&self, more: usize) {
+        let total = self.count("start_session", 201) + more;
+        self.wait_until("sessions are started", || self.count("start_session", 201) >= total).await;
     }
 
-    async fn until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
+    async fn wait_until(&self, what: &str, mut condition: impl FnMut() -> bool) {
         let since = Instant::now();
-        while !is_so() {
-            assert!(since.elapsed() < LIMIT, "it never came to this: {what}; {}", self.told());
-            tokio::time::sleep(BEAT).await;
+        while !condition() {
+            assert!(since.elapsed() < TIMEOUT, "timed out waiting until {what}; {}", self.output());
+            tokio::time::sleep(INTERVAL).await;
         }
     }
 
-    fn told(&self) -> String {
-        // Of the killed ones too: they have reaped until then.
+    /// The output of all processes, including the killed ones.
+    fn output(&self) -> String {
         let outputs = std::fs::read_dir(self.logs.path()).unwrap();
         let outputs = outputs.map(|output| std::fs::read_to_string(output.unwrap().path()).unwrap());
         outputs.collect::<Vec<_>>().join("\n")
     }
 
-    /// Lets the living finish, and looks at what is left and at what they have seen.
+    /// Lets the remaining processes finish, and checks that nothing runs and no process has lost a session.
     async fn finish(mut self) -> String {
         for member in &mut self.members {
             member.child.stdin.as_mut().unwrap().write_all(b"finish\n").unwrap();
         }
-        self.until("nothing runs any more", || self.server.running_sessions().is_empty()).await;
+        self.wait_until("no session runs", || self.server.running_sessions().is_empty()).await;
         for member in &mut self.members {
             drop(member.child.stdin.take());
         }
@@ -111,16 +113,16 @@ impl Fleet {
                 if let Some(status) = self.members[position].child.try_wait().unwrap() {
                     break status;
                 }
-                assert!(since.elapsed() < LIMIT, "a process does not end");
-                tokio::time::sleep(BEAT).await;
+                assert!(since.elapsed() < TIMEOUT, "a process does not end");
+                tokio::time::sleep(INTERVAL).await;
             };
             assert!(status.success(), "{status}");
         }
         assert!(self.server.running_sessions().is_empty());
-        let told = self.told();
-        assert!(!told.contains("lost"), "a live session was stopped by somebody else:\n{told}");
-        assert_eq!(told.matches("finished").count(), self.members.len());
-        told
+        let output = self.output();
+        assert!(!output.contains("lost"), "another process stopped a live session:\n{output}");
+        assert_eq!(output.matches("finished").count(), self.members.len());
+        output
     }
 }
 
@@ -134,40 +136,40 @@ impl Drop for Fleet {
 }
 
 #[tokio::test]
-async fn a_process_killed_on_a_shared_folder_leaves_nothing_running() {
+async fn the_sessions_of_a_process_killed_on_a_shared_folder_are_stopped() {
     let folder = tempfile::tempdir().unwrap();
-    // A folder counts no slots, so that nobody has to wait for one.
+    // The file store does not count slots, so no process waits for one.
     let mut fleet = Fleet::start(folder.path().to_str().unwrap().to_owned(), 2, 3 * WANTED).await;
-    fleet.starts(4 * WANTED).await;
+    fleet.wait_for_starts(4 * WANTED).await;
     let running = fleet.server.running_sessions().len();
     fleet.kill_one();
-    fleet.starts(WANTED).await;
-    let told = fleet.finish().await;
-    assert!(running > 0 && told.contains(" stopped"), "{told}");
+    fleet.wait_for_starts(WANTED).await;
+    let output = fleet.finish().await;
+    assert!(running > 0 && output.contains(" stopped"), "{output}");
 }
 
 #[tokio::test]
-async fn three_processes_on_redis_survive_sigkill_and_its_restarts_with_and_without_its_data() {
+async fn three_processes_survive_sigkill_and_redis_restarts_with_and_without_data() {
     let Some(mut redis) = RedisServer::start("three processes, SIGKILL, restarts of Redis").await else {
         return;
     };
     let mut fleet = Fleet::start(redis.address(), 3, SLOTS).await;
-    fleet.starts(3 * SLOTS).await;
+    fleet.wait_for_starts(3 * SLOTS).await;
     fleet.kill_one();
-    fleet.starts(SLOTS).await;
+    fleet.wait_for_starts(SLOTS).await;
     redis.kill();
-    // Longer than the silence after which nobody is sure.
+    // Longer than the outage after which no owner counts as dead.
     let stopped = Instant::now();
-    fleet.until("Redis was away for longer than a lease", || stopped.elapsed() > LEASE + BEAT).await;
+    fleet.wait_until("Redis was down for longer than a lease", || stopped.elapsed() > LEASE + INTERVAL).await;
     redis.start_again().await;
-    fleet.starts(SLOTS).await;
-    assert_eq!(fleet.count("start_session", 403), 0, "somebody started a session without a slot");
+    fleet.wait_for_starts(SLOTS).await;
+    assert_eq!(fleet.count("start_session", 403), 0, "a process started a session without a slot");
     fleet.kill_one();
     fleet.join(9);
     redis.kill();
     redis.lose_data();
     redis.start_again().await;
-    fleet.starts(SLOTS).await;
-    let told = fleet.finish().await;
-    assert!(told.contains(" stopped"), "{told}");
+    fleet.wait_for_starts(SLOTS).await;
+    let output = fleet.finish().await;
+    assert!(output.contains(" stopped"), "{output}");
 }

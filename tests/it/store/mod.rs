@@ -1,8 +1,7 @@
-//! Stores of running sessions: what they promise of any, and what each survives.
+//! Session stores: the guarantees of each, and the failures that it survives.
 
 mod file;
 mod fleet;
-mod reap;
 mod redis;
 mod redis_server;
 
@@ -10,12 +9,12 @@ use std::time::{Duration, SystemTime};
 
 use liveavatar_api::Uuid;
 
-/// A session's id that can be told in a snapshot.
+/// A fixed session id.
 fn session(number: u128) -> Uuid {
     Uuid::from_u128(number)
 }
 
-/// Far enough for every test.
-fn later() -> SystemTime {
+/// A time after the end of every test.
+pub(crate) fn later() -> SystemTime {
     SystemTime::now() + Duration::from_secs(3600)
 }

@@ -1,4 +1,4 @@
-//! A Redis of a test's own, on a socket in a folder of its own.
+//! A Redis server for one test, on a Unix socket in a temporary folder.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -8,8 +8,8 @@ use std::time::Duration;
 use liveavatar_api::store::{RedisStore, RedisStoreBuilder};
 use tempfile::TempDir;
 
-/// How often a server that starts is asked whether it answers, and the pause between.
-const QUESTIONS: u32 = 500;
+/// How often a starting server is pinged, and the pause between two pings.
+const PINGS: u32 = 500;
 const PAUSE: Duration = Duration::from_millis(20);
 
 pub(super) struct RedisServer {
@@ -19,17 +19,17 @@ pub(super) struct RedisServer {
 }
 
 impl RedisServer {
-    /// A running server; none where none is installed, which is said past the capture of tests.
-    pub(super) async fn start(what: &str) -> Option<Self> {
-        Self::start_with(what, None).await
+    /// Starts a server. If `redis-server` is not installed, writes a note to standard error and returns `None`.
+    pub(super) async fn start(test: &str) -> Option<Self> {
+        Self::start_with(test, None).await
     }
 
-    pub(super) async fn start_with(what: &str, password: Option<&'static str>) -> Option<Self> {
+    pub(super) async fn start_with(test: &str, password: Option<&'static str>) -> Option<Self> {
         let mut server = Self { folder: tempfile::tempdir().unwrap(), password, child: None };
         if server.launch().await {
             return Some(server);
         }
-        let _ = writeln!(std::io::stderr(), "LEFT OUT, because there is no `redis-server`: {what}");
+        let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: `redis-server` is not installed");
         None
     }
 
@@ -46,9 +46,9 @@ impl RedisServer {
         match launched {
             Ok(child) => self.child = Some(child),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return false,
-            Err(error) => panic!("redis-server does not start: {error}"),
+            Err(error) => panic!("failed to start redis-server: {error}"),
         }
-        for _ in 0..QUESTIONS {
+        for _ in 0..PINGS {
             if self
                 .connection()
                 .is_some_and(|mut connection| redis::cmd("PING").exec(&mut connection).is_ok())
@@ -57,7 +57,7 @@ impl RedisServer {
             }
             tokio::time::sleep(PAUSE).await;
         }
-        panic!("redis-server does not answer");
+        panic!("redis-server does not respond");
     }
 
     fn socket(&self) -> PathBuf {
@@ -77,14 +77,14 @@ impl RedisServer {
         redis::Client::open(self.address()).unwrap().get_connection().ok()
     }
 
-    /// A command on one of the store's keys, past the store.
+    /// Runs a command on one of the store's keys directly.
     pub(super) fn command(&self, name: &str, key: &str, arguments: &[&str]) {
         let mut command = redis::cmd(name);
         command.arg(format!("liveavatar:{{default}}:{key}")).arg(arguments);
         command.exec(&mut self.connection().unwrap()).unwrap();
     }
 
-    /// Ends it as a crash does; what was written stays on the disk.
+    /// Kills the server; its data stays on disk.
     pub(super) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();

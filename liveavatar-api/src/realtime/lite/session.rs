@@ -52,7 +52,7 @@ impl<M: SuppliesAudio> Session<M> {
         let task = Arc::downgrade(self.task());
         let told = move || {
             if let Some(task) = task.upgrade() {
-                task.sign_of_life();
+                task.record_activity();
             }
         };
         Socket::connect_with(ws_url, options.also_on_activity(told)).await

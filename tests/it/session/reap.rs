@@ -1,22 +1,18 @@
-//! What a reaper stops, what it keeps and why, and opening a session once more after it.
+//! Which sessions a reaper stops and keeps, and retrying an opening after it.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use liveavatar_api::session::{Configuration, Lite, Reaped, StartedSession};
-use liveavatar_api::store::SLOT_FREE_AFTER;
-use liveavatar_api::store::{BoxFuture, FileStore, Store, StoreError};
+use liveavatar_api::session::{Lite, Reaped, StartedSession};
+use liveavatar_api::store::{BoxFuture, FileStore, SLOT_FREE_AFTER, Store, StoreError};
 use liveavatar_api::{Client, Clock as _, Credential, Error, Uuid};
 use liveavatar_mock::{MockResponse, Server};
 use liveavatar_tests::TestClock;
 use serde_json::json;
 
-use super::later;
-
-fn lite() -> Configuration<Lite> {
-    Configuration::<Lite>::build(|lite| lite.avatar_id(Uuid::from_u128(7))).unwrap()
-}
+use super::lite;
+use crate::store::later;
 
 fn client(server: &Server, clock: &TestClock) -> Client {
     let key = Credential::api_key(server.api_key()).unwrap();
@@ -27,7 +23,7 @@ async fn open(client: &Client) -> Result<StartedSession<Lite>, Error> {
     client.mint(&lite()).await?.start().await
 }
 
-/// The report in lines, a session by the number under which the mock counts it.
+/// One line per session, with the number that the mock assigned to it.
 fn lines(reaped: &Reaped) -> String {
     let line = |session: &liveavatar_api::session::ReapedSession| {
         format!("{} {}", session.id.as_u128() & 0xffff, session.outcome)
@@ -36,32 +32,32 @@ fn lines(reaped: &Reaped) -> String {
 }
 
 #[tokio::test]
-async fn abandoned_sessions_come_first_and_everything_that_nobody_keeps_is_stopped() {
+async fn abandoned_sessions_are_stopped_first_then_all_that_no_one_holds_or_keeps() {
     let server = Server::builder().session_limit(9).start().await.unwrap();
     let client = client(&server, &TestClock::default());
     let folder = tempfile::tempdir().unwrap();
-    let [gone, living] = [(); 2].map(|()| FileStore::open(folder.path()).unwrap());
+    let [dead, living] = [(); 2].map(|()| FileStore::open(folder.path()).unwrap());
     let mut sessions = Vec::new();
     for _ in 0..6 {
         sessions.push(open(&client).await.unwrap());
     }
-    gone.acquire(sessions[5].id(), later()).await.unwrap();
+    dead.acquire(sessions[5].id(), later()).await.unwrap();
     let ended = Uuid::from_u128(0x99);
-    gone.acquire(ended, later()).await.unwrap();
+    dead.acquire(ended, later()).await.unwrap();
     living.acquire(sessions[1].id(), later()).await.unwrap();
-    drop(gone);
+    drop(dead);
     let reaper = client.reap().store(FileStore::open(folder.path()).unwrap()).keep([sessions[2].id()]);
     let fourth = sessions[3].id();
     let reaper = reaper.keep_if(move |session| session.id == fourth);
     let mut report = lines(&reaper.run().await).lines().map(str::to_owned).collect::<Vec<_>>();
-    // The two abandoned ones are stopped at the same time, and so are the two strays.
+    // The two abandoned sessions are stopped concurrently, and so are the two leftovers.
     report[..2].sort();
     report[5..].sort();
     insta::assert_snapshot!(report.join("\n"), @r"
     153 had ended
     6 stopped
-    4 kept: the caller keeps it
-    3 kept: the caller keeps it
+    4 kept: the caller asked to keep it
+    3 kept: the caller asked to keep it
     2 kept: a living owner holds it
     1 stopped
     5 stopped
@@ -73,24 +69,24 @@ async fn abandoned_sessions_come_first_and_everything_that_nobody_keeps_is_stopp
 }
 
 #[tokio::test]
-async fn those_that_are_named_are_stopped_whoever_holds_them_and_no_others() {
+async fn only_stops_exactly_the_named_sessions_even_held_ones() {
     let server = Server::builder().session_limit(9).start().await.unwrap();
     let client = client(&server, &TestClock::default());
     let folder = tempfile::tempdir().unwrap();
-    let [gone, living] = [(); 2].map(|()| FileStore::open(folder.path()).unwrap());
+    let [dead, living] = [(); 2].map(|()| FileStore::open(folder.path()).unwrap());
     let (held, other, abandoned) =
         (open(&client).await.unwrap(), open(&client).await.unwrap(), open(&client).await.unwrap());
     living.acquire(held.id(), later()).await.unwrap();
-    gone.acquire(abandoned.id(), later()).await.unwrap();
-    drop(gone);
+    dead.acquire(abandoned.id(), later()).await.unwrap();
+    drop(dead);
     let named = client.reap().store(FileStore::open(folder.path()).unwrap());
     let _ = server.take_requests();
     let reaped = named.only([held.id(), Uuid::from_u128(0x99)]).run().await;
     assert!(reaped.is_complete());
     let mut sessions = reaped.into_sessions();
     sessions.sort_by_key(|session| session.id != held.id());
-    let told: Vec<_> = sessions.iter().map(|session| session.outcome.to_string()).collect();
-    assert_eq!(told, ["stopped", "had ended"]);
+    let outcomes: Vec<_> = sessions.iter().map(|session| session.outcome.to_string()).collect();
+    assert_eq!(outcomes, ["stopped", "had ended"]);
     let bodies: Vec<serde_json::Value> = server
         .take_requests()
         .into_iter()
@@ -102,99 +98,99 @@ async fn those_that_are_named_are_stopped_whoever_holds_them_and_no_others() {
 }
 
 #[tokio::test]
-async fn only_what_is_abandoned_is_stopped_where_others_use_the_account() {
+async fn only_abandoned_leaves_other_active_sessions_alone() {
     let server = Server::start().await.unwrap();
     let client = client(&server, &TestClock::default());
     let folder = tempfile::tempdir().unwrap();
     let (mine, theirs) = (open(&client).await.unwrap(), open(&client).await.unwrap());
-    let gone = FileStore::open(folder.path()).unwrap();
-    gone.acquire(mine.id(), later()).await.unwrap();
-    drop(gone);
+    let dead = FileStore::open(folder.path()).unwrap();
+    dead.acquire(mine.id(), later()).await.unwrap();
+    drop(dead);
     let reaped = client.reap().store(FileStore::open(folder.path()).unwrap()).only_abandoned().run().await;
     assert_eq!(lines(&reaped), "1 stopped");
     assert_eq!(server.running_sessions(), [theirs.id()]);
 }
 
 #[tokio::test]
-async fn a_session_that_could_not_be_stopped_is_reported_and_offered_again() {
+async fn a_failed_stop_is_in_the_result_and_the_session_can_be_claimed_again() {
     let server = Server::start().await.unwrap();
     let clock = TestClock::default();
     let client = client(&server, &clock);
     let folder = tempfile::tempdir().unwrap();
     let session = open(&client).await.unwrap();
-    let gone = FileStore::open(folder.path()).unwrap();
-    gone.acquire(session.id(), later()).await.unwrap();
-    drop(gone);
+    let dead = FileStore::open(folder.path()).unwrap();
+    dead.acquire(session.id(), later()).await.unwrap();
+    drop(dead);
     for _ in 0..10 {
         server.mock_response("stop_session", MockResponse::json(500, json!({})));
     }
     let reaper = client.reap().store(FileStore::open(folder.path()).unwrap().clock(clock.clone()));
     let reaper = reaper.only_abandoned();
-    let report = reaper.run().await;
-    assert!(!report.is_complete() && !report.freed_slots());
-    assert!(lines(&report).starts_with("1 not stopped: stop session: 500"), "{}", lines(&report));
+    let reaped = reaper.run().await;
+    assert!(!reaped.is_complete() && !reaped.freed_slots());
+    insta::assert_snapshot!(lines(&reaped), @"1 not stopped: stop session: 500 internal server error (request mock-request-6, 4 attempts)");
     assert_eq!(lines(&reaper.run().await), "");
     for _ in 0..10 {
-        // What is left of the answers would fail it again.
+        // Consumes the remaining mock responses, which would fail the next stop.
         let _ = client.stop_session().send().await;
     }
     clock.sleep(Duration::from_secs(60)).await;
     assert_eq!(lines(&reaper.run().await), "1 stopped");
 }
 
-/// A store that cannot be reached.
+/// A store whose calls all fail.
 #[derive(Debug)]
-struct Away;
+struct UnreachableStore;
 
-fn away<T>() -> BoxFuture<'static, Result<T, StoreError>>
+fn unreachable<T>() -> BoxFuture<'static, Result<T, StoreError>>
 where
     T: Send + 'static,
 {
-    Box::pin(async { Err(StoreError::unavailable("away")) })
+    Box::pin(async { Err(StoreError::unavailable("unreachable")) })
 }
 
-impl Store for Away {
+impl Store for UnreachableStore {
     fn acquire(&self, _: Uuid, _: SystemTime) -> BoxFuture<'_, Result<(), StoreError>> {
-        away()
+        unreachable()
     }
 
     fn renew(&self, _: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
-        away()
+        unreachable()
     }
 
     fn release(&self, _: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
-        away()
+        unreachable()
     }
 
     fn claim_abandoned(&self) -> BoxFuture<'_, Result<Vec<Uuid>, StoreError>> {
-        away()
+        unreachable()
     }
 
     fn held(&self) -> BoxFuture<'_, Result<BTreeSet<Uuid>, StoreError>> {
-        away()
+        unreachable()
     }
 }
 
 #[tokio::test]
-async fn without_a_store_to_ask_nothing_is_stopped_that_may_be_somebody_elses() {
+async fn a_failing_store_keeps_every_session_whose_owner_is_unknown() {
     let server = Server::start().await.unwrap();
     let client = client(&server, &TestClock::default());
     let session = open(&client).await.unwrap();
-    let reaped = client.reap().store(Away).run().await;
-    assert_eq!(lines(&reaped), "1 kept: the store cannot say whether somebody holds it");
+    let reaped = client.reap().store(UnreachableStore).run().await;
+    assert_eq!(lines(&reaped), "1 kept: the store failed, so its owner is unknown");
     assert!(reaped.store_error().is_some() && !reaped.is_complete());
     assert_eq!(server.running_sessions(), [session.id()]);
 }
 
 #[tokio::test]
-async fn a_list_that_cannot_be_had_is_reported_and_abandoned_sessions_are_stopped_all_the_same() {
+async fn abandoned_sessions_are_stopped_even_if_the_active_ones_cannot_be_listed() {
     let server = Server::start().await.unwrap();
     let client = client(&server, &TestClock::default());
     let folder = tempfile::tempdir().unwrap();
     let session = open(&client).await.unwrap();
-    let gone = FileStore::open(folder.path()).unwrap();
-    gone.acquire(session.id(), later()).await.unwrap();
-    drop(gone);
+    let dead = FileStore::open(folder.path()).unwrap();
+    dead.acquire(session.id(), later()).await.unwrap();
+    drop(dead);
     server.mock_response("list_sessions", MockResponse::json(403, json!({})));
     let reaped = client.reap().store(FileStore::open(folder.path()).unwrap()).run().await;
     assert_eq!(lines(&reaped), "1 stopped");
@@ -202,35 +198,35 @@ async fn a_list_that_cannot_be_had_is_reported_and_abandoned_sessions_are_stoppe
 }
 
 #[tokio::test]
-async fn at_the_limit_of_sessions_it_reaps_waits_for_the_slot_and_tries_once_more() {
+async fn at_the_concurrency_limit_or_retry_reaps_waits_for_the_slot_and_retries_once() {
     let server = Server::builder().session_limit(1).start().await.unwrap();
     let clock = TestClock::default();
     let client = client(&server, &clock);
-    let left_over = open(&client).await.unwrap();
+    let leftover = open(&client).await.unwrap();
     let session = client.reap().or_retry(|| open(&client)).await.unwrap();
     assert_eq!(server.running_sessions(), [session.id()]);
-    assert_ne!(session.id(), left_over.id());
+    assert_ne!(session.id(), leftover.id());
     assert_eq!(clock.slept(), [SLOT_FREE_AFTER]);
 }
 
 #[tokio::test]
-async fn at_the_limit_with_nothing_to_reap_the_first_error_comes_at_once() {
+async fn at_the_concurrency_limit_with_nothing_to_reap_or_retry_returns_the_first_error() {
     let server = Server::builder().session_limit(1).start().await.unwrap();
     let clock = TestClock::default();
     let client = client(&server, &clock);
-    let wanted = open(&client).await.unwrap();
-    let tries = AtomicUsize::new(0);
+    let kept = open(&client).await.unwrap();
+    let attempts = AtomicUsize::new(0);
     let attempt = || {
-        tries.fetch_add(1, Ordering::Relaxed);
+        attempts.fetch_add(1, Ordering::Relaxed);
         open(&client)
     };
-    let error = client.reap().keep([wanted.id()]).or_retry(attempt).await.unwrap_err();
+    let error = client.reap().keep([kept.id()]).or_retry(attempt).await.unwrap_err();
     assert!(error.is_concurrency_limit());
-    assert_eq!((tries.load(Ordering::Relaxed), clock.slept().len()), (1, 0));
+    assert_eq!((attempts.load(Ordering::Relaxed), clock.slept().len()), (1, 0));
 }
 
 #[tokio::test]
-async fn another_error_than_the_limit_reaps_nothing() {
+async fn after_any_other_error_or_retry_reaps_nothing() {
     let server = Server::start().await.unwrap();
     let client = client(&server, &TestClock::default());
     let running = open(&client).await.unwrap();

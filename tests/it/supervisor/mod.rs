@@ -1,12 +1,12 @@
-//! Supervised sessions: kept alive, warned, rotated and stopped, whatever happens to their owners; on a paused clock.
+//! Supervised sessions are kept alive, rotated and stopped or reported, despite failures. The clock is paused.
 
-mod cancelled;
-mod killed;
-mod life;
-mod rotated;
-mod spoken;
-mod stopped;
-mod stored;
+mod cancellation;
+mod lifecycle;
+mod lite_socket;
+mod random_failures;
+mod rotation;
+mod stop;
+mod store_calls;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -21,7 +21,7 @@ use tokio::time::sleep;
 
 const AVATAR: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
 
-/// A mock, a client whose sessions are supervised, and what it reports.
+/// A mock, a client, and the sessions that the client has reported.
 struct Lab {
     server: Server,
     client: Client,
@@ -39,12 +39,11 @@ impl Lab {
         Self { server, client, reported }
     }
 
-    /// What was reported so far.
     fn reported(&self) -> Vec<String> {
         self.reported.lock().unwrap().iter().map(ToString::to_string).collect()
     }
 
-    /// The calls so far, by the names of their operations, repetitions counted.
+    /// The calls so far, one line per operation and status; consecutive equal ones are counted.
     fn calls(&self) -> String {
         let mut calls: Vec<(String, u32)> = Vec::new();
         for request in self.server.requests() {
@@ -63,23 +62,23 @@ impl Lab {
         self.server.requests().iter().filter(|it| it.operation.as_deref() == Some(operation)).count()
     }
 
-    /// Fails if a session runs that nobody knows of, or ran until the service ended it for want of a sign of life.
+    /// Fails if a session was not stopped and not reported, even if the service has ended it for idleness.
     async fn check_nothing_leaked(&self, when: &str) {
-        let idle = self.idle_and_unknown(when).await;
-        assert!(idle.is_empty(), "{when}: left to the service: {idle:?}");
+        let idle = self.idle_and_unreported(when).await;
+        assert!(idle.is_empty(), "{when}: ended only for idleness: {idle:?}");
     }
 
-    /// Fails if a session runs that nobody knows of; those that ran until the service ended them for want of a sign of life.
-    async fn idle_and_unknown(&self, when: &str) -> Vec<Uuid> {
+    /// Fails if a session runs that was not reported; returns the unreported ones that the service ended for idleness.
+    async fn idle_and_unreported(&self, when: &str) -> Vec<Uuid> {
         self.server.clear_faults();
-        let known: BTreeSet<Uuid> = self.reported.lock().unwrap().iter().map(|it| it.id).collect();
+        let reported: BTreeSet<Uuid> = self.reported.lock().unwrap().iter().map(|it| it.id).collect();
         let running: Vec<Uuid> = self.server.running_sessions();
-        let unknown: Vec<_> = running.iter().filter(|id| !known.contains(id)).collect();
-        assert!(unknown.is_empty(), "{when}: running and unknown: {unknown:?}");
+        let leaked: Vec<_> = running.iter().filter(|id| !reported.contains(id)).collect();
+        assert!(leaked.is_empty(), "{when}: running and not reported: {leaked:?}");
         let idle = self.historic().await.into_iter().filter(|entry| {
             entry.end_reason.as_ref().is_some_and(|reason| reason.to_string() == "IDLE_TIMEOUT")
         });
-        idle.map(|entry| entry.id).filter(|id| !known.contains(id)).collect()
+        idle.map(|entry| entry.id).filter(|id| !reported.contains(id)).collect()
     }
 
     async fn historic(&self) -> Vec<ListHistoricEntry> {
@@ -92,7 +91,7 @@ fn reporting(server: &Server, store: Option<Arc<dyn Store>>) -> (Client, Arc<Mut
     let list = Arc::clone(&reported);
     let builder = Client::builder().base_url(server.url()).seed(1);
     let builder = builder.credential(Credential::api_key(server.api_key()).unwrap());
-    let builder = builder.on_stop_failed(move |unstopped| list.lock().unwrap().push(unstopped.clone()));
+    let builder = builder.on_stop_failed(move |failed| list.lock().unwrap().push(failed.clone()));
     let builder = match store {
         Some(store) => builder.session_store(store),
         None => builder,
@@ -108,7 +107,7 @@ fn lasting(seconds: i64) -> Configuration<Lite> {
     Configuration::<Lite>::build(|lite| lite.avatar_id(AVATAR).max_session_duration(seconds)).unwrap()
 }
 
-/// Long enough for everything that a session's end may take, in virtual time.
+/// Waits, in virtual time, until every stop has succeeded or was reported.
 async fn settle() {
     sleep(Duration::from_secs(400)).await;
 }

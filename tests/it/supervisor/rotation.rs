@@ -1,4 +1,4 @@
-//! A fresh session in the place of one whose time is over.
+//! Replacing a session before it expires.
 
 use std::time::Duration;
 
@@ -65,15 +65,14 @@ async fn with_one_slot_the_old_session_runs_to_its_end_first() {
     let lab = Lab::with(Server::builder().session_limit(1), None).await;
     let session = lab.client.open(&lasting(120)).auto_rotate().await.unwrap();
     let start = Instant::now();
-    let mut story = Vec::new();
+    let mut timeline = Vec::new();
     let mut events = session.events();
-    while story.len() < 5 {
+    while timeline.len() < 5 {
         let event = events.next().await.unwrap();
-        story.push(format!("{:4.0} s  {event:?}", start.elapsed().as_secs_f64()));
+        timeline.push(format!("{:4.0} s  {event:?}", start.elapsed().as_secs_f64()));
     }
-    let story = story.join("\n");
-    let story = story.lines().map(|line| line.split(" code:").next().unwrap()).collect::<Vec<_>>();
-    insta::assert_snapshot!(story.join("\n"), @r#"
+    let timeline: Vec<_> = timeline.iter().map(|line| line.split(" code:").next().unwrap()).collect();
+    insta::assert_snapshot!(timeline.join("\n"), @r#"
      90 s  RotationFailed(Error { kind: ConcurrencyLimit, operation: Some("start_session"), status: Some(403),
     105 s  EndsSoon(15s)
     105 s  RotationFailed(Error { kind: ConcurrencyLimit, operation: Some("start_session"), status: Some(403),
@@ -84,7 +83,7 @@ async fn with_one_slot_the_old_session_runs_to_its_end_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_cannot_be_replaced_ends_with_its_time() {
+async fn a_session_that_cannot_be_replaced_ends_at_its_maximum_duration() {
     let lab = Lab::start().await;
     let session = lab.client.open(&lasting(120)).auto_rotate().await.unwrap();
     for _ in 0..3 {

@@ -1,4 +1,4 @@
-//! A session that nothing goes wrong with, and what it says of itself.
+//! The life of a supervised session: keep-alives, status, events, limits.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep};
 
 use super::{Lab, lasting, lite};
 
-/// The events of a session with the virtual seconds at which they came, until its last.
-async fn story(mut events: liveavatar_api::session::SessionEvents) -> String {
+/// All events of a session, with the virtual time of each.
+async fn timeline(mut events: liveavatar_api::session::SessionEvents) -> String {
     let start = Instant::now();
     let mut lines = Vec::new();
     while let Some(event) = events.next().await {
@@ -41,7 +41,7 @@ async fn an_open_session_is_kept_alive_until_it_is_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_handle_tells_where_to_join_and_when_it_ends() {
+async fn the_handle_returns_media_endpoints_and_time_left_and_hides_secrets() {
     let lab = Lab::start().await;
     let session = lab.client.open(&lasting(600)).await.unwrap();
     assert!(session.started().ws_url.is_some());
@@ -53,16 +53,16 @@ async fn the_handle_tells_where_to_join_and_when_it_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_warns_before_its_time_is_over_and_ends_with_it() {
+async fn a_session_warns_before_its_maximum_duration_and_is_stopped_then() {
     let lab = Lab::start().await;
     let session = lab.client.open(&lasting(300)).await.unwrap();
     let mut status = session.watch();
-    let story = tokio::spawn(story(session.events()));
+    let timeline = tokio::spawn(timeline(session.events()));
     let start = Instant::now();
     status.wait_for(|status| status.ends_soon).await.unwrap();
     assert_eq!(start.elapsed().as_secs(), 285);
     assert_eq!(session.ended().await.unwrap(), EndReason::MaxDuration);
-    insta::assert_snapshot!(story.await.unwrap(), @"
+    insta::assert_snapshot!(timeline.await.unwrap(), @"
     285 s  EndsSoon(15s)
     300 s  State(Ending)
     300 s  State(Ended(MaxDuration))
@@ -70,14 +70,14 @@ async fn it_warns_before_its_time_is_over_and_ends_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_the_service_ended_says_why() {
+async fn a_session_ended_by_the_service_has_the_services_reason() {
     let lab = Lab::start().await;
     let session = lab.client.open(&lite()).await.unwrap();
     let body = StopSession::builder().session_id(session.id()).reason(SessionEndReason::NoCredits);
     lab.client.stop_session().body(body).data().await.unwrap();
     let reason = session.ended().await.unwrap();
     assert_eq!(reason, EndReason::Service(Some(SessionEndReason::NoCredits.into())));
-    // There is nothing left to stop.
+    // A stop has nothing left to do.
     session.stop().await.unwrap();
     insta::assert_snapshot!(lab.calls(), @"
     create_session_token 200
@@ -90,13 +90,13 @@ async fn a_session_that_the_service_ended_says_why() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_keep_alive_is_told_and_the_next_one_comes_sooner() {
+async fn a_failed_keep_alive_emits_an_event_and_is_retried_sooner() {
     let lab = Lab::start().await;
     let session = lab.client.open(&lasting(300)).await.unwrap();
     for _ in 0..4 {
         lab.server.mock_response("keep_session_alive", MockResponse::json(503, json!({})));
     }
-    insta::assert_snapshot!(story(session.events()).await, @r#"
+    insta::assert_snapshot!(timeline(session.events()).await, @r#"
      41 s  KeepAliveFailed(Error { kind: Server, operation: Some("keep_session_alive"), status: Some(503), code: None, message: "service unavailable", fields: [], request_id: Some("mock-request-6"), attempts: 4, retry_after: None, sent: true, source: None })
     285 s  EndsSoon(15s)
     300 s  State(Ending)
@@ -105,11 +105,11 @@ async fn a_failed_keep_alive_is_told_and_the_next_one_comes_sooner() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sign_of_life_spares_the_call() {
+async fn recent_activity_replaces_a_keep_alive_call() {
     let lab = Lab::start().await;
     let session = lab.client.open(&lite()).await.unwrap();
     for _ in 0..20 {
-        session.sign_of_life();
+        session.record_activity();
         sleep(Duration::from_secs(20)).await;
     }
     assert_eq!(lab.count("keep_session_alive"), 0);
@@ -118,7 +118,7 @@ async fn a_sign_of_life_spares_the_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sessions_opened_together_are_not_kept_alive_together() {
+async fn keep_alives_of_sessions_opened_together_are_spread_out() {
     let lab = Lab::start().await;
     let mut sessions = Vec::new();
     for _ in 0..60 {
@@ -130,35 +130,36 @@ async fn sessions_opened_together_are_not_kept_alive_together() {
         sleep(Duration::from_secs(1)).await;
         most = most.max(lab.count("keep_session_alive") - before);
     }
-    assert!((2..=6).contains(&most), "{most} of 60 in one second");
+    assert!((2..=6).contains(&most), "{most} of 60 calls in one second");
     assert_eq!(lab.count("keep_session_alive"), 60);
 }
 
 #[tokio::test]
-async fn an_option_out_of_range_is_refused() {
+async fn a_keep_alive_interval_out_of_range_is_an_error() {
     let lab = Lab::start().await;
-    let mut said = Vec::new();
-    for seconds in [0, 181] {
-        let opening = lab.client.open(&lite()).keep_alive_interval(Duration::from_secs(seconds));
-        said.push(opening.await.unwrap_err().to_string());
+    let mut errors = Vec::new();
+    for millis in [0, 999, 181_000] {
+        let opening = lab.client.open(&lite()).keep_alive_interval(Duration::from_millis(millis));
+        errors.push(opening.await.unwrap_err().to_string());
     }
-    insta::assert_snapshot!(said.join("\n"), @"
-    keep_alive_interval: 0ns is not from 1s to 180s; leave it out for 60s
-    keep_alive_interval: 181s is not from 1s to 180s; leave it out for 60s
+    insta::assert_snapshot!(errors.join("\n"), @"
+    keep_alive_interval: 0 s is outside 1 s to 180 s; omit it to use 60 s
+    keep_alive_interval: 0.999 s is outside 1 s to 180 s; omit it to use 60 s
+    keep_alive_interval: 181 s is outside 1 s to 180 s; omit it to use 60 s
     ");
     assert!(lab.server.requests().is_empty());
 }
 
 #[test]
-fn a_session_is_not_opened_where_nothing_could_keep_it_alive() {
+fn opening_a_session_outside_a_runtime_is_an_error() {
     let client = Client::new("canary").unwrap();
     let opening = client.open(&lite()).into_future();
     let error = futures_util::FutureExt::now_or_never(opening).unwrap().unwrap_err();
-    insta::assert_snapshot!(error, @"a session is opened within a Tokio runtime, which keeps it alive");
+    insta::assert_snapshot!(error, @"a session needs a Tokio runtime to keep it alive; open it within one");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_stops_every_session_and_opens_none_any_more() {
+async fn a_shutdown_stops_every_session_and_rejects_new_ones() {
     let lab = Lab::start().await;
     let first = lab.client.open(&lite()).await.unwrap();
     let second = lab.client.open(&lite()).await.unwrap();
@@ -168,11 +169,11 @@ async fn a_shutdown_stops_every_session_and_opens_none_any_more() {
     for session in [first, second] {
         assert_eq!(session.state(), State::Ended(EndReason::Stopped));
     }
-    insta::assert_snapshot!(lab.client.open(&lite()).await.unwrap_err(), @"the client was shut down, and opens no session any more");
+    insta::assert_snapshot!(lab.client.open(&lite()).await.unwrap_err(), @"the client was shut down and cannot open sessions");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_limit_of_sessions_is_told_and_nothing_runs() {
+async fn at_the_concurrency_limit_nothing_is_started() {
     let lab = Lab::with(Server::builder().session_limit(1), None).await;
     let session = lab.client.open(&lite()).await.unwrap();
     assert!(lab.client.open(&lite()).await.unwrap_err().is_concurrency_limit());

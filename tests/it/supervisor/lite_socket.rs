@@ -1,5 +1,7 @@
-//! A supervised LITE session and its socket: one session, one keep-alive, one end.
+//! A supervised LITE session and its socket.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::stream;
@@ -15,7 +17,7 @@ async fn lab() -> Lab {
 }
 
 #[tokio::test]
-async fn a_session_speaks_over_its_own_socket_which_ends_with_it() {
+async fn the_socket_speaks_and_closes_when_the_session_is_stopped() {
     let lab = lab().await;
     let session = lab.client.open(&lite()).await.unwrap();
     let socket = session.connect().await.unwrap();
@@ -27,23 +29,23 @@ async fn a_session_speaks_over_its_own_socket_which_ends_with_it() {
 }
 
 #[tokio::test]
-async fn what_the_socket_sends_spares_the_keep_alive_call() {
+async fn keep_alives_of_the_socket_replace_keep_alive_calls() {
     let lab = lab().await;
     let session = lab.client.open(&lite()).await.unwrap();
-    let told = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
-    let count = std::sync::Arc::clone(&told);
+    let activity = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&activity);
     let options = SocketOptions::new().keep_alive(Some(Duration::from_secs(20))).on_activity(move || {
-        count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        count.fetch_add(1, Ordering::Relaxed);
     });
     let socket = session.connect_with(options).await.unwrap();
     tokio::time::pause();
     sleep(Duration::from_secs(10 * 60)).await;
     let calls = lab.count("keep_session_alive");
-    // The first call comes at a random time, before which the socket may have sent nothing.
-    assert!(calls <= 1, "{calls} calls beside the socket's own");
-    assert!(told.load(std::sync::atomic::Ordering::Relaxed) >= 29, "the caller is told too");
+    // The first call is sent at a random time, possibly before the socket's first keep-alive.
+    assert!(calls <= 1, "{calls} calls in addition to the socket's keep-alives");
+    assert!(activity.load(Ordering::Relaxed) >= 29, "the caller's callback runs, too");
     assert_eq!(lab.server.running_sessions(), [session.id()]);
-    // Without the socket the calls are needed again.
+    // Without the socket, the calls resume.
     socket.close().await;
     sleep(Duration::from_secs(10 * 60)).await;
     assert!(lab.count("keep_session_alive") >= calls + 9);
@@ -51,7 +53,7 @@ async fn what_the_socket_sends_spares_the_keep_alive_call() {
 }
 
 #[tokio::test]
-async fn a_session_whose_socket_is_refused_after_the_start_is_stopped() {
+async fn a_session_whose_socket_is_rejected_is_stopped() {
     let lab = lab().await;
     lab.server.reject_sockets();
     let opened = async {
@@ -64,6 +66,6 @@ async fn a_session_whose_socket_is_refused_after_the_start_is_stopped() {
     tokio::time::pause();
     settle().await;
     assert_eq!(lab.count("start_session"), 1);
-    lab.check_nothing_leaked("refused").await;
+    lab.check_nothing_leaked("socket rejected").await;
     assert!(lab.server.running_sessions().is_empty());
 }

@@ -1,4 +1,4 @@
-//! What a session store is told, and when.
+//! Which store methods are called for a session, and when.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -13,19 +13,20 @@ use tokio::time::sleep;
 
 use super::{Lab, lite, settle};
 
-/// Writes down what it is told, and fails as it is told to.
+/// A store that records its calls and fails on request.
 #[derive(Debug, Default)]
-struct Diary {
-    lines: Mutex<Vec<&'static str>>,
-    /// None for a call that is never answered.
+struct RecordingStore {
+    calls: Mutex<Vec<&'static str>>,
+    /// `None` for a call that never completes.
     failures: Mutex<Vec<(&'static str, Option<StoreError>)>>,
 }
 
-impl Diary {
-    fn say(&self, what: &'static str) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.lines.lock().unwrap().push(what);
+impl RecordingStore {
+    fn record(&self, method: &'static str) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.calls.lock().unwrap().push(method);
         let mut failures = self.failures.lock().unwrap();
-        let failure = failures.iter().position(|(when, _)| *when == what).map(|at| failures.remove(at).1);
+        let failure =
+            failures.iter().position(|(failing, _)| *failing == method).map(|at| failures.remove(at).1);
         match failure {
             Some(None) => Box::pin(std::future::pending()),
             Some(Some(error)) => Box::pin(std::future::ready(Err(error))),
@@ -33,31 +34,31 @@ impl Diary {
         }
     }
 
-    fn fail(&self, what: &'static str, error: StoreError) {
-        self.failures.lock().unwrap().push((what, Some(error)));
+    fn fail(&self, method: &'static str, error: StoreError) {
+        self.failures.lock().unwrap().push((method, Some(error)));
     }
 
-    fn hang(&self, what: &'static str) {
-        self.failures.lock().unwrap().push((what, None));
+    fn hang(&self, method: &'static str) {
+        self.failures.lock().unwrap().push((method, None));
     }
 
-    fn lines(&self) -> String {
-        self.lines.lock().unwrap().join(" ")
+    fn calls(&self) -> String {
+        self.calls.lock().unwrap().join(" ")
     }
 }
 
-impl Store for Diary {
+impl Store for RecordingStore {
     fn acquire(&self, _: Uuid, until: SystemTime) -> BoxFuture<'_, Result<(), StoreError>> {
         assert!(until > SystemTime::now() + Duration::from_secs(600));
-        self.say("take")
+        self.record("acquire")
     }
 
     fn renew(&self, _: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.say("renew")
+        self.record("renew")
     }
 
     fn release(&self, _: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.say("release")
+        self.record("release")
     }
 
     fn claim_abandoned(&self) -> BoxFuture<'_, Result<Vec<Uuid>, StoreError>> {
@@ -69,88 +70,88 @@ impl Store for Diary {
     }
 }
 
-async fn lab() -> (Lab, Arc<Diary>) {
-    let diary = Arc::new(Diary::default());
-    let store: Arc<dyn Store> = Arc::<Diary>::clone(&diary);
-    (Lab::with(Server::builder(), Some(store)).await, diary)
+async fn lab() -> (Lab, Arc<RecordingStore>) {
+    let store = Arc::new(RecordingStore::default());
+    let shared: Arc<dyn Store> = Arc::<RecordingStore>::clone(&store);
+    (Lab::with(Server::builder(), Some(shared)).await, store)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slot_is_taken_before_the_start_renewed_with_each_keep_alive_and_given_back() {
-    let (lab, diary) = lab().await;
+async fn a_slot_is_acquired_before_the_start_renewed_with_each_keep_alive_and_released() {
+    let (lab, store) = lab().await;
     let session = lab.client.open(&lite()).await.unwrap();
-    assert_eq!(diary.lines(), "take");
+    assert_eq!(store.calls(), "acquire");
     sleep(Duration::from_secs(180)).await;
     session.stop().await.unwrap();
-    assert_eq!(diary.lines(), "take renew renew renew release");
+    assert_eq!(store.calls(), "acquire renew renew renew release");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sign_of_life_spares_the_call_and_not_the_lease() {
-    let (lab, diary) = lab().await;
+async fn activity_replaces_the_keep_alive_call_but_not_the_renewal() {
+    let (lab, store) = lab().await;
     let session = lab.client.open(&lite()).await.unwrap();
     for _ in 0..12 {
-        session.sign_of_life();
+        session.record_activity();
         sleep(Duration::from_secs(15)).await;
     }
-    assert_eq!((lab.count("keep_session_alive"), diary.lines().as_str()), (0, "take renew renew renew"));
+    assert_eq!((lab.count("keep_session_alive"), store.calls().as_str()), (0, "acquire renew renew renew"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_a_slot_nothing_is_started() {
-    let (lab, diary) = lab().await;
-    diary.fail("take", StoreError::no_slot(Some(Duration::from_secs(9))));
+    let (lab, store) = lab().await;
+    store.fail("acquire", StoreError::no_slot(Some(Duration::from_secs(9))));
     let full = lab.client.open(&lite()).await.unwrap_err();
     assert_eq!(
         (full.kind(), full.retry_after()),
         (ErrorKind::ConcurrencyLimit, Some(Duration::from_secs(9)))
     );
-    diary.fail("take", StoreError::unavailable("the disk is gone"));
+    store.fail("acquire", StoreError::unavailable("the disk is gone"));
     let gone = lab.client.open(&lite()).await.unwrap_err();
     assert!(gone.is_store() && !gone.may_have_been_sent());
     insta::assert_snapshot!(format!("{full}\n{gone}"), @"
-    the session store has no free slot
-    the session store could not be used, and the session was not started
+    all slots of the session store are taken
+    the session store failed, and the session was not started
     ");
     settle().await;
-    // What could not be reached may have taken it all the same.
-    assert_eq!(diary.lines(), "take take release");
+    // The failed call may have acquired the slot.
+    assert_eq!(store.calls(), "acquire acquire release");
     insta::assert_snapshot!(lab.calls(), @"create_session_token 200 x2");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_does_not_answer_holds_up_no_opening() {
-    let (lab, diary) = lab().await;
-    diary.hang("take");
+async fn an_unresponsive_store_does_not_block_the_opening() {
+    let (lab, store) = lab().await;
+    store.hang("acquire");
     let error = tokio::time::timeout(Duration::from_secs(60), lab.client.open(&lite())).await.unwrap();
     assert!(error.unwrap_err().is_store());
     settle().await;
-    // It may have been taken all the same.
-    assert_eq!(diary.lines(), "take release");
+    // The slot may have been acquired.
+    assert_eq!(store.calls(), "acquire release");
     assert_eq!(lab.count("start_session"), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_start_gives_the_slot_back() {
-    let (lab, diary) = lab().await;
+async fn a_rejected_start_releases_the_slot() {
+    let (lab, store) = lab().await;
     lab.server.mock_response(
         "start_session",
         MockResponse::json(403, json!({ "code": 4033, "message": "No credits available" })),
     );
     lab.client.open(&lite()).await.unwrap_err();
     settle().await;
-    assert_eq!(diary.lines(), "take release");
+    assert_eq!(store.calls(), "acquire release");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failing_store_kills_no_session() {
-    let (lab, diary) = lab().await;
+async fn a_session_survives_a_failing_store() {
+    let (lab, store) = lab().await;
     let session = lab.client.open(&lite()).await.unwrap();
     let mut events = session.events();
-    diary.fail("renew", StoreError::unavailable("the disk is gone"));
-    diary.fail("release", StoreError::unavailable("the disk is gone"));
+    store.fail("renew", StoreError::unavailable("the disk is gone"));
+    store.fail("release", StoreError::unavailable("the disk is gone"));
     assert!(matches!(events.next().await, Some(SessionEvent::StoreFailed(_))));
     session.stop().await.unwrap();
     settle().await;
-    assert_eq!(diary.lines(), "take renew release release");
+    assert_eq!(store.calls(), "acquire renew release release");
 }

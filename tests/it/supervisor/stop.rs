@@ -1,4 +1,4 @@
-//! A stop is repeated until it is certain, or the session is reported.
+//! A stop is retried until it is confirmed, or the session is reported.
 
 use std::panic::resume_unwind;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use tokio::time::{Instant, sleep};
 
 use super::{Lab, lite, reporting, settle};
 
-fn refuse(status: u16) -> MockResponse {
+fn fails_with(status: u16) -> MockResponse {
     MockResponse::json(status, json!({ "code": 4010, "message": "no" }))
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handle_that_goes_away_in_whatever_manner_stops_its_session() {
+async fn a_handle_dropped_in_any_way_stops_its_session() {
     let lab = Lab::start().await;
     drop(lab.client.open(&lite()).await.unwrap());
 
@@ -49,15 +49,15 @@ async fn a_handle_that_goes_away_in_whatever_manner_stops_its_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_is_repeated_until_it_is_certain() {
+async fn a_stop_is_retried_until_it_is_confirmed() {
     let lab = Lab::start().await;
     let session = lab.client.open(&lite()).await.unwrap();
     let mut faults = vec![
         Some(Fault::After(Failure::Disconnect)),
-        Some(Fault::Before(Failure::Response(refuse(429)))),
+        Some(Fault::Before(Failure::Response(fails_with(429)))),
         Some(Fault::Before(Failure::Hang)),
     ];
-    faults.extend((0..8).map(|_| Some(Fault::Before(Failure::Response(refuse(503))))));
+    faults.extend((0..8).map(|_| Some(Fault::Before(Failure::Response(fails_with(503))))));
     lab.server.faults(move |operation| if operation == "stop_session" { faults.pop()? } else { None });
     session.stop().await.unwrap();
     assert_eq!(session.state(), State::Ended(EndReason::Stopped));
@@ -66,10 +66,10 @@ async fn a_stop_is_repeated_until_it_is_certain() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_that_never_comes_through_is_reported_after_its_limit_and_can_be_tried_again() {
+async fn a_stop_that_keeps_failing_is_reported_after_the_limit_and_can_be_retried() {
     let lab = Lab::start().await;
     let session = lab.client.open(&lite()).await.unwrap();
-    lab.server.faults(|_| Some(Fault::Before(Failure::Response(refuse(503)))));
+    lab.server.faults(|_| Some(Fault::Before(Failure::Response(fails_with(503)))));
     let start = Instant::now();
     let error = session.stop().await.unwrap_err();
     assert!((STOP_LIMIT..STOP_LIMIT * 6 / 5).contains(&start.elapsed()), "{:?}", start.elapsed());
@@ -77,8 +77,8 @@ async fn a_stop_that_never_comes_through_is_reported_after_its_limit_and_can_be_
     let cause = std::error::Error::source(&error).unwrap();
     insta::assert_snapshot!(format!("{error}\n{cause}\n{}", lab.reported().join("\n")), @"
     the session may still run
-    session 5e551001-0000-4000-8000-000000000001 may still run: no stop came through
-    session 5e551001-0000-4000-8000-000000000001 may still run: no stop came through
+    session 5e551001-0000-4000-8000-000000000001 may still run: every attempt to stop it failed
+    session 5e551001-0000-4000-8000-000000000001 may still run: every attempt to stop it failed
     ");
     assert_eq!(lab.client.sessions()[&session.id()], State::StopFailed);
     lab.server.clear_faults();
@@ -88,13 +88,13 @@ async fn a_stop_that_never_comes_through_is_reported_after_its_limit_and_can_be_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_stop_is_reported_at_once_and_a_shutdown_tries_it_again() {
+async fn a_rejected_stop_is_reported_at_once_and_retried_by_a_shutdown() {
     let lab = Lab::start().await;
     let session = lab.client.open(&lite()).await.unwrap();
-    lab.server.mock_response("stop_session", refuse(401));
+    lab.server.mock_response("stop_session", fails_with(401));
     assert!(session.stop().await.unwrap_err().is_stop_failed());
     assert_eq!(lab.reported().len(), 1);
-    lab.server.mock_response("stop_session", refuse(403));
+    lab.server.mock_response("stop_session", fails_with(403));
     assert_eq!(lab.client.shutdown().await.len(), 1);
     assert_eq!(session.state(), State::StopFailed);
     assert!(lab.client.shutdown().await.is_empty());
@@ -103,14 +103,14 @@ async fn a_refused_stop_is_reported_at_once_and_a_shutdown_tries_it_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_whose_outcome_is_open_is_stopped() {
+async fn a_failed_start_that_may_have_taken_effect_is_stopped() {
     let started = json!({ "code": 1000, "data": { "session": "in another shape" }, "message": null });
     let failures = [
         Failure::Disconnect,
         Failure::Hang,
-        Failure::Response(refuse(500)),
-        Failure::Response(refuse(504)),
-        Failure::Response(refuse(408)),
+        Failure::Response(fails_with(500)),
+        Failure::Response(fails_with(504)),
+        Failure::Response(fails_with(408)),
         Failure::Response(MockResponse::json(201, started)),
         Failure::Response(MockResponse::raw(201, "text/html", "<p>")),
     ];
@@ -127,14 +127,14 @@ async fn a_start_whose_outcome_is_open_is_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_that_takes_effect_after_it_failed_is_stopped_then() {
+async fn a_failed_start_that_takes_effect_later_is_stopped_then() {
     let lab = Lab::start().await;
-    let mut fault = Some(Fault::Before(Failure::Response(refuse(504))));
+    let mut fault = Some(Fault::Before(Failure::Response(fails_with(504))));
     lab.server.faults(move |operation| if operation == "start_session" { fault.take() } else { None });
     lab.client.open(&lite()).await.unwrap_err();
     let start = lab.server.requests().into_iter().find(|it| it.operation.as_deref() == Some("start_session"));
     let token = start.unwrap().header("authorization").unwrap().trim_start_matches("Bearer ").to_owned();
-    // The first stop has been answered with 404 by now.
+    // By now, the first stop has failed with 404.
     sleep(Duration::from_secs(10)).await;
     assert!(lab.count("stop_session") > 1);
     let late = lab.client.with_credential(Credential::session_token(token).unwrap());
@@ -145,39 +145,39 @@ async fn a_start_that_takes_effect_after_it_failed_is_stopped_then() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_start_leaves_nothing_to_stop() {
+async fn a_rejected_start_is_not_stopped() {
     let lab = Lab::start().await;
-    lab.server.mock_response("start_session", refuse(403));
+    lab.server.mock_response("start_session", fails_with(403));
     lab.client.open(&lite()).await.unwrap_err();
     settle().await;
     assert_eq!((lab.count("stop_session"), lab.client.sessions().len()), (0, 0));
 }
 
-/// A runtime like a program's, which a test can end.
+/// A runtime with real time that the test can shut down.
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 }
 
 #[test]
-fn where_no_runtime_is_alive_a_session_is_reported() {
-    let outside = runtime();
-    let server = outside.block_on(Server::start()).unwrap();
+fn without_a_runtime_a_session_is_reported() {
+    let long_lived = runtime();
+    let server = long_lived.block_on(Server::start()).unwrap();
     let (client, reported) = reporting(&server, None);
-    let inside = runtime();
-    let session = inside.block_on(async { client.open(&lite()).await.unwrap() });
-    drop(inside);
+    let short_lived = runtime();
+    let session = short_lived.block_on(async { client.open(&lite()).await.unwrap() });
+    drop(short_lived);
     assert_eq!(session.state(), State::StopFailed);
     let id = session.id();
     drop(session);
     assert_eq!(reported.lock().unwrap().iter().map(|it| it.id).collect::<Vec<_>>(), [id]);
     assert_eq!(client.sessions()[&id], State::StopFailed);
-    // It can still be stopped where another runtime is.
-    assert!(outside.block_on(client.shutdown()).is_empty());
+    // Another runtime can still stop it.
+    assert!(long_lived.block_on(client.shutdown()).is_empty());
     assert!(server.running_sessions().is_empty());
 }
 
 #[test]
-fn a_handle_dropped_outside_the_runtime_is_stopped_by_it() {
+fn a_handle_dropped_outside_the_runtime_stops_its_session() {
     let runtime = runtime();
     let server = runtime.block_on(Server::start()).unwrap();
     let (client, reported) = reporting(&server, None);
@@ -188,9 +188,9 @@ fn a_handle_dropped_outside_the_runtime_is_stopped_by_it() {
 }
 
 #[test]
-fn a_session_survives_the_runtime_of_another_one() {
-    let outside = runtime();
-    let server = outside.block_on(Server::start()).unwrap();
+fn a_session_survives_the_shutdown_of_another_sessions_runtime() {
+    let long_lived = runtime();
+    let server = long_lived.block_on(Server::start()).unwrap();
     let (client, reported) = reporting(&server, None);
     let first = runtime();
     drop(first.block_on(async { client.open(&lite()).await.unwrap() }));
