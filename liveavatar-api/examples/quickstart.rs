@@ -63,7 +63,7 @@ async fn run(configuration: &AnyConfiguration) -> Result<(), Box<dyn std::error:
 
     // The session is kept alive until it is stopped or this handle is dropped, which stops it too.
     let session = client.open(configuration).await?;
-    println!("opened   session {} for up to {:?}", session.id(), session.time_left().unwrap_or_default());
+    println!("opened   session {} for up to {:.0?}", session.id(), session.time_left().unwrap_or_default());
     print_where_to_join(&session);
 
     tokio::select! {

@@ -1,4 +1,4 @@
-//! `doctor`.
+//! `doctor`: its checks, in order, and the first that fails.
 
 use super::{json_lines, mock_builder, program, redact_times, run, run_command};
 

@@ -1,4 +1,4 @@
-//! `mock`.
+//! `mock`: serving until an interrupt, with options.
 
 use super::signals::{SIGNALS, exit, signal, spawn};
 use super::{mock_builder, program, redact_ids, run, run_command};

@@ -1,4 +1,4 @@
-//! `speak`.
+//! `speak`: the speech of a WAV file, and how it can fail.
 
 use serde_json::Value;
 

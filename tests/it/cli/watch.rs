@@ -1,4 +1,4 @@
-//! `session watch`.
+//! `session watch`: details and transcript until the end.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
