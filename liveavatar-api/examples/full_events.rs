@@ -1,8 +1,8 @@
-//! The data channel of a FULL session, as it looks with the `livekit` crate: commands out, events in.
+//! Sends commands and receives events over the data channel of a FULL session.
 //!
-//! `cargo run --example full_events`. The crate needs no WebRTC, and so does this example: `livekit` below has the two
-//! shapes of that crate that matter, and a room with nobody in it but an avatar that repeats what it is told. With the
-//! real crate, `use livekit::prelude::*` takes its place and nothing else changes.
+//! Run it with `cargo run --example full_events`. To avoid a dependency on WebRTC, the `livekit` module below imitates two types
+//! of the `livekit` crate, and a room with an avatar that repeats each text. To use the real crate, replace the module by
+//! `use livekit::prelude::*`.
 
 use liveavatar_api::realtime::full::{Command, EventKind, FullEvent, Packet};
 use livekit::{DataPacket, RoomEvent};
@@ -10,25 +10,25 @@ use livekit::{DataPacket, RoomEvent};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut room = livekit::Room::default();
 
-    // `room.local_participant().publish_data(packet).await` with the real crate.
+    // With the real crate: `room.local_participant().publish_data(packet).await`.
     let hello = Command::SpeakText("Good morning.".into()).packet();
-    let asked = hello.event_id.clone();
+    let hello_id = hello.event_id.clone();
     room.publish_data(data_packet(hello))?;
     room.publish_data(data_packet(Command::Interrupt.packet()))?;
 
     while let Some(event) = room.recv() {
         let RoomEvent::DataReceived { payload, topic } = event;
-        // Packets on other topics are none of the avatar's, such as those of a chat.
+        // Other topics, such as a chat, do not carry avatar events.
         let Some(event) = FullEvent::decode(topic.as_deref().unwrap_or_default(), &payload)? else {
             continue;
         };
-        let ours = event.source_event_id.is_some() && event.source_event_id == asked;
+        let is_hello = event.source_event_id.is_some() && event.source_event_id == hello_id;
         match event.kind {
-            EventKind::AvatarTranscription(text) if ours => println!("the avatar says, as asked: {text}"),
+            EventKind::AvatarTranscription(text) if is_hello => println!("the avatar repeats: {text}"),
             EventKind::AvatarTranscription(text) => println!("the avatar says: {text}"),
-            EventKind::AvatarSpeakEnded => println!("the avatar is silent"),
-            EventKind::SessionStopped(reason) => println!("the session is over: {reason:?}"),
-            // An event that this version does not know has its fields here.
+            EventKind::AvatarSpeakEnded => println!("the avatar has finished speaking"),
+            EventKind::SessionStopped(reason) => println!("the session has ended: {reason:?}"),
+            // The fields of an event that this version does not know.
             EventKind::Unknown => println!("{}: {:?}", event.event_type, event.rest),
             other => println!("{other:?}"),
         }
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// A packet as `publish_data` takes it; commands are lost without a word unless they are sent reliably.
+/// Converts a packet for `publish_data`. Commands must be sent reliably, or the service may drop them silently.
 fn data_packet(packet: Packet) -> DataPacket {
     DataPacket {
         payload: packet.payload,
@@ -46,7 +46,7 @@ fn data_packet(packet: Packet) -> DataPacket {
     }
 }
 
-/// What the `livekit` crate brings.
+/// Imitates the `livekit` crate.
 mod livekit {
     use std::collections::VecDeque;
 
@@ -58,7 +58,7 @@ mod livekit {
         pub(crate) payload: Vec<u8>,
         pub(crate) topic: Option<String>,
         pub(crate) reliable: bool,
-        #[expect(dead_code, reason = "as in the real shape; nobody else is in this room")]
+        #[expect(dead_code, reason = "the real type has this field")]
         pub(crate) destination_identities: Vec<String>,
     }
 
@@ -67,7 +67,7 @@ mod livekit {
         DataReceived { payload: Vec<u8>, topic: Option<String> },
     }
 
-    /// A room with an avatar in it.
+    /// A room with an avatar.
     #[derive(Default)]
     pub(crate) struct Room(VecDeque<RoomEvent>);
 

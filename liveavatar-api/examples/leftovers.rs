@@ -1,6 +1,6 @@
-//! Before a start: are there credits, and which sessions are still running and holding slots?
+//! Prints the credits of the account and its active sessions, and stops them with `--stop`.
 //!
-//! `cargo run --example leftovers -- --stop` stops every active session of the account.
+//! Run it with `cargo run --example leftovers [-- --stop]`.
 
 mod support;
 
@@ -16,7 +16,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     let active = client.list_sessions().type_(ListSessionsType::Active).page_size(100).all().await?;
-    println!("{} sessions are running", active.len());
+    println!("active sessions: {}", active.len());
     let stop = std::env::args().any(|argument| argument == "--stop");
     for session in active {
         println!("{} since {}: {} credits so far", session.id, session.created_at, session.credits_consumed);
@@ -24,8 +24,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             let body = StopSession::builder().session_id(session.id).reason(SessionEndReason::UserClosed);
             match client.stop_session().body(body).data().await {
                 Ok(_) => println!("  stopped"),
-                // It has ended by itself in between, which is as good.
-                Err(error) if error.is_not_found() => println!("  had ended"),
+                // It ended since the list was fetched.
+                Err(error) if error.is_not_found() => println!("  already ended"),
                 Err(error) => println!("  not stopped: {error}"),
             }
         }

@@ -1,6 +1,6 @@
-//! A FULL session with its own context, template values and language model: secret, LLM configuration, context, token.
+//! Prepares a FULL session with your own language model and a context with template values.
 //!
-//! `cargo run --example own_llm`; the model's key is read from `OPENAI_API_KEY`, never from the command line.
+//! Run it with `cargo run --example own_llm`. The key of the model is read from `OPENAI_API_KEY`.
 
 mod support;
 
@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .secret_value(key);
     let secret = client.create_secret().body(secret).data().await?;
 
-    // The service checks the secret's space here, and the configuration's existence only when a session starts.
+    // The service checks here that the secret exists. It checks the configuration only when a session starts.
     let llm = CreateLlmConfiguration::builder()
         .display_name("own model")
         .model_name("gpt-4o-mini")
@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .prompt("You greet ${name} and answer in one sentence.")
         .opening_text("Hello ${name}!".to_owned());
     let context = client.create_context().body(context).data().await?;
-    println!("the context asks for {:?}", context.required_dynamic_variables);
+    println!("the context needs values for {:?}", context.required_dynamic_variables);
 
     let persona: AvatarPersona = AvatarPersona::builder().context_id(context.id).try_into()?;
     let llm_id: Uuid = llm.id.parse()?;
@@ -45,11 +45,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             .is_sandbox(true)
             .avatar_persona(persona)
             .dynamic_variables(BTreeMap::from([("name".to_owned(), "Ada".to_owned())]))
-            // Inside the persona the service would ignore it.
+            // The service ignores this field inside `avatar_persona`.
             .llm_configuration_id(llm_id)
     })?;
     let minted = client.mint(&configuration).await?;
-    println!("minted session {} with the model {}", minted.id(), llm.id);
+    println!("created a token for session {} with the model {}", minted.id(), llm.id);
 
     client.delete_context().context_id(context.id).data().await?;
     client.delete_llm_configuration().config_id(llm.id).data().await?;

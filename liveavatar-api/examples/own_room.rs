@@ -1,7 +1,7 @@
-//! An avatar in the caller's own LiveKit room: the token for it is minted here, and people join the room as they always do.
+//! Adds an avatar to your own LiveKit room, with a LiveKit token that is created here.
 //!
-//! `cargo run --example own_room`. With `LIVEAVATAR_API_KEY` set it needs `LIVEKIT_URL`, `LIVEKIT_API_KEY` and
-//! `LIVEKIT_API_SECRET` too, of a server that LiveAvatar can reach; without, it runs against the mock, and nobody joins.
+//! Run it with `cargo run --example own_room --features livekit`. If `LIVEAVATAR_API_KEY` is set, it also needs `LIVEKIT_URL`,
+//! `LIVEKIT_API_KEY` and `LIVEKIT_API_SECRET` of a server that LiveAvatar can reach. Otherwise it uses a mock.
 
 mod support;
 
@@ -10,8 +10,7 @@ use std::time::Duration;
 use liveavatar_api::session::{Configuration, Custom, LiveKitServer, SANDBOX_AVATAR_ID};
 use support::{Connected, connect};
 
-/// How long the session may last at most.
-const SESSION: Duration = Duration::from_secs(60);
+const SESSION_MAX: Duration = Duration::from_secs(60);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -21,13 +20,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some(_) => LiveKitServer::new("wss://livekit.example", "key", "secret")?,
     };
 
-    // The token lets the avatar act in this room and do nothing else; it outlives the session a little.
-    let room = server.room("lobby", SESSION + Duration::from_secs(60))?;
+    // The token is valid only for this room, and slightly longer than the session.
+    let room = server.room("lobby", SESSION_MAX + Duration::from_secs(60))?;
     let configuration = Configuration::<Custom>::build(|custom| {
         custom
             .avatar_id(SANDBOX_AVATAR_ID)
             .is_sandbox(true)
-            .max_session_duration(SESSION.as_secs().try_into().ok())
+            .max_session_duration(SESSION_MAX.as_secs().try_into().ok())
             .livekit_config(Some(room))
     })?;
 
@@ -35,7 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let started = session.started();
     let address = started.livekit_url.as_deref().unwrap_or("the room's server");
     println!("session {}: the avatar joins `lobby` at {address}", session.id());
-    // Your worker publishes speech here, over the socket of `Session::connect` or into the room.
+    // Send speech here, through the socket of `Session::connect` or as an audio track in the room.
     session.stop().await?;
     println!("the avatar has left");
     Ok(())

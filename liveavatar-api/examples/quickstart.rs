@@ -1,9 +1,9 @@
-//! One session from its configuration file to its transcript.
+//! Runs one session, from its configuration file to its transcript.
 //!
-//! `cargo run --example quickstart [CONFIGURATION.json]`: with `LIVEAVATAR_API_KEY` set it talks to the service, in the
-//! sandbox as the configurations beside this file say; without, it starts the mock and says so.
+//! Run it with `cargo run --example quickstart [CONFIGURATION.json]`. If `LIVEAVATAR_API_KEY` is set, it uses the service, in the
+//! sandbox if the configuration says so. Otherwise it uses a mock.
 //!
-//! Exit codes: 0 done, 1 the service said no or could not be reached, 2 the configuration is broken.
+//! The exit code is 0 for success, 1 if a call failed, and 2 if the configuration is invalid.
 
 mod support;
 
@@ -16,7 +16,7 @@ use support::{Connected, connect};
 
 const DEFAULT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/full-sandbox.json");
 
-/// How long this example leaves the session to whoever has joined.
+/// How long the session stays open, so that you can join it.
 const TALK: Duration = Duration::from_secs(12);
 
 #[tokio::main]
@@ -41,15 +41,17 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Reads a configuration and shows everything that is wrong or doubtful.
+/// Reads a configuration and prints all its errors or warnings.
 fn read(path: &str) -> Result<AnyConfiguration, String> {
     let name = std::path::Path::new(path).file_name().map_or(path.into(), |name| name.to_string_lossy());
     let text =
         std::fs::read_to_string(path).map_err(|error| format!("error: cannot read {path}: {error}"))?;
-    let configuration = AnyConfiguration::from_json(&text).map_err(|problems| {
-        format!("{problems}\n\n{name}: {} errors, nothing was sent", problems.errors().count())
+    let configuration = AnyConfiguration::from_json(&text).map_err(|diagnostics| {
+        let errors = diagnostics.errors().count();
+        let s = if errors == 1 { "" } else { "s" };
+        format!("{diagnostics}\n\n{name}: {errors} error{s}; nothing was sent")
     })?;
-    println!("{name}: a {} configuration", configuration.mode());
+    println!("{name}: valid {} configuration", configuration.mode());
     if !configuration.warnings().is_empty() {
         println!("{}", configuration.warnings());
     }
@@ -59,13 +61,13 @@ fn read(path: &str) -> Result<AnyConfiguration, String> {
 async fn run(configuration: &AnyConfiguration) -> Result<(), Box<dyn std::error::Error>> {
     let Connected { client, mock } = connect().await?;
 
-    // From here on the session is kept alive; whatever happens to its handle, it is stopped: it costs credits while it runs.
+    // The session is kept alive until it is stopped or this handle is dropped, which stops it too.
     let session = client.open(configuration).await?;
-    println!("opened   session {} for up to {:?}", session.id(), session.time_left().unwrap_or_default());
-    show_where_to_join(&session);
+    println!("opened   session {} for up to {:.0?}", session.id(), session.time_left().unwrap_or_default());
+    print_where_to_join(&session);
 
     tokio::select! {
-        // The mock plays its conversation in no time.
+        // The mock has its conversation at once.
         () = tokio::time::sleep(if mock.is_some() { Duration::ZERO } else { TALK }) => {}
         reason = session.ended() => println!("ended    {:?}", reason?),
         _ = tokio::signal::ctrl_c() => println!("interrupted"),
@@ -81,8 +83,8 @@ async fn run(configuration: &AnyConfiguration) -> Result<(), Box<dyn std::error:
     Ok(())
 }
 
-/// Tells where to join without showing the tokens, which would let anybody in.
-fn show_where_to_join(session: &Session<AnyMode>) {
+/// Prints where to join, without the tokens.
+fn print_where_to_join(session: &Session<AnyMode>) {
     let started = session.started();
     if let Some(url) = &started.livekit_url {
         println!("join     LiveKit room at {url} with `livekit_client_token` (a secret, not shown)");

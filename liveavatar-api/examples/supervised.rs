@@ -1,9 +1,9 @@
-//! Sessions that keep themselves alive, rotate, and are stopped whatever happens to their owners.
+//! Supervises sessions: keeps them alive, rotates them, and stops them even if their owner panics.
 //!
-//! `cargo run --example supervised`: one session is stopped, one is dropped by a panic, one lives on until Ctrl-C or, without a
-//! key, for a moment; then the client is shut down, and says what it could not stop.
+//! Run it with `cargo run --example supervised`. It stops one session, drops one in a panic, and keeps one running until Ctrl-C or
+//! a timeout. Then it shuts the client down, which reports sessions that could not be stopped.
 //!
-//! Exit codes: 0 everything is stopped, 1 a session may still run or the service said no.
+//! The exit code is 0 if every session is stopped, and 1 if one may still be running or a call failed.
 
 mod support;
 
@@ -14,8 +14,8 @@ use liveavatar_api::session::{Configuration, Lite, SANDBOX_AVATAR_ID, SessionEve
 use liveavatar_api::{Client, Error};
 use support::{Connected, connect};
 
-/// How long this example waits for Ctrl-C where there is a service.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// How long this example waits for Ctrl-C when it uses the service.
+const WAIT_MAX: Duration = Duration::from_secs(90);
 
 #[tokio::main]
 async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
@@ -24,39 +24,39 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         Configuration::<Lite>::build(|lite| lite.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true))?;
 
     let session = client.open(&configuration).await?;
-    println!("{} runs, {:?} left", session.id(), session.time_left().unwrap_or_default());
+    println!("{} is running, {:.0?} left", session.id(), session.time_left().unwrap_or_default());
     session.stop().await?;
-    println!("{} is stopped for certain", session.id());
+    println!("{} is confirmed stopped", session.id());
 
-    panicking(&client, &configuration).await?;
+    panic_with_session(&client, &configuration).await?;
 
-    // A sandbox session lasts a minute; the handle outlives it.
+    // A sandbox session lasts a minute. With `auto_rotate`, the handle continues with the next one.
     let session = client.open(&configuration).auto_rotate().await?;
-    println!("{} runs, and is replaced before its time is over", session.id());
+    println!("{} is running and is replaced before it expires", session.id());
     let listening = tokio::spawn(listen(session.events()));
-    let patience = if mock.is_some() { Duration::from_millis(100) } else { PATIENCE };
+    let wait = if mock.is_some() { Duration::from_millis(100) } else { WAIT_MAX };
     tokio::select! {
-        () = tokio::time::sleep(patience) => println!("enough"),
+        () = tokio::time::sleep(wait) => println!("timed out"),
         _ = tokio::signal::ctrl_c() => println!("interrupted"),
     }
 
-    // Ctrl-C ends a program without running anything else: this is where the sessions are stopped.
-    let unstopped = client.shutdown().await;
-    for session in &unstopped {
-        eprintln!("{session}");
+    // Without a handler, Ctrl-C would end the process and leave the sessions running.
+    let failed = client.shutdown().await;
+    for stop_failed in &failed {
+        eprintln!("{stop_failed}");
     }
     listening.await?;
-    println!("{} sessions may still run", unstopped.len());
-    Ok(if unstopped.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    println!("sessions that may still be running: {}", failed.len());
+    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// An owner that panics; its session is stopped in the background.
-async fn panicking(client: &Client, configuration: &Configuration<Lite>) -> Result<(), Error> {
+/// Opens a session in a task that panics; the session is stopped in the background.
+async fn panic_with_session(client: &Client, configuration: &Configuration<Lite>) -> Result<(), Error> {
     let session = client.open(configuration).await?;
     let (id, mut status) = (session.id(), session.watch());
     let owner = tokio::spawn(async move {
         let _session = session;
-        // As a panic, without its message on the screen.
+        // A panic without a message on the terminal.
         std::panic::resume_unwind(Box::new("the owner panics"));
     });
     if owner.await.is_err_and(|error| error.is_panic()) {
@@ -73,9 +73,9 @@ async fn listen(mut events: SessionEvents) {
         match event {
             SessionEvent::State(state) => println!("state    {state:?}"),
             SessionEvent::EndsSoon(left) => println!("ends in  {left:?}"),
-            SessionEvent::Rotated { from, to } => println!("rotated  {from} to {to}: join again"),
-            SessionEvent::RotationFailed(error) => println!("not rotated: {error}"),
-            SessionEvent::KeepAliveFailed(error) => println!("not kept alive: {error}"),
+            SessionEvent::Rotated { from, to } => println!("rotated  {from} to {to}: join the new session"),
+            SessionEvent::RotationFailed(error) => println!("rotation failed: {error}"),
+            SessionEvent::KeepAliveFailed(error) => println!("keep-alive failed: {error}"),
             other => println!("{other:?}"),
         }
     }

@@ -1,6 +1,6 @@
-//! A backend that gives sessions to browsers: the key and every choice that costs money stay on the server.
+//! Serves session tokens to browsers, while the API key and all choices that cost money stay on the server.
 //!
-//! `cargo run --example token_endpoint` asks its own endpoint as two pages would, and ends; a real one goes on serving.
+//! Run it with `cargo run --example token_endpoint --features axum`. It sends three requests to its own endpoint and exits.
 
 mod support;
 
@@ -11,7 +11,7 @@ use liveavatar_api::session::{Configuration, Full, SANDBOX_AVATAR_ID};
 use liveavatar_api::types::AvatarPersona;
 use support::{Connected, connect};
 
-/// Whom a request is from. A real server looks its cookie up among its logins, and counts what the user has had today.
+/// Returns the user who sent a request. A real server would check the session cookie and the user's quota.
 async fn user(request: Parts) -> Result<String, Rejection> {
     let cookie = request.headers.get(COOKIE).and_then(|cookie| cookie.to_str().ok());
     let user = cookie.and_then(|cookie| cookie.strip_prefix("user="));
@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         full.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true).max_session_duration(60).avatar_persona(persona)
     })?;
 
-    // With `starting`, pages get LiveKit's address and token instead, and the server looks after the sessions.
+    // With `starting`, the server starts and supervises the sessions, and the browser gets a LiveKit URL and token.
     let router = TokenEndpoint::new(client.clone(), configuration, user)
         .allow("avatar_persona.language", Choice::one_of(["en", "de"]))
         .allow("max_session_duration", Choice::up_to(60))
@@ -39,20 +39,21 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let http = reqwest::Client::builder().no_proxy().build()?;
     for choices in [r#"{"avatar_persona": {"language": "de"}}"#, r#"{"avatar_id": "one that costs more"}"#] {
         let request = http.post(&url).header(COOKIE, "user=ada").header(CONTENT_TYPE, "application/json");
-        let answer = request.body(choices).send().await?;
-        println!("POST {choices}: {}, cache-control {:?}", answer.status(), answer.headers()[CACHE_CONTROL]);
-        let body: serde_json::Value = serde_json::from_slice(&answer.bytes().await?)?;
+        let response = request.body(choices).send().await?;
+        let (status, cache_control) = (response.status(), &response.headers()[CACHE_CONTROL]);
+        println!("POST {choices}: {status}, cache-control {cache_control:?}");
+        let body: serde_json::Value = serde_json::from_slice(&response.bytes().await?)?;
         if body["session_token"].is_string() {
-            println!("  session {} and a token, not shown", body["session_id"]);
+            println!("  session {} and its token (a secret, not shown)", body["session_id"]);
         } else {
             println!("  {body}");
         }
     }
-    let answer = http.delete(&url).header(COOKIE, "user=ada").send().await?;
-    println!("DELETE: {}", answer.status());
+    let response = http.delete(&url).header(COOKIE, "user=ada").send().await?;
+    println!("DELETE: {}", response.status());
 
-    // Where the server has started sessions, this stops them before it ends.
-    let unstopped = client.shutdown().await;
-    assert!(unstopped.is_empty(), "{unstopped:?}");
+    // This stops the sessions that the server has started.
+    let failed = client.shutdown().await;
+    assert!(failed.is_empty(), "{failed:?}");
     Ok(())
 }

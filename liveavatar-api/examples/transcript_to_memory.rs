@@ -1,6 +1,6 @@
-//! What was said in one session becomes the memory of the next.
+//! Turns the transcript of one session into the memory of the next.
 //!
-//! `cargo run --example transcript_to_memory`
+//! Run it with `cargo run --example transcript_to_memory`.
 
 mod support;
 
@@ -27,10 +27,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{}: {}", line.role, line.transcript);
     }
 
-    // The session must have ended, in FULL mode, and have a transcript.
+    // A memory requires a FULL session that has ended and has a transcript.
     let memory = CreateSessionMemory::builder().memory_type(MemoryType::Session).session_id(session.id());
     let memory = client.create_memory().body(memory).data().await?;
     let next = client.mint(&configuration(Some(memory.id.parse()?))?).await?;
-    println!("session {} remembers it", next.id());
+    println!("session {} will remember this conversation", next.id());
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Whether everything is as it must be for a session: address, TLS, key, credits, a session in the sandbox.
+//! `doctor`: checking everything that a session needs, in order.
 
 use std::error::Error as _;
 use std::time::Instant;
@@ -8,43 +8,50 @@ use liveavatar_api::types::ListSessionsType;
 use liveavatar_api::{Call as _, Error, Paged as _, RequestOptions};
 use serde_json::{Value, json};
 
-use crate::connect::Service;
-use crate::foreground::{self, Beside, Upkeep};
-use crate::output::{Failure, Form, Output, Secrets, line};
-use crate::speak::sandbox;
+use crate::failure::Failure;
+use crate::foreground_session::{self, Outcome, SupervisionOptions, sandbox_configuration};
+use crate::output::{Format, Output, Secrets};
+use crate::service::Service;
+use crate::terminal::print_line;
+
+const ADDRESS_HINT: &str = "correct LIVEAVATAR_BASE_URL or --base-url, or omit both to use the default";
+const HOST_HINT: &str = "check the network, HTTPS_PROXY and LIVEAVATAR_BASE_URL";
+const TLS_HINT: &str =
+    "add the certificate of a TLS-inspecting proxy to the system's store, and check the system clock";
+const SOCKET_HINT: &str = "LITE sessions connect to a web socket directly; proxies are not supported";
 
 #[derive(Args)]
 pub(crate) struct Doctor {
-    /// Starts no session in the sandbox; one costs no credits, and takes a slot for a moment
+    /// Skip the sandbox session, which is free but briefly occupies a session slot
     #[arg(long)]
     no_session: bool,
 }
 
-/// What was looked at, one thing after the other.
+/// The results so far.
 struct Checks {
     done: Vec<Value>,
     output: Output,
 }
 
 impl Checks {
-    fn good(&mut self, check: &'static str, note: impl Into<String>) {
+    fn pass(&mut self, check: &'static str, note: impl Into<String>) {
         let note = note.into();
-        if self.output.form == Form::People {
-            line(&format!("ok  {check:<8} {note}"));
+        if self.output.format == Format::Text {
+            print_line(&format!("ok    {check:<8} {note}"));
         }
         self.done.push(json!({"check": check, "ok": true, "note": note}));
     }
 
-    /// The check that ends it: what follows rests on it.
-    fn bad(
+    /// Records a failed check, which is the last one because the others depend on it.
+    fn fail(
         &mut self,
         check: &'static str,
         failure: impl Into<Failure>,
         hint: Option<&'static str>,
     ) -> Failure {
         let failure = failure.into();
-        if self.output.form == Form::People {
-            line(&format!("no  {check}"));
+        if self.output.format == Format::Text {
+            print_line(&format!("fail  {check}"));
         }
         let note = failure.message().map(|message| message.replace("\n  ", "; "));
         self.done.push(json!({"check": check, "ok": false, "note": note}));
@@ -53,113 +60,102 @@ impl Checks {
 }
 
 impl Doctor {
-    /// Looks at one thing after the other, up to the first that is wrong.
+    /// Runs the checks up to the first that fails.
     pub(crate) async fn run(self, service: &Service, output: Output) -> Result<(), Failure> {
         let mut checks = Checks { done: Vec::new(), output };
-        self.examine(service, &mut checks).await?;
-        output.told(Value::Array(checks.done), "everything is as it must be");
-        Ok(())
-    }
-
-    async fn examine(&self, service: &Service, checks: &mut Checks) -> Result<(), Failure> {
-        // The address may carry what should not show, which building the client refuses.
-        let address = service.base_url();
-        // Once is enough to see what is wrong.
-        let anybody =
-            service.builder().options(RequestOptions::new().max_attempts(1)).build().map_err(|error| {
-                let hint =
-                    "correct LIVEAVATAR_BASE_URL or --base-url, or leave both out for the service itself";
-                checks.bad("address", error, Some(hint))
-            })?;
-        checks.good("address", address.clone());
-
-        let begin = Instant::now();
-        if let Err(error) = anybody.list_public_avatars().page_size(1).data().await
-            && error.status().is_none()
-        {
-            if is_tls(&address, &error) {
-                checks.good("host", "can be reached");
-                return Err(checks.bad("tls", error, Some(TLS)));
-            }
-            return Err(checks.bad("host", error, Some(HOST)));
-        }
-        checks.good("host", answered(checks.output, begin));
-        let tls =
-            if address.starts_with("https") { "the certificate is trusted" } else { "none: plain http" };
-        checks.good("tls", tls);
-
-        let client = service.client().map_err(|failure| checks.bad("key", failure, None))?;
-        let credits = client.get_user_credits().data().await;
-        let credits = credits.map_err(|error| checks.bad("key", error, None))?;
-        checks.good("key", "the service takes it");
-        let left = credits.credits_left.map_or_else(
-            || "unknown".to_owned(),
-            |left| match left.amount() {
-                Some(amount) if amount.is_zero() || amount.is_sign_negative() => {
-                    format!("{left} left: nothing but the sandbox starts")
-                }
-                _ => format!("{left} left"),
-            },
-        );
-        checks.good("credits", left);
-        let active = client.list_sessions().type_(ListSessionsType::Active).page_size(100).all().await;
-        let active = active.map_err(|error| checks.bad("sessions", error, None))?;
-        checks.good("sessions", format!("{} running", active.len()));
+        check_service(service, &mut checks).await?;
+        check_account(service, &mut checks).await?;
         if !self.no_session {
-            round_trip(service, checks).await?;
+            check_session(service, &mut checks).await?;
         }
+        output.print_as(Value::Array(checks.done), "all checks passed");
         Ok(())
     }
 }
 
-/// A session in the sandbox: token, start, web socket, stop.
-async fn round_trip(service: &Service, checks: &mut Checks) -> Result<(), Failure> {
-    const SANDBOX: &str = "sandbox";
-    // Its own lines are not the doctor's.
-    let silent = Output { form: Form::Silent, secrets: Secrets::Hidden };
-    let opened = foreground::open(service, &sandbox()?, Upkeep::default(), silent).await;
-    let Some(mut foreground) = opened.map_err(|failure| checks.bad(SANDBOX, failure, None))? else {
-        return Err(interrupted(checks, SANDBOX));
-    };
-    checks.good(SANDBOX, "a session started");
-    let session = foreground.session();
-    let connected = foreground.beside(session.connect()).await;
-    let stopped = foreground.leave().await;
-    match connected {
-        Beside::Done(Ok(_)) => checks.good("socket", "the avatar takes commands"),
-        Beside::Done(Err(error)) => {
-            let hint = "LITE sessions need an open way for web sockets; no proxy is used for them";
-            return Err(checks.bad("socket", error, Some(hint)));
+async fn check_service(service: &Service, checks: &mut Checks) -> Result<(), Failure> {
+    let address = service.base_url();
+    // Retries would only delay the result.
+    let client = service.builder().options(RequestOptions::new().max_attempts(1)).build();
+    let client = client.map_err(|error| checks.fail("address", error, Some(ADDRESS_HINT)))?;
+    // Only a valid address is printed: an invalid one may contain a password.
+    checks.pass("address", address.clone());
+
+    let begin = Instant::now();
+    if let Err(error) = client.list_public_avatars().page_size(1).data().await
+        && error.status().is_none()
+    {
+        if is_tls_error(&address, &error) {
+            checks.pass("host", "reachable");
+            return Err(checks.fail("tls", error, Some(TLS_HINT)));
         }
-        Beside::Interrupted | Beside::Ended => return Err(interrupted(checks, "socket")),
+        return Err(checks.fail("host", error, Some(HOST_HINT)));
     }
-    stopped.map_err(|failure| checks.bad("stop", failure, None))?;
-    checks.good("stop", "the session is stopped");
+    // JSON output omits the time, so that two runs can be compared.
+    let note = match checks.output.format {
+        Format::Text => format!("responded in {} ms", begin.elapsed().as_millis()),
+        _ => "responded".to_owned(),
+    };
+    checks.pass("host", note);
+    let tls = if address.starts_with("https") { "certificate trusted" } else { "not used: plain http" };
+    checks.pass("tls", tls);
+    Ok(())
+}
+
+async fn check_account(service: &Service, checks: &mut Checks) -> Result<(), Failure> {
+    let client = service.client().map_err(|failure| checks.fail("key", failure, None))?;
+    let credits = client.get_user_credits().data().await;
+    let credits = credits.map_err(|error| checks.fail("key", error, None))?;
+    checks.pass("key", "accepted");
+    let note = credits.credits_left.map_or_else(
+        || "unknown".to_owned(),
+        |left| match left.amount() {
+            Some(amount) if amount.is_zero() || amount.is_sign_negative() => {
+                format!("{left} left: only sandbox sessions can start")
+            }
+            _ => format!("{left} left"),
+        },
+    );
+    checks.pass("credits", note);
+    let active = client.list_sessions().type_(ListSessionsType::Active).page_size(100).all().await;
+    let active = active.map_err(|error| checks.fail("sessions", error, None))?;
+    checks.pass("sessions", format!("{} active", active.len()));
+    Ok(())
+}
+
+/// Opens a sandbox session, connects to its web socket and stops it.
+async fn check_session(service: &Service, checks: &mut Checks) -> Result<(), Failure> {
+    let silent = Output { format: Format::Silent, secrets: Secrets::Hidden };
+    let (configuration, options) = (sandbox_configuration()?, SupervisionOptions::default());
+    let opened = foreground_session::open(service, &configuration, options, silent).await;
+    let Some(mut foreground) = opened.map_err(|failure| checks.fail("sandbox", failure, None))? else {
+        return Err(interrupted(checks, "sandbox"));
+    };
+    checks.pass("sandbox", "session started");
+    let session = foreground.session();
+    let connected = foreground.run(session.connect()).await;
+    let stopped = foreground.stop().await;
+    match connected {
+        Outcome::Done(Ok(_)) => checks.pass("socket", "connected"),
+        Outcome::Done(Err(error)) => return Err(checks.fail("socket", error, Some(SOCKET_HINT))),
+        Outcome::Interrupted | Outcome::SessionEnded => return Err(interrupted(checks, "socket")),
+    }
+    stopped.map_err(|failure| checks.fail("stop", failure, None))?;
+    checks.pass("stop", "session stopped");
     Ok(())
 }
 
 fn interrupted(checks: &mut Checks, check: &'static str) -> Failure {
-    let failure = Failure::Failed {
+    let failure = Failure::Incomplete {
         message: "interrupted".to_owned(),
-        hint: "nothing of it runs on".to_owned(),
+        hint: "no session is running".to_owned(),
         data: Value::Null,
     };
-    checks.bad(check, failure, None)
+    checks.fail(check, failure, None)
 }
 
-/// How long the service took; programs are told nothing that changes with every run.
-fn answered(output: Output, begin: Instant) -> String {
-    match output.form {
-        Form::People => format!("answers in {} ms", begin.elapsed().as_millis()),
-        _ => "answers".to_owned(),
-    }
-}
-
-const HOST: &str = "check the network, HTTPS_PROXY and LIVEAVATAR_BASE_URL";
-const TLS: &str = "a proxy that reads TLS needs its certificate in the system's store; with a wrong clock no certificate is valid";
-
-/// Whether a connection stood and TLS failed on it: what else goes wrong with connecting is named in the causes.
-fn is_tls(address: &str, error: &Error) -> bool {
+/// Whether the TCP connection succeeded and TLS failed: the causes name every other kind of connection error.
+fn is_tls_error(address: &str, error: &Error) -> bool {
     let mut causes = Vec::new();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -1,8 +1,8 @@
-//! Groups of commands that follow from the document: one per resource, with a verb per operation.
+//! Commands derived from the API document: one group per resource, with one verb per operation.
 //!
-//! The resource is the first part of the path, the verb comes of the rest and of the method: `GET /v1/voices` is `voices list`,
-//! `GET /v1/voices/{voice_id}/preview` is `voices preview ID`. A resource with nothing but one verb of its own is that verb:
-//! `GET /v1/users/credits` is `credits`. No operation is named here.
+//! The resource is the first part of the path. The verb follows from the method and the rest of the path: `GET /v1/voices` is
+//! `voices list`, `GET /v1/voices/{voice_id}/preview` is `voices preview ID`. A resource with a single special verb becomes that
+//! verb: `GET /v1/users/credits` is `credits`.
 
 use std::collections::BTreeMap;
 
@@ -10,57 +10,54 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, Subcommand as _};
 use serde_json::{Value, json};
 
-use crate::call::{Body, form_body, json_body, with_body};
-use crate::connect::Service;
-use crate::document::{Described, FormPart, PartKind, Query, operations};
-use crate::output::{Failure, Output};
+use crate::body::{Body, form_body, json_body};
+use crate::document::{OperationSpec, Parameter, operations};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::service::Service;
 use crate::session::Session;
 
-/// Shorter names, which people use.
 const ALIASES: [(&str, &str); 2] = [("llm-configurations", "llm"), ("embeddings", "embed")];
 
-/// Has commands of its own, beside those that follow from the document.
+/// The resource whose verbs are added to the hand-written group [`SESSION_GROUP`].
 const SESSIONS: &str = "sessions";
+const SESSION_GROUP: &str = "session";
 
-/// The group of the commands for [`SESSIONS`].
-const SESSION: &str = "session";
-
-/// What most resources have, in the order that people look for it.
-const USUAL: [&str; 6] = ["list", "get", "create", "update", "replace", "delete"];
+/// The common verbs, in the order in which help lists them.
+const COMMON_VERBS: [&str; 6] = ["list", "get", "create", "update", "replace", "delete"];
 
 const BODY: &str = "json-body";
 const ALL: &str = "all";
 const PAGE: &str = "page";
 
-/// No list that is walked has more pages; a service that always names another one is stopped here.
-const MOST_PAGES: u32 = 10_000;
+/// The most pages that `--all` fetches, in case a service never returns the last one.
+const PAGES_MAX: u32 = 10_000;
 
-pub(crate) struct Resource {
+struct Resource {
     name: String,
-    verbs: BTreeMap<String, Described>,
+    verbs: BTreeMap<String, OperationSpec>,
 }
 
-/// All resources, sorted by name.
+/// Returns all resources, sorted by name.
 fn resources() -> Vec<Resource> {
-    let mut found: BTreeMap<String, BTreeMap<String, Described>> = BTreeMap::new();
-    for described in operations() {
-        if let Some((resource, verb)) = named(described) {
-            found.entry(resource).or_default().insert(verb, described);
+    let mut resources: BTreeMap<String, BTreeMap<String, OperationSpec>> = BTreeMap::new();
+    for spec in operations() {
+        if let Some((resource, verb)) = resource_and_verb(spec) {
+            resources.entry(resource).or_default().insert(verb, spec);
         }
     }
-    found.into_iter().map(|(name, verbs)| Resource { name, verbs }).collect()
+    resources.into_iter().map(|(name, verbs)| Resource { name, verbs }).collect()
 }
 
-/// The resource and the verb of an operation.
-fn named(described: Described) -> Option<(String, String)> {
-    // Before the resource stands the version.
-    let mut parts = described.operation.path.split('/').skip(2);
-    let resource = kebab(parts.next()?);
+fn resource_and_verb(spec: OperationSpec) -> Option<(String, String)> {
+    // The path starts with a slash and the version.
+    let mut parts = spec.operation.path.split('/').skip(2);
+    let resource = kebab_case(parts.next()?);
     let rest: Vec<&str> = parts.collect();
-    let one = rest.last().is_some_and(|part| part.starts_with('{'));
-    let own: Vec<String> =
-        rest.iter().filter(|part| !part.starts_with('{')).map(|part| kebab(part)).collect();
-    let verb = match (described.operation.method, one) {
+    let is_item = rest.last().is_some_and(|part| part.starts_with('{'));
+    let literals: Vec<String> =
+        rest.iter().filter(|part| !part.starts_with('{')).map(|part| kebab_case(part)).collect();
+    let verb = match (spec.operation.method, is_item) {
         ("GET", false) => "list",
         ("GET", true) => "get",
         ("POST", _) => "create",
@@ -69,39 +66,39 @@ fn named(described: Described) -> Option<(String, String)> {
         ("DELETE", _) => "delete",
         _ => return None,
     };
-    let verb = match (described.operation.method, own.join("-")) {
-        (_, own) if own.is_empty() => verb.to_owned(),
-        ("GET", own) => own,
-        // What is posted of a session is done to it, not created.
-        ("POST", own) if resource == SESSIONS => own,
-        (_, own) => format!("{verb}-{own}"),
+    let verb = match (spec.operation.method, literals.join("-")) {
+        (_, name) if name.is_empty() => verb.to_owned(),
+        ("GET", name) => name,
+        // A POST to a session is an action, such as `stop`, and does not create anything.
+        ("POST", name) if resource == SESSIONS => name,
+        (_, name) => format!("{verb}-{name}"),
     };
     Some((resource, verb))
 }
 
-fn kebab(text: &str) -> String {
+fn kebab_case(text: &str) -> String {
     text.replace('_', "-")
 }
 
-/// The command that is for an operation, or stands for it.
-pub(crate) fn command_of(described: Described) -> Option<String> {
-    let (name, verb) = named(described)?;
+/// Returns the command that calls an operation.
+pub(crate) fn command_of(spec: OperationSpec) -> Option<String> {
+    let (name, verb) = resource_and_verb(spec)?;
     let resource = resources().into_iter().find(|resource| resource.name == name)?;
     Some(match name.as_str() {
-        SESSIONS => format!("{SESSION} {verb}"),
-        _ if resource.is_one_verb() => verb,
+        SESSIONS => format!("{SESSION_GROUP} {verb}"),
+        _ if resource.is_single_verb() => verb,
         _ => format!("{name} {verb}"),
     })
 }
 
-/// The operation that a command calls, and its own arguments.
-pub(crate) fn find(matches: &ArgMatches) -> Option<(Described, &ArgMatches)> {
+/// Returns the operation that a command calls and the command's own arguments.
+pub(crate) fn find(matches: &ArgMatches) -> Option<(OperationSpec, &ArgMatches)> {
     let (group, matches) = matches.subcommand()?;
-    let name = if group == SESSION { SESSIONS } else { group };
+    let name = if group == SESSION_GROUP { SESSIONS } else { group };
     for resource in resources() {
-        if resource.is_one_verb() {
-            if let Some(described) = resource.verbs.get(group) {
-                return Some((*described, matches));
+        if resource.is_single_verb() {
+            if let Some(spec) = resource.verbs.get(group) {
+                return Some((*spec, matches));
             }
         } else if resource.name == name {
             let (verb, matches) = matches.subcommand()?;
@@ -114,21 +111,20 @@ pub(crate) fn find(matches: &ArgMatches) -> Option<(Described, &ArgMatches)> {
     None
 }
 
-/// Adds the commands of all resources to those that are written by hand, which go before.
+/// Adds the commands of all resources. Hand-written commands with the same name take precedence.
 pub(crate) fn augment(root: Command) -> Command {
     resources().into_iter().fold(root, |root, resource| {
         if resource.name == SESSIONS {
-            return root.mut_subcommand(SESSION, |session| resource.augment(session));
+            return root.mut_subcommand(SESSION_GROUP, |session| resource.augment(session));
         }
-        if resource.is_one_verb() {
+        if resource.is_single_verb() {
             return resource.augment(root);
         }
-        let verbs: Vec<&str> = resource.sorted().into_iter().map(|(verb, _)| verb.as_str()).collect();
-        let title = resource.verbs.values().next().map_or("", |described| described.tag());
-        let about = format!("{title}: {}", verbs.join(", "));
+        let verbs: Vec<&str> = resource.sorted_verbs().into_iter().map(|(verb, _)| verb.as_str()).collect();
+        let title = resource.verbs.values().next().map_or("", |spec| spec.tag());
         let alias = ALIASES.iter().find(|(name, _)| *name == resource.name).map(|(_, alias)| *alias);
         let group = Command::new(resource.name.clone())
-            .about(about)
+            .about(format!("{title}: {}", verbs.join(", ")))
             .visible_aliases(alias)
             .subcommand_required(true)
             .arg_required_else_help(true)
@@ -138,148 +134,142 @@ pub(crate) fn augment(root: Command) -> Command {
 }
 
 impl Resource {
-    /// Whether it is nothing but one verb of its own.
-    fn is_one_verb(&self) -> bool {
-        self.verbs.len() == 1 && self.verbs.keys().all(|verb| !USUAL.contains(&verb.as_str()))
+    /// Whether the resource has only one verb, which is not a common one.
+    fn is_single_verb(&self) -> bool {
+        self.verbs.len() == 1 && self.verbs.keys().all(|verb| !COMMON_VERBS.contains(&verb.as_str()))
     }
 
-    /// What most resources have first.
-    fn sorted(&self) -> Vec<(&String, &Described)> {
+    /// Returns the verbs with the common ones first.
+    fn sorted_verbs(&self) -> Vec<(&String, &OperationSpec)> {
         let mut verbs: Vec<_> = self.verbs.iter().collect();
-        verbs.sort_by_key(|(verb, _)| USUAL.iter().position(|usual| usual == verb).unwrap_or(USUAL.len()));
+        let rank = |verb: &str| COMMON_VERBS.iter().position(|common| *common == verb);
+        verbs.sort_by_key(|(verb, _)| rank(verb).unwrap_or(COMMON_VERBS.len()));
         verbs
     }
 
     fn augment(&self, group: Command) -> Command {
-        self.sorted().into_iter().fold(group, |group, (verb, described)| {
+        self.sorted_verbs().into_iter().fold(group, |group, (verb, spec)| {
             if group.find_subcommand(verb).is_some() {
                 return group;
             }
-            group.subcommand(command(verb.clone(), *described))
+            group.subcommand(command(verb.clone(), *spec))
         })
     }
 }
 
-/// What the document says of a parameter, and its bounds.
-fn about(described: Described, query: Query) -> String {
-    let bounds = described.operation.bounds.iter().find(|(name, ..)| *name == query.name);
-    let bounds = bounds.map(|(_, least, most)| match *most {
-        i64::MAX => format!("from {least}"),
-        most => format!("from {least} to {most}"),
-    });
-    let name = format!("The {}", query.name.replace('_', " "));
-    let texts =
-        [Some(query.about()).filter(|about| !about.is_empty()).unwrap_or(name), bounds.unwrap_or_default()];
-    texts.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ")
-}
-
-fn command(verb: String, described: Described) -> Command {
-    let mut command = Command::new(verb).about(described.about());
-    for name in described.path_parameters() {
-        let help = match name.strip_suffix("_id") {
-            Some(owner) => format!("The {}'s id", owner.replace('_', " ")),
-            None => format!("The {}", name.replace('_', " ")),
-        };
-        command = command.arg(Arg::new(name).required(true).value_name(name.to_uppercase()).help(help));
-    }
-    for query in described.query() {
-        let mut arg = Arg::new(query.name)
-            .long(kebab(query.name))
-            .required(query.required)
-            .help(about(described, query));
-        let choices = query.choices();
-        if !choices.is_empty() {
-            arg = arg.value_parser(PossibleValuesParser::new(choices));
-        }
-        if query.name == PAGE {
-            let help = "Walks through all pages, and prints them as one";
-            command = command
-                .arg(Arg::new(ALL).long(ALL).action(ArgAction::SetTrue).conflicts_with(PAGE).help(help));
-        }
-        command = command.arg(arg.value_name(query.name.to_uppercase()));
-    }
-    for part in described.form_parts() {
-        let mut arg = Arg::new(part.name).long(kebab(part.name)).required(part.required).help(part.about());
-        arg = match part.kind {
-            PartKind::File => arg.value_name("FILE"),
-            PartKind::Text => arg.value_name(part.name.to_uppercase()),
-        };
-        let choices = part.choices();
-        if !choices.is_empty() {
-            arg = arg.value_parser(PossibleValuesParser::new(choices));
-        }
+fn command(verb: String, spec: OperationSpec) -> Command {
+    let mut command = Command::new(verb).about(spec.help());
+    for name in spec.path_parameters() {
+        let arg = Arg::new(name).required(true).value_name(name.to_uppercase()).help(title_of(name));
         command = command.arg(arg);
     }
-    if described.has_body() && described.is_json() {
-        let fields: Vec<_> = described
-            .body_fields()
-            .into_iter()
-            .map(|(name, required)| if required { format!("{name} (required)") } else { name.to_owned() })
-            .collect();
+    for query in spec.query_parameters() {
+        if query.name == PAGE {
+            let all = Arg::new(ALL).long(ALL).action(ArgAction::SetTrue).conflicts_with(PAGE);
+            command = command.arg(all.help("Fetch all pages and print them as one list"));
+        }
+        command = command.arg(option(query).help(query_help(spec, query)));
+    }
+    for part in spec.form_parts() {
+        let arg = option(part).help(part.description().unwrap_or_default());
+        command = command.arg(if part.is_file() { arg.value_name("FILE") } else { arg });
+    }
+    if spec.has_body() && !spec.takes_form() {
         let arg = Arg::new(BODY)
             .long(BODY)
-            .required(!described.operation.optional_body)
+            .required(!spec.operation.optional_body)
             .value_name("JSON|@FILE")
-            .help("The body as JSON, or `@FILE`, or `@-` for standard input");
+            .help("Body as JSON, `@FILE`, or `@-` for standard input");
         command = command.arg(arg);
+        let fields = spec.body_fields().into_iter().map(|field| {
+            if field.required { format!("{} (required)", field.name) } else { field.name.to_owned() }
+        });
+        let fields = fields.collect::<Vec<_>>().join(", ");
         if !fields.is_empty() {
-            command = command.after_help(format!("Fields of the body: {}", fields.join(", ")));
+            command = command.after_help(format!("Fields of the body: {fields}"));
         }
     }
     command
 }
 
+fn option(parameter: Parameter) -> Arg {
+    let arg = Arg::new(parameter.name).long(kebab_case(parameter.name)).required(parameter.required);
+    let arg = arg.value_name(parameter.name.to_uppercase());
+    let allowed = parameter.allowed_values();
+    if allowed.is_empty() { arg } else { arg.value_parser(PossibleValuesParser::new(allowed)) }
+}
+
+/// Returns the description, bounds and default of a query parameter.
+fn query_help(spec: OperationSpec, query: Parameter) -> String {
+    let description = query.description().map_or_else(|| title_of(query.name), str::to_owned);
+    let range = match spec.operation.bounds.iter().find(|(name, ..)| *name == query.name) {
+        Some((_, min, i64::MAX)) => format!(", at least {min}"),
+        Some((_, min, max)) => format!(", from {min} to {max}"),
+        None => String::new(),
+    };
+    let default = query.default().map(|default| format!(" [default: {default}]")).unwrap_or_default();
+    format!("{description}{range}{default}")
+}
+
+/// Returns a parameter's name as help text: `voice_id` as "ID of the voice", `page_size` as "Page size".
+fn title_of(name: &str) -> String {
+    if let Some(owner) = name.strip_suffix("_id") {
+        return format!("ID of the {}", owner.replace('_', " "));
+    }
+    let mut title = name.replace('_', " ");
+    title[..1].make_ascii_uppercase();
+    title
+}
+
 /// Calls the operation of a command.
 pub(crate) async fn run(
-    described: Described,
+    spec: OperationSpec,
     matches: &ArgMatches,
     service: &Service,
     output: Output,
 ) -> Result<(), Failure> {
-    let id = described.operation.id;
-    let text = |name: &str| matches.get_one::<String>(name).map(String::as_str);
-    let body = if !described.has_body() {
+    let argument = |name: &str| matches.get_one::<String>(name).cloned();
+    let body = if !spec.has_body() {
         Body::None
-    } else if described.is_json() {
-        json_body(described, text(BODY))?
+    } else if spec.takes_form() {
+        form_body(spec, argument, |part| format!("use --{}", kebab_case(part.name)))?
     } else {
-        let given = |name: &str| text(name).map(str::to_owned);
-        form_body(described, given, |part: FormPart| format!("give it with --{}", kebab(part.name)))?
+        json_body(spec, argument(BODY).as_deref())?
     };
-    let client = service.client_for(described.operation)?;
+    let client = service.client_for(spec.operation)?;
     let call = |page: Option<u32>| {
-        let mut call = client.operation(id)?;
-        for name in described.path_parameters() {
-            call = call.path(name, text(name).unwrap_or_default());
+        let mut call = client.operation(spec.operation.id)?;
+        for name in spec.path_parameters() {
+            call = call.path(name, &argument(name).unwrap_or_default());
         }
-        for query in described.query() {
-            let value = page.filter(|_| query.name == PAGE).map(|page| page.to_string());
-            if let Some(value) = value.or_else(|| text(query.name).map(str::to_owned)) {
+        for query in spec.query_parameters() {
+            let page = page.filter(|_| query.name == PAGE).map(|page| page.to_string());
+            if let Some(value) = page.or_else(|| argument(query.name)) {
                 call = call.query(query.name, value);
             }
         }
-        Ok::<_, Failure>(with_body(call, body.clone()))
+        Ok::<_, Failure>(body.clone().add_to(call))
     };
-    let walks = described.query().any(|query| query.name == PAGE) && matches.get_flag(ALL);
-    if !walks {
-        output.data(call(None)?.data().await?);
+    let all_pages = spec.query_parameters().any(|query| query.name == PAGE) && matches.get_flag(ALL);
+    if !all_pages {
+        output.print(call(None)?.data().await?);
         return Ok(());
     }
     let mut rows: Vec<Value> = Vec::new();
-    for page in 1..=MOST_PAGES {
-        let mut answer = call(Some(page))?.data().await?;
-        let Some(results) = answer["results"].as_array_mut().filter(|results| !results.is_empty()) else {
+    for page in 1..=PAGES_MAX {
+        let mut response = call(Some(page))?.data().await?;
+        let Some(results) = response["results"].as_array_mut().filter(|results| !results.is_empty()) else {
             break;
         };
         rows.append(results);
-        if answer["next"].is_null() {
+        if response["next"].is_null() {
             break;
         }
-        output.status(&match answer["count"].as_u64() {
-            Some(count) => format!("{} of {count}", rows.len()),
-            None => format!("{} so far", rows.len()),
+        output.status(&match response["count"].as_u64() {
+            Some(count) => format!("{} of {count} fetched", rows.len()),
+            None => format!("{} fetched", rows.len()),
         });
     }
-    output.data(json!({"count": rows.len(), "results": rows}));
+    output.print(json!({"count": rows.len(), "results": rows}));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Every command of the program, found by asking it: its help, its success, the service's no, and its misuse.
+//! Every command that the help lists: its help, a successful call, a rejected call and a usage error.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,16 +7,14 @@ use futures_util::{StreamExt as _, stream};
 use liveavatar_mock::{MockResponse, Server, example_request, example_response};
 use serde_json::{Value, json};
 
-use super::{NOBODY, program, service, settled, told, untimed};
+use super::{UNKNOWN_SESSION, mock_builder, program, redact_ids, redact_times, run_command};
 
-/// More lines than this of one answer tell a reader of the snapshot nothing.
-const LINES: usize = 40;
-/// As [`LINES`], for characters of one line.
-const CHARACTERS: usize = 2_000;
-/// Commands that are tried at the same time.
-const AT_ONCE: usize = 4;
+/// Lines of one output in a snapshot, and characters of one line; the rest is cut off.
+const LINES_MAX: usize = 40;
+const CHARACTERS_MAX: usize = 2_000;
+const CONCURRENCY: usize = 4;
 
-/// A command without commands of its own.
+/// A command without subcommands.
 struct Leaf {
     path: Vec<String>,
     help: String,
@@ -30,10 +28,10 @@ impl Leaf {
 
 async fn help(path: &[String]) -> String {
     let arguments: Vec<&str> = path.iter().map(String::as_str).chain(["--help"]).collect();
-    told(None, program(None, &arguments), &arguments, Vec::new()).await
+    run_command(None, program(None, &arguments), &arguments, Vec::new()).await
 }
 
-/// The names under `Commands:`, which stand two spaces from the edge.
+/// Returns the names below `Commands:`, which are indented by two spaces.
 fn subcommands(help: &str) -> Vec<String> {
     let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     lines
@@ -43,19 +41,20 @@ fn subcommands(help: &str) -> Vec<String> {
         .collect()
 }
 
-/// A help without what is said of every command.
-fn own(help: &str) -> String {
-    let (before, shared) = help.split_once("\nOptions of every command:\n").unwrap();
-    let after = shared.split_once("\n\n").map_or("", |(_, after)| after);
+/// Returns a help text without the global options.
+fn without_global_options(help: &str) -> String {
+    let (before, global) = help.split_once("\nGlobal options:\n").unwrap();
+    let after = global.split_once("\n\n").map_or("", |(_, after)| after);
     format!("{before}\n{after}")
 }
 
-/// The help of the program itself and of all its commands, and the commands that do something.
+/// Returns the help of all commands, and the commands without subcommands.
 async fn tree() -> (String, Vec<Leaf>) {
     let (mut all, mut leaves, mut left) = (String::new(), Vec::new(), vec![Vec::new()]);
     while let Some(path) = left.pop() {
         let help = help(&path).await;
-        let _ = writeln!(all, "{}\n", if path.is_empty() { help.clone() } else { own(&help) });
+        let _ =
+            writeln!(all, "{}\n", if path.is_empty() { help.clone() } else { without_global_options(&help) });
         let below = subcommands(&help);
         if below.is_empty() {
             leaves.push(Leaf { path, help });
@@ -66,18 +65,18 @@ async fn tree() -> (String, Vec<Leaf>) {
     (all, leaves)
 }
 
-/// How a command is used well.
+/// How to call a command successfully.
 struct Case {
     arguments: Vec<String>,
     input: Vec<u8>,
-    /// What the service answers on the way, where that is not up to the mock.
-    answers: Vec<(String, Value)>,
-    /// The operation with which the service says no; none where nothing is sent.
-    refuses: Option<String>,
+    /// Responses to operations that replace those of the mock.
+    responses: Vec<(String, Value)>,
+    /// The operation for which the service rejects the request; none if nothing is sent.
+    rejects: Option<String>,
     /// The longest session of the service, in seconds.
-    longest: u64,
-    /// Whether it does not end by itself.
-    runs_on: bool,
+    max_session_duration: u64,
+    /// Whether the command runs until it is interrupted.
+    runs_forever: bool,
 }
 
 impl Default for Case {
@@ -85,10 +84,10 @@ impl Default for Case {
         Self {
             arguments: Vec::new(),
             input: Vec::new(),
-            answers: Vec::new(),
-            refuses: None,
-            longest: 60,
-            runs_on: false,
+            responses: Vec::new(),
+            rejects: None,
+            max_session_duration: 60,
+            runs_forever: false,
         }
     }
 }
@@ -97,15 +96,15 @@ fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()
 }
 
-/// The commands that are written by hand.
-fn by_hand(name: &str) -> Option<Case> {
-    let case = |arguments: &[&str], refuses: Option<&str>| Case {
+/// Returns the case of a hand-written command.
+fn built_in_case(name: &str) -> Option<Case> {
+    let case = |arguments: &[&str], rejects: Option<&str>| Case {
         arguments: words(arguments),
-        refuses: refuses.map(str::to_owned),
+        rejects: rejects.map(str::to_owned),
         ..Case::default()
     };
-    let answered = |answers: &[(&str, Value)], case: Case| Case {
-        answers: answers.iter().map(|(name, answer)| ((*name).to_owned(), answer.clone())).collect(),
+    let with_responses = |responses: &[(&str, Value)], case: Case| Case {
+        responses: responses.iter().map(|(name, body)| ((*name).to_owned(), body.clone())).collect(),
         ..case
     };
     let session = || {
@@ -123,45 +122,47 @@ fn by_hand(name: &str) -> Option<Case> {
     let list = || example_response("list_sessions").unwrap();
     Some(match name {
         "doctor" => case(&[], Some("get_user_credits")),
-        "speak" => Case { input: super::spoken::wav(16_000, 100), ..case(&["-"], Some("start_session")) },
+        "speak" => Case { input: super::speak::wav(16_000, 100), ..case(&["-"], Some("start_session")) },
         "session check" => case(&["lite-sandbox.json", "custom-own-room.json"], None),
         "session token" => case(&["lite-sandbox.json"], Some("create_session_token")),
-        // It ends by itself, when its time is over.
-        "session start" => Case { longest: 1, ..case(&["lite-sandbox.json"], Some("start_session")) },
-        "session list" => answered(&[("list_sessions", list())], case(&[], Some("list_sessions"))),
-        "session stop" => answered(
+        // The command ends when the session expires.
+        "session start" => {
+            Case { max_session_duration: 1, ..case(&["lite-sandbox.json"], Some("start_session")) }
+        }
+        "session list" => with_responses(&[("list_sessions", list())], case(&[], Some("list_sessions"))),
+        "session stop" => with_responses(
             &[("stop_session", json!({"code": 1000, "message": "ok", "data": null}))],
-            case(&[NOBODY], Some("stop_session")),
+            case(&[UNKNOWN_SESSION], Some("stop_session")),
         ),
-        "session watch" => answered(
+        "session watch" => with_responses(
             &[
                 ("get_session", session()),
                 ("get_session", session()),
                 ("get_session_transcript", transcript()),
             ],
-            case(&[NOBODY], Some("get_session")),
+            case(&[UNKNOWN_SESSION], Some("get_session")),
         ),
-        "session transcript" => answered(
+        "session transcript" => with_responses(
             &[("get_session_transcript", transcript())],
-            case(&[NOBODY], Some("get_session_transcript")),
+            case(&[UNKNOWN_SESSION], Some("get_session_transcript")),
         ),
-        "call" => answered(
+        "call" => with_responses(
             &[("list_voices", example_response("list_voices").unwrap())],
             case(&["list_voices", "--query", "page_size=5"], Some("list_voices")),
         ),
         "operations" | "schema" => case(&[], None),
         "completions" => case(&["bash"], None),
-        // Until it is interrupted, which is a test of its own.
-        "mock" => Case { runs_on: true, ..case(&[], None) },
+        // The tests in `mock` interrupt it.
+        "mock" => Case { runs_forever: true, ..case(&[], None) },
         _ => return None,
     })
 }
 
-/// A command that follows from the document, with all that the document's own example has.
-fn by_rule(leaf: &Leaf, operation: &str) -> Case {
+/// Returns the case of a command that is derived from the API document, with the document's example.
+fn derived_case(leaf: &Leaf, operation: &str) -> Case {
     let example = example_request(operation).unwrap();
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let mut case = Case { refuses: Some(operation.to_owned()), ..Case::default() };
+    let mut case = Case { rejects: Some(operation.to_owned()), ..Case::default() };
     case.arguments.extend(example.path.values().map(text));
     for (name, value) in &example.query {
         case.arguments.extend([format!("--{}", name.replace('_', "-")), text(value)]);
@@ -181,26 +182,26 @@ fn by_rule(leaf: &Leaf, operation: &str) -> Case {
         }
         _ => {}
     }
-    let answer =
+    let response =
         example_response(operation).unwrap_or_else(|| json!({"code": 1000, "message": "ok", "data": null}));
-    case.answers.push((operation.to_owned(), answer));
+    case.responses.push((operation.to_owned(), response));
     case
 }
 
-fn short(text: &str) -> String {
-    let cut = |line: &str| match line.char_indices().nth(CHARACTERS) {
+fn shorten(text: &str) -> String {
+    let cut = |line: &str| match line.char_indices().nth(CHARACTERS_MAX) {
         Some((end, _)) => format!("{} … {} characters", &line[..end], line.chars().count()),
         None => line.to_owned(),
     };
     let lines: Vec<String> = text.lines().map(cut).collect();
     match lines.len() {
-        count if count > LINES => format!("{}\n… {count} lines\n", lines[..LINES].join("\n")),
+        count if count > LINES_MAX => format!("{}\n… {count} lines\n", lines[..LINES_MAX].join("\n")),
         _ => lines.join("\n") + "\n",
     }
 }
 
-/// Runs a command for people and for programs, and insists on its exit code.
-async fn both(
+/// Runs a command with and without `--json`, and checks its exit code.
+async fn run_both(
     server: &Server,
     shown: &mut String,
     case: &Case,
@@ -209,70 +210,71 @@ async fn both(
     code: &str,
 ) {
     for json in [None, Some("--json")] {
-        for (operation, answer) in &case.answers {
-            server.mock_response(operation, MockResponse::json(200, answer.clone()));
+        for (operation, response) in &case.responses {
+            server.mock_response(operation, MockResponse::json(200, response.clone()));
         }
         let all: Vec<&str> = path.iter().chain(arguments).map(String::as_str).chain(json).collect();
-        let told = told(Some(server), program(Some(server), &all), &all, case.input.clone()).await;
-        assert!(told.contains(&format!("\nexit {code}\n")), "not {code}: {told}");
-        assert!(!told.contains("canary"), "a secret shows: {told}");
+        let command = program(Some(server), &all);
+        let shown_once = run_command(Some(server), command, &all, case.input.clone()).await;
+        assert!(shown_once.contains(&format!("\nexit {code}\n")), "not exit {code}: {shown_once}");
+        assert!(!shown_once.contains("canary"), "the output contains a secret: {shown_once}");
         if json.is_some() {
-            let out = told.lines().skip_while(|line| *line != "-- stdout").skip(1);
+            let out = shown_once.lines().skip_while(|line| *line != "-- stdout").skip(1);
             for line in out.take_while(|line| *line != "-- stderr") {
                 let line: Value = serde_json::from_str(line).expect("a line is JSON");
                 let shape = (line["ok"].as_bool(), line.get("data").is_some(), line.get("error").is_some());
                 assert!(matches!(shape, (Some(true), true, false) | (Some(false), false, true)), "{line}");
             }
         }
-        let _ = writeln!(shown, "{}", short(&told));
+        let _ = writeln!(shown, "{}", shorten(&shown_once));
     }
 }
 
-/// Success, refusal and misuse of a command.
-async fn sections(leaf: &Leaf, case: &Case) -> String {
+/// Returns the output of a successful call, a rejected call and a usage error.
+async fn outputs(leaf: &Leaf, case: &Case) -> String {
     let mut shown = String::new();
-    let server = service().max_session_duration(case.longest).start().await.unwrap();
-    if !case.runs_on {
-        both(&server, &mut shown, case, &leaf.path, &case.arguments, "0").await;
+    let server = mock_builder().max_session_duration(case.max_session_duration).start().await.unwrap();
+    if !case.runs_forever {
+        run_both(&server, &mut shown, case, &leaf.path, &case.arguments, "0").await;
     }
-    if let Some(operation) = &case.refuses {
-        let no = json!({"code": 4033, "message": "no credits left", "data": null});
-        let server = service().start().await.unwrap();
-        let refused = Case { answers: Vec::new(), input: case.input.clone(), ..Case::default() };
+    if let Some(operation) = &case.rejects {
+        let rejection = json!({"code": 4033, "message": "no credits left", "data": null});
+        let server = mock_builder().start().await.unwrap();
+        let rejected = Case { input: case.input.clone(), ..Case::default() };
         for _ in 0..2 {
-            server.mock_response(operation, MockResponse::json(403, no.clone()));
+            server.mock_response(operation, MockResponse::json(403, rejection.clone()));
         }
-        both(&server, &mut shown, &refused, &leaf.path, &case.arguments, "1").await;
+        run_both(&server, &mut shown, &rejected, &leaf.path, &case.arguments, "1").await;
         assert!(server.running_sessions().is_empty());
     }
-    let server = service().start().await.unwrap();
-    let misused = Case::default();
-    both(&server, &mut shown, &misused, &leaf.path, &words(&["--no-such-option"]), "2").await;
+    let server = mock_builder().start().await.unwrap();
+    let empty = Case::default();
+    run_both(&server, &mut shown, &empty, &leaf.path, &words(&["--no-such-option"]), "2").await;
     if !case.arguments.is_empty()
-        && leaf.help.lines().any(|line| line.starts_with("Usage:") && is_needy(line))
+        && leaf.help.lines().any(|line| line.starts_with("Usage:") && requires_argument(line))
     {
-        both(&server, &mut shown, &misused, &leaf.path, &[], "2").await;
+        run_both(&server, &mut shown, &empty, &leaf.path, &[], "2").await;
     }
     if case.arguments.iter().any(|argument| argument == "@-") {
         let broken = Case {
             input: b"{\"secret_value\": \"canary\" \"prompt\": \"canary\"}".to_vec(),
             ..Case::default()
         };
-        both(&server, &mut String::new(), &broken, &leaf.path, &case.arguments, "2").await;
+        run_both(&server, &mut String::new(), &broken, &leaf.path, &case.arguments, "2").await;
     }
     assert!(server.requests().is_empty());
     shown
 }
 
-/// Whether a usage line names something outside of brackets.
-fn is_needy(usage: &str) -> bool {
+/// Whether a usage line has a placeholder outside of brackets.
+fn requires_argument(usage: &str) -> bool {
     let options = usage.split_once("[OPTIONS]").map_or("", |(_, rest)| rest);
     let outside = options.split('[').map(|part| part.split_once(']').map_or(part, |(_, rest)| rest));
     outside.into_iter().any(|part| part.contains('<'))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_help_reads_well() {
+async fn help_of_every_command() {
     insta::assert_snapshot!(tree().await.0);
 }
 
@@ -300,11 +302,11 @@ async fn no_command_takes_a_secret_as_an_argument() {
             }
         }
     }
-    assert!(named > 200, "{named} arguments were found");
+    assert!(named > 200, "{named} arguments found");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_command_succeeds_is_refused_and_is_misused_as_documented() {
+async fn every_command_succeeds_is_rejected_and_is_misused() {
     let leaves = tree().await.1;
     let listed = program(None, &["operations", "--json"]).output().unwrap();
     let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
@@ -315,18 +317,18 @@ async fn every_command_succeeds_is_refused_and_is_misused_as_documented() {
     let mut cases = Vec::new();
     for leaf in leaves {
         let name = leaf.name();
-        let case = match (by_hand(&name), operation(&name)) {
+        let case = match (built_in_case(&name), operation(&name)) {
             (Some(case), _) => case,
-            (None, Some(operation)) => by_rule(&leaf, &operation),
-            (None, None) => panic!("`{name}` is a command without a case here"),
+            (None, Some(operation)) => derived_case(&leaf, &operation),
+            (None, None) => panic!("`{name}` needs a case in `built_in_case`"),
         };
         cases.push((leaf, case));
     }
     let runs = cases.into_iter().map(|(leaf, case)| async move {
-        let shown = sections(&leaf, &case).await;
-        (leaf.path[0].clone(), untimed(&settled(&shown)))
+        let shown = outputs(&leaf, &case).await;
+        (leaf.path[0].clone(), redact_times(&redact_ids(&shown)))
     });
-    let groups = stream::iter(runs).buffered(AT_ONCE).fold(
+    let groups = stream::iter(runs).buffered(CONCURRENCY).fold(
         BTreeMap::<String, String>::new(),
         |mut groups, (group, shown)| async move {
             groups.entry(group).or_default().push_str(&shown);

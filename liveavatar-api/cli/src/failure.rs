@@ -1,0 +1,148 @@
+//! Why a command failed, and its exit code.
+
+use std::error::Error as _;
+use std::fmt::Write as _;
+
+use clap::builder::styling::{AnsiColor, Style};
+use liveavatar_api::{Error, ErrorKind};
+use serde_json::{Value, json};
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const HINT: Style = Style::new().bold();
+
+const EXIT_SERVICE: u8 = 1;
+/// The exit code that clap uses too.
+pub(crate) const EXIT_USAGE: u8 = 2;
+const EXIT_NETWORK: u8 = 3;
+
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A call failed, or was invalid and not sent.
+    Call(Error),
+    /// The command line or its environment is wrong: message and hint.
+    Usage(String, Option<String>),
+    /// The command did only a part of its work.
+    Incomplete { message: String, hint: String, data: Value },
+    /// A check of `doctor` failed; `checks` has the results up to that one.
+    Check { failure: Box<Failure>, hint: Option<&'static str>, checks: Vec<Value> },
+    /// The text output is already printed.
+    Reported { code: u8, error: Value },
+}
+
+impl Failure {
+    pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Usage(message.into(), Some(hint.into()))
+    }
+
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(..) => EXIT_USAGE,
+            Self::Reported { code, .. } => *code,
+            Self::Incomplete { .. } => EXIT_SERVICE,
+            Self::Check { failure, .. } => failure.exit_code(),
+            Self::Call(error) => match error.kind() {
+                ErrorKind::InvalidRequest => EXIT_USAGE,
+                ErrorKind::Timeout | ErrorKind::Transport => EXIT_NETWORK,
+                _ => EXIT_SERVICE,
+            },
+        }
+    }
+
+    /// Returns what to do about it.
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Usage(_, hint) => hint.clone(),
+            Self::Reported { .. } => None,
+            Self::Incomplete { hint, .. } => Some(hint.clone()),
+            Self::Check { failure, hint, .. } => hint.map(str::to_owned).or_else(|| failure.hint()),
+            Self::Call(error) => match error.kind() {
+                ErrorKind::ConcurrencyLimit => Some(
+                    "run `liveavatar session list` to see active sessions, `liveavatar session stop` to stop them"
+                        .to_owned(),
+                ),
+                ErrorKind::Timeout | ErrorKind::Transport => {
+                    Some("run `liveavatar doctor` to check the base URL, TLS and the API key".to_owned())
+                }
+                _ => error.hint().map(str::to_owned),
+            },
+        }
+    }
+
+    /// Returns the `error` object of the JSON output.
+    pub(crate) fn to_json(&self) -> Value {
+        let mut json = match self {
+            Self::Usage(message, _) => json!({"kind": "usage", "message": message}),
+            Self::Reported { error, .. } => return error.clone(),
+            Self::Incomplete { message, data, .. } => {
+                json!({"kind": "incomplete", "message": message, "data": data})
+            }
+            Self::Check { failure, checks, .. } => {
+                let mut json = failure.to_json();
+                json["checks"] = json!(checks);
+                json
+            }
+            Self::Call(error) => error_json(error),
+        };
+        json["hint"] = self.hint().into();
+        json
+    }
+
+    /// Returns the text without the hint; none if it is already printed.
+    pub(crate) fn message(&self) -> Option<String> {
+        match self {
+            Self::Usage(message, _) | Self::Incomplete { message, .. } => Some(message.clone()),
+            Self::Reported { .. } => None,
+            Self::Check { failure, .. } => failure.message(),
+            Self::Call(error) => {
+                let mut message = error.to_string();
+                let mut cause = error.source();
+                while let Some(error) = cause {
+                    let _ = write!(message, "\n  caused by: {error}");
+                    cause = error.source();
+                }
+                Some(message)
+            }
+        }
+    }
+
+    /// Returns message and hint for a terminal; none if they are already printed.
+    pub(crate) fn text(&self) -> Option<String> {
+        let hint = self.hint().map(|hint| format!("\n {HINT}hint:{HINT:#} {hint}")).unwrap_or_default();
+        Some(format!("{ERROR}error:{ERROR:#} {}{hint}", self.message()?))
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Call(error)
+    }
+}
+
+pub(crate) fn error_json(error: &Error) -> Value {
+    let fields: Vec<_> =
+        error.fields().iter().map(|field| json!({"path": field.path, "message": field.message})).collect();
+    json!({
+        "kind": kind_name(error.kind()),
+        "message": error.message(),
+        "operation": error.operation(),
+        "status": error.status(),
+        "code": error.code(),
+        "fields": fields,
+        "request_id": error.request_id(),
+        "attempts": error.attempts(),
+        "may_have_been_sent": error.may_have_been_sent(),
+        "hint": error.hint(),
+    })
+}
+
+/// Returns the kind in snake case: `NotFound` as `not_found`.
+fn kind_name(kind: ErrorKind) -> String {
+    let mut name = String::new();
+    for letter in format!("{kind:?}").chars() {
+        if letter.is_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.extend(letter.to_lowercase());
+    }
+    name
+}

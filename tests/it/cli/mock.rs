@@ -1,0 +1,45 @@
+//! `mock`: serving until an interrupt, with options.
+
+use super::signals::{SIGNALS, exit, signal, spawn};
+use super::{mock_builder, program, redact_ids, run, run_command};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mock_serves_until_it_is_interrupted() {
+    for kind in SIGNALS {
+        let other = mock_builder().start().await.unwrap();
+        let (child, mut lines) = spawn(&other, &["mock", "--json"]);
+        let first: serde_json::Value = serde_json::from_str(&lines.recv().await.unwrap()).unwrap();
+        let url = first["data"]["url"].as_str().unwrap();
+        let mut doctor = program(Some(&other), &["doctor"]);
+        doctor.env("LIVEAVATAR_BASE_URL", url);
+        let shown = run_command(None, doctor, &["doctor"], Vec::new()).await;
+        assert!(shown.contains("exit 0"), "{shown}");
+        let port = url.rsplit(':').next().unwrap();
+        let shown = run(Some(&other), &["mock", "--port", port], "").await;
+        assert!(shown.contains("exit 2") && shown.contains("failed to listen on port"), "{shown}");
+        signal(&child, kind);
+        assert_eq!(exit(child, lines).await.0, Some(0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn options_configure_the_mock() {
+    let other = mock_builder().start().await.unwrap();
+    let options = ["--credits", "7", "--session-limit", "0", "--public-entries", "2", "--rate-limit", "1"];
+    let (child, mut lines) = spawn(&other, &[&["mock", "--json"], &options[..]].concat());
+    let first: serde_json::Value = serde_json::from_str(&lines.recv().await.unwrap()).unwrap();
+    let url = first["data"]["url"].as_str().unwrap();
+    let mut all = Vec::new();
+    for arguments in [
+        &["credits"][..],
+        &["call", "list_public_avatars", "--json"],
+        &["session", "start", "lite-sandbox.json"],
+    ] {
+        let mut command = program(Some(&other), arguments);
+        command.env("LIVEAVATAR_BASE_URL", url);
+        all.push(run_command(None, command, arguments, Vec::new()).await);
+    }
+    signal(&child, "-INT");
+    assert_eq!(exit(child, lines).await.0, Some(0));
+    insta::assert_snapshot!(redact_ids(&all.join("\n").replace(url, "http://mock")));
+}
