@@ -5,26 +5,8 @@ use std::fmt;
 use http::HeaderValue;
 
 use crate::error::Error;
+use crate::operation::CredentialKind;
 use crate::secret::Secret;
-
-/// The kinds of credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum CredentialKind {
-    /// The account's key, sent as `X-API-KEY`; valid for everything except starting a session.
-    ApiKey,
-    /// A session's token, sent as `Authorization: Bearer`; valid to start, keep alive and stop that session.
-    SessionToken,
-}
-
-impl fmt::Display for CredentialKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ApiKey => "an API key",
-            Self::SessionToken => "a session token",
-        })
-    }
-}
 
 /// An API key or a session token.
 ///

@@ -76,8 +76,9 @@ pub use calls::pages::Paged;
 pub use calls::upload::CreateImageAvatar;
 pub use calls::{Call, IntoData, Sent};
 pub use client::{API_KEY_ENV, BASE_URL, BASE_URL_ENV, Client, ClientBuilder};
-pub use credential::{Credential, CredentialKind};
+pub use credential::Credential;
 pub use error::{Error, ErrorKind, FieldError};
+pub use operation::CredentialKind;
 pub use raw::generated::{builder, types};
 pub use secret::Secret;
 /// Ids of the service.

@@ -131,9 +131,8 @@ async fn serve(received: &Shared) -> String {
 fn processor_time() -> Duration {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
     let nanos = text.and_then(|text| text.split_whitespace().next()?.parse().ok());
-    nanos
-        .map(Duration::from_nanos)
-        .unwrap_or_else(|| std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default())
+    let wall_clock = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    nanos.map_or_else(wall_clock, Duration::from_nanos)
 }
 
 fn open(
@@ -154,13 +153,7 @@ fn open(
 }
 
 /// Keeps all sessions alive for a while, prints how, and returns the processor time per keep-alive.
-fn keep_all_alive(
-    runtime: &Runtime,
-    received: &Shared,
-    interval: Duration,
-    time: Duration,
-    kind: &str,
-) -> Duration {
+fn run(runtime: &Runtime, received: &Shared, interval: Duration, time: Duration, kind: &str) -> Duration {
     let before = runtime.block_on(async {
         received.lock().unwrap().begin(interval, time);
         let before = processor_time();
@@ -221,7 +214,7 @@ fn main() {
     rows::fact("memory of a session", &format!("{bytes} bytes, of which {tokens} are tokens and addresses"));
 
     runtime.block_on(async { tokio::time::pause() });
-    let each = keep_all_alive(&runtime, &received, KEEP_ALIVE_INTERVAL, VIRTUAL, "virtual");
+    let each = run(&runtime, &received, KEEP_ALIVE_INTERVAL, VIRTUAL, "virtual");
     let ratio = each.as_secs_f64() / plain.as_secs_f64();
     let what = "processor time of a keep-alive, with the server's part";
     rows::pair("plain", what, &format!("{each:.1?}"), &format!("{plain:.1?}"), ratio);
@@ -235,7 +228,7 @@ fn main() {
     });
     received.lock().unwrap().began = None;
     open(&runtime, &client, REAL_INTERVAL, SESSIONS, &mut sessions);
-    keep_all_alive(&runtime, &received, REAL_INTERVAL, REAL, "real");
+    run(&runtime, &received, REAL_INTERVAL, REAL, "real");
     let running = runtime.block_on(client.shutdown());
     assert!(running.is_empty(), "{} sessions may still run", running.len());
 }

@@ -10,11 +10,11 @@ const CLIENT: &[&str] = &[
     // The types that generated code refers to.
     "wire",
     "secret",
-    "credential",
     // The table of operations, from build.rs.
     "operation",
     // The error type, and reading a failed response.
     "error",
+    "credential",
     // Sending one request: sign, send, retry, redact, read, trace, observe.
     "http",
     // The generated client.
@@ -38,7 +38,98 @@ const CLIENT: &[&str] = &[
     "endpoint",
 ];
 
-const PACKAGES: &[(&str, &[&str])] = &[("liveavatar-api/src", CLIENT)];
+/// The modules of `liveavatar-mock`.
+const MOCK: &[&str] = &[
+    // What the document says.
+    "document",
+    "schema",
+    "example",
+    "resource_operation",
+    "violation",
+    "validation",
+    // A request, its response, and what tests see of both.
+    "credentials",
+    "recorded_request",
+    "response",
+    "cors",
+    "fault",
+    "rate_limit",
+    "call",
+    "pagination",
+    // What the service remembers.
+    "clock",
+    "record",
+    "storage",
+    "transcript",
+    "sessions",
+    "state",
+    // What it does.
+    "session_operations",
+    "playback",
+    "socket_activity",
+    "socket",
+    "handler",
+    "server",
+    "builder",
+];
+
+/// The modules of `liveavatar-cli`.
+const CLI: &[&str] = &[
+    // The document, files and text.
+    "document",
+    "source_map",
+    "mask",
+    // The terminal and standard streams.
+    "terminal",
+    "table",
+    "failure",
+    "output",
+    "input",
+    "signals",
+    // The client.
+    "service",
+    "body",
+    "transcript",
+    // The commands.
+    "check",
+    "foreground_session",
+    "watch",
+    "speak",
+    "doctor",
+    "session",
+    "resource",
+    "call",
+    "mock",
+];
+
+/// The modules of `xtask`.
+const XTASK: &[&str] = &[
+    "error",
+    "shell",
+    "pointer",
+    // The documents and the workspace.
+    "documents",
+    "source",
+    "workspace",
+    // From the service's document to the lowered one.
+    "normalise",
+    "overlay",
+    "lower",
+    "pipeline",
+    "surface",
+    // The commands.
+    "diff",
+    "regen",
+    "bench",
+    "ci",
+];
+
+const PACKAGES: &[(&str, &[&str])] = &[
+    ("liveavatar-api/src", CLIENT),
+    ("liveavatar-api/mock/src", MOCK),
+    ("liveavatar-api/cli/src", CLI),
+    ("xtask/src", XTASK),
+];
 
 /// Modules that may import from every layer: the package's root and its documentation.
 const ABOVE_ALL: &[&str] = &["lib", "main", "guide"];

@@ -120,7 +120,7 @@ fn the_json_schema_of_configurations_agrees_with_their_check() {
 
 #[test]
 fn examples_are_what_they_are_called() {
-    let folder = xtask::regen::workspace().join("liveavatar-api/examples");
+    let folder = xtask::documents::root().join("liveavatar-api/examples");
     let mut report = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

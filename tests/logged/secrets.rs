@@ -79,8 +79,7 @@ async fn check_call(leaks: &mut Leaks, at: &str, client: &Observed, id: &str, ex
     shown.result.map_or_else(|error| error.to_string(), |_| String::new())
 }
 
-/// Calls an operation and checks only the error and the logs. The data of a success may show the mark in fields that are not
-/// secret.
+/// Calls an operation and checks only the error and the logs. Data may show the mark in fields that are not secret.
 async fn check_failure(leaks: &mut Leaks, at: &str, client: &Observed, id: &str, example: &Example) {
     let Observed { client, .. } = client;
     capture::take();
@@ -163,11 +162,8 @@ async fn no_response_makes_a_call_show_a_secret() {
         check_call(&mut leaks, &format!("{id}, success"), &client, id, &example).await;
         let request = server.take_requests().pop().unwrap();
         let marked = request.headers.iter().any(|(_, value)| shows(value));
-        assert_eq!(
-            marked,
-            !operation.credentials.is_empty(),
-            "{id}: the credential is missing or unexpected"
-        );
+        let is_signed = !operation.credentials.is_empty();
+        assert_eq!(marked, is_signed, "{id}: the credential is missing or unexpected");
 
         for (name, response) in Echo::of(&request).failures() {
             let at = format!("{id}, {name}");
@@ -175,11 +171,7 @@ async fn no_response_makes_a_call_show_a_secret() {
             let error = check_call(&mut leaks, &at, &client, id, &example).await;
             if name == "400 with code None" {
                 // The echo must reach the error, which redacts it.
-                assert_eq!(
-                    error.contains("[credential]"),
-                    !operation.credentials.is_empty(),
-                    "{at}: {error}"
-                );
+                assert_eq!(error.contains("[credential]"), is_signed, "{at}: {error}");
             }
             if is_json(&example) {
                 server.mock_response(id, response);
@@ -280,14 +272,8 @@ async fn no_invalid_request_shows_a_secret() {
             continue;
         }
         let client = unsent.with(other);
-        check_call(
-            &mut leaks,
-            &format!("{}, wrong credential", operation.id),
-            &client,
-            operation.id,
-            &example,
-        )
-        .await;
+        let at = format!("{}, wrong credential", operation.id);
+        check_call(&mut leaks, &at, &client, operation.id, &example).await;
         if is_json(&example) {
             let at = format!("{}, by name", operation.id);
             check_dynamic(&mut leaks, &at, &client, operation.id, &example).await;

@@ -5,6 +5,7 @@
 pub mod bench;
 pub mod ci;
 pub mod diff;
+pub mod documents;
 pub mod error;
 pub mod lower;
 pub mod normalise;

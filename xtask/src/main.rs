@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use xtask::bench::{self, BenchOptions};
 use xtask::ci::{self, CiOptions};
 use xtask::diff::{self, DiffOptions};
+use xtask::documents;
 use xtask::error::{TaskError, TaskStatus};
 use xtask::regen::{self, RegenMode, RegenOptions};
 use xtask::shell::Shell;
@@ -63,7 +64,7 @@ struct RegenArgs {
 }
 
 fn main() -> ExitCode {
-    let (root, mut shell) = (regen::workspace(), Shell::stdout());
+    let (root, mut shell) = (documents::root(), Shell::stdout());
     let (name, result) = match XtaskCli::parse().command {
         XtaskCommand::Regen(args) => ("regen", regen(&args, &mut shell)),
         XtaskCommand::Diff(options) => ("diff", diff::run(&root, &options, &mut shell)),
@@ -89,7 +90,7 @@ fn regen(args: &RegenArgs, shell: &mut Shell<'_>) -> Result<TaskStatus, TaskErro
     };
     let today = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()).date_naive();
     regen::run(
-        &regen::workspace(),
+        &documents::root(),
         source.as_ref(),
         &RegenOptions { mode, verbose: args.verbose, today },
         shell,

@@ -8,9 +8,9 @@ use std::hash::{Hash as _, Hasher as _};
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
+use crate::documents::OVERLAY;
 use crate::error::TaskError;
 use crate::pointer;
-use crate::regen::OVERLAY;
 use crate::shell::count;
 
 /// What the actions did.

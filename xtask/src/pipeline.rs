@@ -4,11 +4,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::documents;
 use crate::error::TaskError;
 use crate::lower::{self, Lowered};
+use crate::normalise;
 use crate::overlay::{self, OverlayReport};
 use crate::source::DocumentSource;
-use crate::{normalise, regen};
 
 /// A document at every stage of the pipeline.
 #[derive(Debug)]
@@ -50,5 +51,5 @@ impl Pipeline {
 /// # Errors
 /// When it cannot be read.
 pub fn overlay(root: &Path) -> Result<Value, TaskError> {
-    DocumentSource::File(root.join(regen::OVERLAY)).read()
+    DocumentSource::File(root.join(documents::OVERLAY)).read()
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chrono::NaiveDate;
 use semver::Version;
@@ -11,24 +11,12 @@ use similar::{ChangeTag, TextDiff};
 
 use crate::diff::report::{self, ReportFormat};
 use crate::diff::{self, Diff, VersionBump};
+use crate::documents::{CHANGES, CORRECTED, LOWERED, PACKAGED, UPSTREAM};
 use crate::error::{TaskError, TaskStatus};
 use crate::pipeline::{self, Pipeline};
 use crate::shell::{Shell, count};
 use crate::source::DocumentSource;
 use crate::{normalise, surface};
-
-/// The service's document, normalised: the source of truth.
-pub const UPSTREAM: &str = "openapi/upstream.json";
-/// Our corrections.
-pub const OVERLAY: &str = "openapi/overlay.json";
-/// The lowered document.
-pub const LOWERED: &str = "openapi/liveavatar-v1.json";
-/// The copy inside the crate: a package holds only files of its folder, and some machines do not have symlinks.
-pub const PACKAGED: &str = "liveavatar-api/openapi/liveavatar-v1.json";
-/// The corrected 3.1 document inside the crate, for session configurations and the mock service.
-pub const CORRECTED: &str = "liveavatar-api/openapi/service.json";
-/// The log of the API's changes.
-pub const CHANGES: &str = "openapi/CHANGES.md";
 
 /// Unchanged lines shown around a change.
 const CONTEXT_LINES: usize = 3;
@@ -55,13 +43,6 @@ pub struct RegenOptions {
     pub verbose: bool,
     /// The date of the new entry in the log of changes.
     pub today: NaiveDate,
-}
-
-/// The root folder of the workspace that this program was built in.
-#[must_use]
-pub fn workspace() -> PathBuf {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest.parent().unwrap_or(manifest).to_path_buf()
 }
 
 /// A file derived from the document.

@@ -5,7 +5,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 
 use super::Transport;
 use super::address::{check_bounds, check_path};
-use crate::credential::CredentialKind;
+use crate::operation::CredentialKind;
 use crate::operation::Operation;
 
 /// Signs a request, or returns why it must not be sent.

@@ -27,9 +27,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
+use liveavatar_api::raw::Operation;
 use liveavatar_api::session::{Configuration, Lite};
 use liveavatar_api::{
-    Attempt, AttemptOutcome, Call, Client, Clock, Credential, Error, Observer, RequestOptions, types,
+    Attempt, AttemptOutcome, Call, Client, Clock, Credential, CredentialKind, Error, Observer,
+    RequestOptions, types,
 };
 use liveavatar_mock::example_response;
 use liveavatar_tests::TestClock;
@@ -224,6 +226,13 @@ async fn call(client: Client, operation: &'static str) -> Result<String, Error> 
         }
         other => panic!("add a call of {other} here"),
     }
+}
+
+/// Returns a credential that the operation accepts.
+fn credential(operation: &Operation) -> Credential {
+    let by_token = operation.credentials == [CredentialKind::SessionToken];
+    let credential = if by_token { Credential::session_token(TOKEN) } else { Credential::api_key(KEY) };
+    credential.unwrap()
 }
 
 /// Returns the start of the text on one line, with quotes and with invisible characters escaped.

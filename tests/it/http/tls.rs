@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use liveavatar_api::raw::Operation;
 use liveavatar_api::realtime::lite::Socket;
-use liveavatar_api::{Client, Credential, CredentialKind, Error, ErrorKind};
+use liveavatar_api::{Client, Error, ErrorKind};
 use liveavatar_mock::{example_request, example_response};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -21,7 +21,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use super::faulty_proxy::{Cut, Fault, FaultyProxy, Side};
 use super::offset_table::OffsetTable;
-use super::{GET, count, paused_runtime, sent};
+use super::{GET, count, credential, paused_runtime, sent};
 
 /// One operation of each kind: idempotent, creates something, creates something that costs credits.
 const OPERATIONS: [&str; 3] = [GET, "create_secret", "start_session"];
@@ -147,11 +147,8 @@ async fn connection(
 fn client(port: u16, operation: &Operation, trusted: Option<&Identity>) -> Client {
     let trusted = trusted.map(|it| reqwest::Certificate::from_der(it.certificate.der()).unwrap());
     let http = reqwest::Client::builder().no_proxy().tls_certs_only(trusted).connect_timeout(CONNECT_TIMEOUT);
-    let by_token = operation.credentials == [CredentialKind::SessionToken];
-    let credential =
-        if by_token { Credential::session_token("canary") } else { Credential::api_key("canary") };
     let builder = Client::builder().http(http).base_url(format!("https://localhost:{port}")).seed(7);
-    builder.credential(credential.unwrap()).build().unwrap()
+    builder.credential(credential(operation)).build().unwrap()
 }
 
 async fn call(client: &Client, operation: &Operation) -> Result<(), Error> {
@@ -170,7 +167,7 @@ fn line(result: &Result<(), Error>) -> String {
     while let Some(inner) = cause {
         // Errors about certificates contain the current time.
         let message = inner.to_string();
-        deepest = message.split(": verification time").next().unwrap_or_default().to_owned();
+        message.split(": verification time").next().unwrap_or_default().clone_into(&mut deepest);
         cause = inner.source();
     }
     let (kind, attempts) = (error.kind(), count(error.attempts(), "attempt"));

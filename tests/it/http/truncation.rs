@@ -7,13 +7,13 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use liveavatar_api::raw::{OPERATIONS, Operation};
-use liveavatar_api::{Credential, CredentialKind, Error, ErrorKind};
+use liveavatar_api::{Error, ErrorKind};
 use liveavatar_mock::{example_request, example_response};
 use tokio::time::{Instant, timeout};
 
 use super::offset_table::OffsetTable;
 use super::scripted_server::{Response, ScriptedServer};
-use super::{Harness, KEY, MAX_PAUSE, TOKEN, Time, coded, everything, or_none, sent};
+use super::{Harness, MAX_PAUSE, Time, coded, credential, everything, or_none, sent};
 
 /// A call that takes longer hangs. This is virtual time.
 const HANG_LIMIT: Duration = Duration::from_secs(180);
@@ -112,9 +112,7 @@ impl Runner {
                 self.harness = harness(&self.server, self.time);
             }
         }
-        let by_token = operation.credentials == [CredentialKind::SessionToken];
-        let credential = if by_token { Credential::session_token(TOKEN) } else { Credential::api_key(KEY) };
-        let client = self.harness.client.with_credential(credential.unwrap());
+        let client = self.harness.client.with_credential(credential(operation));
         let example = example_request(operation.id).unwrap();
         let start = Instant::now();
         let result = timeout(HANG_LIMIT, liveavatar_tests::call(&client, operation.id, &example)).await;
@@ -228,7 +226,7 @@ fn corners(bytes: &[u8]) -> Vec<usize> {
 async fn every_operation_is_retried_after_truncation_only_if_it_is_idempotent() {
     let mut runner = Runner::new(Time::Test);
     for operation in OPERATIONS {
-        let bytes = good(operation).bytes();
+        let (id, bytes) = (operation.id, good(operation).bytes());
         for fault in [Fault::Closed, Fault::Reset] {
             for at in corners(&bytes) {
                 let called = runner.call(operation, vec![fault.after(&bytes[..at]), good(operation)]).await;
@@ -236,18 +234,12 @@ async fn every_operation_is_retried_after_truncation_only_if_it_is_idempotent() 
                 // Retries end if every response is truncated.
                 let called = runner.call(operation, vec![fault.after(&bytes[..at])]).await;
                 let requests = if at < bytes.len() && operation.idempotent { 4 } else { 1 };
-                assert_eq!(
-                    called.requests,
-                    requests,
-                    "{} {fault:?} after {at} bytes: {}",
-                    operation.id,
-                    called.line()
-                );
-                assert_eq!(called.result.is_ok(), at == bytes.len(), "{}", operation.id);
+                assert_eq!(called.requests, requests, "{id} {fault:?} after {at}: {}", called.line());
+                assert_eq!(called.result.is_ok(), at == bytes.len(), "{id}");
             }
         }
         let called = runner.call(operation, vec![good(operation).byte_by_byte()]).await;
-        assert!(called.result.is_ok(), "{}, byte by byte: {}", operation.id, called.line());
+        assert!(called.result.is_ok(), "{id}, byte by byte: {}", called.line());
     }
     assert_eq!(runner.server.requests().len(), 1);
     assert!(runner.cases > OPERATIONS.len() * 30, "{} cases", runner.cases);
@@ -302,35 +294,33 @@ async fn series(name: &str, cases: impl Fn(&Operation) -> Vec<(usize, Response)>
     text
 }
 
-/// Returns the response closed after each byte.
-fn truncated(response: &Response) -> Vec<(usize, Response)> {
-    let bytes = response.bytes();
-    (0..=bytes.len()).map(|at| (at, Response::raw(&bytes[..at]))).collect()
+/// Describes the results of a response that is truncated after each of its bytes.
+async fn truncated(response: impl Fn(&Operation) -> Response) -> String {
+    let cases = |operation: &Operation| {
+        let bytes = response(operation).bytes();
+        (0..=bytes.len()).map(|at| (at, Response::raw(&bytes[..at]))).collect()
+    };
+    series("truncated after byte", cases).await
 }
 
 #[tokio::test]
 async fn chunks_truncated_after_any_byte_are_an_error() {
-    insta::assert_snapshot!(
-        series("truncated after byte", |operation| truncated(&good(operation).chunked(64, "0\r\n\r\n")))
-            .await
-    );
+    insta::assert_snapshot!(truncated(|operation| good(operation).chunked(64, "0\r\n\r\n")).await);
 }
 
 #[tokio::test]
 async fn a_body_without_a_length_truncated_after_any_byte_is_an_error() {
-    insta::assert_snapshot!(
-        series("truncated after byte", |operation| truncated(&good(operation).until_close())).await
-    );
+    insta::assert_snapshot!(truncated(|operation| good(operation).until_close()).await);
 }
 
 #[tokio::test]
 async fn a_403_is_known_once_its_head_is_complete() {
-    insta::assert_snapshot!(series("truncated after byte", |_| truncated(&coded(403, 4032))).await);
+    insta::assert_snapshot!(truncated(|_| coded(403, 4032)).await);
 }
 
 #[tokio::test]
 async fn a_503_is_known_once_its_head_is_complete() {
-    insta::assert_snapshot!(series("truncated after byte", |_| truncated(&coded(503, 5000))).await);
+    insta::assert_snapshot!(truncated(|_| coded(503, 5000)).await);
 }
 
 #[tokio::test]

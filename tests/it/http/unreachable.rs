@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use liveavatar_api::raw::{OPERATIONS, Operation};
-use liveavatar_api::{Client, Credential, CredentialKind, Error, ErrorKind};
+use liveavatar_api::{Client, Error, ErrorKind};
 use liveavatar_mock::example_request;
 use reqwest::dns::{Name, Resolve, Resolving};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 
-use super::{count, paused_runtime, sent};
+use super::{count, credential, paused_runtime, sent};
 
 /// The crate's own connect timeout.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,11 +27,8 @@ fn http() -> reqwest::ClientBuilder {
 }
 
 fn client(http: reqwest::ClientBuilder, url: &str, operation: &Operation) -> Client {
-    let by_token = operation.credentials == [CredentialKind::SessionToken];
-    let credential =
-        if by_token { Credential::session_token("canary") } else { Credential::api_key("canary") };
     let builder = Client::builder().http(http).base_url(url).allow_plain_http().seed(7);
-    builder.credential(credential.unwrap()).build().unwrap()
+    builder.credential(credential(operation)).build().unwrap()
 }
 
 /// Calls every operation, and returns each result once, with the number of operations that had it.

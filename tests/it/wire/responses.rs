@@ -8,7 +8,7 @@ use liveavatar_api::{Credential, CredentialKind, Credits, Error, ErrorKind, Open
 use liveavatar_mock::{MockResponse, Server, example_requests, example_response, operations};
 use liveavatar_tests::{Decoded, call, client};
 use serde_json::{Value, json};
-use xtask::regen;
+use xtask::documents;
 
 /// Returns a copy of the value for every place that `change` changes, with the place's pointer.
 fn variants(value: &Value, change: &dyn Fn(&Value) -> Option<Value>) -> Vec<(String, Value)> {
@@ -53,7 +53,7 @@ async fn decode(server: &Server, id: &str, response: Value) -> Result<Decoded, E
 
 /// The corrected document, which the responses follow.
 fn corrected() -> Value {
-    serde_json::from_str(&std::fs::read_to_string(regen::workspace().join(regen::CORRECTED)).unwrap())
+    serde_json::from_str(&std::fs::read_to_string(documents::root().join(documents::CORRECTED)).unwrap())
         .unwrap()
 }
 

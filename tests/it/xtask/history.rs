@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
+use xtask::documents;
 use xtask::error::TaskStatus;
 use xtask::normalise;
-use xtask::regen::{self, RegenMode};
+use xtask::regen::RegenMode;
 
 use super::workspace_copy::WorkspaceCopy;
 
@@ -52,13 +53,13 @@ fn with_persona_only(document: &mut Value) {
 fn three_changes_lead_from_an_older_document_to_the_committed_one() {
     let copy = WorkspaceCopy::new();
     let committed = copy.texts();
-    let overlay = copy.text(regen::OVERLAY);
-    let today = copy.read(regen::UPSTREAM);
+    let overlay = copy.text(documents::OVERLAY);
+    let today = copy.read(documents::UPSTREAM);
 
     // The workspace before the changes.
-    let mut past_overlay = copy.read(regen::OVERLAY);
+    let mut past_overlay = copy.read(documents::OVERLAY);
     remove_newer_actions(&mut past_overlay);
-    copy.write(regen::OVERLAY, &past_overlay.to_string());
+    copy.write(documents::OVERLAY, &past_overlay.to_string());
     let undo: [fn(&mut Value); 3] = [without_voice_preview, with_custom, with_persona_only];
     let document = |undone: &[fn(&mut Value)]| {
         let mut document = today.clone();
@@ -67,9 +68,9 @@ fn three_changes_lead_from_an_older_document_to_the_committed_one() {
         }
         normalise::normalise(document, "document").unwrap()
     };
-    copy.write(regen::UPSTREAM, &document(&undo).to_string());
+    copy.write(documents::UPSTREAM, &document(&undo).to_string());
     assert_eq!(copy.run(None, RegenMode::Write).0, TaskStatus::Success);
-    assert!(!copy.path(regen::CHANGES).exists(), "the committed document did not change");
+    assert!(!copy.path(documents::CHANGES).exists(), "the committed document did not change");
 
     let mut log = String::new();
     let mut before = copy.items();
@@ -83,13 +84,13 @@ fn three_changes_lead_from_an_older_document_to_the_committed_one() {
         writeln!(log, "public items: {}", difference(&before, &after)).unwrap();
         before = after;
         // The same document again is not a change.
-        let log_of_changes = copy.text(regen::CHANGES);
+        let log_of_changes = copy.text(documents::CHANGES);
         assert_eq!(copy.run_on(Some(&source), RegenMode::Check, day).0, TaskStatus::Success);
-        assert_eq!(copy.text(regen::CHANGES), log_of_changes);
+        assert_eq!(copy.text(documents::CHANGES), log_of_changes);
     }
 
     // The maintainer keeps the older name usable with an overlay action, which is not a change of the API.
-    copy.write(regen::OVERLAY, &overlay);
+    copy.write(documents::OVERLAY, &overlay);
     let (status, output) = copy.run(None, RegenMode::Write);
     assert_eq!(status, TaskStatus::Success);
     let after = copy.items();
@@ -97,7 +98,7 @@ fn three_changes_lead_from_an_older_document_to_the_committed_one() {
     writeln!(log, "public items: {}", difference(&before, &after)).unwrap();
 
     insta::assert_snapshot!("regen", log);
-    insta::assert_snapshot!("changes", copy.text(regen::CHANGES));
+    insta::assert_snapshot!("changes", copy.text(documents::CHANGES));
     assert!(copy.texts() == committed, "the changes do not lead to the committed files");
 }
 

@@ -1,11 +1,12 @@
 //! The lowering: from OpenAPI 3.1 to what progenitor reads.
 
 use serde_json::Value;
-use xtask::{lower, regen};
+use xtask::documents;
+use xtask::lower;
 
 #[test]
 fn every_step_changes_the_document_and_then_nothing_more() {
-    let text = std::fs::read_to_string(regen::workspace().join(regen::CORRECTED)).unwrap();
+    let text = std::fs::read_to_string(documents::root().join(documents::CORRECTED)).unwrap();
     let mut document = lower::Document(serde_json::from_str(&text).unwrap());
     for step in lower::STEPS {
         let before = document.0.clone();
@@ -33,7 +34,7 @@ fn every_step_has_a_unique_name_and_a_reason() {
 #[test]
 fn the_lowered_document_has_every_operation() {
     let read = |file: &str| -> Value {
-        serde_json::from_str(&std::fs::read_to_string(regen::workspace().join(file)).unwrap()).unwrap()
+        serde_json::from_str(&std::fs::read_to_string(documents::root().join(file)).unwrap()).unwrap()
     };
     let operations = |document: &Value| -> Vec<String> {
         let paths = document["paths"].as_object().unwrap();
@@ -48,8 +49,8 @@ fn the_lowered_document_has_every_operation() {
         all.sort();
         all
     };
-    let corrected = operations(&read(regen::CORRECTED));
-    assert_eq!(corrected, operations(&read(regen::LOWERED)));
+    let corrected = operations(&read(documents::CORRECTED));
+    assert_eq!(corrected, operations(&read(documents::LOWERED)));
     assert_eq!(corrected.len(), liveavatar_api::raw::OPERATIONS.len());
     assert_eq!(corrected.len(), 44);
 }

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 
 use serde_json::{Value, json};
+use xtask::documents;
 use xtask::error::TaskStatus;
-use xtask::regen::{self, RegenMode};
+use xtask::regen::RegenMode;
 use xtask::source::DocumentSource;
 
 use super::history::without_voice_preview;
@@ -20,7 +21,7 @@ fn rename_field(document: &mut Value) {
 
 #[test]
 fn the_committed_files_are_fresh() {
-    let (status, output) = run_in(&regen::workspace(), None, RegenMode::Check, 0);
+    let (status, output) = run_in(&documents::root(), None, RegenMode::Check, 0);
     assert_eq!(status, TaskStatus::Success, "\n{output}");
 }
 
@@ -60,7 +61,7 @@ fn the_order_of_keys_is_not_a_change() {
     }
     let copy = WorkspaceCopy::new();
     let path = copy.path("reversed.json");
-    std::fs::write(&path, reverse(&copy.read(regen::UPSTREAM))).unwrap();
+    std::fs::write(&path, reverse(&copy.read(documents::UPSTREAM))).unwrap();
     let (status, output) = copy.run(Some(&DocumentSource::File(path)), RegenMode::Check);
     assert_eq!(status, TaskStatus::Success, "\n{output}");
 }
@@ -125,7 +126,7 @@ fn a_renamed_field_shows_in_the_public_items() {
     + fn raw::types::builder::Avatar::has_expired<T>(self, value: T) -> Self where T: TryInto<Option<bool>>
     + raw::types::Avatar.has_expired: Option<bool>
     ");
-    assert_eq!(copy.text(regen::LOWERED), copy.text(regen::PACKAGED));
+    assert_eq!(copy.text(documents::LOWERED), copy.text(documents::PACKAGED));
 }
 
 #[test]
@@ -193,7 +194,7 @@ fn a_quirk_without_a_step_is_an_error_and_nothing_is_written() {
 fn a_document_is_read_from_a_url() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/openapi.json", listener.local_addr().unwrap());
-    let body = std::fs::read_to_string(regen::workspace().join(regen::UPSTREAM)).unwrap();
+    let body = std::fs::read_to_string(documents::root().join(documents::UPSTREAM)).unwrap();
     let server = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let mut request = [0; 4096];
@@ -215,21 +216,21 @@ fn a_document_that_loses_an_operation_is_written_only_on_request() {
     let (status, rejected) = copy.run(Some(&source), RegenMode::Write);
     assert_eq!(status, TaskStatus::Failed);
     assert_eq!(copy.texts(), before);
-    assert!(!copy.path(regen::CHANGES).exists());
+    assert!(!copy.path(documents::CHANGES).exists());
     let (status, _) = copy.run(Some(&source), RegenMode::DryRun);
     assert_eq!(status, TaskStatus::Success);
     assert_eq!(copy.texts(), before);
     let (status, written) = copy.run(Some(&source), RegenMode::WriteBreaking);
     assert_eq!(status, TaskStatus::Success);
     assert_ne!(copy.texts(), before);
-    insta::assert_snapshot!(format!("{rejected}\n{written}\n{}", copy.text(regen::CHANGES)));
+    insta::assert_snapshot!(format!("{rejected}\n{written}\n{}", copy.text(documents::CHANGES)));
 }
 
 #[test]
 fn the_log_keeps_its_older_text() {
     let copy = WorkspaceCopy::new();
     copy.write(
-        regen::CHANGES,
+        documents::CHANGES,
         "# Changes\n\nA hand-written introduction.\n\n## 2025-11-01: version 0.0.1\n\nThe first.\n",
     );
     let source = copy.changed(|document| {
@@ -237,7 +238,7 @@ fn the_log_keeps_its_older_text() {
             json!({ "type": "string" });
     });
     assert_eq!(copy.run(Some(&source), RegenMode::Write).0, TaskStatus::Success);
-    insta::assert_snapshot!(copy.text(regen::CHANGES), @r"
+    insta::assert_snapshot!(copy.text(documents::CHANGES), @r"
     # Changes
 
     A hand-written introduction.

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use xtask::documents;
 use xtask::error::TaskStatus;
 use xtask::regen::{self, RegenMode, RegenOptions};
 use xtask::shell::Shell;
 use xtask::source::DocumentSource;
 use xtask::surface;
 
-const FILES: [&str; 5] = [regen::UPSTREAM, regen::OVERLAY, regen::LOWERED, regen::PACKAGED, regen::CORRECTED];
+const FILES: [&str; 5] =
+    [documents::UPSTREAM, documents::OVERLAY, documents::LOWERED, documents::PACKAGED, documents::CORRECTED];
 
 /// A workspace in a temporary folder.
 pub(super) struct WorkspaceCopy(tempfile::TempDir);
@@ -21,7 +23,7 @@ impl WorkspaceCopy {
         for file in FILES {
             let to = folder.path().join(file);
             std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-            std::fs::copy(regen::workspace().join(file), to).unwrap();
+            std::fs::copy(documents::root().join(file), to).unwrap();
         }
         Self(folder)
     }
@@ -48,13 +50,13 @@ impl WorkspaceCopy {
 
     /// The public items generated from the lowered document, one line each.
     pub(super) fn items(&self) -> BTreeSet<String> {
-        let items = surface::generated(&self.read(regen::LOWERED)).unwrap();
+        let items = surface::generated(&self.read(documents::LOWERED)).unwrap();
         items.iter().map(ToString::to_string).collect()
     }
 
     /// The committed document with a change, as a source.
     pub(super) fn changed(&self, change: impl FnOnce(&mut Value)) -> DocumentSource {
-        let mut document = self.read(regen::UPSTREAM);
+        let mut document = self.read(documents::UPSTREAM);
         change(&mut document);
         self.source(&document)
     }

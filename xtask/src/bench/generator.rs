@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::documents::UPSTREAM;
 use crate::error::TaskError;
-use crate::regen::UPSTREAM;
 use crate::workspace::{self, API, BENCHES, MOCK, Workspace, path_dependency};
 
 /// The version of the generator, which comes from `PyPI` and needs Java.

@@ -29,11 +29,12 @@ use std::path::Path;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use crate::documents;
 use crate::error::{TaskError, TaskStatus};
 use crate::pipeline::{self, Pipeline};
 use crate::shell::{Shell, count};
 use crate::source::DocumentSource;
-use crate::{normalise, regen, surface};
+use crate::{normalise, surface};
 use differ::Differ;
 use findings::{DiffFinding, Findings, NodeOwner};
 use report::ReportFormat;
@@ -150,9 +151,9 @@ pub struct DiffOptions {
 /// # Errors
 /// When a document cannot be read or is not OpenAPI 3.1.
 pub fn run(root: &Path, options: &DiffOptions, shell: &mut Shell<'_>) -> Result<TaskStatus, TaskError> {
-    let committed = DocumentSource::File(root.join(regen::UPSTREAM));
+    let committed = DocumentSource::File(root.join(documents::UPSTREAM));
     let (base_name, revision) = (options.base.name(), options.revision.as_ref());
-    let revision_name = revision.map_or_else(|| regen::UPSTREAM.to_owned(), DocumentSource::name);
+    let revision_name = revision.map_or_else(|| documents::UPSTREAM.to_owned(), DocumentSource::name);
     let base = normalise::normalise(options.base.read()?, &base_name)?;
     let newer = normalise::normalise(revision.unwrap_or(&committed).read()?, &revision_name)?;
     let diff = between(root, (&base_name, &base), (&revision_name, &newer))?;

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use xtask::diff;
 use xtask::diff::report::{self, ReportFormat};
 use xtask::diff::rules::{self, Level};
 use xtask::diff::{Diff, DiffOptions};
+use xtask::documents;
 use xtask::shell::Shell;
 use xtask::source::DocumentSource;
-use xtask::{diff, regen};
 
 use super::{base, both_ways, changed, changes, every_case};
 
@@ -140,11 +141,11 @@ fn the_command_compares_with_the_committed_document_and_fails_on_the_given_level
         let path = folder.path().join("older.json");
         std::fs::write(&path, document.to_string()).unwrap();
         let mut out = Vec::new();
-        let root = regen::workspace();
+        let root = documents::root();
         let mut shell = Shell::plain(&mut out);
         let status = diff::run(&root, &options(DocumentSource::File(path), fail_on), &mut shell).unwrap();
         drop(shell);
-        assert!(String::from_utf8(out).unwrap().contains(&format!("with {}", regen::UPSTREAM)));
+        assert!(String::from_utf8(out).unwrap().contains(&format!("with {}", documents::UPSTREAM)));
         status.exit_code()
     };
     let (info, warning, breaking) = (Some(Level::Info), Some(Level::Warning), Some(Level::Breaking));
@@ -166,7 +167,7 @@ fn a_document_that_cannot_be_compared_is_an_error() {
     std::fs::write(&path, r#"{"openapi": "3.0.3", "paths": {}}"#).unwrap();
     let sources = [folder.path().join("absent.json"), path].map(DocumentSource::File);
     let errors = sources.map(|source| {
-        let (root, mut out) = (regen::workspace(), Vec::new());
+        let (root, mut out) = (documents::root(), Vec::new());
         let mut shell = Shell::plain(&mut out);
         let error = diff::run(&root, &options(source, None), &mut shell).unwrap_err();
         error.to_string().replace(&folder.path().display().to_string(), "[folder]")

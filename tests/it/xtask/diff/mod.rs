@@ -9,7 +9,8 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 use xtask::diff::{self, Diff};
-use xtask::{normalise, regen};
+use xtask::documents;
+use xtask::normalise;
 
 /// The changes of the committed document by name, as JSON Patch.
 fn changes() -> BTreeMap<String, json_patch::Patch> {
@@ -18,7 +19,7 @@ fn changes() -> BTreeMap<String, json_patch::Patch> {
 
 /// The committed document.
 fn base() -> Value {
-    let text = std::fs::read_to_string(regen::workspace().join(regen::UPSTREAM)).unwrap();
+    let text = std::fs::read_to_string(documents::root().join(documents::UPSTREAM)).unwrap();
     serde_json::from_str(&text).unwrap()
 }
 
@@ -32,7 +33,7 @@ fn changed(base: &Value, patch: &json_patch::Patch) -> Value {
 fn both_ways(base: &Value, changed: &Value) -> [Diff; 2] {
     let between = |old: &Value, new: &Value| {
         let normal = |document: &Value| normalise::normalise(document.clone(), "document").unwrap();
-        diff::between(&regen::workspace(), ("before", &normal(old)), ("after", &normal(new))).unwrap()
+        diff::between(&documents::root(), ("before", &normal(old)), ("after", &normal(new))).unwrap()
     };
     [between(base, changed), between(changed, base)]
 }
