@@ -41,23 +41,23 @@ const CLIENT: &[&str] = &[
 /// The modules of `liveavatar-mock`.
 const MOCK: &[&str] = &[
     // What the document says.
-    "document",
     "schema",
-    "example",
+    "document",
     "resource_operation",
-    "violation",
-    "validation",
+    "example",
     // A request, its response, and what tests see of both.
+    "clock",
     "credentials",
     "recorded_request",
     "response",
+    "violation",
+    "validation",
     "cors",
     "fault",
     "rate_limit",
     "call",
     "pagination",
     // What the service remembers.
-    "clock",
     "record",
     "storage",
     "transcript",
