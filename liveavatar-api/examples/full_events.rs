@@ -4,7 +4,7 @@
 //! shapes of that crate that matter, and a room with nobody in it but an avatar that repeats what it is told. With the
 //! real crate, `use livekit::prelude::*` takes its place and nothing else changes.
 
-use liveavatar_api::realtime::full::{Command, EventKind, FullEvent, Packet};
+use liveavatar_api::realtime::full::{Command, FullEvent, FullEventKind, Packet};
 use livekit::{DataPacket, RoomEvent};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,12 +24,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         };
         let ours = event.source_event_id.is_some() && event.source_event_id == asked;
         match event.kind {
-            EventKind::AvatarTranscription(text) if ours => println!("the avatar says, as asked: {text}"),
-            EventKind::AvatarTranscription(text) => println!("the avatar says: {text}"),
-            EventKind::AvatarSpeakEnded => println!("the avatar is silent"),
-            EventKind::SessionStopped(reason) => println!("the session is over: {reason:?}"),
+            FullEventKind::AvatarTranscription(text) if ours => println!("the avatar says, as asked: {text}"),
+            FullEventKind::AvatarTranscription(text) => println!("the avatar says: {text}"),
+            FullEventKind::AvatarSpeakEnded => println!("the avatar is silent"),
+            FullEventKind::SessionStopped(reason) => println!("the session is over: {reason:?}"),
             // An event that this version does not know has its fields here.
-            EventKind::Unknown => println!("{}: {:?}", event.event_type, event.rest),
+            FullEventKind::Unknown => println!("{}: {:?}", event.event_type, event.rest),
             other => println!("{other:?}"),
         }
     }

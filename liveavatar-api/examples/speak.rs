@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _, stream};
 use liveavatar_api::realtime::audio::SAMPLE_RATE;
-use liveavatar_api::realtime::lite::{End, EventKind, Spoken};
+use liveavatar_api::realtime::lite::{LiteEventKind, SpeechEnd, SpeechOutcome};
 use liveavatar_api::session::{Configuration, Lite, SANDBOX_AVATAR_ID, Session};
 use liveavatar_api::{API_KEY_ENV, Client, Credential};
 use tokio::time::{Instant, sleep};
@@ -33,9 +33,11 @@ async fn converse(session: &Session<Lite>) -> Result<(), Box<dyn std::error::Err
     tokio::spawn(async move {
         while let Some(event) = events.next().await {
             match event.kind {
-                EventKind::SpeakStarted => println!("  {:.1?} the avatar speaks", begin.elapsed()),
-                EventKind::SpeakEnded => println!("  {:.1?} the avatar is silent", begin.elapsed()),
-                EventKind::SpeakInterrupted => println!("  {:.1?} the avatar was cut off", begin.elapsed()),
+                LiteEventKind::SpeakStarted => println!("  {:.1?} the avatar speaks", begin.elapsed()),
+                LiteEventKind::SpeakEnded => println!("  {:.1?} the avatar is silent", begin.elapsed()),
+                LiteEventKind::SpeakInterrupted => {
+                    println!("  {:.1?} the avatar was cut off", begin.elapsed())
+                }
                 _ => {}
             }
         }
@@ -62,12 +64,12 @@ async fn converse(session: &Session<Lite>) -> Result<(), Box<dyn std::error::Err
     Ok(())
 }
 
-fn report(what: &str, spoken: &Spoken) {
+fn report(what: &str, spoken: &SpeechOutcome) {
     let late = spoken.first_frame_after.unwrap_or_default();
     let how = match &spoken.end {
-        End::Finished => "was spoken to its end".to_owned(),
-        End::Interrupted => "was interrupted".to_owned(),
-        End::Failed(error) => format!("failed: {error}"),
+        SpeechEnd::Finished => "was spoken to its end".to_owned(),
+        SpeechEnd::Interrupted => "was interrupted".to_owned(),
+        SpeechEnd::Failed(error) => format!("failed: {error}"),
         _ => "is not heard of any more".to_owned(),
     };
     println!(

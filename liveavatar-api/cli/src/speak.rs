@@ -10,7 +10,7 @@ use clap::Args;
 use futures_util::{Stream, stream};
 use liveavatar_api::Error;
 use liveavatar_api::realtime::audio::{self, Wav};
-use liveavatar_api::realtime::lite::{End, Socket, Spoken};
+use liveavatar_api::realtime::lite::{Socket, SpeechEnd, SpeechOutcome};
 use liveavatar_api::session::{
     AnyConfiguration, Configuration, EndReason, Lite, Mintable, SANDBOX_AVATAR_ID, SuppliesAudio,
 };
@@ -81,9 +81,9 @@ async fn speak<C: Mintable<Mode: SuppliesAudio>>(
         Err(Failure::Failed { message: how.to_owned(), hint: hint.to_owned(), data: Value::Null })
     };
     match (spoken?.map(|spoken| spoken.end), reason?) {
-        (Some(End::Finished), _) | (None, EndReason::Stopped) => Ok(()),
-        (Some(End::Failed(error)), _) => Err(error.into()),
-        (Some(End::Interrupted), EndReason::Stopped) => {
+        (Some(SpeechEnd::Finished), _) | (None, EndReason::Stopped) => Ok(()),
+        (Some(SpeechEnd::Failed(error)), _) => Err(error.into()),
+        (Some(SpeechEnd::Interrupted), EndReason::Stopped) => {
             unspoken("the service cut the avatar off", "speak it again")
         }
         (Some(_), EndReason::Stopped) => unspoken(
@@ -102,7 +102,7 @@ async fn spoken<M: SuppliesAudio>(
     foreground: &mut Foreground<M>,
     wav: File,
     output: Output,
-) -> Result<Option<Spoken>, Failure> {
+) -> Result<Option<SpeechOutcome>, Failure> {
     let session = foreground.session();
     let socket: Socket = match foreground.beside(session.connect()).await {
         Beside::Done(socket) => socket?,
@@ -132,7 +132,7 @@ async fn spoken<M: SuppliesAudio>(
     };
     match foreground.beside(speaking).await {
         Beside::Done(spoken) => {
-            if matches!(spoken.end, End::Finished) {
+            if matches!(spoken.end, SpeechEnd::Finished) {
                 let seconds = spoken.audio.as_secs_f64();
                 let first = spoken.first_frame_after.map(|after| after.as_secs_f64());
                 output.told(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::stream;
 use liveavatar_api::realtime::audio;
-use liveavatar_api::realtime::lite::{Closed, End, SocketOptions};
+use liveavatar_api::realtime::lite::{CloseReason, SocketOptions, SpeechEnd};
 use liveavatar_mock::{EventStyle, Server};
 use tokio::time::sleep;
 
@@ -21,9 +21,9 @@ async fn a_session_speaks_over_its_own_socket_which_ends_with_it() {
     let socket = session.connect().await.unwrap();
     tokio::time::pause();
     let spoken = socket.speak(stream::iter([vec![0_u8; audio::bytes(Duration::from_secs(2))]])).await;
-    assert!(matches!(spoken.end, End::Finished), "{spoken:?}");
+    assert!(matches!(spoken.end, SpeechEnd::Finished), "{spoken:?}");
     session.stop().await.unwrap();
-    assert_eq!(socket.closed().await, Closed::SessionEnded);
+    assert_eq!(socket.closed().await, CloseReason::SessionEnded);
 }
 
 #[tokio::test]
@@ -32,9 +32,10 @@ async fn what_the_socket_sends_spares_the_keep_alive_call() {
     let session = lab.client.open(&lite()).await.unwrap();
     let told = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
     let count = std::sync::Arc::clone(&told);
-    let options = SocketOptions::new().keep_alive(Some(Duration::from_secs(20))).on_activity(move || {
-        count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    });
+    let options =
+        SocketOptions::new().keep_alive_interval(Some(Duration::from_secs(20))).on_activity(move || {
+            count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        });
     let socket = session.connect_with(options).await.unwrap();
     tokio::time::pause();
     sleep(Duration::from_secs(10 * 60)).await;
