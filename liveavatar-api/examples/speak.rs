@@ -36,7 +36,7 @@ async fn converse(session: &Session<Lite>) -> Result<(), Box<dyn std::error::Err
                 LiteEventKind::SpeakStarted => println!("  {:.1?} the avatar speaks", begin.elapsed()),
                 LiteEventKind::SpeakEnded => println!("  {:.1?} the avatar is silent", begin.elapsed()),
                 LiteEventKind::SpeakInterrupted => {
-                    println!("  {:.1?} the avatar was cut off", begin.elapsed())
+                    println!("  {:.1?} the avatar was cut off", begin.elapsed());
                 }
                 _ => {}
             }

@@ -73,7 +73,7 @@ impl Failure {
     }
 
     fn misconfigured() -> Self {
-        let message = "the server's configuration is invalid; see its log";
+        let message = "the server is misconfigured; see its log";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "misconfigured", message)
     }
 
@@ -192,7 +192,7 @@ fn chosen_fields<'p>(
     fields
 }
 
-/// Whether a path is the field itself or inside it.
+/// Returns whether a path is the field or inside it.
 fn is_within(path: &str, field: &str) -> bool {
     !field.is_empty()
         && path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))

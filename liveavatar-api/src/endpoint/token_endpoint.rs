@@ -22,13 +22,11 @@ pub const BODY_LIMIT: usize = 16 * 1024;
 /// What happens when a user who has a session requests another one.
 ///
 /// A session that the server starts counts until it is stopped or over. If the browser has the token, the session counts until the
-/// service reports its end, or until its maximum duration has passed since the token was minted, because the endpoint cannot know
-/// whether the token will be used.
+/// service reports its end, or until its maximum duration has passed since the token was minted.
 ///
-/// After that, and after a `DELETE`, the token may still be valid. At the user's next request the endpoint asks the service whether
-/// a session was started with it; if one is running, it counts again. Until that request, a user can start several sessions with
-/// tokens that were fetched one after another. To prevent that, let the server
-/// [start the sessions](TokenEndpoint::start_sessions).
+/// After that, and after a `DELETE`, the browser may still start a session with the old token. At the user's next request the
+/// endpoint asks the service about such sessions, and a running one counts again. Until then a user can run several sessions with
+/// tokens that were fetched one after another. To prevent this, [start the sessions](TokenEndpoint::start_sessions) on the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SecondSession {

@@ -14,16 +14,16 @@ use crate::secret::Secret;
 use crate::session::{AnyMode, Session, SessionRef, State};
 use crate::types::SessionEndReason;
 
-/// How many former tokens of a user are remembered; each costs a call at the user's next request.
+/// How many former tokens are remembered per user. Each costs a call at the user's next request.
 const MAX_FORMER_TOKENS: usize = 16;
 
 /// How long a token without an expiry is assumed to be valid. The service documents nothing.
 const DEFAULT_TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// With fewer entries than this, the map is not searched for unneeded ones.
+/// The number of entries from which unneeded ones are removed.
 const MIN_SWEEP_SIZE: usize = 64;
 
-/// What is known about one user's sessions. Requests hold the lock while they open or stop a session.
+/// One user's sessions. A request holds the lock while it opens or stops a session.
 #[derive(Default)]
 pub(super) struct UserEntry {
     pub(super) session: Option<UserSession>,
@@ -75,7 +75,7 @@ impl<U: Eq + Hash + Clone> UserSessions<U> {
 }
 
 impl UserEntry {
-    /// Whether a session may be running or can still be started.
+    /// Returns whether a session may be running or can still be started.
     fn is_needed(&self, now: SystemTime) -> bool {
         let session = self.session.as_ref().is_some_and(|session| match session {
             UserSession::Minted { token_expires, .. } if now < *token_expires => true,
@@ -139,7 +139,7 @@ impl UserEntry {
 }
 
 impl UserSession {
-    /// Whether it is over, as far as is known without a call.
+    /// Returns whether the session is over, without asking the service.
     fn is_over(&self, now: SystemTime) -> bool {
         match self {
             Self::Minted { counts_until, .. } => *counts_until <= now,
@@ -154,12 +154,8 @@ impl UserSession {
 
     /// Asks the service whether the session has ended, because the browser may have stopped it.
     async fn has_ended(&self, client: &Client) -> bool {
-        match self {
-            Self::Minted { id, .. } => {
-                client.session(*id).details().await.is_ok_and(|session| session.end_at.is_some())
-            }
-            Self::Started(_) => false,
-        }
+        let Self::Minted { id, .. } = self else { return false };
+        client.session(*id).details().await.is_ok_and(|session| session.end_at.is_some())
     }
 
     async fn stop(&self, client: &Client) -> Result<(), Error> {

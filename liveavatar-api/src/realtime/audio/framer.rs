@@ -78,8 +78,7 @@ impl Chunks {
 
 /// Cuts PCM into `agent.speak` frames for your own WebSocket.
 ///
-/// It has no clock and no connection: push PCM, send the frames that it returns, and call [`flush`](Self::flush) at the end or
-/// when no audio has arrived for 200 ms. PCM is encoded when it is pushed; at most 5 bytes are buffered.
+/// Push PCM, send the frames that it returns, and call [`flush`](Self::flush) at the end or when no audio has arrived for 200 ms. PCM is encoded when it is pushed; at most 5 bytes are buffered.
 ///
 /// ```
 /// use liveavatar_api::realtime::audio::Framer;
@@ -151,7 +150,7 @@ impl Framer {
         (taken, if self.open >= min { self.flush() } else { None })
     }
 
-    /// Ends the open frame early. Returns `None` if it has no whole sample.
+    /// Ends the open frame early. Returns `None` if it holds less than one sample.
     ///
     /// Half a sample stays buffered for the next frame.
     pub fn flush(&mut self) -> Option<Frame> {

@@ -31,7 +31,7 @@ pub enum Command {
 
 /// Proof that a session uses push-to-talk.
 ///
-/// In other sessions the push-to-talk commands have no documented effect.
+/// The effect of push-to-talk commands in other sessions is undocumented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PushToTalk(());
 

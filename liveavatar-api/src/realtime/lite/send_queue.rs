@@ -87,7 +87,7 @@ impl SendQueue {
         }
     }
 
-    /// The time to send a frame: as soon as it is at most `ahead` of playback.
+    /// The time to send a frame, so that the sent audio is at most `ahead` of playback.
     fn due(&self, frame: &Frame) -> Instant {
         let lead = self.ahead.saturating_sub(frame.duration());
         self.playback_end.checked_sub(lead).unwrap_or(self.playback_end)

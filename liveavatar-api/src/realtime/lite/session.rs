@@ -26,8 +26,8 @@ impl<M: SuppliesAudio> Session<M> {
     /// ```
     ///
     /// # Errors
-    /// If the session has no socket because a connector supplies the audio, and for the reasons of [`Socket::connect`]. The session
-    /// keeps running; drop it to stop it.
+    /// If a connector supplies the session's audio, and for the reasons of [`Socket::connect`]. The session keeps running; drop it
+    /// to stop it.
     ///
     /// # Cancel safety
     /// Dropping the future closes the connection; the session keeps running.
@@ -45,7 +45,7 @@ impl<M: SuppliesAudio> Session<M> {
     pub async fn connect_with(&self, options: SocketOptions) -> Result<Socket, Error> {
         let Some(ws_url) = &self.started().ws_url else {
             return Err(Error::invalid_request(
-                "the session has no WebSocket because a connector supplies its audio; send commands through its LiveKit room",
+                "a connector supplies the session's audio, so there is no WebSocket; send commands through the LiveKit room",
             ));
         };
         // The socket may outlive the session's handle and must not keep the session running.

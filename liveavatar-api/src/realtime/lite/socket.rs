@@ -149,7 +149,7 @@ impl Socket {
     pub async fn closed(&self) -> CloseReason {
         let mut reason = self.close_reason.clone();
         let reason = reason.wait_for(Option::is_some).await;
-        // There is no reason if the runtime dropped the task.
+        // The task sends a reason unless the runtime drops it.
         reason.ok().and_then(|reason| *reason).unwrap_or(CloseReason::ConnectionLost)
     }
 
