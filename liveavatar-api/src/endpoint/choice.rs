@@ -112,9 +112,7 @@ impl Choices {
                 (None, Value::Object(inner)) if self.0.keys().any(|keys| keys.starts_with(at)) => {
                     self.check(at, inner, accepted, invalid);
                 }
-                (None, _) => {
-                    invalid.push(InvalidField { path: display(at), message: self.not_offered() });
-                }
+                (None, _) => invalid.push(InvalidField { path: display(at), message: self.not_offered() }),
             }
             at.pop();
         }

@@ -102,7 +102,7 @@ impl<U> TokenEndpoint<U> {
         F: Future<Output = Result<U, Rejection>> + Send + 'static,
     {
         let configuration = ConfigurationSource::Fixed(Box::new(configuration.into()));
-        Self::with_defaults(client, configuration, boxed(authorize))
+        Self::from_parts(client, configuration, boxed(authorize))
     }
 
     /// Creates an endpoint that makes a configuration for each request from the authorized user.
@@ -115,17 +115,13 @@ impl<U> TokenEndpoint<U> {
         F: Future<Output = Result<U, Rejection>> + Send + 'static,
         C: Future<Output = Result<AnyConfiguration, Rejection>> + Send + 'static,
     {
-        Self::with_defaults(client, ConfigurationSource::PerUser(boxed(configure)), boxed(authorize))
+        Self::from_parts(client, ConfigurationSource::PerUser(boxed(configure)), boxed(authorize))
     }
 
-    fn with_defaults(
-        client: Client,
-        configuration: ConfigurationSource<U>,
-        authorize: Callback<Parts, U>,
-    ) -> Self {
+    fn from_parts(client: Client, source: ConfigurationSource<U>, authorize: Callback<Parts, U>) -> Self {
         Self {
             client,
-            configuration,
+            configuration: source,
             authorize,
             choices: Choices::default(),
             second_session: SecondSession::default(),

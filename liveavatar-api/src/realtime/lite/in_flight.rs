@@ -27,12 +27,12 @@ struct Utterance {
     id: String,
     task: Option<String>,
     playback_started: Option<Instant>,
-    /// The start event had no id of ours, so it may belong to an abandoned utterance.
+    /// Whether the start event had no id of ours and may belong to an abandoned utterance.
     start_is_ambiguous: bool,
     sent: Duration,
     /// The value of `sent` when the server played everything and ran out of audio.
     played_out_at: Option<Duration>,
-    /// The end of the audio was sent.
+    /// Whether the end of the audio was sent.
     is_complete: bool,
     /// When to stop waiting for the end of playback, once complete.
     deadline: Option<Instant>,
@@ -55,7 +55,7 @@ pub(super) struct InFlight {
     interrupts: VecDeque<Instant>,
     /// Command and task ids that do not belong to an utterance in flight.
     finished_ids: VecDeque<String>,
-    /// This server reports when playback starts.
+    /// Whether this server reports when playback starts.
     reports_starts: bool,
 }
 
