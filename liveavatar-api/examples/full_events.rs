@@ -4,7 +4,7 @@
 //! of the `livekit` crate, and a room with an avatar that repeats each text. To use the real crate, replace the module by
 //! `use livekit::prelude::*`.
 
-use liveavatar_api::realtime::full::{Command, EventKind, FullEvent, Packet};
+use liveavatar_api::realtime::full::{Command, FullEvent, FullEventKind, Packet};
 use livekit::{DataPacket, RoomEvent};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,12 +24,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         };
         let is_hello = event.source_event_id.is_some() && event.source_event_id == hello_id;
         match event.kind {
-            EventKind::AvatarTranscription(text) if is_hello => println!("the avatar repeats: {text}"),
-            EventKind::AvatarTranscription(text) => println!("the avatar says: {text}"),
-            EventKind::AvatarSpeakEnded => println!("the avatar has finished speaking"),
-            EventKind::SessionStopped(reason) => println!("the session has ended: {reason:?}"),
+            FullEventKind::AvatarTranscription(text) if is_hello => println!("the avatar repeats: {text}"),
+            FullEventKind::AvatarTranscription(text) => println!("the avatar says: {text}"),
+            FullEventKind::AvatarSpeakEnded => println!("the avatar has finished speaking"),
+            FullEventKind::SessionStopped(reason) => println!("the session has ended: {reason:?}"),
             // The fields of an event that this version does not know.
-            EventKind::Unknown => println!("{}: {:?}", event.event_type, event.rest),
+            FullEventKind::Unknown => println!("{}: {:?}", event.event_type, event.rest),
             other => println!("{other:?}"),
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _, stream};
 use liveavatar_api::realtime::audio::SAMPLE_RATE;
-use liveavatar_api::realtime::lite::{End, EventKind, Spoken};
+use liveavatar_api::realtime::lite::{LiteEventKind, SpeechEnd, SpeechOutcome};
 use liveavatar_api::session::{Configuration, Lite, SANDBOX_AVATAR_ID, Session};
 use support::{Connected, connect};
 use tokio::time::{Instant, sleep};
@@ -34,9 +34,11 @@ async fn converse(session: &Session<Lite>) -> Result<(), Box<dyn std::error::Err
     tokio::spawn(async move {
         while let Some(event) = events.next().await {
             match event.kind {
-                EventKind::SpeakStarted => println!("  {:.1?} the avatar starts speaking", begin.elapsed()),
-                EventKind::SpeakEnded => println!("  {:.1?} the avatar has finished", begin.elapsed()),
-                EventKind::SpeakInterrupted => println!("  {:.1?} it is interrupted", begin.elapsed()),
+                LiteEventKind::SpeakStarted => {
+                    println!("  {:.1?} the avatar starts speaking", begin.elapsed())
+                }
+                LiteEventKind::SpeakEnded => println!("  {:.1?} the avatar has finished", begin.elapsed()),
+                LiteEventKind::SpeakInterrupted => println!("  {:.1?} it is interrupted", begin.elapsed()),
                 _ => {}
             }
         }
@@ -63,12 +65,12 @@ async fn converse(session: &Session<Lite>) -> Result<(), Box<dyn std::error::Err
     Ok(())
 }
 
-fn report(name: &str, spoken: &Spoken) {
+fn report(name: &str, spoken: &SpeechOutcome) {
     let delay = spoken.first_frame_after.unwrap_or_default();
     let end = match &spoken.end {
-        End::Finished => "was spoken in full".to_owned(),
-        End::Interrupted => "was interrupted".to_owned(),
-        End::Failed(error) => format!("failed: {error}"),
+        SpeechEnd::Finished => "was spoken in full".to_owned(),
+        SpeechEnd::Interrupted => "was interrupted".to_owned(),
+        SpeechEnd::Failed(error) => format!("failed: {error}"),
         _ => "has an unknown end".to_owned(),
     };
     println!(

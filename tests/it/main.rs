@@ -6,11 +6,11 @@
 mod calls;
 mod client;
 mod configuration;
+mod endpoint;
 mod hostile;
 mod http;
 mod own_room;
 mod realtime;
-mod router;
 mod session;
 mod sessions;
 mod store;

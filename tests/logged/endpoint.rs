@@ -1,7 +1,7 @@
-//! The token endpoint: neither its log nor its answers show keys, prompts, or what the service said.
+//! Neither the log nor the responses of the token endpoint contain keys, prompts or the service's texts.
 
 use axum::http::request::Parts;
-use liveavatar_api::endpoint::{Choice, Rejection, Second, TokenEndpoint};
+use liveavatar_api::endpoint::{Choice, Rejection, SecondSession, TokenEndpoint};
 use liveavatar_api::session::AnyConfiguration;
 use liveavatar_api::{Client, Credential};
 use liveavatar_mock::{Failure, Fault, MockResponse, Server};
@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use crate::capture;
 use crate::leaks::Leaks;
 
-async fn user(request: Parts) -> Result<String, Rejection> {
+async fn authorize(request: Parts) -> Result<String, Rejection> {
     let user = request.headers.get("x-user").and_then(|user| user.to_str().ok());
     user.map(str::to_owned).ok_or(Rejection::Unauthenticated)
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_endpoint_shows_no_secret_in_logs_and_refusals() {
+async fn the_endpoint_shows_no_secret_in_logs_and_responses() {
     capture::start();
     let mut leaks = Leaks::default();
     let server = Server::start().await.unwrap();
@@ -29,10 +29,10 @@ async fn an_endpoint_shows_no_secret_in_logs_and_refusals() {
         "dynamic_variables": { "prompt": "the canary prompt" },
     });
     let base = AnyConfiguration::from_json(&base.to_string()).unwrap();
-    let endpoint = TokenEndpoint::new(client.clone(), base, user)
+    let endpoint = TokenEndpoint::new(client.clone(), base, authorize)
         .allow("avatar_persona.language", Choice::checked(|_| Ok(())))
-        .second(Second::Replaces)
-        .starting();
+        .second_session(SecondSession::Replace)
+        .start_sessions();
     leaks.look_debug("the endpoint", "the builder", &endpoint);
     let router = endpoint.router().unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -47,7 +47,7 @@ async fn an_endpoint_shows_no_secret_in_logs_and_refusals() {
     let opened: Value = serde_json::from_slice(&post("{}").await.unwrap().bytes().await.unwrap()).unwrap();
     let token = opened["livekit_client_token"].as_str().unwrap();
     let logged = capture::take();
-    assert!(!logged.contains(token), "the LiveKit token is logged");
+    assert!(!logged.contains(token), "the LiveKit token is in the log");
     leaks.look("a session", "logs", &logged);
 
     let body = json!({ "code": 4000, "message": "canary message", "data": [{ "loc": ["canary"], "message": "canary" }] });
@@ -57,14 +57,14 @@ async fn an_endpoint_shows_no_secret_in_logs_and_refusals() {
         ("start_session", 403),
         ("start_session", 500),
     ] {
-        let answer = MockResponse::json(status, body.clone());
+        let response = MockResponse::json(status, body.clone());
         server.faults(move |called| {
-            (called == operation).then(|| Fault::Before(Failure::Response(answer.clone())))
+            (called == operation).then(|| Fault::Before(Failure::Response(response.clone())))
         });
         let at = format!("{operation} {status}");
-        let refused = post("{}").await.unwrap();
-        assert!(refused.status().is_server_error(), "{at}: {}", refused.status());
-        leaks.look(&at, "the answer", &refused.text().await.unwrap());
+        let rejected = post("{}").await.unwrap();
+        assert!(rejected.status().is_server_error(), "{at}: {}", rejected.status());
+        leaks.look(&at, "the response", &rejected.text().await.unwrap());
         leaks.look(&at, "logs", &capture::take());
     }
     server.clear_faults();
@@ -74,11 +74,11 @@ async fn an_endpoint_shows_no_secret_in_logs_and_refusals() {
         r#"{"avatar_id": "canary"}"#,
         r#"{"avatar_id": "canary"#,
     ] {
-        let refused = post(choices).await.unwrap();
-        assert_eq!(refused.status(), 400);
-        let text = refused.text().await.unwrap();
-        // A key is named, so that its sender finds it; values are not.
-        leaks.look("a choice", "the answer", &text.replace("language.canary", ""));
+        let rejected = post(choices).await.unwrap();
+        assert_eq!(rejected.status(), 400);
+        let text = rejected.text().await.unwrap();
+        // The response names keys, so that the sender can find them, but no values.
+        leaks.look("a choice", "the response", &text.replace("language.canary", ""));
         leaks.look("a choice", "logs", &capture::take());
     }
     assert!(client.shutdown().await.is_empty());

@@ -1,4 +1,4 @@
-//! What a LITE socket leaves in logs: neither its address nor the audio, in no library's lines.
+//! Neither this crate nor its dependencies log a LITE socket's address or audio.
 
 use futures_util::stream;
 use liveavatar_api::realtime::lite::{Socket, SocketOptions};
@@ -10,11 +10,11 @@ use liveavatar_tests::client;
 use crate::capture;
 use crate::leaks::Leaks;
 
-/// "canary" in base64, at each of the three places where it can begin.
+/// "canary" in base64, at each of the three possible offsets.
 const ENCODED: [&str; 3] = ["Y2FuYXJ5", "NhbmFye", "jYW5hcn"];
 
 #[tokio::test]
-async fn nothing_shows_an_address_or_audio() {
+async fn the_socket_logs_neither_its_address_nor_audio() {
     capture::start();
     let server = Server::builder().sockets(EventStyle::EventId).start().await.unwrap();
     let client = client(&server);
@@ -33,29 +33,29 @@ async fn nothing_shows_an_address_or_audio() {
     leaks.look_debug("socket", "the events", &events);
     let audio = "canary".repeat(4_000).into_bytes();
     let speech = socket.speak(stream::iter([audio]));
-    leaks.look_debug("socket", "the speech", &speech);
-    leaks.look_debug("socket", "what was spoken", &speech.await);
+    leaks.look_debug("socket", "the speech handle", &speech);
+    leaks.look_debug("socket", "the outcome", &speech.await);
     session.stop(SessionEndReason::UserClosed).await.unwrap();
     socket.closed().await;
     for port in [9, server.url().rsplit(':').next().unwrap().parse().unwrap()] {
         for scheme in ["ws", "wss"] {
-            let nobody = format!("{scheme}://127.0.0.1:{port}/canary-ws_url");
-            let error = Socket::connect(&nobody.into()).await.unwrap_err();
+            let unreachable = format!("{scheme}://127.0.0.1:{port}/canary-ws_url");
+            let error = Socket::connect(&unreachable.into()).await.unwrap_err();
             assert!(!error.is_invalid_request());
             leaks.look_error("socket", &error);
         }
     }
-    for unusable in ["", "canary", "https://canary.example/canary", "ws://canary.example", "wss://", "ws://["]
+    for invalid in ["", "canary", "https://canary.example/canary", "ws://canary.example", "wss://", "ws://["]
     {
-        leaks.look_error("socket", &Socket::connect(&unusable.into()).await.unwrap_err());
+        leaks.look_error("socket", &Socket::connect(&invalid.into()).await.unwrap_err());
     }
 
     let logged = capture::take();
     assert!(logged.contains("the LITE socket is closed"), "nothing was logged: {logged}");
-    // What REST calls log has tests of its own; a test's server answers its tokens there.
+    // Other tests check what REST calls log.
     leaks.look("socket", "the log", &logged);
     for encoded in ENCODED {
-        assert!(!logged.contains(encoded), "the log has audio");
+        assert!(!logged.contains(encoded), "the log contains audio");
     }
     leaks.assert_none(30);
 }

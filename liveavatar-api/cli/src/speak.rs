@@ -10,7 +10,7 @@ use clap::Args;
 use futures_util::{Stream, stream};
 use liveavatar_api::Error;
 use liveavatar_api::realtime::audio::{self, Wav};
-use liveavatar_api::realtime::lite::{End, Socket, Spoken};
+use liveavatar_api::realtime::lite::{Socket, SpeechEnd, SpeechOutcome};
 use liveavatar_api::session::{AnyConfiguration, EndReason, Mintable, SuppliesAudio};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -76,9 +76,9 @@ async fn run<C: Mintable<Mode: SuppliesAudio>>(
         Err(Failure::Incomplete { message: message.to_owned(), hint: hint.to_owned(), data: Value::Null })
     };
     match (spoken?.map(|spoken| spoken.end), session_end?) {
-        (Some(End::Finished), _) | (None, EndReason::Stopped) => Ok(()),
-        (Some(End::Failed(error)), _) => Err(error.into()),
-        (Some(End::Interrupted), EndReason::Stopped) => {
+        (Some(SpeechEnd::Finished), _) | (None, EndReason::Stopped) => Ok(()),
+        (Some(SpeechEnd::Failed(error)), _) => Err(error.into()),
+        (Some(SpeechEnd::Interrupted), EndReason::Stopped) => {
             incomplete("the service interrupted the speech", "run the command again")
         }
         (Some(_), EndReason::Stopped) => incomplete(
@@ -97,7 +97,7 @@ async fn speak<M: SuppliesAudio>(
     foreground: &mut ForegroundSession<M>,
     wav: File,
     output: Output,
-) -> Result<Option<Spoken>, Failure> {
+) -> Result<Option<SpeechOutcome>, Failure> {
     let session = foreground.session();
     let socket: Socket = match foreground.run(session.connect()).await {
         Outcome::Done(socket) => socket?,
@@ -125,7 +125,7 @@ async fn speak<M: SuppliesAudio>(
     };
     match foreground.run(speaking).await {
         Outcome::Done(spoken) => {
-            if matches!(spoken.end, End::Finished) {
+            if matches!(spoken.end, SpeechEnd::Finished) {
                 let seconds = spoken.audio.as_secs_f64();
                 let first = spoken.first_frame_after.map(|after| after.as_secs_f64());
                 output.print_as(

@@ -1,74 +1,68 @@
-//! Reading events as tolerantly as both protocols need: one JSON object, names in either spelling, any value in any place.
+//! Lenient reading of the JSON messages of both protocols.
 
 use serde_json::{Map, Value};
 
 use crate::error::Error;
 
-/// What names the kind of a message: FULL writes the first, LITE the second.
-const KINDS: [&str; 2] = ["event_type", "type"];
+/// The field that holds a message's type: FULL uses the first name, LITE the second.
+const TYPE_FIELDS: [&str; 2] = ["event_type", "type"];
 
-/// The fields of one message, taken out one by one; what remains is what this version does not know.
+/// The fields of one message. Readers take the fields they know; the rest is kept for the caller.
 #[derive(Debug)]
-pub(crate) struct Fields {
-    kind: String,
+pub(super) struct Fields {
+    event_type: String,
     rest: Map<String, Value>,
 }
 
 impl Fields {
-    /// Reads one JSON object that names its kind.
-    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Error> {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let value = serde_json::from_slice(bytes).map_err(|error| {
             let (line, column) = (error.line(), error.column());
-            Error::decode(format!("the message is not JSON, at line {line} column {column}"))
+            Error::decode(format!("the message is not valid JSON at line {line} column {column}"))
         })?;
         let Value::Object(mut rest) = value else {
-            return Err(Error::decode("the message is JSON and no object"));
+            return Err(Error::decode("the message is not a JSON object"));
         };
-        let kind = KINDS.into_iter().find_map(|name| match rest.remove(name) {
-            Some(Value::String(kind)) => Some(kind),
-            // KeepReason for whoever reads the unknown parts.
+        let event_type = TYPE_FIELDS.into_iter().find_map(|name| match rest.remove(name) {
+            Some(Value::String(event_type)) => Some(event_type),
             Some(other) => {
                 rest.insert(name.to_owned(), other);
                 None
             }
             None => None,
         });
-        let kind = kind.ok_or_else(|| Error::decode("the message names no `event_type` or `type`"))?;
-        Ok(Self { kind, rest })
+        let missing = || Error::decode("the message has no `event_type` or `type` string");
+        Ok(Self { event_type: event_type.ok_or_else(missing)?, rest })
     }
 
-    /// The kind of message, as it was written.
-    pub(crate) fn kind(&self) -> &str {
-        &self.kind
+    pub(super) fn event_type(&self) -> &str {
+        &self.event_type
     }
 
-    /// Finds the entry of a table by its name; sources disagree about where names have a dot and where an underscore.
-    pub(crate) fn find<T>(&self, table: &'static [(&'static str, T)]) -> Option<&'static T> {
-        table.iter().find(|(name, _)| same(name, &self.kind)).map(|(_, entry)| entry)
+    /// Looks up the event type in a table. Dots and underscores are equal, because the service's own pages mix them.
+    pub(super) fn lookup<T>(&self, table: &'static [(&'static str, T)]) -> Option<&'static T> {
+        table.iter().find(|(name, _)| same_name(name, &self.event_type)).map(|(_, entry)| entry)
     }
 
-    /// Takes a text out.
-    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
-        text(&mut self.rest, name)
+    pub(super) fn take_string(&mut self, name: &str) -> Option<String> {
+        take_string(&mut self.rest, name)
     }
 
-    /// Takes a text out of an object within.
-    pub(crate) fn inner_text(&mut self, object: &str, name: &str) -> Option<String> {
-        text(self.rest.get_mut(object)?.as_object_mut()?, name)
+    pub(super) fn take_nested_string(&mut self, object: &str, name: &str) -> Option<String> {
+        take_string(self.rest.get_mut(object)?.as_object_mut()?, name)
     }
 
-    /// Takes any value out.
-    pub(crate) fn value(&mut self, name: &str) -> Option<Value> {
+    pub(super) fn take(&mut self, name: &str) -> Option<Value> {
         self.rest.remove(name)
     }
 
-    pub(crate) fn into_parts(self) -> (String, Map<String, Value>) {
-        (self.kind, self.rest)
+    pub(super) fn into_parts(self) -> (String, Map<String, Value>) {
+        (self.event_type, self.rest)
     }
 }
 
-/// Null is what some servers write for absent; any other value that is no text stays where it is.
-fn text(fields: &mut Map<String, Value>, name: &str) -> Option<String> {
+/// Some servers write null for an absent string. A value of another type stays in the map.
+fn take_string(fields: &mut Map<String, Value>, name: &str) -> Option<String> {
     match fields.get_mut(name)? {
         Value::String(text) => {
             let text = std::mem::take(text);
@@ -83,7 +77,7 @@ fn text(fields: &mut Map<String, Value>, name: &str) -> Option<String> {
     }
 }
 
-fn same(known: &str, read: &str) -> bool {
-    let plain = |byte: u8| if byte == b'.' { b'_' } else { byte };
-    known.bytes().map(plain).eq(read.bytes().map(plain))
+fn same_name(known: &str, received: &str) -> bool {
+    let normalize = |byte: u8| if byte == b'.' { b'_' } else { byte };
+    known.bytes().map(normalize).eq(received.bytes().map(normalize))
 }

@@ -1,20 +1,18 @@
-//! Talking to an avatar while its session runs: commands, events, audio.
+//! Commands, events and audio of a running session.
 //!
-//! Two protocols exist, and a session speaks one of them. Nothing here starts or stops a session.
+//! There are two protocols, and each session uses one of them:
 //!
-//! | Session | Way of commands and events | Module |
+//! | Session | Transport | Module |
 //! | --- | --- | --- |
 //! | FULL | data channel of the LiveKit room | [`full`] |
 //! | LITE with a connector (ElevenLabs, `OpenAI`, Gemini) | data channel of the LiveKit room | [`full`] |
-//! | LITE, formerly CUSTOM | web socket at `ws_url` | `lite`, with the feature of that name |
+//! | LITE without a connector, formerly CUSTOM | WebSocket at `ws_url` | `lite`, with the feature `lite` |
+//!
+//! Nothing in this module starts or stops a session.
 
 pub mod audio;
+mod event_id;
 mod fields;
 pub mod full;
 #[cfg(feature = "lite")]
 pub mod lite;
-
-/// A fresh id for a command: a version 4 UUID.
-pub(crate) fn fresh_id() -> String {
-    uuid::Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid().to_string()
-}

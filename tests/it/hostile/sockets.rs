@@ -1,4 +1,4 @@
-//! The LITE socket over a connection that fails behind any byte: it is ready or an error in time, and what is lost is told.
+//! The LITE socket over a connection that fails after any byte: it becomes ready or fails in time, and reports lost speech.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -19,17 +19,17 @@ use super::tunnel::{Cut, Fault, Side, Tunnel};
 
 const AVATAR: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
 
-/// Whatever takes longer hangs.
+/// A script that takes longer than this hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Up to here every byte is tried, or every few: the handshake, and what says that the socket is ready.
+/// Up to here, every byte or every few bytes are tried: the handshake and the event that makes the socket ready.
 const HANDSHAKE: usize = 300;
 
-/// From there on every so many: events and audio.
+/// After the handshake, the step between tried bytes.
 const STEP: usize = 61;
 
 /// Connects and speaks twice.
-async fn life(url: &Secret) -> String {
+async fn connect_and_speak(url: &Secret) -> String {
     let start = Instant::now();
     let socket = match Socket::connect(url).await {
         Ok(socket) => socket,
@@ -41,19 +41,19 @@ async fn life(url: &Secret) -> String {
             return format!("not connected: {error}");
         }
     };
-    let mut told = "connected".to_owned();
+    let mut result = "connected".to_owned();
     for _ in 0..2 {
         let silence = vec![0_u8; audio::bytes(Duration::from_secs(2))];
-        let spoken = socket.speak(stream::iter([silence])).await;
-        write!(told, ", {:?}", spoken.end).unwrap();
+        let outcome = socket.speak(stream::iter([silence])).await;
+        write!(result, ", {:?}", outcome.end).unwrap();
     }
-    match socket.is_closed() {
-        None => told,
-        Some(why) => format!("{told}, closed: {why:?}"),
+    match socket.close_reason() {
+        None => result,
+        Some(reason) => format!("{result}, closed: {reason:?}"),
     }
 }
 
-async fn lives(cut: Cut) -> String {
+async fn results(cut: Cut) -> String {
     let server = Server::builder().sockets(EventStyle::EventId).start().await.unwrap();
     let configuration = Configuration::<Lite>::build(|lite| lite.avatar_id(AVATAR)).unwrap();
     let api = client(&server);
@@ -66,15 +66,15 @@ async fn lives(cut: Cut) -> String {
         let tunnel = Tunnel::to(address.parse().unwrap()).await;
         tunnel.cut_next(vec![Cut { after, ..cut }]);
         let url = format!("ws://127.0.0.1:{}/{path}", tunnel.port).into();
-        let told = timeout(PATIENCE, life(&url)).await;
-        lines.add(after, told.unwrap_or_else(|_| panic!("{cut:?} behind {after} bytes: hangs")));
+        let result = timeout(PATIENCE, connect_and_speak(&url)).await;
+        lines.add(after, result.unwrap_or_else(|_| panic!("{cut:?} after {after} bytes: hangs")));
         session.stop(SessionEndReason::UserClosed).await.unwrap();
         if tunnel.failed() == 0 {
-            assert!(after > HANDSHAKE * 2, "it is over after {after} bytes");
+            assert!(after > HANDSHAKE * 2, "the connection had only {after} bytes");
             break;
         }
         if cut.side == Side::Client && after > HANDSHAKE * 2 {
-            // What follows is audio.
+            // The rest is audio.
             break;
         }
         after += match (after < HANDSHAKE, cut.fault) {
@@ -83,15 +83,15 @@ async fn lives(cut: Cut) -> String {
             (false, _) => STEP,
         };
     }
-    format!("{:?} behind so many bytes of the {:?}\n{}", cut.fault, cut.side, lines.text())
+    format!("{:?} after this many bytes of the {:?}\n{}", cut.fault, cut.side, lines.text())
 }
 
 #[test]
-fn a_socket_is_ready_or_an_error_wherever_its_connection_fails() {
+fn connecting_succeeds_or_fails_in_time_wherever_the_connection_fails() {
     let mut text = String::new();
     for side in [Side::Server, Side::Client] {
         for fault in [Fault::Closed, Fault::Reset, Fault::Stalled] {
-            writeln!(text, "{}", runtime().block_on(lives(Cut { side, after: 0, fault }))).unwrap();
+            writeln!(text, "{}", runtime().block_on(results(Cut { side, after: 0, fault }))).unwrap();
         }
     }
     insta::assert_snapshot!(text);

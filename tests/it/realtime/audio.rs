@@ -1,9 +1,9 @@
-//! Audio: what is joined again is what was cut, and what is converted is what a reference makes of it.
+//! Framing, converting and reading audio.
 
 #![expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "levels are made from a sine, which stays in its range"
+    reason = "the levels of a sine stay in range"
 )]
 
 use std::f64::consts::TAU;
@@ -16,7 +16,7 @@ use liveavatar_api::realtime::audio::{
 use liveavatar_api::realtime::lite::Command;
 use proptest::prelude::*;
 
-/// The PCM of a frame, after any JSON reader.
+/// Decodes the PCM of a frame.
 fn pcm(text: &[u8], id: &str) -> Vec<u8> {
     assert!(text.len() < MAX_FRAME_BYTES);
     match Command::decode(text).unwrap() {
@@ -24,43 +24,43 @@ fn pcm(text: &[u8], id: &str) -> Vec<u8> {
             assert_eq!(read, id);
             pcm.to_vec()
         }
-        other => panic!("no frame of speech: {other:?}"),
+        other => panic!("not a speech frame: {other:?}"),
     }
 }
 
-/// Pushes a whole piece, whatever frames that makes.
-fn push(framer: &mut Framer, mut piece: &[u8], made: &mut Vec<Vec<u8>>, id: &str) {
-    while !piece.is_empty() {
-        let (taken, frame) = framer.push(piece);
-        piece = &piece[taken..];
+/// Pushes a whole chunk and collects the PCM of its frames.
+fn push(framer: &mut Framer, mut chunk: &[u8], frames: &mut Vec<Vec<u8>>, id: &str) {
+    while !chunk.is_empty() {
+        let (taken, frame) = framer.push(chunk);
+        chunk = &chunk[taken..];
         if let Some(frame) = frame {
             let pcm = pcm(frame.text(), id);
             assert_eq!(pcm.len(), frame.pcm_bytes());
-            made.push(pcm);
+            frames.push(pcm);
             framer.reuse(frame);
         }
     }
 }
 
-/// Noise that repeats.
+/// Makes the same noise each time.
 fn noise(bytes: usize) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(7);
     std::iter::repeat_with(|| random.u8(..)).take(bytes).collect()
 }
 
-/// What happens to a framer: a piece of some size, or a pause that flushes.
+/// Pushes a chunk of some bytes, or flushes.
 #[derive(Clone, Debug)]
 enum Step {
-    Piece(usize),
-    Pause,
+    Push(usize),
+    Flush,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        4 => (0..2_000_usize).prop_map(Step::Piece),
-        2 => (0..70_000_usize).prop_map(Step::Piece),
-        1 => (0..400_000_usize).prop_map(Step::Piece),
-        2 => Just(Step::Pause),
+        4 => (0..2_000_usize).prop_map(Step::Push),
+        2 => (0..70_000_usize).prop_map(Step::Push),
+        1 => (0..400_000_usize).prop_map(Step::Push),
+        2 => Just(Step::Flush),
     ];
     prop::collection::vec(step, 0..24)
 }
@@ -69,20 +69,20 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn joined_frames_are_the_input_and_have_their_sizes(steps in steps(), id in any::<String>()) {
-        let total = steps.iter().map(|step| if let Step::Piece(size) = step { *size } else { 0 }).sum();
+    fn frames_hold_the_whole_input_in_the_recommended_sizes(steps in steps(), id in any::<String>()) {
+        let total = steps.iter().map(|step| if let Step::Push(size) = step { *size } else { 0 }).sum();
         let input = noise(total);
         let mut framer = Framer::new(&id);
         let mut frames = Vec::new();
         let mut flushed = Vec::new();
         let mut at = 0;
-        for step in steps.iter().chain([&Step::Pause]) {
+        for step in steps.iter().chain([&Step::Flush]) {
             match step {
-                Step::Piece(size) => {
+                Step::Push(size) => {
                     push(&mut framer, &input[at..at + size], &mut frames, &id);
                     at += size;
                 }
-                Step::Pause => {
+                Step::Flush => {
                     if let Some(frame) = framer.flush() {
                         flushed.push(frames.len());
                         frames.push(pcm(frame.text(), &id));
@@ -94,43 +94,43 @@ proptest! {
         prop_assert_eq!(frames.concat(), &input[..total - total % 2]);
         for (at, frame) in frames.iter().enumerate() {
             prop_assert!(frame.len() % 2 == 0 && !frame.is_empty());
-            let (least, most) = match at {
+            let (min, max) = match at {
                 0 => (audio::bytes(Duration::from_millis(400)), audio::bytes(Duration::from_millis(600))),
                 _ => (BYTES_PER_SECOND, BYTES_PER_SECOND),
             };
-            prop_assert!(frame.len() <= most);
-            prop_assert!(frame.len() >= least || flushed.contains(&at));
+            prop_assert!(frame.len() <= max);
+            prop_assert!(frame.len() >= min || flushed.contains(&at));
         }
     }
 
     #[test]
-    fn other_frame_lengths_hold_too(milliseconds in 0..40_000_u64, total in 0..2_000_000_usize) {
+    fn frames_have_the_configured_length(milliseconds in 0..40_000_u64, total in 0..2_000_000_usize) {
         let chunks = Chunks::default().every(Duration::from_millis(milliseconds));
-        let held = Duration::from_millis(milliseconds).clamp(Chunks::SHORTEST, Chunks::LONGEST);
+        let clamped = Duration::from_millis(milliseconds).clamp(Chunks::SHORTEST, Chunks::LONGEST);
         let mut framer = Framer::with_chunks("u", chunks);
         let mut frames = Vec::new();
         push(&mut framer, &noise(total), &mut frames, "u");
         for frame in frames.iter().skip(1) {
-            prop_assert_eq!(frame.len(), audio::bytes(held));
+            prop_assert_eq!(frame.len(), audio::bytes(clamped));
         }
     }
 
     #[test]
-    fn samples_at_24_khz_go_through_unchanged(samples in prop::collection::vec(any::<i16>(), 0..3_000), cut in 1..500_usize) {
+    fn samples_at_24_khz_pass_through_unchanged(samples in prop::collection::vec(any::<i16>(), 0..3_000), cut in 1..500_usize) {
         let expected: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
         let mut by_sample = Converter::new(24_000, 1).unwrap();
         let mut by_byte = Converter::new(24_000, 1).unwrap();
         let mut stereo = Converter::new(24_000, 2).unwrap();
         let (mut one, mut two, mut three) = (Vec::new(), Vec::new(), Vec::new());
-        for piece in samples.chunks(cut) {
-            one.extend(by_sample.push(piece).unwrap());
+        for chunk in samples.chunks(cut) {
+            one.extend(by_sample.push(chunk).unwrap());
         }
-        for piece in expected.chunks(cut) {
-            two.extend(by_byte.push_bytes(piece).unwrap());
+        for chunk in expected.chunks(cut) {
+            two.extend(by_byte.push_bytes(chunk).unwrap());
         }
         let both: Vec<i16> = samples.iter().flat_map(|sample| [*sample, *sample]).collect();
-        for piece in both.chunks(cut) {
-            three.extend(stereo.push(piece).unwrap());
+        for chunk in both.chunks(cut) {
+            three.extend(stereo.push(chunk).unwrap());
         }
         one.extend(by_sample.finish().unwrap());
         two.extend(by_byte.finish().unwrap());
@@ -141,7 +141,7 @@ proptest! {
     }
 
     #[test]
-    fn another_rate_gives_the_reference_whatever_the_pieces(
+    fn resampling_matches_the_reference_for_any_chunk_size(
         rate in rates(), stereo in any::<bool>(), cut in 1..9_000_usize, milliseconds in 0..700_u32, tone in 100..3_000_u32,
     ) {
         let channels = if stereo { 2 } else { 1 };
@@ -149,14 +149,14 @@ proptest! {
         let input: Vec<f32> = (0..samples)
             .flat_map(|at| {
                 let level = wave(tone, rate, at);
-                // What the channels differ in cancels out in their mean.
+                // The channels' difference cancels out in their mean.
                 if stereo { vec![level + 0.1, level - 0.1] } else { vec![level] }
             })
             .collect();
         let mut converter = Converter::new(rate, channels).unwrap();
         let mut pcm = Vec::new();
-        for piece in input.chunks(cut) {
-            pcm.extend(converter.push(piece).unwrap());
+        for chunk in input.chunks(cut) {
+            pcm.extend(converter.push(chunk).unwrap());
         }
         pcm.extend(converter.finish().unwrap());
         let read: Vec<f32> = pcm
@@ -164,18 +164,18 @@ proptest! {
             .map(|pair| f32::from(i16::from_le_bytes([pair[0], pair[1]])) / 32_768.0)
             .collect();
         prop_assert_eq!(read.len(), (u64::from(samples) * 24_000).div_ceil(u64::from(rate)) as usize);
-        // Where the tone begins and ends at once, any filter rings; in between it is the tone at the other rate.
+        // Any filter rings at the abrupt start and end of the tone, so compare only the middle.
         let edge = 720;
         for (at, level) in read.iter().enumerate().skip(edge).take(read.len().saturating_sub(2 * edge)) {
             let expected = wave(tone, 24_000, at as u32);
-            prop_assert!((level - expected).abs() < STATED_ERROR, "{at}: {level} {expected}");
+            prop_assert!((level - expected).abs() < MAX_ERROR, "{at}: {level} {expected}");
         }
     }
 
     #[test]
-    fn any_bytes_are_wav_or_a_clear_error(mut bytes in any::<Vec<u8>>(), head in any::<bool>()) {
-        if head {
-            bytes.splice(0..0, tone_file(24_000, 1, 16, hound_int(), 40).into_iter().take(36));
+    fn any_bytes_are_read_as_wav_without_a_panic(mut bytes in any::<Vec<u8>>(), header in any::<bool>()) {
+        if header {
+            bytes.splice(0..0, tone_file(24_000, 1, 16, Form::Int, 40).into_iter().take(36));
         }
         if let Ok(wav) = Wav::new(Cursor::new(bytes)) {
             let _ = wav.collect::<Result<Vec<_>, _>>();
@@ -183,8 +183,8 @@ proptest! {
     }
 }
 
-/// How far the resampled tone may be from the tone: -60 dB.
-const STATED_ERROR: f32 = 0.001;
+/// The largest error of a resampled tone: -60 dB.
+const MAX_ERROR: f32 = 0.001;
 
 fn wave(tone: u32, rate: u32, at: u32) -> f32 {
     (0.5 * (TAU * f64::from(tone) * f64::from(at) / f64::from(rate)).sin()) as f32
@@ -195,34 +195,34 @@ fn rates() -> impl Strategy<Value = u32> {
 }
 
 #[test]
-fn memory_stays_bounded_for_three_minutes() {
-    let piece = noise(960);
+fn frames_stay_bounded_for_three_minutes() {
+    let chunk = noise(960);
     let mut framer = Framer::new("u");
-    let mut most = 0;
+    let mut max = 0;
     for _ in 0..3 * 60 * 50 {
-        let mut rest = &piece[..];
+        let mut rest = &chunk[..];
         while !rest.is_empty() {
             let (taken, frame) = framer.push(rest);
             rest = &rest[taken..];
             if let Some(frame) = frame {
-                most = most.max(frame.text().len());
+                max = max.max(frame.text().len());
                 framer.reuse(frame);
             }
         }
     }
-    // One second as text, and what stands around it.
-    assert_eq!(most, 64_000 + r#"{"type":"agent.speak","event_id":"u","audio":""}"#.len());
+    // One second of audio in base64, plus the JSON around it.
+    assert_eq!(max, 64_000 + r#"{"type":"agent.speak","event_id":"u","audio":""}"#.len());
 }
 
 #[test]
-fn what_cannot_be_known_is_refused_with_a_way_out() {
-    let said = [(0, 1), (7_999, 1), (192_001, 1), (44_101, 1), (24_000, 0), (48_000, 6)]
+fn unsupported_rates_and_channels_are_rejected() {
+    let errors = [(0, 1), (7_999, 1), (192_001, 1), (44_101, 1), (24_000, 0), (48_000, 6)]
         .map(|(rate, channels)| Converter::new(rate, channels).unwrap_err().to_string());
-    insta::assert_snapshot!(said.join("\n"));
+    insta::assert_snapshot!(errors.join("\n"));
 }
 
 #[test]
-fn floats_beyond_their_range_are_cut_off_and_no_numbers_are_silence() {
+fn floats_are_clamped_and_nan_is_silence() {
     let mut converter = Converter::new(24_000, 1).unwrap();
     let pcm = converter.push(&[2.0, -2.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0_f32]).unwrap();
     let read: Vec<i16> = pcm.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
@@ -235,11 +235,7 @@ enum Form {
     Float,
 }
 
-fn hound_int() -> Form {
-    Form::Int
-}
-
-/// A WAV file with a tone, written by hand as the format's description says.
+/// Makes a WAV file with a tone, following the specification of the format.
 fn tone_file(rate: u32, channels: u16, bits: u16, form: Form, milliseconds: u32) -> Vec<u8> {
     let mut data = Vec::new();
     for at in 0..rate * milliseconds / 1_000 {
@@ -255,7 +251,7 @@ fn tone_file(rate: u32, channels: u16, bits: u16, form: Form, milliseconds: u32)
         }
     }
     let block = channels * bits / 8;
-    let kind: u16 = match form {
+    let format: u16 = match form {
         Form::Int => 1,
         Form::Float => 3,
     };
@@ -264,7 +260,7 @@ fn tone_file(rate: u32, channels: u16, bits: u16, form: Form, milliseconds: u32)
     file.extend((36 + size).to_le_bytes());
     file.extend(b"WAVEfmt ");
     file.extend(16_u32.to_le_bytes());
-    file.extend(kind.to_le_bytes());
+    file.extend(format.to_le_bytes());
     file.extend(channels.to_le_bytes());
     file.extend(rate.to_le_bytes());
     file.extend((rate * u32::from(block)).to_le_bytes());
@@ -277,21 +273,21 @@ fn tone_file(rate: u32, channels: u16, bits: u16, form: Form, milliseconds: u32)
 }
 
 #[test]
-fn wav_files_of_every_usual_format_sound_the_same() {
+fn wav_files_of_all_supported_formats_decode_to_the_same_tone() {
     let formats = [(8, Form::Int), (16, Form::Int), (24, Form::Int), (32, Form::Int), (32, Form::Float)];
     for (bits, form) in formats {
         for (rate, channels) in [(24_000, 1), (44_100, 2), (16_000, 1)] {
             let file = tone_file(rate, channels, bits, form, 500);
             let wav = Wav::new(Cursor::new(file)).unwrap();
             assert_eq!(wav.duration(), Duration::from_millis(500));
-            let pieces: Result<Vec<_>, _> = wav.collect();
-            let pcm = pieces.unwrap().concat();
+            let chunks: Result<Vec<_>, _> = wav.collect();
+            let pcm = chunks.unwrap().concat();
             assert_eq!(pcm.len(), BYTES_PER_SECOND / 2);
             for (at, pair) in pcm.chunks_exact(2).enumerate().skip(720).take(10_000) {
                 let level = f32::from(i16::from_le_bytes([pair[0], pair[1]])) / 32_768.0;
                 let expected = wave(440, 24_000, u32::try_from(at).unwrap());
-                // Eight bits know 256 levels.
-                let error = if bits == 8 { 0.02 } else { STATED_ERROR };
+                // 8 bits have only 256 levels.
+                let error = if bits == 8 { 0.02 } else { MAX_ERROR };
                 assert!((level - expected).abs() < error, "{bits} bits, {rate}: {at}: {level} {expected}");
             }
         }
@@ -299,12 +295,12 @@ fn wav_files_of_every_usual_format_sound_the_same() {
 }
 
 #[test]
-fn files_that_are_no_wav_are_refused() {
+fn files_that_are_not_wav_are_rejected() {
     let six = tone_file(48_000, 6, 16, Form::Int, 10);
     let cut = tone_file(24_000, 1, 16, Form::Int, 100);
-    let said = [&b"ID3 something"[..], b"", &six, &cut[..2_000]].map(|file| {
+    let results = [&b"ID3 something"[..], b"", &six, &cut[..2_000]].map(|file| {
         let read = Wav::new(Cursor::new(file)).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-        read.map_or_else(|error| error.to_string(), |pieces| format!("{} bytes", pieces.concat().len()))
+        read.map_or_else(|error| error.to_string(), |chunks| format!("{} bytes", chunks.concat().len()))
     });
-    insta::assert_snapshot!(said.join("\n"));
+    insta::assert_snapshot!(results.join("\n"));
 }

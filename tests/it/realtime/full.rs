@@ -1,8 +1,8 @@
-//! The codec of the LiveKit data channel.
+//! Commands and events of the LiveKit data channel.
 
 use liveavatar_api::Uuid;
 use liveavatar_api::realtime::full::{
-    CONTROL_TOPIC, Command, ElevenLabsCommand, EventKind, FullEvent, Packet, PushToTalk, RESPONSE_TOPIC,
+    CONTROL_TOPIC, Command, ElevenLabsCommand, FullEvent, FullEventKind, Packet, PushToTalk, RESPONSE_TOPIC,
     Received, ReceivedCommand,
 };
 use liveavatar_api::session::{Configuration, Full};
@@ -10,7 +10,7 @@ use liveavatar_api::types::{AvatarPersona, SessionInteractivityType};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::lite::any_json;
+use super::any_json::any_json;
 
 fn avatar_commands() -> Vec<Command> {
     vec![
@@ -19,8 +19,8 @@ fn avatar_commands() -> Vec<Command> {
         Command::SpeakResponse("Who are you?".into()),
         Command::StartListening,
         Command::StopListening,
-        Command::StartPushToTalk(PushToTalk::vouched()),
-        Command::StopPushToTalk(PushToTalk::vouched()),
+        Command::StartPushToTalk(PushToTalk::assume_enabled()),
+        Command::StopPushToTalk(PushToTalk::assume_enabled()),
     ]
 }
 
@@ -42,20 +42,20 @@ fn text(packet: &Packet) -> String {
 }
 
 #[test]
-fn every_command_has_its_exact_json() {
+fn commands_encode_to_exact_json() {
     let session = Uuid::from_u128(0x5e55_1001_0000_4000_8000_0000_0000_0001);
     let avatar = avatar_commands().into_iter().flat_map(|command| {
-        // An id where the SDK sends one, however random it is.
+        // The SDK sends no id with some commands.
         let packet = command.packet();
-        let drawn = packet.event_id.as_deref().unwrap_or("none");
-        [text(&packet).replace(drawn, "[id]"), text(&command.packet_with_id("e-1"))]
+        let random = packet.event_id.as_deref().unwrap_or("none");
+        [text(&packet).replace(random, "[id]"), text(&command.packet_with_id("e-1"))]
     });
     let agent = agent_commands().into_iter().map(|command| text(&command.packet_with_id(session, "e-1")));
     insta::assert_snapshot!(avatar.chain(agent).collect::<Vec<_>>().join("\n"));
 }
 
 #[test]
-fn an_id_is_a_fresh_random_uuid() {
+fn each_packet_gets_a_new_random_uuid() {
     let id = || Command::StartListening.packet().event_id.unwrap();
     let (one, two) = (id(), id());
     assert_ne!(one, two);
@@ -63,7 +63,7 @@ fn an_id_is_a_fresh_random_uuid() {
 }
 
 #[test]
-fn push_to_talk_is_there_where_the_configuration_says_so() {
+fn push_to_talk_requires_a_push_to_talk_configuration() {
     let of = |interactivity: Option<SessionInteractivityType>| {
         let configuration = Configuration::<Full>::build(|full| {
             let persona = AvatarPersona::builder().language("en".to_owned());
@@ -71,15 +71,15 @@ fn push_to_talk_is_there_where_the_configuration_says_so() {
                 .avatar_persona(Some(persona.try_into().unwrap()))
                 .interactivity_type(interactivity)
         });
-        PushToTalk::of(&configuration.unwrap())
+        PushToTalk::from_configuration(&configuration.unwrap())
     };
-    assert_eq!(of(Some(SessionInteractivityType::PushToTalk)), Some(PushToTalk::vouched()));
+    assert_eq!(of(Some(SessionInteractivityType::PushToTalk)), Some(PushToTalk::assume_enabled()));
     assert_eq!(of(Some(SessionInteractivityType::Conversational)), None);
     assert_eq!(of(None), None);
 }
 
 #[test]
-fn what_a_command_says_is_not_shown() {
+fn debug_hides_the_text_of_commands() {
     let command = Command::SpeakText("canary-prompt".into());
     let agent = ElevenLabsCommand::UserMessage("canary-prompt".into());
     let shown = format!("{command:?} {:?} {agent:?} {:?}", command.packet(), agent.packet(Uuid::nil()));
@@ -87,7 +87,7 @@ fn what_a_command_says_is_not_shown() {
 }
 
 #[test]
-fn events_are_read_in_every_spelling() {
+fn events_decode_in_every_spelling() {
     let lines = [
         r#"{"event_type":"user.speak_started","event_id":"e","session_id":"s","source_event_id":null}"#,
         r#"{"event_type":"user.speak_ended"}"#,
@@ -110,11 +110,11 @@ fn events_are_read_in_every_spelling() {
         r#"{"event_type":"session.state_updated"}"#,
         r#"{"event_type":"elevenlabs_agent_event","elevenlabs_event_type":"vad_score","data":{"score":0.5}}"#,
         r#"{"event_type":"elevenlabs_agent_event","elevenlabs_event_type":"ping"}"#,
-        // Of another shape than is known, and not known at all: nothing of them is lost.
+        // Unknown payloads and types keep all their fields.
         r#"{"event_type":"avatar.transcription","text":7,"event_id":8}"#,
         r#"{"event_type":"avatar.hologram","strength":3}"#,
         r#"{"type":"avatar.speak_started"}"#,
-        // No events.
+        // Invalid messages.
         r#"{"text":"no type"}"#,
         r#"{"event_type":7}"#,
         r#"["event_type"]"#,
@@ -122,15 +122,15 @@ fn events_are_read_in_every_spelling() {
         "{\"event_type\":\"user.speak_started\"",
         "nonsense",
     ];
-    let said = lines.map(|line| match FullEvent::decode(RESPONSE_TOPIC, line.as_bytes()) {
+    let decoded = lines.map(|line| match FullEvent::decode(RESPONSE_TOPIC, line.as_bytes()) {
         Ok(event) => format!("{line}\n    {:?}", event.unwrap()),
         Err(error) => format!("{line}\n    {error}"),
     });
-    insta::assert_snapshot!(said.join("\n"));
+    insta::assert_snapshot!(decoded.join("\n"));
 }
 
 #[test]
-fn packets_on_other_topics_are_nothing() {
+fn packets_on_other_topics_decode_to_none() {
     let event = br#"{"event_type":"user.speak_started"}"#;
     for topic in ["", "lk.chat", CONTROL_TOPIC] {
         assert_eq!(FullEvent::decode(topic, event).unwrap(), None);
@@ -139,31 +139,30 @@ fn packets_on_other_topics_are_nothing() {
     assert_eq!(FullEvent::decode("lk.chat", b"not even JSON").unwrap(), None);
 }
 
-/// A text of its own; the exact words do not matter to the codec.
-fn words() -> impl Strategy<Value = String> {
-    any::<String>()
-}
-
 fn any_avatar_command() -> impl Strategy<Value = Command> {
-    (0..avatar_commands().len(), words()).prop_map(|(at, text)| match avatar_commands().swap_remove(at) {
-        Command::SpeakText(_) => Command::SpeakText(text.into()),
-        Command::SpeakResponse(_) => Command::SpeakResponse(text.into()),
-        other => other,
+    (0..avatar_commands().len(), any::<String>()).prop_map(|(at, text)| {
+        match avatar_commands().swap_remove(at) {
+            Command::SpeakText(_) => Command::SpeakText(text.into()),
+            Command::SpeakResponse(_) => Command::SpeakResponse(text.into()),
+            other => other,
+        }
     })
 }
 
 fn any_agent_command() -> impl Strategy<Value = ElevenLabsCommand> {
-    (0..4, words(), words(), any::<bool>()).prop_map(|(at, text, tool_call_id, is_error)| match at {
-        0 => ElevenLabsCommand::UserMessage(text.into()),
-        1 => ElevenLabsCommand::ContextualUpdate(text.into()),
-        2 => ElevenLabsCommand::UserActivity,
-        _ => ElevenLabsCommand::ClientToolResult { tool_call_id, result: text.into(), is_error },
+    (0..4, any::<String>(), any::<String>(), any::<bool>()).prop_map(|(at, text, tool_call_id, is_error)| {
+        match at {
+            0 => ElevenLabsCommand::UserMessage(text.into()),
+            1 => ElevenLabsCommand::ContextualUpdate(text.into()),
+            2 => ElevenLabsCommand::UserActivity,
+            _ => ElevenLabsCommand::ClientToolResult { tool_call_id, result: text.into(), is_error },
+        }
     })
 }
 
 proptest! {
     #[test]
-    fn any_bytes_are_an_event_or_a_clear_error(bytes in any::<Vec<u8>>()) {
+    fn any_bytes_decode_or_give_a_clear_error(bytes in any::<Vec<u8>>()) {
         if let Err(error) = FullEvent::decode(RESPONSE_TOPIC, &bytes) {
             prop_assert!(error.to_string().starts_with("the message "), "{error}");
         }
@@ -171,14 +170,14 @@ proptest! {
     }
 
     #[test]
-    fn any_object_with_a_name_is_an_event_and_loses_nothing(name in event_name(), mut fields in any_json()) {
+    fn any_object_with_a_type_is_an_event_and_keeps_its_fields(name in event_name(), mut fields in any_json()) {
         if let Value::Object(fields) = &mut fields {
             fields.insert("event_type".to_owned(), name.clone().into());
             let before = fields.len();
             let bytes = serde_json::to_vec(fields).unwrap();
             let event = FullEvent::decode(RESPONSE_TOPIC, &bytes).unwrap().unwrap();
             prop_assert_eq!(&event.event_type, &name);
-            if event.kind == EventKind::Unknown {
+            if event.kind == FullEventKind::Unknown {
                 let taken = [&event.event_id, &event.session_id, &event.source_event_id];
                 let nulls = ["event_id", "session_id", "source_event_id", "text", "elevenlabs_event_type"];
                 let nulls = nulls.iter().filter(|name| fields.get(**name).is_some_and(Value::is_null)).count();
@@ -189,7 +188,7 @@ proptest! {
     }
 
     #[test]
-    fn every_command_to_the_avatar_round_trips(command in any_avatar_command(), id in words()) {
+    fn every_command_to_the_avatar_round_trips(command in any_avatar_command(), id in any::<String>()) {
         let packet = command.packet_with_id(id.clone());
         let read = Received::decode(packet.topic, &packet.payload).unwrap().unwrap();
         prop_assert_eq!(read.command, ReceivedCommand::Avatar(command));
@@ -197,7 +196,7 @@ proptest! {
     }
 
     #[test]
-    fn every_command_to_the_agent_round_trips(command in any_agent_command(), id in words()) {
+    fn every_command_to_the_agent_round_trips(command in any_agent_command(), id in any::<String>()) {
         let packet = command.packet_with_id(Uuid::nil(), id.clone());
         let read = Received::decode(packet.topic, &packet.payload).unwrap().unwrap();
         prop_assert_eq!(read.command, ReceivedCommand::ElevenLabs(command));

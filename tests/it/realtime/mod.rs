@@ -1,7 +1,6 @@
-//! Talking to the avatar: the codecs of both protocols, audio, and the LITE socket against scripted servers.
+//! Commands, events and audio of a running session.
 
+mod any_json;
 mod audio;
 mod full;
 mod lite;
-mod mocked;
-mod socket;

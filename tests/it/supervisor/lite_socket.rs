@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::stream;
 use liveavatar_api::realtime::audio;
-use liveavatar_api::realtime::lite::{Closed, End, SocketOptions};
+use liveavatar_api::realtime::lite::{CloseReason, SocketOptions, SpeechEnd};
 use liveavatar_mock::{EventStyle, Server};
 use tokio::time::sleep;
 
@@ -23,9 +23,9 @@ async fn the_socket_speaks_and_closes_when_the_session_is_stopped() {
     let socket = session.connect().await.unwrap();
     tokio::time::pause();
     let spoken = socket.speak(stream::iter([vec![0_u8; audio::bytes(Duration::from_secs(2))]])).await;
-    assert!(matches!(spoken.end, End::Finished), "{spoken:?}");
+    assert!(matches!(spoken.end, SpeechEnd::Finished), "{spoken:?}");
     session.stop().await.unwrap();
-    assert_eq!(socket.closed().await, Closed::SessionEnded);
+    assert_eq!(socket.closed().await, CloseReason::SessionEnded);
 }
 
 #[tokio::test]
@@ -34,9 +34,10 @@ async fn keep_alives_of_the_socket_replace_keep_alive_calls() {
     let session = lab.client.open(&lite()).await.unwrap();
     let activity = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&activity);
-    let options = SocketOptions::new().keep_alive(Some(Duration::from_secs(20))).on_activity(move || {
-        count.fetch_add(1, Ordering::Relaxed);
-    });
+    let options =
+        SocketOptions::new().keep_alive_interval(Some(Duration::from_secs(20))).on_activity(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
     let socket = session.connect_with(options).await.unwrap();
     tokio::time::pause();
     sleep(Duration::from_secs(10 * 60)).await;

@@ -6,26 +6,27 @@ use std::time::Duration;
 
 use hound::{SampleFormat, WavReader};
 
-use super::Converter;
+use super::converter::Converter;
 use crate::error::Error;
 
-/// Samples of all channels that one piece is made of: about a tenth of a second.
-const PIECE: usize = 4_800;
+/// Samples per chunk, over all channels: about 0.1 s.
+const CHUNK_SAMPLES: usize = 4_800;
 
-/// The PCM of a WAV file, piece by piece, in the service's format.
+/// Reads a WAV file and yields PCM in the service's format.
 ///
-/// Rate, channels and sample format are those of the file: integers of 8, 16, 24 and 32 bits and floats of 32.
+/// The file may have any rate that [`Converter`] takes, one or two channels, and integer samples of 8, 16, 24 or 32 bits or float
+/// samples of 32 bits.
 ///
 /// ```no_run
 /// use liveavatar_api::realtime::audio::Wav;
 ///
-/// let pieces: Result<Vec<Vec<u8>>, _> = Wav::new(std::fs::File::open("greeting.wav")?)?.collect();
-/// let pcm = pieces?.concat();
+/// let chunks: Result<Vec<Vec<u8>>, _> = Wav::new(std::fs::File::open("greeting.wav")?)?.collect();
+/// let pcm = chunks?.concat();
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Wav<R> {
     reader: WavReader<R>,
-    /// None once the end was reached or a piece failed.
+    /// `None` after the end of the file or an error.
     converter: Option<Converter>,
 }
 
@@ -36,10 +37,10 @@ impl<R> fmt::Debug for Wav<R> {
 }
 
 impl<R: Read> Wav<R> {
-    /// Reads the head of the file.
+    /// Reads the file's header.
     ///
     /// # Errors
-    /// When it is no WAV file, or has a format that [`Converter`] or this type does not take.
+    /// If the file is not a WAV file, or has a format that this type or [`Converter`] does not support.
     pub fn new(reader: R) -> Result<Self, Error> {
         let reader = WavReader::new(reader).map_err(unreadable)?;
         let spec = reader.spec();
@@ -47,25 +48,25 @@ impl<R: Read> Wav<R> {
         Ok(Self { reader, converter: Some(converter) })
     }
 
-    /// How long the whole file plays, as its head says; a file of unknown length may say anything.
+    /// Returns the playback time that the file's header gives, which is wrong for a file that was streamed.
     #[must_use]
     pub fn duration(&self) -> Duration {
         let rate = self.reader.spec().sample_rate;
         Duration::from_secs_f64(f64::from(self.reader.duration()) / f64::from(rate.max(1)))
     }
 
-    fn piece(&mut self) -> Result<Option<Vec<u8>>, Error> {
+    fn read_chunk(&mut self) -> Result<Option<Vec<u8>>, Error> {
         let spec = self.reader.spec();
         let samples: Vec<f32> = match spec.sample_format {
-            SampleFormat::Float => self.reader.samples::<f32>().take(PIECE).collect::<Result<_, _>>(),
+            SampleFormat::Float => self.reader.samples::<f32>().take(CHUNK_SAMPLES).collect::<Result<_, _>>(),
             SampleFormat::Int => {
-                let loudest = f64::from(1_u32 << (spec.bits_per_sample.clamp(1, 32) - 1));
+                let full_scale = f64::from(1_u32 << (spec.bits_per_sample.clamp(1, 32) - 1));
                 #[expect(
                     clippy::cast_possible_truncation,
-                    reason = "24 bits of a level are more than 16 bits hear"
+                    reason = "an f32 has 24 bits of precision, and the output has 16"
                 )]
-                let level = |sample: i32| (f64::from(sample) / loudest) as f32;
-                self.reader.samples::<i32>().take(PIECE).map(|sample| sample.map(level)).collect()
+                let level = |sample: i32| (f64::from(sample) / full_scale) as f32;
+                self.reader.samples::<i32>().take(CHUNK_SAMPLES).map(|sample| sample.map(level)).collect()
             }
         }
         .map_err(unreadable)?;
@@ -82,21 +83,19 @@ impl<R: Read> Iterator for Wav<R> {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.converter.as_ref()?;
-        let piece = self.piece();
-        if piece.is_err() {
+        let chunk = self.read_chunk();
+        if chunk.is_err() {
             self.converter = None;
         }
-        piece.transpose()
+        chunk.transpose()
     }
 }
 
 fn unreadable(error: hound::Error) -> Error {
-    let what = match &error {
-        hound::Error::Unsupported => {
-            "the WAV file has a format that is not supported; convert it to 16-bit PCM"
-        }
-        hound::Error::IoError(_) => "the WAV file ends too early or cannot be read",
-        _ => "the file is no WAV file; convert it, or decode it to PCM",
+    let message = match &error {
+        hound::Error::Unsupported => "the format of the WAV file is not supported; convert it to 16-bit PCM",
+        hound::Error::IoError(_) => "the WAV file is truncated or cannot be read",
+        _ => "the file is not a WAV file; convert it to WAV or PCM",
     };
-    Error::invalid_request(what).caused_by(error)
+    Error::invalid_request(message).caused_by(error)
 }

@@ -1,12 +1,10 @@
-//! Commands to the avatar, and reading them on its side.
+//! Commands to the avatar.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
-use super::CONTROL_TOPIC;
-use super::elevenlabs::{self, ElevenLabsCommand};
-use crate::error::Error;
+use super::packet::Packet;
+use crate::realtime::event_id::new_event_id;
 use crate::realtime::fields::Fields;
-use crate::realtime::fresh_id;
 use crate::secret::Secret;
 use crate::session::{Configuration, Full};
 use crate::types::{CreateSessionTokenBody, SessionInteractivityType};
@@ -15,30 +13,32 @@ use crate::types::{CreateSessionTokenBody, SessionInteractivityType};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
-    /// Stops speech and drops everything queued.
+    /// Stops speech and drops all queued speech.
     Interrupt,
-    /// Speaks the text as it stands; the official SDK calls it `repeat`.
+    /// Speaks the text verbatim; the official SDK calls this `repeat`.
     SpeakText(Secret),
-    /// Answers the text through the language model and speaks the answer; the official SDK calls it `message`.
+    /// Sends the text to the language model and speaks its response; the official SDK calls this `message`.
     SpeakResponse(Secret),
-    /// Goes from the idle to the listening pose.
+    /// Switches from the idle pose to the listening pose.
     StartListening,
-    /// Goes back to the idle pose.
+    /// Returns to the idle pose.
     StopListening,
-    /// Begins to take the user's audio; unmute the microphone once `user.push_to_talk_started` has come.
+    /// Starts taking the user's audio. Unmute the microphone when `user.push_to_talk_started` arrives.
     StartPushToTalk(PushToTalk),
     /// Stops taking the user's audio.
     StopPushToTalk(PushToTalk),
 }
 
-/// Says that a session takes push-to-talk; elsewhere these commands have no documented effect.
+/// Proof that a session uses push-to-talk.
+///
+/// The effect of push-to-talk commands in other sessions is undocumented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PushToTalk(());
 
 impl PushToTalk {
-    /// What the configuration of the session says; none for a conversational session.
+    /// Returns the proof if the configuration enables push-to-talk.
     #[must_use]
-    pub fn of(configuration: &Configuration<Full>) -> Option<Self> {
+    pub fn from_configuration(configuration: &Configuration<Full>) -> Option<Self> {
         match configuration.body() {
             CreateSessionTokenBody::FullSessionConfig(full)
                 if full.interactivity_type == Some(SessionInteractivityType::PushToTalk) =>
@@ -49,39 +49,38 @@ impl PushToTalk {
         }
     }
 
-    /// For a session that was configured elsewhere; the caller vouches for it.
+    /// Assumes that a session that was configured elsewhere uses push-to-talk.
     #[must_use]
-    pub fn vouched() -> Self {
+    pub fn assume_enabled() -> Self {
         Self(())
     }
 }
 
-type Read = fn(&mut Fields) -> Option<Command>;
+type ReadCommand = fn(&mut Fields) -> Option<Command>;
 
-/// Every command by the name it has on the wire.
-const COMMANDS: &[(&str, Read)] = &[
+const COMMANDS: &[(&str, ReadCommand)] = &[
     ("avatar.interrupt", |_| Some(Command::Interrupt)),
-    ("avatar.speak_text", |fields| Some(Command::SpeakText(fields.text("text")?.into()))),
-    ("avatar.speak_response", |fields| Some(Command::SpeakResponse(fields.text("text")?.into()))),
+    ("avatar.speak_text", |fields| Some(Command::SpeakText(fields.take_string("text")?.into()))),
+    ("avatar.speak_response", |fields| Some(Command::SpeakResponse(fields.take_string("text")?.into()))),
     ("avatar.start_listening", |_| Some(Command::StartListening)),
     ("avatar.stop_listening", |_| Some(Command::StopListening)),
-    ("user.start_push_to_talk", |_| Some(Command::StartPushToTalk(PushToTalk::vouched()))),
-    ("user.stop_push_to_talk", |_| Some(Command::StopPushToTalk(PushToTalk::vouched()))),
+    ("user.start_push_to_talk", |_| Some(Command::StartPushToTalk(PushToTalk::assume_enabled()))),
+    ("user.stop_push_to_talk", |_| Some(Command::StopPushToTalk(PushToTalk::assume_enabled()))),
 ];
 
 impl Command {
-    /// The command as a packet, under an id of its own.
+    /// Encodes the command with a random id.
     ///
-    /// Interrupt and push-to-talk go without an id, as the official SDK sends them.
+    /// Interrupt and the push-to-talk commands get no id, as in the official SDK.
     #[must_use]
     pub fn packet(&self) -> Packet {
         match self {
             Self::Interrupt | Self::StartPushToTalk(_) | Self::StopPushToTalk(_) => self.encode(None),
-            _ => self.packet_with_id(fresh_id()),
+            _ => self.packet_with_id(new_event_id()),
         }
     }
 
-    /// The command as a packet, under the given id; events that it causes bring it as `source_event_id`.
+    /// Encodes the command with the given id, which its events carry as `source_event_id`.
     #[must_use]
     pub fn packet_with_id(&self, event_id: impl Into<String>) -> Packet {
         self.encode(Some(event_id.into()))
@@ -89,7 +88,7 @@ impl Command {
 
     fn encode(&self, event_id: Option<String>) -> Packet {
         let mut fields = Map::new();
-        fields.insert("event_type".to_owned(), json!(self.name()));
+        fields.insert("event_type".to_owned(), json!(self.event_type()));
         if let Some(id) = &event_id {
             fields.insert("event_id".to_owned(), json!(id));
         }
@@ -99,7 +98,7 @@ impl Command {
         Packet::new(event_id, fields)
     }
 
-    fn name(&self) -> &'static str {
+    fn event_type(&self) -> &'static str {
         match self {
             Self::Interrupt => "avatar.interrupt",
             Self::SpeakText(_) => "avatar.speak_text",
@@ -110,74 +109,8 @@ impl Command {
             Self::StopPushToTalk(_) => "user.stop_push_to_talk",
         }
     }
-}
 
-/// A data packet to publish, reliably.
-#[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Packet {
-    /// The topic, [`CONTROL_TOPIC`].
-    pub topic: &'static str,
-    /// JSON in UTF-8.
-    pub payload: Vec<u8>,
-    /// The command's id, if it has one.
-    pub event_id: Option<String>,
-}
-
-impl Packet {
-    pub(super) fn new(event_id: Option<String>, fields: Map<String, Value>) -> Self {
-        Self { topic: CONTROL_TOPIC, payload: Value::Object(fields).to_string().into_bytes(), event_id }
-    }
-}
-
-/// Shows the size of the payload only; it may be a prompt.
-impl std::fmt::Debug for Packet {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Packet")
-            .field("topic", &self.topic)
-            .field("event_id", &self.event_id)
-            .field("payload_bytes", &self.payload.len())
-            .finish()
-    }
-}
-
-/// A command as the avatar's side reads it, for stand-ins and tests.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Received {
-    /// The command's id.
-    pub event_id: Option<String>,
-    /// What is asked for.
-    pub command: ReceivedCommand,
-}
-
-/// What a packet on [`CONTROL_TOPIC`] asks for.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum ReceivedCommand {
-    /// A command to the avatar.
-    Avatar(Command),
-    /// A command to the ElevenLabs agent behind it.
-    ElevenLabs(ElevenLabsCommand),
-    /// One that this version does not know, by its name.
-    Unknown(String),
-}
-
-impl Received {
-    /// Reads a packet; none if its topic is not that of commands.
-    ///
-    /// # Errors
-    /// When the payload is no JSON object that names its kind.
-    pub fn decode(topic: &str, payload: &[u8]) -> Result<Option<Self>, Error> {
-        if topic != CONTROL_TOPIC {
-            return Ok(None);
-        }
-        let mut fields = Fields::read(payload)?;
-        let event_id = fields.text("event_id");
-        let known = fields.find(COMMANDS).and_then(|read| read(&mut fields)).map(ReceivedCommand::Avatar);
-        let command = known
-            .or_else(|| elevenlabs::command(&mut fields).map(ReceivedCommand::ElevenLabs))
-            .unwrap_or_else(|| ReceivedCommand::Unknown(fields.kind().to_owned()));
-        Ok(Some(Self { event_id, command }))
+    pub(super) fn from_fields(fields: &mut Fields) -> Option<Self> {
+        fields.lookup(COMMANDS).and_then(|read| read(fields))
     }
 }

@@ -1,34 +1,33 @@
-//! Raw commands to, and raw events of, an ElevenLabs agent behind the avatar.
+//! Commands and events that the service passes through to an ElevenLabs agent.
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::command::Packet;
+use super::packet::Packet;
+use crate::realtime::event_id::new_event_id;
 use crate::realtime::fields::Fields;
-use crate::realtime::fresh_id;
 use crate::secret::Secret;
 
-/// The name that carries a command of the provider.
-const COMMAND: &[(&str, ())] = &[("elevenlabs_agent_command", ())];
+const COMMAND_TYPE: &str = "elevenlabs_agent_command";
 
 /// A command to the ElevenLabs agent of a session.
 ///
-/// A session without such an agent drops it without a word, and one with it takes no
+/// The service silently drops it in a session without such an agent. A session with one does not accept
 /// [`SpeakText`](super::Command::SpeakText) or [`SpeakResponse`](super::Command::SpeakResponse) (official SDK).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ElevenLabsCommand {
-    /// What the user says, as text.
+    /// A text message from the user.
     UserMessage(Secret),
-    /// What the agent should know without answering it.
+    /// Context for the agent that needs no response.
     ContextualUpdate(Secret),
-    /// The user is doing something: the agent holds back.
+    /// The user is active, so the agent should wait before it speaks.
     UserActivity,
-    /// What a tool that the agent called on the client came to.
+    /// The result of a client tool that the agent called.
     ClientToolResult {
-        /// The call's id, from the agent's event.
+        /// The id of the tool call, from the agent's event.
         tool_call_id: String,
-        /// What the agent is told.
+        /// The result for the agent.
         result: Secret,
         /// Whether the tool failed.
         is_error: bool,
@@ -36,13 +35,13 @@ pub enum ElevenLabsCommand {
 }
 
 impl ElevenLabsCommand {
-    /// The command as a packet, under an id of its own.
+    /// Encodes the command with a random id.
     #[must_use]
     pub fn packet(&self, session_id: Uuid) -> Packet {
-        self.packet_with_id(session_id, fresh_id())
+        self.packet_with_id(session_id, new_event_id())
     }
 
-    /// The command as a packet, under the given id.
+    /// Encodes the command with the given id.
     #[must_use]
     pub fn packet_with_id(&self, session_id: Uuid, event_id: impl Into<String>) -> Packet {
         let event_id = event_id.into();
@@ -55,54 +54,49 @@ impl ElevenLabsCommand {
                 Some(json!({ "tool_call_id": tool_call_id, "result": result, "is_error": is_error })),
             ),
         };
-        let fields = json!({
-            "event_type": COMMAND[0].0,
-            "event_id": event_id,
-            "session_id": session_id,
-            "source_event_id": null,
-            "elevenlabs_event_type": name,
-        });
-        let mut fields = match fields {
-            Value::Object(fields) => fields,
-            _ => Map::new(),
-        };
-        if let Some(data) = data {
-            fields.insert("data".to_owned(), data);
-        }
+        let fields = [
+            ("event_type", json!(COMMAND_TYPE)),
+            ("event_id", json!(event_id)),
+            ("session_id", json!(session_id)),
+            ("source_event_id", Value::Null),
+            ("elevenlabs_event_type", json!(name)),
+        ];
+        let fields = fields.into_iter().chain(data.map(|data| ("data", data)));
+        let fields: Map<_, _> = fields.map(|(name, value)| (name.to_owned(), value)).collect();
         Packet::new(Some(event_id), fields)
     }
-}
 
-/// Reads a command on the avatar's side.
-pub(super) fn command(fields: &mut Fields) -> Option<ElevenLabsCommand> {
-    fields.find(COMMAND)?;
-    let text = |fields: &mut Fields| fields.inner_text("data", "text").map(Secret::from);
-    match fields.text("elevenlabs_event_type")?.as_str() {
-        "user_message" => Some(ElevenLabsCommand::UserMessage(text(fields)?)),
-        "contextual_update" => Some(ElevenLabsCommand::ContextualUpdate(text(fields)?)),
-        "user_activity" => Some(ElevenLabsCommand::UserActivity),
-        "client_tool_result" => {
-            let tool_call_id = fields.inner_text("data", "tool_call_id")?;
-            let result = fields.inner_text("data", "result")?.into();
-            let is_error = fields.value("data")?.get("is_error")?.as_bool()?;
-            Some(ElevenLabsCommand::ClientToolResult { tool_call_id, result, is_error })
+    pub(super) fn from_fields(fields: &mut Fields) -> Option<Self> {
+        fields.lookup(&[(COMMAND_TYPE, ())])?;
+        let text = |fields: &mut Fields| fields.take_nested_string("data", "text").map(Secret::from);
+        match fields.take_string("elevenlabs_event_type")?.as_str() {
+            "user_message" => Some(Self::UserMessage(text(fields)?)),
+            "contextual_update" => Some(Self::ContextualUpdate(text(fields)?)),
+            "user_activity" => Some(Self::UserActivity),
+            "client_tool_result" => {
+                let tool_call_id = fields.take_nested_string("data", "tool_call_id")?;
+                let result = fields.take_nested_string("data", "result")?.into();
+                let is_error = fields.take("data")?.get("is_error")?.as_bool()?;
+                Some(Self::ClientToolResult { tool_call_id, result, is_error })
+            }
+            _ => None,
         }
-        _ => None,
     }
 }
 
-/// An event of the provider, as it came.
+/// An unprocessed event of the ElevenLabs agent.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ElevenLabsEvent {
-    /// The provider's name of the event, such as `client_tool_call`.
+    /// ElevenLabs' name of the event, such as `client_tool_call`.
     pub name: String,
-    /// The provider's payload; null if there is none.
+    /// ElevenLabs' payload, or null.
     pub data: Value,
 }
 
-/// Reads an event of the provider.
-pub(super) fn event(fields: &mut Fields) -> Option<ElevenLabsEvent> {
-    let name = fields.text("elevenlabs_event_type")?;
-    Some(ElevenLabsEvent { name, data: fields.value("data").unwrap_or_default() })
+impl ElevenLabsEvent {
+    pub(super) fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let name = fields.take_string("elevenlabs_event_type")?;
+        Some(Self { name, data: fields.take("data").unwrap_or_default() })
+    }
 }

@@ -2,117 +2,121 @@
 
 use serde_json::{Map, Value};
 
-use super::RESPONSE_TOPIC;
-use super::elevenlabs::{self, ElevenLabsEvent};
+use super::elevenlabs::ElevenLabsEvent;
 use crate::error::Error;
 use crate::realtime::fields::Fields;
 use crate::types::SessionEndReason;
 use crate::wire::OpenEnum;
 
-/// An event of the avatar.
+/// The topic of events, from the avatar to the client (official SDK).
+pub const RESPONSE_TOPIC: &str = "agent-response";
+
+/// An event of the avatar in a FULL session.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct FullEvent {
     /// What happened.
-    pub kind: EventKind,
-    /// The kind as it was written.
+    pub kind: FullEventKind,
+    /// The event type exactly as received.
     pub event_type: String,
-    /// The event's own id.
+    /// The event's id.
     pub event_id: Option<String>,
     /// The session's id.
     pub session_id: Option<String>,
-    /// The id of the command that caused it, if one did.
+    /// The id of the command that caused the event.
     pub source_event_id: Option<String>,
-    /// Whatever else came with it.
+    /// All other fields.
     pub rest: Map<String, Value>,
 }
 
-/// What happened.
+/// What happened in a FULL session.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum EventKind {
-    /// The user's audio begins.
+pub enum FullEventKind {
+    /// The user started speaking.
     UserSpeakStarted,
-    /// The user's audio ends.
+    /// The user stopped speaking.
     UserSpeakEnded,
-    /// What the user said, in full.
+    /// The final transcription of the user's speech.
     UserTranscription(String),
-    /// What the user said so far.
+    /// A partial transcription of the user's speech.
     UserTranscriptionChunk(String),
-    /// What the avatar says: at once for [`SpeakText`](super::Command::SpeakText), else once it is generated.
+    /// What the avatar says: sent at once for [`SpeakText`](super::Command::SpeakText), else when the text is generated.
     AvatarTranscription(String),
-    /// What the avatar says, so far.
+    /// A part of what the avatar says.
     AvatarTranscriptionChunk(String),
-    /// The avatar starts speaking.
+    /// The avatar started speaking.
     AvatarSpeakStarted,
-    /// The avatar stops speaking.
+    /// The avatar stopped speaking.
     AvatarSpeakEnded,
-    /// The user's audio is taken from now on.
+    /// The service started taking the user's audio.
     PushToTalkStarted,
-    /// The start of push-to-talk was refused.
+    /// The service rejected the start of push-to-talk.
     PushToTalkStartFailed,
-    /// The user's audio is no longer taken.
+    /// The service stopped taking the user's audio.
     PushToTalkStopped,
-    /// The stop of push-to-talk was refused.
+    /// The service rejected the stop of push-to-talk.
     PushToTalkStopFailed,
     /// The service ended the session.
     SessionStopped(Option<OpenEnum<SessionEndReason>>),
-    /// The session changed; what it brings is not documented.
+    /// The session changed; its payload is undocumented.
     SessionUpdated,
-    /// The session's state changed; what it brings is not documented.
+    /// The session's state changed; its payload is undocumented.
     SessionStateUpdated,
     /// An event of the ElevenLabs agent behind the avatar.
     ElevenLabs(ElevenLabsEvent),
-    /// One that this version does not know, or with another payload than it knows; see [`FullEvent::event_type`] and
-    /// [`FullEvent::rest`].
+    /// An event type or payload that this version does not know; see [`FullEvent::event_type`] and [`FullEvent::rest`].
     Unknown,
 }
 
-type Read = fn(&mut Fields) -> Option<EventKind>;
+type ReadEvent = fn(&mut Fields) -> Option<FullEventKind>;
 
-/// Every event by its documented name.
-const EVENTS: &[(&str, Read)] = &[
-    ("user.speak_started", |_| Some(EventKind::UserSpeakStarted)),
-    ("user.speak_ended", |_| Some(EventKind::UserSpeakEnded)),
-    ("user.transcription", |fields| fields.text("text").map(EventKind::UserTranscription)),
-    ("user.transcription.chunk", |fields| fields.text("text").map(EventKind::UserTranscriptionChunk)),
-    ("avatar.transcription", |fields| fields.text("text").map(EventKind::AvatarTranscription)),
-    ("avatar.transcription.chunk", |fields| fields.text("text").map(EventKind::AvatarTranscriptionChunk)),
-    ("avatar.speak_started", |_| Some(EventKind::AvatarSpeakStarted)),
-    ("avatar.speak_ended", |_| Some(EventKind::AvatarSpeakEnded)),
-    ("user.push_to_talk_started", |_| Some(EventKind::PushToTalkStarted)),
-    ("user.push_to_talk_start_failed", |_| Some(EventKind::PushToTalkStartFailed)),
-    ("user.push_to_talk_stopped", |_| Some(EventKind::PushToTalkStopped)),
-    ("user.push_to_talk_stop_failed", |_| Some(EventKind::PushToTalkStopFailed)),
-    ("session.stopped", |fields| Some(EventKind::SessionStopped(stop_reason(fields)))),
-    ("session.updated", |_| Some(EventKind::SessionUpdated)),
-    ("session.state_updated", |_| Some(EventKind::SessionStateUpdated)),
-    ("elevenlabs_agent_event", |fields| elevenlabs::event(fields).map(EventKind::ElevenLabs)),
+const EVENTS: &[(&str, ReadEvent)] = &[
+    ("user.speak_started", |_| Some(FullEventKind::UserSpeakStarted)),
+    ("user.speak_ended", |_| Some(FullEventKind::UserSpeakEnded)),
+    ("user.transcription", |fields| fields.take_string("text").map(FullEventKind::UserTranscription)),
+    ("user.transcription.chunk", |fields| {
+        fields.take_string("text").map(FullEventKind::UserTranscriptionChunk)
+    }),
+    ("avatar.transcription", |fields| fields.take_string("text").map(FullEventKind::AvatarTranscription)),
+    ("avatar.transcription.chunk", |fields| {
+        fields.take_string("text").map(FullEventKind::AvatarTranscriptionChunk)
+    }),
+    ("avatar.speak_started", |_| Some(FullEventKind::AvatarSpeakStarted)),
+    ("avatar.speak_ended", |_| Some(FullEventKind::AvatarSpeakEnded)),
+    ("user.push_to_talk_started", |_| Some(FullEventKind::PushToTalkStarted)),
+    ("user.push_to_talk_start_failed", |_| Some(FullEventKind::PushToTalkStartFailed)),
+    ("user.push_to_talk_stopped", |_| Some(FullEventKind::PushToTalkStopped)),
+    ("user.push_to_talk_stop_failed", |_| Some(FullEventKind::PushToTalkStopFailed)),
+    ("session.stopped", |fields| Some(FullEventKind::SessionStopped(stop_reason(fields)))),
+    ("session.updated", |_| Some(FullEventKind::SessionUpdated)),
+    ("session.state_updated", |_| Some(FullEventKind::SessionStateUpdated)),
+    ("elevenlabs_agent_event", |fields| ElevenLabsEvent::from_fields(fields).map(FullEventKind::ElevenLabs)),
 ];
 
-/// The official SDK reads the first name, the official guide writes the second.
+/// The official SDK reads `stop_reason`; the official agent guide writes `end_reason`.
 fn stop_reason(fields: &mut Fields) -> Option<OpenEnum<SessionEndReason>> {
-    let reason = fields.text("stop_reason").or_else(|| fields.text("end_reason"))?;
-    // An open enum takes any text.
+    let reason = fields.take_string("stop_reason").or_else(|| fields.take_string("end_reason"))?;
+    // An `OpenEnum` accepts any text.
     reason.parse().ok()
 }
 
 impl FullEvent {
-    /// Reads a packet; none if its topic is not that of events.
+    /// Decodes a packet. Returns `None` if its topic is not [`RESPONSE_TOPIC`].
     ///
-    /// Names are read with dots and underscores in either place, because the service's pages disagree about them.
+    /// Dots and underscores in event types are interchangeable, because the service's own pages mix them.
     ///
     /// # Errors
-    /// When the payload is no JSON object that names its kind.
+    /// If the payload is not a JSON object with an event type.
     pub fn decode(topic: &str, payload: &[u8]) -> Result<Option<Self>, Error> {
         if topic != RESPONSE_TOPIC {
             return Ok(None);
         }
-        let mut fields = Fields::read(payload)?;
-        let kind = fields.find(EVENTS).and_then(|read| read(&mut fields)).unwrap_or(EventKind::Unknown);
-        let event_id = fields.text("event_id");
-        let session_id = fields.text("session_id");
-        let source_event_id = fields.text("source_event_id");
+        let mut fields = Fields::parse(payload)?;
+        let kind = fields.lookup(EVENTS).and_then(|read| read(&mut fields)).unwrap_or(FullEventKind::Unknown);
+        let event_id = fields.take_string("event_id");
+        let session_id = fields.take_string("session_id");
+        let source_event_id = fields.take_string("source_event_id");
         let (event_type, rest) = fields.into_parts();
         Ok(Some(Self { kind, event_type, event_id, session_id, source_event_id, rest }))
     }

@@ -1,31 +1,29 @@
-//! The data channel of a LiveKit room: what FULL sessions and LITE sessions with a connector speak.
+//! Commands and events on the data channel of a LiveKit room.
 //!
-//! It is a codec without a connection: a command becomes a [`Packet`], which is published reliably, and a packet that
-//! arrived becomes an [`FullEvent`]. With the `livekit` crate, a packet's fields are those of `DataPacket`, which
-//! `publish_data` takes; the example `full_events` shows it.
+//! FULL sessions use it, and LITE sessions with a connector. This module is a codec without a connection: it encodes a command as
+//! a [`Packet`], which you publish reliably, and decodes a received packet as a [`FullEvent`]. With the `livekit` crate, copy the
+//! packet's fields into a `DataPacket` for `publish_data`; see the example `full_events`.
 //!
 //! ```
-//! use liveavatar_api::realtime::full::{Command, FullEvent, EventKind};
+//! use liveavatar_api::realtime::full::{Command, FullEvent, FullEventKind};
 //!
 //! let packet = Command::SpeakText("Good morning.".into()).packet();
 //! assert_eq!(packet.topic, "agent-control");
 //!
 //! let received = br#"{"event_type": "avatar.transcription", "event_id": "e-17", "text": "Good morning."}"#;
-//! let event = FullEvent::decode("agent-response", received)?.expect("the topic is that of events");
-//! assert_eq!(event.kind, EventKind::AvatarTranscription("Good morning.".to_owned()));
+//! let event = FullEvent::decode("agent-response", received)?.expect("the topic of events");
+//! assert_eq!(event.kind, FullEventKind::AvatarTranscription("Good morning.".to_owned()));
 //! # Ok::<(), liveavatar_api::Error>(())
 //! ```
 
 mod command;
 mod elevenlabs;
 mod event;
+mod packet;
+mod received;
 
-pub use command::{Command, Packet, PushToTalk, Received, ReceivedCommand};
+pub use command::{Command, PushToTalk};
 pub use elevenlabs::{ElevenLabsCommand, ElevenLabsEvent};
-pub use event::{EventKind, FullEvent};
-
-/// The topic of commands, from the client to the avatar (official SDK).
-pub const CONTROL_TOPIC: &str = "agent-control";
-
-/// The topic of events, from the avatar to the client (official SDK).
-pub const RESPONSE_TOPIC: &str = "agent-response";
+pub use event::{FullEvent, FullEventKind, RESPONSE_TOPIC};
+pub use packet::{CONTROL_TOPIC, Packet};
+pub use received::{Received, ReceivedCommand};

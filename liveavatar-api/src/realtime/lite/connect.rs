@@ -1,7 +1,5 @@
 //! Opening the connection: address, TLS, handshake.
 
-use std::time::Duration;
-
 use http::Uri;
 use tokio::net::TcpStream;
 use tokio_websockets::{ClientBuilder, Connector, Limits, MaybeTlsStream, WebSocketStream, upgrade};
@@ -10,13 +8,14 @@ use crate::error::{Error, ErrorKind};
 use crate::http::is_loopback;
 use crate::secret::Secret;
 
-/// The connection.
 pub(super) type Connection = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// The largest message that is read; events have some hundred bytes, and variants of the service send media beside them.
+/// The largest accepted message. Events have some hundred bytes, but variants of the service also send media.
 const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 
-/// An address that was found fit. It carries the right to speak, so it is never shown.
+const TLS_MISSING: &str = "ws_url starts with wss://, which requires the feature `rustls`";
+
+/// A valid `ws_url`. It grants access to the avatar, so it has no `Debug`.
 #[derive(Clone)]
 pub(super) struct Address {
     uri: Uri,
@@ -26,32 +25,29 @@ pub(super) struct Address {
 }
 
 impl Address {
-    pub(super) fn read(ws_url: &Secret, plain: bool) -> Result<Self, Error> {
-        let refuse = |why: &str| Error::invalid_request(format!("ws_url {why}"));
-        let uri: Uri = ws_url.expose().trim().parse().map_err(|_| refuse("is not an address"))?;
-        let host = uri.host().ok_or_else(|| refuse("names no host"))?.trim_matches(['[', ']']).to_owned();
-        let local = is_loopback(&host);
+    pub(super) fn parse(ws_url: &Secret, allow_plain: bool) -> Result<Self, Error> {
+        let invalid = |why: &str| Error::invalid_request(format!("ws_url {why}"));
+        let uri: Uri = ws_url.expose().trim().parse().map_err(|_| invalid("is not a URL"))?;
+        let host = uri.host().ok_or_else(|| invalid("has no host"))?.trim_matches(['[', ']']).to_owned();
         let tls = match uri.scheme_str() {
             Some("wss") => true,
-            Some("ws") if local || plain => false,
-            Some("ws") => {
-                return Err(refuse("is plain ws, over which anyone could listen: use wss, or allow it"));
-            }
-            _ => return Err(refuse("is neither wss nor ws")),
+            Some("ws") if is_loopback(&host) || allow_plain => false,
+            Some("ws") => return Err(invalid("is unencrypted: use wss, or set `allow_plain`")),
+            _ => return Err(invalid("must start with wss:// or ws://")),
         };
         if tls && cfg!(not(feature = "rustls")) {
-            return Err(refuse("is wss, which takes the crate's feature `rustls`"));
+            return Err(Error::invalid_request(TLS_MISSING));
         }
         let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
         Ok(Self { uri, host, port, tls })
     }
 
-    /// Opens a connection.
     pub(super) async fn open(self) -> Result<Connection, Error> {
-        let unreachable =
-            |error| Error::new(ErrorKind::Transport, "the socket cannot be reached").caused_by(error);
+        let unreachable = |error| {
+            Error::new(ErrorKind::Transport, "the WebSocket server cannot be reached").caused_by(error)
+        };
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(unreachable)?;
-        // A frame is written whole; waiting to fill a segment only makes it late.
+        // Frames are written whole, so Nagle's algorithm would only delay them.
         stream.set_nodelay(true).map_err(unreachable)?;
         let connector = if self.tls { tls()? } else { Connector::Plain };
         let stream = connector.wrap(&self.host, stream).await.map_err(failed)?;
@@ -62,22 +58,22 @@ impl Address {
     }
 }
 
-/// An error without the library's text, which may name the address.
+/// Keeps the library's text, which may contain the address, out of the message.
 fn failed(error: tokio_websockets::Error) -> Error {
     use tokio_websockets::Error as Raw;
     match error {
         Raw::Upgrade(upgrade::Error::DidNotSwitchProtocols(status)) => {
-            Error::from_status(status, "the service rejected the web socket")
+            Error::from_status(status, "the service rejected the WebSocket")
         }
         Raw::Upgrade(error) => {
-            Error::new(ErrorKind::Transport, "the server speaks no web socket").caused_by(error)
+            Error::new(ErrorKind::Transport, "the server does not support WebSockets here").caused_by(error)
         }
         Raw::Io(error) => Error::new(ErrorKind::Transport, "the connection failed").caused_by(error),
         error => Error::new(ErrorKind::Transport, "the connection failed").caused_by(error),
     }
 }
 
-/// Trust as the platform has it, set up once.
+/// A connector with the platform's certificates, created once.
 #[cfg(feature = "rustls")]
 fn tls() -> Result<Connector, Error> {
     use std::sync::{Arc, OnceLock};
@@ -91,8 +87,8 @@ fn tls() -> Result<Connector, Error> {
     if let Some(tls) = TLS.get() {
         return Ok(Connector::Rustls(tls.clone()));
     }
-    let unusable = |error| Error::invalid_request("TLS cannot be set up").caused_by(error);
-    // As reqwest does: what the program has chosen, else what it is compiled with.
+    let unusable = |error| Error::invalid_request("TLS setup failed").caused_by(error);
+    // As in reqwest: the process's default provider if there is one, else the compiled one.
     let provider = CryptoProvider::get_default().cloned();
     let provider = provider.unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()));
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
@@ -103,8 +99,5 @@ fn tls() -> Result<Connector, Error> {
 
 #[cfg(not(feature = "rustls"))]
 fn tls() -> Result<Connector, Error> {
-    Err(Error::invalid_request("ws_url is wss, which takes the crate's feature `rustls`"))
+    Err(Error::invalid_request(TLS_MISSING))
 }
-
-/// How long closing may take before the connection is dropped.
-pub(super) const CLOSE_LIMIT: Duration = Duration::from_secs(2);

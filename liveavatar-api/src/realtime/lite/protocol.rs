@@ -1,4 +1,4 @@
-//! The messages of the socket: text frames with one JSON object each.
+//! The messages of the socket. Each is a text frame with one JSON object.
 
 use std::fmt;
 
@@ -14,21 +14,21 @@ use crate::realtime::fields::Fields;
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
-    /// Appends audio to the utterance, and opens one if none is open: PCM as in [`audio`](crate::realtime::audio).
+    /// Appends PCM in the format of [`audio`](crate::realtime::audio) to the utterance, and starts one if none is open.
     Speak(Bytes),
-    /// Closes the utterance; without it the avatar does not go back to idle or listening.
+    /// Ends the utterance; without it the avatar does not return to idle or listening.
     SpeakEnd,
-    /// Drops speech that is queued or playing.
+    /// Stops speech and drops all queued speech.
     Interrupt,
-    /// Goes to the listening pose.
+    /// Switches to the listening pose.
     StartListening,
-    /// Goes back to the idle pose.
+    /// Returns to the idle pose.
     StopListening,
     /// Restarts the service's idle countdown of 5 minutes.
     KeepAlive,
 }
 
-/// Shows the size of audio only.
+/// Shows only the size of audio.
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -46,7 +46,7 @@ type ReadCommand = fn(&mut Fields) -> Option<Command>;
 
 const COMMANDS: &[(&str, ReadCommand)] = &[
     ("agent.speak", |fields| {
-        STANDARD.decode(fields.text("audio")?).ok().map(|pcm| Command::Speak(pcm.into()))
+        STANDARD.decode(fields.take_string("audio")?).ok().map(|pcm| Command::Speak(pcm.into()))
     }),
     ("agent.speak_end", |_| Some(Command::SpeakEnd)),
     ("agent.interrupt", |_| Some(Command::Interrupt)),
@@ -56,10 +56,10 @@ const COMMANDS: &[(&str, ReadCommand)] = &[
 ];
 
 impl Command {
-    /// The command as the text of a frame, under an id.
+    /// Encodes the command as the text of a frame.
     #[must_use]
     pub fn encode(&self, event_id: &str) -> String {
-        let name = match self {
+        let event_type = match self {
             Self::Speak(_) => "agent.speak",
             Self::SpeakEnd => "agent.speak_end",
             Self::Interrupt => "agent.interrupt",
@@ -67,93 +67,94 @@ impl Command {
             Self::StopListening => "agent.stop_listening",
             Self::KeepAlive => "session.keep_alive",
         };
-        let mut message = json!({ "type": name, "event_id": event_id });
+        let mut message = json!({ "type": event_type, "event_id": event_id });
         if let Self::Speak(pcm) = self {
             message["audio"] = STANDARD.encode(pcm).into();
         }
         message.to_string()
     }
 
-    /// Reads a command and its id on the avatar's side, for stand-ins and tests; none that this version does not know.
+    /// Decodes a command and its id on the avatar's side, for mocks and tests.
+    ///
+    /// The command is `None` if this version does not know it.
     ///
     /// # Errors
-    /// When the text is no JSON object that names its kind.
+    /// If the text is not a JSON object with an event type.
     pub fn decode(text: &[u8]) -> Result<(Option<Self>, Option<String>), Error> {
-        let mut fields = Fields::read(text)?;
-        let command = fields.find(COMMANDS).and_then(|read| read(&mut fields));
-        Ok((command, fields.text("event_id")))
+        let mut fields = Fields::parse(text)?;
+        let command = fields.lookup(COMMANDS).and_then(|read| read(&mut fields));
+        Ok((command, fields.take_string("event_id")))
     }
 }
 
-/// An event of the avatar.
+/// An event of the avatar in a LITE session.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct LiteEvent {
     /// What happened.
-    pub kind: EventKind,
-    /// The kind as it was written.
+    pub kind: LiteEventKind,
+    /// The event type exactly as received.
     pub event_type: String,
-    /// The event's id: that of the command that caused it, or one that the server made.
+    /// The id of the command that caused the event, or an id that the server made.
     pub event_id: Option<String>,
-    /// The id of the command that caused it, from servers that say so.
+    /// The id of the command that caused the event, if the server sends it.
     pub source_event_id: Option<String>,
-    /// The id of the server's task, the same from the start of speech to its end.
+    /// The id of the server's task, the same for the start and the end of speech.
     pub task_id: Option<String>,
-    /// Whatever else came with it.
+    /// All other fields.
     pub rest: Map<String, Value>,
 }
 
-/// What happened.
+/// What happened in a LITE session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum EventKind {
-    /// The session's state.
+pub enum LiteEventKind {
+    /// The session's state changed.
     SessionState(SessionState),
-    /// Playback begins.
+    /// Playback started.
     SpeakStarted,
     /// Playback ended.
     SpeakEnded,
-    /// Playback was cut off.
+    /// Playback was interrupted.
     SpeakInterrupted,
-    /// The avatar's pose.
+    /// The avatar's pose changed.
     AgentState {
-        /// The pose before.
+        /// The previous pose.
         previous: Option<AgentState>,
-        /// The pose now.
+        /// The new pose.
         new: AgentState,
     },
-    /// Audio was taken.
+    /// The server received audio.
     BufferAppended,
-    /// The end of an utterance was taken.
+    /// The server received the end of an utterance.
     BufferCommitted,
-    /// Queued audio was dropped.
+    /// The server dropped queued audio.
     BufferCleared,
-    /// A command, or the server, failed.
-    Error(Notice),
-    /// Something is not as it should be, and goes on.
-    Warning(Notice),
-    /// One that this version does not know, or with another payload than it knows; see [`LiteEvent::event_type`] and
-    /// [`LiteEvent::rest`].
+    /// A command or the server failed.
+    Error(ServerNotice),
+    /// The server warns of a problem that is not fatal.
+    Warning(ServerNotice),
+    /// An event type or payload that this version does not know; see [`LiteEvent::event_type`] and [`LiteEvent::rest`].
     Unknown,
 }
 
-/// The state of a session, as the socket tells it.
+/// The state of a session on its socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SessionState {
-    /// Not there yet.
+    /// Created.
     New,
-    /// On its way; commands would be dropped without a word.
+    /// Connecting; the service silently drops commands.
     Connecting,
     /// Ready for commands.
     Connected,
-    /// About to end.
+    /// Ending.
     Closing,
     /// Ended.
     Closed,
-    /// Ended, in other words (field reports).
+    /// Ended; another name that some servers use (field report).
     Disconnected,
-    /// Another one.
+    /// A state that this version does not know.
     Other(String),
 }
 
@@ -161,55 +162,58 @@ pub enum SessionState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AgentState {
-    /// Waiting.
+    /// Idle.
     Idle,
     /// Listening.
     Listening,
     /// Speaking.
     Talking,
-    /// Another one.
+    /// A pose that this version does not know.
     Other(String),
 }
 
-/// What the server says of an error or a warning.
+/// An error or a warning from the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Notice {
-    /// Its type, such as `invalid_request_error`, `server_error` or `video_starvation`.
+pub struct ServerNotice {
+    /// The type, such as `invalid_request_error`, `server_error` or `video_starvation`.
     pub kind: String,
-    /// A text for people.
+    /// The human-readable message.
     pub message: String,
-    /// The id of the command that it is about.
+    /// The id of the command that caused it.
     pub event_id: Option<String>,
 }
 
-impl Notice {
-    /// Whether audio came too slowly, which stops no speech: pieces should come faster than they play.
+impl ServerNotice {
+    /// Returns whether audio arrived more slowly than it plays; the speech continues.
     #[must_use]
     pub fn is_starvation(&self) -> bool {
         self.kind == "video_starvation"
     }
 }
 
-type ReadEvent = fn(&mut Fields) -> Option<EventKind>;
+type ReadEvent = fn(&mut Fields) -> Option<LiteEventKind>;
 
 const EVENTS: &[(&str, ReadEvent)] = &[
     ("session.state_updated", |fields| {
-        let state = fields.text("state").or_else(|| fields.text("new_state"))?;
-        Some(EventKind::SessionState(session_state(state)))
+        let state = fields.take_string("state").or_else(|| fields.take_string("new_state"))?;
+        Some(LiteEventKind::SessionState(session_state(state)))
     }),
-    ("agent.speak_started", |_| Some(EventKind::SpeakStarted)),
-    ("agent.speak_ended", |_| Some(EventKind::SpeakEnded)),
-    ("agent.speak_interrupted", |_| Some(EventKind::SpeakInterrupted)),
+    ("agent.speak_started", |_| Some(LiteEventKind::SpeakStarted)),
+    ("agent.speak_ended", |_| Some(LiteEventKind::SpeakEnded)),
+    ("agent.speak_interrupted", |_| Some(LiteEventKind::SpeakInterrupted)),
     ("agent.state_updated", |fields| {
-        let new = agent_state(fields.text("new_state").or_else(|| fields.text("state"))?);
-        Some(EventKind::AgentState { previous: fields.text("previous_state").map(agent_state), new })
+        let new = agent_state(fields.take_string("new_state").or_else(|| fields.take_string("state"))?);
+        Some(LiteEventKind::AgentState {
+            previous: fields.take_string("previous_state").map(agent_state),
+            new,
+        })
     }),
-    ("agent.audio_buffer_appended", |_| Some(EventKind::BufferAppended)),
-    ("agent.audio_buffer_committed", |_| Some(EventKind::BufferCommitted)),
-    ("agent.audio_buffer_cleared", |_| Some(EventKind::BufferCleared)),
-    ("error", |fields| Some(EventKind::Error(notice(fields, "error")))),
-    ("warning", |fields| Some(EventKind::Warning(notice(fields, "warning")))),
+    ("agent.audio_buffer_appended", |_| Some(LiteEventKind::BufferAppended)),
+    ("agent.audio_buffer_committed", |_| Some(LiteEventKind::BufferCommitted)),
+    ("agent.audio_buffer_cleared", |_| Some(LiteEventKind::BufferCleared)),
+    ("error", |fields| Some(LiteEventKind::Error(notice(fields, "error")))),
+    ("warning", |fields| Some(LiteEventKind::Warning(notice(fields, "warning")))),
 ];
 
 fn session_state(state: String) -> SessionState {
@@ -233,29 +237,29 @@ fn agent_state(state: String) -> AgentState {
     }
 }
 
-fn notice(fields: &mut Fields, name: &str) -> Notice {
-    // Some write the text where the object belongs.
-    let plain = fields.text(name);
-    Notice {
-        kind: fields.inner_text(name, "type").unwrap_or_default(),
-        message: plain.or_else(|| fields.inner_text(name, "message")).unwrap_or_default(),
-        event_id: fields.inner_text(name, "event_id"),
+fn notice(fields: &mut Fields, name: &str) -> ServerNotice {
+    // Some servers send a string instead of an object.
+    let plain = fields.take_string(name);
+    ServerNotice {
+        kind: fields.take_nested_string(name, "type").unwrap_or_default(),
+        message: plain.or_else(|| fields.take_nested_string(name, "message")).unwrap_or_default(),
+        event_id: fields.take_nested_string(name, "event_id"),
     }
 }
 
 impl LiteEvent {
-    /// Reads the text of a frame.
+    /// Decodes the text of a frame.
     ///
-    /// Names are read with dots and underscores in either place.
+    /// Dots and underscores in event types are interchangeable.
     ///
     /// # Errors
-    /// When the text is no JSON object that names its kind.
+    /// If the text is not a JSON object with an event type.
     pub fn decode(text: &[u8]) -> Result<Self, Error> {
-        let mut fields = Fields::read(text)?;
-        let kind = fields.find(EVENTS).and_then(|read| read(&mut fields)).unwrap_or(EventKind::Unknown);
-        let event_id = fields.text("event_id");
-        let source_event_id = fields.text("source_event_id");
-        let task_id = fields.inner_text("task", "id").or_else(|| fields.text("task_id"));
+        let mut fields = Fields::parse(text)?;
+        let kind = fields.lookup(EVENTS).and_then(|read| read(&mut fields)).unwrap_or(LiteEventKind::Unknown);
+        let event_id = fields.take_string("event_id");
+        let source_event_id = fields.take_string("source_event_id");
+        let task_id = fields.take_nested_string("task", "id").or_else(|| fields.take_string("task_id"));
         let (event_type, rest) = fields.into_parts();
         Ok(Self { kind, event_type, event_id, source_event_id, task_id, rest })
     }

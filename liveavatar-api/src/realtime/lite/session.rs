@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{Socket, SocketOptions};
+use super::options::SocketOptions;
+use super::socket::Socket;
 use crate::error::Error;
 use crate::session::{Session, SuppliesAudio};
 
 impl<M: SuppliesAudio> Session<M> {
-    /// Connects the session's web socket and waits until the avatar takes commands.
+    /// Connects the session's WebSocket and waits until the service is ready.
     ///
-    /// The session counts its keep-alives from the socket's last frame. After a rotation, connect again: the address is
-    /// another one.
+    /// Every frame of the socket postpones the session's next keep-alive call. After a rotation, connect again, because the new
+    /// session has another address.
     ///
     /// ```no_run
     /// # async fn speak(
@@ -18,43 +19,42 @@ impl<M: SuppliesAudio> Session<M> {
     /// #     pcm: impl futures_util::Stream<Item = Vec<u8>> + Send + 'static,
     /// # ) -> Result<(), liveavatar_api::Error> {
     /// let socket = session.connect().await?;
-    /// let spoken = socket.speak(pcm).await;
-    /// # let _ = spoken;
+    /// let outcome = socket.speak(pcm).await;
+    /// # let _ = outcome;
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// When the session has no socket, because a connector supplies the audio; else as
-    /// [`Socket::connect`](crate::realtime::lite::Socket::connect). The session goes on either way: drop it to have it stopped.
+    /// If a connector supplies the session's audio, and for the reasons of [`Socket::connect`]. The session keeps running; drop it
+    /// to stop it.
     ///
     /// # Cancel safety
-    /// Dropped before it is ready, the connection is closed; the session goes on.
+    /// Dropping the future closes the connection; the session keeps running.
     pub async fn connect(&self) -> Result<Socket, Error> {
         self.connect_with(SocketOptions::new()).await
     }
 
-    /// Connects as [`connect`](Self::connect) does, with other options.
+    /// Connects with other options.
     ///
     /// # Errors
-    /// As [`connect`](Self::connect).
+    /// See [`connect`](Self::connect).
     ///
     /// # Cancel safety
-    /// As [`connect`](Self::connect).
+    /// See [`connect`](Self::connect).
     pub async fn connect_with(&self, options: SocketOptions) -> Result<Socket, Error> {
-        let started = self.started();
-        let Some(ws_url) = &started.ws_url else {
+        let Some(ws_url) = &self.started().ws_url else {
             return Err(Error::invalid_request(
-                "the session has no web socket: a connector supplies its audio, and the LiveKit room takes its commands",
+                "a connector supplies the session's audio, so there is no WebSocket; send commands through the LiveKit room",
             ));
         };
-        // The socket may outlive the session's handle, and must not keep it alive.
+        // The socket may outlive the session's handle and must not keep the session running.
         let task = Arc::downgrade(self.task());
-        let told = move || {
+        let activity = move || {
             if let Some(task) = task.upgrade() {
                 task.record_activity();
             }
         };
-        Socket::connect_with(ws_url, options.also_on_activity(told)).await
+        Socket::connect_with(ws_url, options.also_on_activity(activity)).await
     }
 }

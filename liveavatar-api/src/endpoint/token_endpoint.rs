@@ -1,0 +1,182 @@
+//! The builder of the endpoint.
+
+use std::fmt;
+use std::time::Duration;
+
+use axum::http::request::Parts;
+
+use super::choice::{Choice, Choices};
+use super::response::Rejection;
+use crate::client::Client;
+use crate::session::AnyConfiguration;
+use crate::store::BoxFuture;
+
+/// The default maximum of a session's duration.
+///
+/// This crate's choice: a closed browser tab must not cost credits for long.
+pub const MAX_SESSION_DURATION: Duration = Duration::from_secs(600);
+
+/// The default limit of a request body, in bytes.
+pub const BODY_LIMIT: usize = 16 * 1024;
+
+/// What happens when a user who has a session requests another one.
+///
+/// A session that the server starts counts until it is stopped or over. If the browser has the token, the session counts until the
+/// service reports its end, or until its maximum duration has passed since the token was minted.
+///
+/// After that, and after a `DELETE`, the browser may still start a session with the old token. At the user's next request the
+/// endpoint asks the service about such sessions, and a running one counts again. Until then a user can run several sessions with
+/// tokens that were fetched one after another. To prevent this, [start the sessions](TokenEndpoint::start_sessions) on the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SecondSession {
+    /// Rejects the request with 409. A `DELETE` stops the first session.
+    #[default]
+    Reject,
+    /// Stops the first session, then opens the new one.
+    ///
+    /// Concurrent requests of one user are served one after another.
+    Replace,
+}
+
+/// Builds a [`Router`](axum::Router) that opens sessions for browsers.
+///
+/// ```no_run
+/// # fn endpoint(client: liveavatar_api::Client) -> Result<axum::Router, Box<dyn std::error::Error>> {
+/// use liveavatar_api::endpoint::{Choice, Rejection, TokenEndpoint};
+/// use liveavatar_api::session::AnyConfiguration;
+///
+/// let configuration = AnyConfiguration::from_json(&std::fs::read_to_string("session.json")?)?;
+/// let endpoint = TokenEndpoint::new(client, configuration, async |request| {
+///     // Your own login. The returned value identifies the user.
+///     let user = request.headers.get("x-user").and_then(|user| user.to_str().ok());
+///     user.map(str::to_owned).ok_or(Rejection::Unauthenticated)
+/// });
+/// let router = endpoint
+///     .allow("avatar_persona.language", Choice::one_of(["en", "de"]))
+///     .allow("max_session_duration", Choice::up_to(300))
+///     .router()?;
+/// let app = axum::Router::new().nest("/session", router);
+/// # Ok(app)
+/// # }
+/// ```
+#[must_use = "an endpoint does nothing until `router` is called"]
+pub struct TokenEndpoint<U> {
+    pub(super) client: Client,
+    pub(super) configuration: ConfigurationSource<U>,
+    pub(super) authorize: Callback<Parts, U>,
+    pub(super) choices: Choices,
+    pub(super) second_session: SecondSession,
+    pub(super) start_sessions: bool,
+    pub(super) max_session_duration: Duration,
+    pub(super) body_limit: usize,
+}
+
+/// An async function of the user that may reject the request.
+pub(super) type Callback<Q, A> = Box<dyn Fn(Q) -> BoxFuture<'static, Result<A, Rejection>> + Send + Sync>;
+
+/// The configuration before the browser's choices.
+pub(super) enum ConfigurationSource<U> {
+    Fixed(Box<AnyConfiguration>),
+    PerUser(Callback<U, AnyConfiguration>),
+}
+
+fn boxed<Q, A, F>(callback: impl Fn(Q) -> F + Send + Sync + 'static) -> Callback<Q, A>
+where
+    F: Future<Output = Result<A, Rejection>> + Send + 'static,
+{
+    Box::new(move |argument| Box::pin(callback(argument)))
+}
+
+impl<U> TokenEndpoint<U> {
+    /// Creates an endpoint with one configuration for all sessions.
+    ///
+    /// `authorize` gets the head of every request and returns the user or a rejection. Each user has one session at a time. Enforce
+    /// limits per user or day there too, with [`Rejection::TooMany`].
+    pub fn new<F>(
+        client: Client,
+        configuration: impl Into<AnyConfiguration>,
+        authorize: impl Fn(Parts) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<U, Rejection>> + Send + 'static,
+    {
+        let configuration = ConfigurationSource::Fixed(Box::new(configuration.into()));
+        Self::from_parts(client, configuration, boxed(authorize))
+    }
+
+    /// Creates an endpoint that makes a configuration for each request from the authorized user.
+    pub fn per_user<F, C>(
+        client: Client,
+        configure: impl Fn(U) -> C + Send + Sync + 'static,
+        authorize: impl Fn(Parts) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<U, Rejection>> + Send + 'static,
+        C: Future<Output = Result<AnyConfiguration, Rejection>> + Send + 'static,
+    {
+        Self::from_parts(client, ConfigurationSource::PerUser(boxed(configure)), boxed(authorize))
+    }
+
+    fn from_parts(client: Client, source: ConfigurationSource<U>, authorize: Callback<Parts, U>) -> Self {
+        Self {
+            client,
+            configuration: source,
+            authorize,
+            choices: Choices::default(),
+            second_session: SecondSession::default(),
+            start_sessions: false,
+            max_session_duration: MAX_SESSION_DURATION,
+            body_limit: BODY_LIMIT,
+        }
+    }
+
+    /// Lets browsers choose a field, named by its path in the configuration such as `avatar_persona.language`.
+    ///
+    /// All other fields are rejected. If the field is an object, it is chosen as a whole.
+    pub fn allow(mut self, path: &str, choice: Choice) -> Self {
+        self.choices.allow(path, choice);
+        self
+    }
+
+    /// Sets what happens when a user requests a second session; by default [`SecondSession::Reject`].
+    pub fn second_session(mut self, second_session: SecondSession) -> Self {
+        self.second_session = second_session;
+        self
+    }
+
+    /// Starts sessions on the server, so that the browser gets only the LiveKit URL and token.
+    ///
+    /// The server keeps a session alive, even if the browser is gone, until it ends, the same user sends a `DELETE`,
+    /// [`Client::shutdown`] is called, or the router is dropped. Let the page send the `DELETE` with `keepalive` when it is left.
+    pub fn start_sessions(mut self) -> Self {
+        self.start_sessions = true;
+        self
+    }
+
+    /// Sets the maximum duration of all sessions; by default [`MAX_SESSION_DURATION`].
+    ///
+    /// It is also the duration of a configuration without `max_session_duration`, but at most 60 s in the sandbox.
+    pub fn max_session_duration(mut self, max: Duration) -> Self {
+        self.max_session_duration = max;
+        self
+    }
+
+    /// Sets the limit of a request body, in bytes; by default [`BODY_LIMIT`].
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+}
+
+/// Leaves out the configuration, which may hold tokens and prompts.
+impl<U> fmt::Debug for TokenEndpoint<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenEndpoint")
+            .field("second_session", &self.second_session)
+            .field("start_sessions", &self.start_sessions)
+            .field("max_session_duration", &self.max_session_duration)
+            .field("body_limit", &self.body_limit)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,178 @@
+//! The one session of each user.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::future::{join_all, try_join_all};
+use uuid::Uuid;
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::secret::Secret;
+use crate::session::{AnyMode, Session, SessionRef, State};
+use crate::types::SessionEndReason;
+
+/// How many former tokens are remembered per user. Each costs a call at the user's next request.
+const MAX_FORMER_TOKENS: usize = 16;
+
+/// How long a token without an expiry is assumed to be valid. The service documents nothing.
+const DEFAULT_TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The number of entries from which unneeded ones are removed.
+const MIN_SWEEP_SIZE: usize = 64;
+
+/// One user's sessions. A request holds the lock while it opens or stops a session.
+#[derive(Default)]
+pub(super) struct UserEntry {
+    pub(super) session: Option<UserSession>,
+    /// Tokens that no longer count as a session but can still start one, with their expiry.
+    former_tokens: VecDeque<(Uuid, SystemTime)>,
+}
+
+type SharedEntry = Arc<tokio::sync::Mutex<UserEntry>>;
+
+pub(super) struct UserSessions<U>(Mutex<Entries<U>>);
+
+struct Entries<U> {
+    by_user: HashMap<U, SharedEntry>,
+    /// The size at which unneeded entries are removed next.
+    sweep_at: usize,
+}
+
+/// A session that was given to a user.
+pub(super) enum UserSession {
+    /// The browser has the token and may have started the session.
+    Minted {
+        id: Uuid,
+        /// When the session is over if the browser started it at once.
+        counts_until: SystemTime,
+        token_expires: SystemTime,
+    },
+    /// This server supervises the session; dropping it stops it.
+    Started(Session<AnyMode>),
+}
+
+impl<U: Eq + Hash + Clone> UserSessions<U> {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(Entries { by_user: HashMap::new(), sweep_at: MIN_SWEEP_SIZE }))
+    }
+
+    /// Returns the user's entry, and removes entries that are unused and have neither a session nor a valid token.
+    pub(super) fn entry(&self, user: &U, now: SystemTime) -> SharedEntry {
+        // Nothing that holds the lock can panic halfway.
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.by_user.len() >= entries.sweep_at {
+            entries.by_user.retain(|_, entry| {
+                Arc::strong_count(entry) > 1 || entry.try_lock().is_ok_and(|entry| entry.is_needed(now))
+            });
+            // Doubling makes the cost per request constant on average.
+            entries.sweep_at = MIN_SWEEP_SIZE.max(2 * entries.by_user.len());
+        }
+        Arc::clone(entries.by_user.entry(user.clone()).or_default())
+    }
+}
+
+impl UserEntry {
+    /// Returns whether a session may be running or can still be started.
+    fn is_needed(&self, now: SystemTime) -> bool {
+        let session = self.session.as_ref().is_some_and(|session| match session {
+            UserSession::Minted { token_expires, .. } if now < *token_expires => true,
+            session => !session.is_over(now),
+        });
+        session || self.former_tokens.iter().any(|(_, expires)| now < *expires)
+    }
+
+    /// Returns whether the user has a session that is running or about to start.
+    pub(super) async fn has_session(&mut self, client: &Client) -> bool {
+        match &self.session {
+            Some(session) if session.is_over(client.clock().now()) => self.forget_session(),
+            Some(session) if !session.has_ended(client).await => return true,
+            _ => self.session = None,
+        }
+        !self.sessions_of_former_tokens(client).await.is_empty()
+    }
+
+    /// Stops all of the user's sessions.
+    ///
+    /// # Errors
+    /// If a session could not be stopped; it stays in the entry.
+    pub(super) async fn stop_all(&mut self, client: &Client) -> Result<(), Error> {
+        if let Some(session) = &self.session {
+            session.stop(client).await?;
+        }
+        self.forget_session();
+        let running = self.sessions_of_former_tokens(client).await;
+        try_join_all(running.into_iter().map(|id| stop(client, id))).await.map(drop)
+    }
+
+    /// Removes the session, but remembers its token, which may still start a session.
+    fn forget_session(&mut self) {
+        if let Some(UserSession::Minted { id, token_expires, .. }) = self.session.take() {
+            self.former_tokens.push_back((id, token_expires));
+            if self.former_tokens.len() > MAX_FORMER_TOKENS {
+                self.former_tokens.pop_front();
+            }
+        }
+    }
+
+    /// Returns the running sessions of former tokens, and forgets tokens that have expired or whose session has ended.
+    async fn sessions_of_former_tokens(&mut self, client: &Client) -> Vec<Uuid> {
+        let now = client.clock().now();
+        self.former_tokens.retain(|(_, expires)| now < *expires);
+        let sessions: Vec<_> = self.former_tokens.iter().map(|(id, _)| client.session(*id)).collect();
+        let details = join_all(sessions.iter().map(SessionRef::details)).await;
+        let mut running = Vec::new();
+        let mut details = details.into_iter();
+        self.former_tokens.retain(|(id, _)| match details.next() {
+            Some(Ok(session)) if session.end_at.is_some() => false,
+            Some(Ok(_)) => {
+                running.push(*id);
+                true
+            }
+            // The session was not started, or the call failed.
+            _ => true,
+        });
+        running
+    }
+}
+
+impl UserSession {
+    /// Returns whether the session is over, without asking the service.
+    fn is_over(&self, now: SystemTime) -> bool {
+        match self {
+            Self::Minted { counts_until, .. } => *counts_until <= now,
+            Self::Started(session) => match session.state() {
+                State::Ended(_) => true,
+                // It may still be running, so it counts; the user's next request tries to stop it again.
+                State::StopFailed => session.ends_at().is_some_and(|end| end <= now),
+                _ => false,
+            },
+        }
+    }
+
+    /// Asks the service whether the session has ended, because the browser may have stopped it.
+    async fn has_ended(&self, client: &Client) -> bool {
+        let Self::Minted { id, .. } = self else { return false };
+        client.session(*id).details().await.is_ok_and(|session| session.end_at.is_some())
+    }
+
+    async fn stop(&self, client: &Client) -> Result<(), Error> {
+        match self {
+            Self::Minted { id, .. } => stop(client, *id).await,
+            Self::Started(session) => session.stop().await,
+        }
+    }
+}
+
+async fn stop(client: &Client, id: Uuid) -> Result<(), Error> {
+    client.session(id).stop(SessionEndReason::UserClosed).await
+}
+
+/// Returns the token's own expiry, or an assumed one.
+pub(super) fn token_expiry(token: &Secret, now: SystemTime) -> SystemTime {
+    let expires = crate::config::claims(token.expose()).and_then(|claims| claims.get("exp")?.as_u64());
+    let expires = expires.and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
+    expires.unwrap_or(now + DEFAULT_TOKEN_LIFETIME)
+}

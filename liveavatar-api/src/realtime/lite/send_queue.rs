@@ -1,0 +1,198 @@
+//! The send queue: reads audio of utterances from their sources, cuts it into frames, and paces them.
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Buf as _, Bytes};
+use tokio::time::Instant;
+
+use super::options::FLUSH_AFTER;
+use super::speech::AudioSource;
+use crate::error::Error;
+use crate::realtime::audio::{Chunks, Frame, Framer};
+
+/// The next step of the queue.
+pub(super) enum NextSend {
+    /// Send a frame. `first_after` is the time since the utterance's first byte if this is its first frame.
+    Frame { id: String, text: Bytes, audio: Duration, first_after: Option<Duration> },
+    /// Send the utterance's end, because all its audio is sent.
+    End { id: String },
+    /// Send nothing; the utterance had no audio.
+    Empty { id: String },
+    /// The audio failed. If `begun`, frames were sent, so the end must be sent too.
+    Failed { id: String, error: Error, begun: bool },
+}
+
+pub(super) struct SendQueue {
+    chunks: Chunks,
+    ahead: Duration,
+    waiting: VecDeque<(String, AudioSource)>,
+    current: Option<Current>,
+    playback_end: Instant,
+}
+
+/// The utterance that is being sent.
+struct Current {
+    id: String,
+    /// `None` after its end.
+    source: Option<AudioSource>,
+    framer: Framer,
+    /// The part of a chunk that did not fit into the last frame.
+    rest: Bytes,
+    /// A complete frame that is not due yet.
+    frame: Option<Frame>,
+    begun: bool,
+    first_byte: Option<Instant>,
+    last_byte: Instant,
+}
+
+impl SendQueue {
+    pub(super) fn new(chunks: Chunks, ahead: Duration, now: Instant) -> Self {
+        Self { chunks, ahead, waiting: VecDeque::new(), current: None, playback_end: now }
+    }
+
+    pub(super) fn push(&mut self, id: String, source: AudioSource) {
+        self.waiting.push_back((id, source));
+    }
+
+    /// When all sent audio will have been played, if playback does not pause.
+    pub(super) fn playback_end(&self) -> Instant {
+        self.playback_end
+    }
+
+    /// Drops all utterances, including the audio that the server has not played.
+    pub(super) fn clear(&mut self, now: Instant) {
+        self.waiting.clear();
+        self.current = None;
+        self.playback_stopped(now);
+    }
+
+    /// Records that the server has nothing left to play.
+    pub(super) fn playback_stopped(&mut self, now: Instant) {
+        self.playback_end = now;
+    }
+
+    /// Stops sending an utterance. Returns whether it was the current one.
+    pub(super) fn stop_sending(&mut self, id: &str) -> bool {
+        self.current.take_if(|current| current.id == id).is_some()
+    }
+
+    /// When to call [`next`](Self::next) again if no more audio arrives.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let current = self.current.as_ref()?;
+        match &current.frame {
+            Some(frame) => Some(self.due(frame)),
+            None => (!current.framer.is_empty()).then(|| current.last_byte + FLUSH_AFTER),
+        }
+    }
+
+    /// The time to send a frame, so that the sent audio is at most `ahead` of playback.
+    fn due(&self, frame: &Frame) -> Instant {
+        let lead = self.ahead.saturating_sub(frame.duration());
+        self.playback_end.checked_sub(lead).unwrap_or(self.playback_end)
+    }
+
+    /// Returns the next step, or `None` if it has to wait for audio or time.
+    pub(super) fn next(&mut self, cx: &mut Context<'_>, now: Instant) -> Option<NextSend> {
+        if self.current.is_none() {
+            let (id, source) = self.waiting.pop_front()?;
+            self.current = Some(Current {
+                framer: Framer::with_chunks(&id, self.chunks),
+                id,
+                source: Some(source),
+                rest: Bytes::new(),
+                frame: None,
+                begun: false,
+                first_byte: None,
+                last_byte: now,
+            });
+        }
+        let current = self.current.as_mut()?;
+        if current.frame.is_none()
+            && let Err(error) = current.fill(cx, now)
+        {
+            let Current { id, begun, .. } = self.current.take()?;
+            return Some(NextSend::Failed { id, error, begun });
+        }
+        if let Some(frame) = current.frame.take() {
+            if self.due(&frame) > now {
+                self.current.as_mut()?.frame = Some(frame);
+                return None;
+            }
+            let current = self.current.as_mut()?;
+            let first_after = current.first_byte.filter(|_| !current.begun).map(|first| now - first);
+            current.begun = true;
+            let audio = frame.duration();
+            self.playback_end = self.playback_end.max(now) + audio;
+            return Some(NextSend::Frame {
+                id: current.id.clone(),
+                text: frame.into_text(),
+                audio,
+                first_after,
+            });
+        }
+        if current.source.is_some() {
+            return None;
+        }
+        let Current { id, begun, .. } = self.current.take()?;
+        Some(if begun { NextSend::End { id } } else { NextSend::Empty { id } })
+    }
+}
+
+impl Current {
+    /// Reads audio until a frame is complete or no more audio is available now.
+    fn fill(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), Error> {
+        while self.frame.is_none() {
+            if !self.rest.is_empty() {
+                let (taken, frame) = self.framer.push(&self.rest);
+                self.rest.advance(taken);
+                self.frame = frame;
+                continue;
+            }
+            let Some(source) = &mut self.source else { break };
+            match source.as_mut().poll_next(cx) {
+                Poll::Ready(Some(chunk)) => {
+                    self.rest = chunk?;
+                    if self.rest.is_empty() {
+                        continue;
+                    }
+                    if self.first_byte.is_none() {
+                        reject_container(&self.rest)?;
+                        self.first_byte = Some(now);
+                    }
+                    self.last_byte = now;
+                }
+                Poll::Ready(None) => {
+                    self.source = None;
+                    self.frame = self.framer.flush();
+                }
+                Poll::Pending => {
+                    if now >= self.last_byte + FLUSH_AFTER {
+                        self.frame = self.framer.flush();
+                    }
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// First bytes of file formats that the service would play as noise or silence.
+const CONTAINERS: [(&[u8], &str); 5] = [
+    (b"RIFF", "a WAV file: read it with `audio::Wav`"),
+    (b"OggS", "an Ogg file: decode it to PCM"),
+    (b"fLaC", "a FLAC file: decode it to PCM"),
+    (b"ID3", "an MP3 file: decode it to PCM"),
+    (b"\x1a\x45\xdf\xa3", "a WebM file: decode it to PCM"),
+];
+
+fn reject_container(pcm: &[u8]) -> Result<(), Error> {
+    match CONTAINERS.iter().find(|(magic, _)| pcm.starts_with(magic)) {
+        Some((_, found)) => {
+            Err(Error::invalid_request(format!("the audio must be PCM without a container, but is {found}")))
+        }
+        None => Ok(()),
+    }
+}

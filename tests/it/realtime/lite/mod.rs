@@ -1,0 +1,7 @@
+//! The LITE socket: its messages, its behaviour with scripted servers, and with the mock.
+
+mod connect;
+mod mock_server;
+mod protocol;
+mod script;
+mod scripts;
