@@ -7,7 +7,6 @@ mod calls;
 mod client;
 mod configuration;
 mod endpoint;
-mod hostile;
 mod http;
 mod own_room;
 mod realtime;

@@ -1,5 +1,6 @@
-//! Sessions without supervision, against the mock: token, start, calls by id, transcript, reaping.
+//! Sessions against the mock: token, start, calls by id, transcript, reaping, and connections that fail.
 
+mod failing_connections;
 mod reap;
 mod session_ref;
 mod token;

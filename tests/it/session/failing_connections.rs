@@ -11,19 +11,19 @@ use liveavatar_api::{Client, Credential};
 use liveavatar_mock::Server;
 use tokio::time::{sleep, timeout};
 
-use super::lines::Lines;
-use super::runtime;
-use super::tunnel::{Cut, Fault, Side, Tunnel};
+use crate::http::faulty_proxy::{Cut, Fault, FaultyProxy, Side};
+use crate::http::offset_table::OffsetTable;
+use crate::http::paused_runtime;
 
 const AVATAR: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
 
 /// Time limit of a start with its retries and the stop that follows.
 const TIMEOUT: Duration = Duration::from_secs(600);
 
-/// A mock, a tunnel to it, and a client that connects through the tunnel.
+/// A mock, a proxy to it, and a client that connects through the proxy.
 struct Lab {
     server: Server,
-    tunnel: Tunnel,
+    proxy: FaultyProxy,
     client: Client,
     reported: Arc<Mutex<Vec<StopFailed>>>,
 }
@@ -32,10 +32,10 @@ impl Lab {
     async fn start() -> Self {
         let server = Server::builder().session_limit(1_000_000).start().await.unwrap();
         let address = server.url().trim_start_matches("http://").parse().unwrap();
-        let tunnel = Tunnel::to(address).await;
+        let proxy = FaultyProxy::to(address).await;
         let reported = Arc::default();
-        let client = client(&server, &tunnel, &reported);
-        Self { server, tunnel, client, reported }
+        let client = client(&server, &proxy, &reported);
+        Self { server, proxy, client, reported }
     }
 
     /// The operations called since the last time; consecutive equal ones are counted.
@@ -63,12 +63,12 @@ impl Lab {
     }
 }
 
-fn client(server: &Server, tunnel: &Tunnel, reported: &Arc<Mutex<Vec<StopFailed>>>) -> Client {
+fn client(server: &Server, proxy: &FaultyProxy, reported: &Arc<Mutex<Vec<StopFailed>>>) -> Client {
     let list = Arc::clone(reported);
     let key = Credential::api_key(server.api_key()).unwrap();
     // Without the system's certificates, which take longer to load than the calls.
     let http = reqwest::Client::builder().no_proxy().tls_certs_only([]);
-    let builder = Client::builder().http(http).base_url(format!("http://127.0.0.1:{}", tunnel.port)).seed(1);
+    let builder = Client::builder().http(http).base_url(format!("http://127.0.0.1:{}", proxy.port)).seed(1);
     let builder = builder.on_stop_failed(move |failed| list.lock().unwrap().push(failed.clone()));
     builder.credential(key).build().unwrap()
 }
@@ -95,20 +95,20 @@ async fn run_all(
     session: impl AsyncFn(&Lab) -> String,
 ) -> String {
     let mut lab = Lab::start().await;
-    let mut lines = Lines::default();
+    let mut lines = OffsetTable::default();
     for after in (0..).step_by(step) {
         let when = format!("{name}, {:?} after byte {after} from the {:?}", cut.fault, cut.side);
         // A new client does not reuse connections of the previous case.
-        lab.client = client(&lab.server, &lab.tunnel, &lab.reported);
+        lab.client = client(&lab.server, &lab.proxy, &lab.reported);
         let cuts = [before, &[Cut { after, ..cut }]].concat();
-        lab.tunnel.cut_next(cuts.clone());
+        lab.proxy.cut_next(cuts.clone());
         let result = timeout(TIMEOUT, session(&lab)).await.unwrap_or_else(|_| panic!("{when}: hangs"));
         // Waits for the background tasks.
         sleep(Duration::from_secs(400)).await;
         let calls = lab.calls();
         lab.check(&calls, &when);
         lines.add(after, format!("{result}; calls: {calls}"));
-        if lab.tunnel.failed() < cuts.len() {
+        if lab.proxy.failed() < cuts.len() {
             assert!(after > 150, "{name} completes after only {after} bytes");
             break;
         }
@@ -154,7 +154,7 @@ fn table(name: &str, steps: [usize; 2], session: &impl AsyncFn(&Lab) -> String) 
             let cut = Cut { side, after: 0, fault };
             let [fine, coarse] = steps;
             let step = if (side, fault) == (Side::Server, Fault::Closed) { fine } else { coarse };
-            writeln!(text, "{}", runtime().block_on(run_all(name, &[], cut, step, session))).unwrap();
+            writeln!(text, "{}", paused_runtime().block_on(run_all(name, &[], cut, step, session))).unwrap();
         }
     }
     text
@@ -180,20 +180,20 @@ fn a_stop_over_a_failing_connection_after_a_failed_start_is_retried_until_confir
         let cut = Cut { side: Side::Server, after: 0, fault };
         let before = [IN_START_RESPONSE];
         let supervised = run_all("stop after a failed open", &before, cut, 9, supervised);
-        writeln!(text, "{}", runtime().block_on(supervised)).unwrap();
+        writeln!(text, "{}", paused_runtime().block_on(supervised)).unwrap();
         let unsupervised = run_all("stop after a failed start", &before, cut, 9, unsupervised);
-        writeln!(text, "{}", runtime().block_on(unsupervised)).unwrap();
+        writeln!(text, "{}", paused_runtime().block_on(unsupervised)).unwrap();
     }
     insta::assert_snapshot!(text);
 }
 
 #[test]
 fn a_session_is_reported_if_the_network_fails_and_stopped_once_it_recovers() {
-    runtime().block_on(async {
+    paused_runtime().block_on(async {
         let mut lab = Lab::start().await;
         for fault in [Fault::Closed, Fault::Reset, Fault::Stalled] {
-            lab.client = client(&lab.server, &lab.tunnel, &lab.reported);
-            lab.tunnel.gone_after(Cut { fault, ..IN_START_RESPONSE });
+            lab.client = client(&lab.server, &lab.proxy, &lab.reported);
+            lab.proxy.gone_after(Cut { fault, ..IN_START_RESPONSE });
             let opened =
                 timeout(TIMEOUT, lab.client.open(&lite()).into_future()).await.expect("it completes");
             assert!(opened.unwrap_err().may_have_been_sent());
@@ -204,7 +204,7 @@ fn a_session_is_reported_if_the_network_fails_and_stopped_once_it_recovers() {
             assert_eq!(reported.len(), 1, "{fault:?}");
             assert!(running.iter().all(|id| reported.contains(id)), "{fault:?}: {running:?} {reported:?}");
             assert_eq!(lab.client.sessions().into_keys().collect::<Vec<_>>(), reported, "{fault:?}");
-            lab.tunnel.is_back();
+            lab.proxy.is_back();
             let failed = lab.client.shutdown().await;
             assert!(failed.is_empty() && lab.client.sessions().is_empty(), "{fault:?}: {failed:?}");
         }

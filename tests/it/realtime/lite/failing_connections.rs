@@ -13,9 +13,9 @@ use liveavatar_mock::{EventStyle, Server};
 use liveavatar_tests::client;
 use tokio::time::{Instant, timeout};
 
-use super::lines::Lines;
-use super::runtime;
-use super::tunnel::{Cut, Fault, Side, Tunnel};
+use crate::http::faulty_proxy::{Cut, Fault, FaultyProxy, Side};
+use crate::http::offset_table::OffsetTable;
+use crate::http::paused_runtime;
 
 const AVATAR: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
 
@@ -57,19 +57,19 @@ async fn results(cut: Cut) -> String {
     let server = Server::builder().sockets(EventStyle::EventId).start().await.unwrap();
     let configuration = Configuration::<Lite>::build(|lite| lite.avatar_id(AVATAR)).unwrap();
     let api = client(&server);
-    let mut lines = Lines::default();
+    let mut lines = OffsetTable::default();
     let mut after = 0;
     loop {
         let session = api.mint(&configuration).await.unwrap().start().await.unwrap();
         let direct = session.started().ws_url.clone().unwrap();
         let (address, path) = direct.expose().trim_start_matches("ws://").split_once('/').unwrap();
-        let tunnel = Tunnel::to(address.parse().unwrap()).await;
-        tunnel.cut_next(vec![Cut { after, ..cut }]);
-        let url = format!("ws://127.0.0.1:{}/{path}", tunnel.port).into();
+        let proxy = FaultyProxy::to(address.parse().unwrap()).await;
+        proxy.cut_next(vec![Cut { after, ..cut }]);
+        let url = format!("ws://127.0.0.1:{}/{path}", proxy.port).into();
         let result = timeout(PATIENCE, connect_and_speak(&url)).await;
         lines.add(after, result.unwrap_or_else(|_| panic!("{cut:?} after {after} bytes: hangs")));
         session.stop(SessionEndReason::UserClosed).await.unwrap();
-        if tunnel.failed() == 0 {
+        if proxy.failed() == 0 {
             assert!(after > HANDSHAKE * 2, "the connection had only {after} bytes");
             break;
         }
@@ -91,7 +91,7 @@ fn connecting_succeeds_or_fails_in_time_wherever_the_connection_fails() {
     let mut text = String::new();
     for side in [Side::Server, Side::Client] {
         for fault in [Fault::Closed, Fault::Reset, Fault::Stalled] {
-            writeln!(text, "{}", runtime().block_on(results(Cut { side, after: 0, fault }))).unwrap();
+            writeln!(text, "{}", paused_runtime().block_on(results(Cut { side, after: 0, fault }))).unwrap();
         }
     }
     insta::assert_snapshot!(text);
