@@ -35,7 +35,7 @@ async fn converse(session: &Session<Lite>) -> Result<(), Box<dyn std::error::Err
         while let Some(event) = events.next().await {
             match event.kind {
                 LiteEventKind::SpeakStarted => {
-                    println!("  {:.1?} the avatar starts speaking", begin.elapsed())
+                    println!("  {:.1?} the avatar starts speaking", begin.elapsed());
                 }
                 LiteEventKind::SpeakEnded => println!("  {:.1?} the avatar has finished", begin.elapsed()),
                 LiteEventKind::SpeakInterrupted => println!("  {:.1?} it is interrupted", begin.elapsed()),

@@ -29,15 +29,15 @@ fn pcm(text: &[u8], id: &str) -> Vec<u8> {
 }
 
 /// Pushes a whole chunk and collects the PCM of its frames.
-fn push(framer: &mut Framer, mut chunk: &[u8], frames: &mut Vec<Vec<u8>>, id: &str) {
+fn push(splitter: &mut Framer, mut chunk: &[u8], frames: &mut Vec<Vec<u8>>, id: &str) {
     while !chunk.is_empty() {
-        let (taken, frame) = framer.push(chunk);
+        let (taken, frame) = splitter.push(chunk);
         chunk = &chunk[taken..];
         if let Some(frame) = frame {
             let pcm = pcm(frame.text(), id);
             assert_eq!(pcm.len(), frame.pcm_bytes());
             frames.push(pcm);
-            framer.reuse(frame);
+            splitter.reuse(frame);
         }
     }
 }
