@@ -6,7 +6,7 @@
 mod answers;
 mod cli;
 mod client;
-mod configuration;
+mod config;
 mod differ;
 mod document;
 mod escape;
@@ -16,7 +16,6 @@ mod layers;
 mod mock;
 mod operations;
 mod outcomes;
-mod own_room;
 mod properties;
 mod realtime;
 mod rehearsal;

@@ -59,7 +59,7 @@ use choice::Choices;
 use held::{Held, Live, works_until};
 
 use crate::client::Client;
-use crate::config::no_field;
+use crate::config::{Mintable as _, max_duration, no_field};
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::session::{AnyConfiguration, SANDBOX_MAX_SESSION_DURATION};
@@ -247,7 +247,7 @@ impl<U: Clone + Eq + Hash + Send + Sync + 'static> TokenEndpoint<U> {
                     "{DURATION}: {seconds} s is longer than the endpoint's {longest} s; raise `longest_session`"
                 ))
             })?;
-            AnyConfiguration::from_json(&value.to_string()).map_err(refuse)?;
+            AnyConfiguration::from_value(value).map_err(refuse)?;
         }
         let endpoint = Arc::new(Endpoint { held: Held::new(), settings: self });
         let routes = post(open::<U>).delete(close::<U>).fallback(other_method);
@@ -371,8 +371,7 @@ impl<U: Clone + Eq + Hash + Send + Sync + 'static> Endpoint<U> {
             return Ok(response);
         }
         let minted = client.mint(&configuration).await.map_err(failed)?;
-        let seconds =
-            written(&configuration)[DURATION].as_u64().map_or(settings.longest, Duration::from_secs);
+        let seconds = max_duration(configuration.body()).unwrap_or(settings.longest);
         let now = client.clock().now();
         let works = works_until(minted.token(), now);
         place.live = Some(Live::Minted { id: minted.id(), until: now + seconds, works });
@@ -408,7 +407,7 @@ impl<U: Clone + Eq + Hash + Send + Sync + 'static> Endpoint<U> {
             let message = format!("is more than {}", settings.longest.as_secs());
             Failure::choice(vec![Field { path: DURATION.to_owned(), message }])
         })?;
-        match AnyConfiguration::from_json(&value.to_string()) {
+        match AnyConfiguration::from_value(value) {
             Ok(configuration) => Ok((configuration, chosen)),
             Err(problems) => Err(Failure::broken(&problems, &chosen)),
         }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{KEEP_ALIVE_INTERVAL, SessionRef};
 use crate::client::Client;
-use crate::config::{Mintable, SANDBOX_MAX_SESSION_DURATION};
+use crate::config::{Mintable, max_duration};
 use crate::error::Error;
 use crate::supervisor::{
     EndReason, RotationTemplate, SessionEvents, SessionTask, State, Status, Terms, begin, in_this_span,
@@ -161,7 +161,7 @@ async fn open(
     answer: oneshot::Sender<Result<Owner, Error>>,
 ) {
     let supervisor = client.supervisor();
-    let longest = longest(&body);
+    let longest = max_duration(&body);
     let wanted = || {
         if answer.is_closed() {
             return Err(Error::invalid_request("nobody waits for the session any more"));
@@ -178,14 +178,6 @@ async fn open(
     });
     // If nobody waits any more, the owner is dropped here, which stops the session.
     let _ = answer.send(opened);
-}
-
-/// How long a session of this configuration lasts at most, as far as the configuration says.
-fn longest(body: &CreateSessionTokenBody) -> Option<Duration> {
-    let body = serde_json::to_value(body).unwrap_or_default();
-    let asked = body["max_session_duration"].as_u64();
-    let sandbox = (body["is_sandbox"] == true).then_some(SANDBOX_MAX_SESSION_DURATION);
-    asked.or(sandbox).map(Duration::from_secs)
 }
 
 /// Ends the session when it is dropped.

@@ -7,7 +7,7 @@ use liveavatar_api::session::RULES;
 use serde_json::Value;
 
 use super::{program, run, told};
-use crate::configuration::all_texts;
+use crate::config::all_texts;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_problem_of_a_configuration_is_shown_in_its_place() {

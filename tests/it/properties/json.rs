@@ -111,7 +111,7 @@ pub(super) fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
 
 /// A change of one place in a value.
 #[derive(Clone, Debug)]
-pub(super) struct Edit {
+pub(crate) struct Edit {
     at: Index,
     change: Change,
 }
@@ -126,7 +126,7 @@ enum Change {
     Add(String, Value),
 }
 
-pub(super) fn edit() -> impl Strategy<Value = Edit> {
+pub(crate) fn edit() -> impl Strategy<Value = Edit> {
     let change = prop_oneof![
         3 => leaf().prop_map(Change::Replace),
         2 => any_json().prop_map(Change::Replace),
@@ -140,7 +140,7 @@ pub(super) fn edit() -> impl Strategy<Value = Edit> {
 }
 
 impl Edit {
-    pub(super) fn apply(&self, root: &mut Value) {
+    pub(crate) fn apply(&self, root: &mut Value) {
         let mut pointers = Vec::new();
         places(root, "", &mut pointers);
         let pointer = self.at.get(&pointers);
@@ -197,7 +197,7 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
 }
 
 /// The value as text, in which keys that an edit doubled stand twice.
-pub(super) fn text_of(value: &Value) -> String {
+pub(crate) fn text_of(value: &Value) -> String {
     value.to_string().replace("\"\\u0000", "\"")
 }
 

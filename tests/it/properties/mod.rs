@@ -2,12 +2,8 @@
 
 mod answers;
 mod bodies;
-mod configurations;
-mod disagreements;
-mod drafts;
-mod json;
-mod rules;
-mod schema;
+pub(crate) mod json;
+pub(crate) mod schema;
 
 use std::sync::LazyLock;
 
@@ -17,24 +13,24 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
 
 /// The document that requests and answers follow.
-static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     serde_json::from_str(include_str!("../../../liveavatar-api/openapi/service.json")).unwrap()
 });
 
 /// A runner whose inputs are the same in every run, so that a failure needs no file to be repeated.
-fn runner(cases: u32) -> TestRunner {
+pub(crate) fn runner(cases: u32) -> TestRunner {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
 }
 
 /// The schema of an operation's JSON body, if it takes one.
-fn body_schema(operation: &Operation) -> Option<&'static Value> {
+pub(crate) fn body_schema(operation: &Operation) -> Option<&'static Value> {
     let body = &DOCUMENT["paths"][operation.path][operation.method.to_lowercase()]["requestBody"];
     body.pointer("/content/application~1json/schema")
 }
 
 /// The document's own judgement of values, formats included.
-fn validator(schema: &Value) -> Validator {
+pub(crate) fn validator(schema: &Value) -> Validator {
     let mut schema = schema.clone();
     schema["components"] = DOCUMENT["components"].clone();
     jsonschema::draft202012::options().should_validate_formats(true).build(&schema).unwrap()
