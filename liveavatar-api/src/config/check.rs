@@ -22,7 +22,7 @@ const AVATAR_NAME_HINT: &str = "avatar names of the older HeyGen product are not
 /// Above 2^53 a number with a decimal point does not name a single integer.
 const TWO_TO_53: f64 = 9_007_199_254_740_992.0;
 
-/// What a check found and learned.
+/// The result of a check.
 pub(crate) struct Checked {
     pub(super) diagnostics: Diagnostics,
     /// When the token of the caller's LiveKit room expires, in seconds since 1970.
@@ -50,11 +50,10 @@ pub(crate) fn check(mode: ModeName, value: &Value) -> Checked {
     Checked { diagnostics: Diagnostics::new(found), token_expires: input.token_expires() }
 }
 
-/// The mode of a configuration in which `found` is already known to be wrong.
+/// Determines the mode of a configuration that already has the diagnostics `found`.
 ///
 /// # Errors
-/// If anything is wrong with the mode, or was found before. As far as the rest can be checked, its diagnostics are
-/// included.
+/// If the mode is invalid or `found` is not empty. If a mode is likely, the rest is checked for it as well.
 pub(super) fn mode_of(value: &Value, mut found: Vec<Diagnostic>) -> Result<ModeName, Diagnostics> {
     let Some(object) = value.as_object() else {
         let message = "a configuration must be a JSON object, `{…}`";
@@ -74,7 +73,7 @@ pub(super) fn mode_of(value: &Value, mut found: Vec<Diagnostic>) -> Result<ModeN
     Err(Diagnostics::new(found))
 }
 
-/// The mode to check for, and what is wrong with its name.
+/// The mode to check for, and the diagnostic of an invalid or missing `mode`.
 fn named_mode(object: &Map<String, Value>) -> (Option<ModeName>, Option<Diagnostic>) {
     let has_agent = object.get("voice_agent").is_some_and(|agent| !agent.is_null());
     let wrong = match object.get(MODE) {
@@ -167,7 +166,7 @@ impl Walk<'_> {
         self.found.extend(rest);
     }
 
-    /// What is wrong in every variant: without a tag, nothing else is certain.
+    /// The errors that all variants share. Without a tag, no other error is certain.
     fn wrong_in_every(&mut self, value: &Value, variants: &[Variant], at: &Cursor<'_>) -> Vec<Diagnostic> {
         let mut lists =
             variants.iter().map(|variant| self.apart(|walk| walk.visit_variant(value, variant, None, at)));
@@ -320,7 +319,8 @@ fn one_kind_of(kinds: &[&str]) -> String {
         "array" => Some("a list"),
         _ => Some("an object"),
     };
-    let names: Vec<&str> = kinds.iter().filter_map(name).collect();
+    let mut names: Vec<&str> = kinds.iter().filter_map(name).collect();
+    names.dedup();
     match names.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
         _ => names.concat(),
@@ -369,7 +369,7 @@ mod tests {
 
     use super::{Cursor, ModeName, Number, Shape, Walk, as_integer, wrong_type};
 
-    /// Paths, rules and messages of what is found.
+    /// Paths, rules and messages of the diagnostics.
     fn found(schema: Value, value: &Value) -> Vec<String> {
         // The table of fields lives as long as the program; so do the few of these tests.
         let schema: &'static Value = Box::leak(Box::new(schema));

@@ -110,7 +110,7 @@ impl<M: Mode> Configuration<M> {
         Self { body: M::body(request), warnings: diagnostics, token_expires, mode: PhantomData }
     }
 
-    /// Returns the token request as it is sent.
+    /// Returns the token request.
     #[must_use]
     pub fn body(&self) -> &CreateSessionTokenBody {
         &self.body
@@ -371,7 +371,7 @@ pub trait Mintable {
     /// The mode of the session, if it is known at compile time.
     type Mode;
 
-    /// Returns the token request as it is sent.
+    /// Returns the token request.
     fn body(&self) -> &CreateSessionTokenBody;
 
     /// Returns what has become wrong since the check, such as a LiveKit token that has expired.

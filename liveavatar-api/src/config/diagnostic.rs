@@ -63,7 +63,7 @@ impl Diagnostic {
         self.severity
     }
 
-    /// Returns what is wrong, as a fragment that follows the path.
+    /// Returns the error as a fragment that follows the path.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message

@@ -40,7 +40,7 @@ pub(super) struct Shape {
     /// The description of the field, or of the one type that it refers to.
     pub(super) description: Option<&'static str>,
     pub(super) variants: Vec<Variant>,
-    /// The property that tells the variants apart by a constant.
+    /// The property whose constant identifies the variant.
     pub(super) tag: Option<&'static str>,
 }
 
@@ -59,7 +59,7 @@ pub(super) struct Variant {
     pub(super) bounds: Vec<Bound>,
     /// The fields of an object, sorted by name.
     fields: Vec<Field>,
-    /// The items of a list, or the fields of an object that have no name in the schema.
+    /// The items of a list, or an object's fields that are not listed by name.
     pub(super) items: Option<Box<Shape>>,
 }
 
@@ -248,7 +248,7 @@ fn alternatives(node: &'static Value, depth: usize, found: &mut Vec<&'static Val
     }
 }
 
-/// The property that tells the members of a union apart by a constant, if there is one.
+/// The property whose constant identifies the member of a union, if there is one.
 ///
 /// The document's discriminators name the same property; the constants also work without them.
 fn tag(members: &[&'static Value]) -> Option<&'static str> {

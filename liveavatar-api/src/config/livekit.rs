@@ -43,7 +43,7 @@ pub(crate) fn claims(token: &str) -> Option<Value> {
     object(payload).filter(|_| parts.next().is_none())
 }
 
-/// What is wrong with a token that expires at `expires`, in seconds since 1970, in a session of up to `longest` seconds.
+/// The error of a token that expires too early: at `expires`, in seconds since 1970, in a session of up to `longest` seconds.
 ///
 /// Without `longest`, the session lasts as long as the subscription allows, which is not known here.
 pub(super) fn expired(expires: f64, longest: Option<f64>, now: SystemTime) -> Option<&'static str> {

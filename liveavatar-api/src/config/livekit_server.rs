@@ -104,7 +104,7 @@ impl LiveKitServer {
                 return Err(Error::invalid_request(message));
             }
         }
-        // LiveKit allows what is absent, but a start was seen to fail with a token that did not grant everything.
+        // LiveKit allows rights that the token omits, but a start was seen to fail with such a token.
         let grants = VideoGrants {
             room: room.clone(),
             room_join: true,

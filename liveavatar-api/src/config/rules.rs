@@ -1,7 +1,10 @@
 //! The table of all rules for session configurations.
 //!
-//! Rules across fields have their checks in `checks`. The others are checked while the text is
-//! parsed or the fields are walked, which refer to them by their constants.
+//! Rules across fields have their checks in `checks`. The others are checked while the text is parsed or the fields are
+//! walked, which refer to them by their constants.
+//!
+//! Two pairs of modules use each other: a `diagnostic` names its rule and a check makes diagnostics; `suggest` reports rules
+//! and a check lists suggestions.
 
 mod checks;
 
@@ -44,7 +47,7 @@ pub struct Rule {
 pub enum Severity {
     /// The service rejects it or silently ignores it.
     Error,
-    /// It is accepted, but probably does not do what was meant, or its effect is not known.
+    /// The service accepts it, but it probably has another effect than intended, or its effect is not known.
     Warning,
 }
 
@@ -68,6 +71,9 @@ enum Check {
 /// How to choose a mode.
 pub(super) const MODE_HINT: &str =
     "use `FULL` if the service runs the conversation, `LITE` if you send the audio";
+
+/// FULL needs exactly one of these.
+pub(super) const PERSONA_OR_AGENT: [&str; 2] = ["avatar_persona", "voice_agent"];
 
 const TOKEN_HINT: &str = "mint a token with `room`, `roomJoin`, `canPublish`, `canPublishData` and `canSubscribe`, \
     as the `livekit` feature of this crate does";
@@ -100,7 +106,7 @@ pub static RULES: &[Rule] = &[
         .source("field reports; docs core-concepts/voice-agents")
         .text("FULL needs exactly one of `avatar_persona` and `voice_agent`.")
         .check(checks::persona_or_voice_agent)
-        .requires(FULL, &["avatar_persona", "voice_agent"]),
+        .requires(FULL, &PERSONA_OR_AGENT),
     Rule::error("dynamic-variables-twice", FULL)
         .source("field reports")
         .text("With `voice_agent`, `dynamic_variables` is set in only one place.")

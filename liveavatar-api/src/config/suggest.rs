@@ -1,6 +1,6 @@
 //! Suggestions: where an unread field belongs, and which listed word a misspelt value resembles.
 //!
-//! Everything follows from the names in the schemas; there is no list of known misspellings.
+//! All suggestions follow from the names in the schemas.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::diagnostic::Diagnostic;
 use super::fields::{self, Location};
 use super::mode::ModeName;
 use super::path::{Cursor, Path};
-use super::rules::{MISPLACED_FIELD, Rule, UNKNOWN_FIELD, WRONG_MODE_FIELD};
+use super::rules::{MISPLACED_FIELD, PERSONA_OR_AGENT, Rule, UNKNOWN_FIELD, WRONG_MODE_FIELD};
 
 /// Least similarity, from 0 to 1, of a misspelt field name and the suggested name.
 ///
@@ -31,9 +31,6 @@ const MOST_LISTED_VALUES: usize = 8;
 
 /// Longer misspelt values are not shown, in bytes.
 const LONGEST_SHOWN: usize = 48;
-
-/// Two objects that cannot be combined.
-const EXCLUSIVE: [&str; 2] = ["avatar_persona", "voice_agent"];
 
 /// The diagnostic of a field that the object at `scope` does not have.
 ///
@@ -83,8 +80,19 @@ impl UnknownField<'_> {
         field.scope == self.scope
     }
 
-    fn distance(&self, field: &Location) -> usize {
-        distance(&field.scope, self.scope)
+    /// The few nearest fields; of equally near ones, those with the smallest cost.
+    fn nearest(
+        &self,
+        fields: impl Iterator<Item = &'static Location>,
+        cost: impl Fn(&Location) -> usize,
+    ) -> Vec<&'static Location> {
+        let mut costs: Vec<_> = fields
+            .map(|field| (distance(&field.scope, self.scope), cost(field), field.dotted(), field))
+            .collect();
+        costs.sort_by(|a, b| (a.0, a.1, &a.2).cmp(&(b.0, b.1, &b.2)));
+        costs.dedup_by(|a, b| a.2 == b.2);
+        let cheapest = costs.iter().take_while(|one| (one.0, one.1) == (costs[0].0, costs[0].1)).count();
+        costs.into_iter().take(cheapest.min(MOST_SUGGESTIONS)).map(|(.., field)| field).collect()
     }
 
     fn value(&self, keys: &[&str]) -> Option<&Value> {
@@ -114,14 +122,18 @@ impl UnknownField<'_> {
                 && !self.is_here(field)
                 && (reach == Reach::Anywhere || self.value(&field.scope).is_some_and(Value::is_object))
         };
-        let candidates = best(self.own().filter(is_candidate), |field| self.distance(field));
+        let candidates = self.nearest(self.own().filter(is_candidate), |_| 0);
         let first = candidates.first()?;
         let places: Vec<String> = candidates.iter().map(|field| place(&field.scope)).collect();
         let message = format!("belongs {}; the service silently ignores it here", places.join(" or "));
         let is_set = |name: &str| self.value(&[name]).is_some();
-        let excluded = first.scope.first().filter(|object| EXCLUSIVE.contains(object)).and_then(|object| {
-            EXCLUSIVE.iter().find(|other| *other != object && is_set(other)).map(|other| (object, other))
-        });
+        let excluded =
+            first.scope.first().filter(|object| PERSONA_OR_AGENT.contains(object)).and_then(|object| {
+                PERSONA_OR_AGENT
+                    .iter()
+                    .find(|other| *other != object && is_set(other))
+                    .map(|other| (object, other))
+            });
         let hint = if candidates.len() == 1 && self.value(&first.keys()).is_some() {
             format!("`{}` is already set; remove this one", first.dotted())
         } else if let Some((object, other)) = excluded {
@@ -129,7 +141,7 @@ impl UnknownField<'_> {
         } else {
             let into = places.join(" or ").replace("inside", "into").replace("at the", "to the");
             let others = self.other().filter(|field| field.name == self.name);
-            match best(others, |field| self.distance(field)).first() {
+            match self.nearest(others, |_| 0).first() {
                 Some(field) if reach == Reach::Anywhere && !candidates.contains(field) => {
                     format!("move it {into}; in {} it belongs {}", self.mode.other(), place(&field.scope))
                 }
@@ -142,7 +154,7 @@ impl UnknownField<'_> {
     fn in_other_mode(&self, reach: Reach) -> Option<Diagnostic> {
         let is_candidate =
             |field: &&Location| field.name == self.name && (reach == Reach::Anywhere || self.is_here(field));
-        let field = *best(self.other().filter(is_candidate), |field| self.distance(field)).first()?;
+        let field = *self.nearest(self.other().filter(is_candidate), |_| 0).first()?;
         let other = self.mode.other();
         let message = format!("is a field of {other}; {} silently ignores it", self.mode);
         let hint = if self.is_here(field) {
@@ -164,7 +176,7 @@ impl UnknownField<'_> {
         let similar = self.own().filter(|field| {
             strsim::normalized_damerau_levenshtein(&name, field.name) >= LEAST_NAME_SIMILARITY
         });
-        self.did_you_mean(best(similar, |field| (self.distance(field), edits(field))))
+        self.did_you_mean(self.nearest(similar, edits))
     }
 
     fn with_same_words_in_other_mode(&self) -> Option<Diagnostic> {
@@ -204,7 +216,7 @@ impl UnknownField<'_> {
                 && wanted.is_subset(&of_path(field))
                 && words(field.name).iter().any(|word| wanted.contains(word))
         });
-        best(fitting, |field| (self.distance(field), of_path(field).len()))
+        self.nearest(fitting, |field| of_path(field).len())
     }
 }
 
@@ -277,18 +289,6 @@ pub(super) fn list(items: &[impl AsRef<str>], last: &str) -> String {
         Some((end, rest)) if !rest.is_empty() => format!("{} {last} {end}", rest.join(", ")),
         _ => quoted.concat(),
     }
-}
-
-/// The few fields with the smallest cost.
-fn best<C: Ord>(
-    fields: impl Iterator<Item = &'static Location>,
-    cost: impl Fn(&Location) -> C,
-) -> Vec<&'static Location> {
-    let mut costs: Vec<_> = fields.map(|field| (cost(field), field.dotted(), field)).collect();
-    costs.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
-    costs.dedup_by(|a, b| a.1 == b.1);
-    let cheapest = costs.iter().take_while(|one| one.0 == costs[0].0).count();
-    costs.into_iter().take(cheapest.min(MOST_SUGGESTIONS)).map(|(.., field)| field).collect()
 }
 
 /// Steps up and down from one object to another.
