@@ -294,6 +294,14 @@ pub(super) const OUT_OF_RANGE: Rule =
 pub(super) const NOT_A_UUID: Rule =
     Rule::error("not-a-uuid", ALL).source("spec; field reports").text("The service's ids are UUIDs.");
 
+macro_rules! setters {
+    ($($field:ident: $of:ty),*) => {
+        $(const fn $field(self, $field: $of) -> Self {
+            Self { $field, ..self }
+        })*
+    };
+}
+
 impl Rule {
     const fn error(id: &'static str, modes: &'static [ModeName]) -> Self {
         Self {
@@ -314,25 +322,8 @@ impl Rule {
         Self { severity: Severity::Warning, ..Self::error(id, modes) }
     }
 
-    const fn source(self, source: &'static str) -> Self {
-        Self { source, ..self }
-    }
-
-    const fn text(self, text: &'static str) -> Self {
-        Self { text, ..self }
-    }
-
-    const fn at(self, at: &'static [&'static str]) -> Self {
-        Self { at, ..self }
-    }
-
-    const fn message(self, message: &'static str) -> Self {
-        Self { message, ..self }
-    }
-
-    const fn hint(self, hint: &'static str) -> Self {
-        Self { hint, ..self }
-    }
+    setters!(source: &'static str, text: &'static str, message: &'static str, hint: &'static str);
+    setters!(at: &'static [&'static str]);
 
     const fn when(self, is_broken: fn(&Input<'_>) -> bool) -> Self {
         Self { check: Check::When(is_broken), ..self }

@@ -61,7 +61,7 @@ fn text_of(case: &Case) -> String {
 const TEXTS: [(&str, &str, &str); 3] = [
     ("invalid-json", "incomplete JSON", "{"),
     ("not-an-object", "list", "[]"),
-    ("duplicate-key", "duplicate key", r#"{"mode": "LITE", "mode": "LITE", "avatar_id": ""}"#),
+    ("duplicate-key", "a key twice", r#"{"mode": "LITE", "mode": "LITE", "avatar_id": ""}"#),
 ];
 
 /// Rule, name and text of every case.
