@@ -5,13 +5,11 @@
 // `liveavatar-api`, from the bottom layer to the top layer.
 mod calls;
 mod client;
-mod configuration;
+mod config;
 mod endpoint;
 mod http;
-mod own_room;
 mod realtime;
 mod session;
-mod sessions;
 mod store;
 mod supervisor;
 mod wire;

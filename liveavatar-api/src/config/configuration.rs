@@ -2,23 +2,27 @@
 
 use std::marker::PhantomData;
 use std::str::FromStr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use super::check::{Checked, as_integer, check, expectation, missing_hint, mode_of};
+use super::diagnostic::{Diagnostic, Diagnostics};
+use super::fields;
+use super::limits::SANDBOX_MAX_SESSION_DURATION;
+use super::livekit::expired;
 use super::mode::{Custom, Full, Lite, Mode, ModeName};
+use super::parse::parse;
 use super::path::Path;
-use super::problem::{Diagnostic, Diagnostics};
-use super::rules::{MISSING_FIELD, MODE_UNKNOWN, WRONG_MODE_FIELD, WRONG_TYPE};
-use super::{check, own_room, parse};
+use super::rules::{LIVEKIT_TOKEN_EXPIRED, MISSING_FIELD, MODE_UNKNOWN, WRONG_MODE_FIELD, WRONG_TYPE};
 use crate::types::CreateSessionTokenBody;
 
-/// The configuration of one session in one mode, checked by every rule before it exists.
+/// A checked configuration of a session in one mode.
 ///
-/// Built in code, from the generated request type, or read from JSON. Reading is strict: a field that the service would
-/// ignore in silence is an error with the place where it belongs. What was built can be written back as JSON.
+/// Built in code with the generated builder, or read from JSON. Reading is strict: a field that the service would silently
+/// ignore is an error that says where the field belongs. Serializing writes it as JSON again.
 ///
 /// ```
 /// use liveavatar_api::session::{Configuration, Full, SANDBOX_AVATAR_ID};
@@ -28,86 +32,91 @@ use crate::types::CreateSessionTokenBody;
 /// let configuration = Configuration::<Full>::build(|full| {
 ///     full.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true).avatar_persona(persona)
 /// })?;
-/// // Both problems of another one are reported at once: nobody to talk to, and too long for the sandbox.
-/// let problems = Configuration::<Full>::build(|full| {
+/// // All errors are reported at once: no persona or agent, and too long for the sandbox.
+/// let wrong = Configuration::<Full>::build(|full| {
 ///     full.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true).max_session_duration(600)
 /// });
-/// assert_eq!(problems.unwrap_err().errors().count(), 2);
+/// assert_eq!(wrong.unwrap_err().errors().count(), 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Configuration<M: Mode> {
     body: CreateSessionTokenBody,
     warnings: Diagnostics,
+    /// When the token of the caller's LiveKit room expires, in seconds since 1970.
+    token_expires: Option<f64>,
     mode: PhantomData<M>,
 }
 
 impl<M: Mode> Configuration<M> {
-    /// Builds one with the generated builder of the mode's request.
+    /// Builds a configuration with the generated builder of the mode's request.
     ///
-    /// The builder starts with the mode's name set; FULL takes `mode(None)` where the voice agent decides it.
+    /// The builder starts with the mode set; FULL takes `mode(None)` if the voice agent determines the mode.
     ///
     /// # Errors
-    /// Every broken rule at once; a value that does not convert, such as text that is no UUID, is reported alone.
+    /// Every broken rule at once. A missing field, or a value that does not convert, such as text that is not a UUID, is
+    /// reported alone.
     pub fn build(with: impl FnOnce(M::Builder) -> M::Builder) -> Result<Self, Diagnostics> {
-        let request = M::finish(with(M::begin())).map_err(|text| unconvertible(&text))?;
+        let request = M::finish(with(M::begin())).map_err(|text| not_built(M::NAME, &text))?;
         Self::new(request)
     }
 
-    /// Checks a request that was put together elsewhere.
+    /// Checks a request that was built elsewhere.
     ///
     /// # Errors
     /// Every broken rule at once.
     pub fn new(request: M::Request) -> Result<Self, Diagnostics> {
-        // The request's types write themselves as JSON objects; nothing in them can fail.
-        let value = serde_json::to_value(&request).unwrap_or_default();
-        let problems = check(M::NAME, &value);
-        if problems.has_errors() {
-            return Err(problems);
-        }
-        Ok(Self { body: M::body(request), warnings: problems, mode: PhantomData })
+        let configuration = Self::unchecked(request);
+        if configuration.warnings.has_errors() { Err(configuration.warnings) } else { Ok(configuration) }
     }
 
-    /// Takes a request as it is, whatever rule it breaks: for a service that has moved on from what this crate knows.
+    /// Accepts a request that breaks rules: for a service that is newer than this crate.
     ///
-    /// What the check says of it can be read from [`warnings`](Self::warnings), errors among them.
+    /// [`warnings`](Self::warnings) then includes the errors.
     #[must_use]
     pub fn unchecked(request: M::Request) -> Self {
+        // The request's types always serialize to a JSON object.
         let value = serde_json::to_value(&request).unwrap_or_default();
-        Self { warnings: check(M::NAME, &value), body: M::body(request), mode: PhantomData }
+        Self::of_request(request, check(M::NAME, &value))
     }
 
-    /// Reads one from JSON text.
+    /// Reads a configuration from JSON text.
     ///
     /// # Errors
-    /// Every problem at once: syntax, a key that stands twice, unknown and misplaced fields, values, rules, another mode.
+    /// Everything at once: syntax, duplicate keys, unknown and misplaced fields, values, rules, another mode.
     pub fn from_json(text: &str) -> Result<Self, Diagnostics> {
         let (mode, value) = parse(text)?;
-        if mode != M::NAME {
-            return Err(other_mode(mode, M::NAME));
-        }
-        Self::from_checked(value)
+        Self::of_mode(mode, value)
     }
 
-    /// Makes the typed request of a value whose mode is known to be this one.
-    fn from_checked(mut value: Value) -> Result<Self, Diagnostics> {
-        let problems = check(M::NAME, &value);
-        if problems.has_errors() {
-            return Err(problems);
+    fn of_mode(mode: ModeName, value: Value) -> Result<Self, Diagnostics> {
+        if mode == M::NAME { Self::from_value(value) } else { Err(other_mode(mode, M::NAME)) }
+    }
+
+    /// Checks a value whose mode is known to be this one.
+    fn from_value(mut value: Value) -> Result<Self, Diagnostics> {
+        let checked = check(M::NAME, &value);
+        if checked.diagnostics.has_errors() {
+            return Err(checked.diagnostics);
         }
         rename(&mut value, M::WIRE_NAME);
-        whole(&mut value);
+        remove_decimal_points(&mut value);
         let request = serde_json::from_value(value).map_err(|error| undecodable(&error))?;
-        Ok(Self { body: M::body(request), warnings: problems, mode: PhantomData })
+        Ok(Self::of_request(request, checked))
     }
 
-    /// The token request as it is sent.
+    fn of_request(request: M::Request, checked: Checked) -> Self {
+        let Checked { diagnostics, token_expires } = checked;
+        Self { body: M::body(request), warnings: diagnostics, token_expires, mode: PhantomData }
+    }
+
+    /// Returns the token request.
     #[must_use]
     pub fn body(&self) -> &CreateSessionTokenBody {
         &self.body
     }
 
-    /// What is doubtful about it without being wrong.
+    /// Returns the warnings of the check.
     #[must_use]
     pub fn warnings(&self) -> &Diagnostics {
         &self.warnings
@@ -122,93 +131,112 @@ impl<M: Mode> Configuration<M> {
 }
 
 impl Configuration<Custom> {
-    /// Says CUSTOM on the wire, the name that the mode had before February 2026, for a service that still knows it.
+    /// Makes the request say CUSTOM, the mode's name before February 2026.
     ///
-    /// Without this the request says LITE. Whether today's service accepts CUSTOM is not known.
+    /// By default it says LITE. Whether today's service still accepts CUSTOM is not known.
     ///
     /// # Errors
-    /// When a field is set that the request had not got then, and would be ignored.
-    pub fn under_its_older_name(mut self) -> Result<Self, Diagnostics> {
+    /// If a field is set that the request did not have then: the service would ignore it.
+    pub fn with_legacy_name(mut self) -> Result<Self, Diagnostics> {
         let value = self.to_value();
         let older: crate::types::CustomSessionConfig =
             serde_json::from_value(value.clone()).map_err(|error| undecodable(&error))?;
         let kept = serde_json::to_value(&older).unwrap_or_default();
-        let lost: Vec<&str> = value
-            .as_object()
-            .into_iter()
-            .flat_map(|map| map.keys())
+        let keys = value.as_object().into_iter().flat_map(|map| map.keys());
+        let lost: Vec<Diagnostic> = keys
             .filter(|key| kept.get(key.as_str()).is_none())
-            .map(String::as_str)
+            .map(|key| {
+                let message = "is not a field of the early CUSTOM request";
+                Diagnostic::new(&WRONG_MODE_FIELD, [key.as_str()], message)
+                    .with_hint("remove it, or send the request as LITE".to_owned())
+            })
             .collect();
         if !lost.is_empty() {
-            return Err(not_in_custom(&lost));
+            return Err(Diagnostics::new(lost));
         }
         self.body = older.into();
         Ok(self)
     }
 }
 
-/// What a generated builder says of the first value that is missing or does not convert.
-fn unconvertible(text: &str) -> Diagnostics {
-    let missing = text.strip_prefix("no value supplied for ");
-    let wrong =
-        text.strip_prefix("error converting supplied value for ").and_then(|rest| rest.split_once(": "));
-    Diagnostics::new(vec![match (missing, wrong) {
-        (Some(field), _) => Diagnostic::new(&MISSING_FIELD, &Path::of(&[field]), "is required"),
-        (None, Some((field, _))) => Diagnostic::new(
-            &WRONG_TYPE,
-            &Path::of(&[field]),
-            "the value given does not convert to the field's type",
-        ),
-        (None, None) => Diagnostic::new(
-            &WRONG_TYPE,
-            &Path::default(),
-            "a value given does not convert to its field's type",
-        ),
-    }])
+/// Returns the longest time that the session can last, as far as its configuration says.
+pub(crate) fn max_duration(body: &CreateSessionTokenBody) -> Option<Duration> {
+    let (asked, is_sandbox) = match body {
+        CreateSessionTokenBody::FullSessionConfig(full) => (full.max_session_duration, full.is_sandbox),
+        CreateSessionTokenBody::LiteSessionConfig(lite) => (lite.max_session_duration, lite.is_sandbox),
+        CreateSessionTokenBody::CustomSessionConfig(custom) => (None, custom.is_sandbox),
+    };
+    let asked = asked.and_then(|seconds| u64::try_from(seconds).ok());
+    asked.or((is_sandbox == Some(true)).then_some(SANDBOX_MAX_SESSION_DURATION)).map(Duration::from_secs)
+}
+
+/// The diagnostic for the first value that a generated builder lacks or cannot convert.
+///
+/// Its texts are `no value supplied for x` and `error converting supplied value for x: …`, or `` `x` is required`` and
+/// `` `x`: …``. The rest may be a text of a nested builder, or quote the value.
+fn not_built(mode: ModeName, mut text: &str) -> Diagnostics {
+    let mut keys = Vec::new();
+    let mut shape = &fields::of(mode).root;
+    let mut is_missing = false;
+    while let Some((name, rest, lacks_value)) = first_field(text) {
+        let Some((field, _)) = shape.variants.iter().find_map(|variant| variant.field(name)) else { break };
+        keys.push(name);
+        (shape, text, is_missing) = (field, rest, lacks_value);
+    }
+    let diagnostic = match keys.last() {
+        Some(name) if is_missing => Diagnostic::new(&MISSING_FIELD, Path::of(&keys), "is required")
+            .with_hint(missing_hint(shape, name)),
+        Some(name) => Diagnostic::new(&WRONG_TYPE, Path::of(&keys), expectation(shape))
+            .with_hint(missing_hint(shape, name)),
+        None => {
+            Diagnostic::new(&WRONG_TYPE, Path::default(), "a value does not convert to the type of its field")
+        }
+    };
+    Diagnostics::new(vec![diagnostic])
+}
+
+/// The field that a builder's text names, the rest of the text, and whether the field lacks a value.
+fn first_field(text: &str) -> Option<(&str, &str, bool)> {
+    if let Some(name) = text.strip_prefix("no value supplied for ") {
+        return Some((name, "", true));
+    }
+    if let Some(name) = text.strip_prefix('`').and_then(|text| text.strip_suffix("` is required")) {
+        return Some((name, "", true));
+    }
+    let plain =
+        text.strip_prefix("error converting supplied value for ").and_then(|text| text.split_once(": "));
+    let quoted = || text.strip_prefix('`')?.split_once("`: ");
+    plain.or_else(quoted).map(|(name, rest)| (name, rest, false))
 }
 
 fn other_mode(found: ModeName, wanted: ModeName) -> Diagnostics {
-    let message = format!("the configuration is for {found}, and {wanted} is asked for");
-    let hint = "read it as any mode, or change its `mode`".to_owned();
-    Diagnostics::new(vec![Diagnostic::new(&MODE_UNKNOWN, &Path::of(&["mode"]), message).with_hint(hint)])
+    let message = format!("must be {wanted}, but the configuration is for {found}");
+    let hint = "read it as `AnyConfiguration`, or change its `mode`".to_owned();
+    Diagnostics::new(vec![Diagnostic::new(&MODE_UNKNOWN, ["mode"], message).with_hint(hint)])
 }
 
 fn undecodable(error: &serde_json::Error) -> Diagnostics {
     // The error's own text may quote the value.
     let message =
         format!("the value at line {} column {} does not fit its field", error.line(), error.column());
-    Diagnostics::new(vec![Diagnostic::new(&WRONG_TYPE, &Path::default(), message)])
+    Diagnostics::new(vec![Diagnostic::new(&WRONG_TYPE, Path::default(), message)])
 }
 
-fn not_in_custom(fields: &[&str]) -> Diagnostics {
-    let problem = |field: &&str| {
-        Diagnostic::new(&WRONG_MODE_FIELD, &Path::of(&[*field]), "is no field of the early CUSTOM request")
-            .with_hint("leave it out, or let the request say LITE".to_owned())
-    };
-    Diagnostics::new(fields.iter().map(problem).collect())
-}
-
-/// Whole numbers written as `60.0`, which the check takes and a Rust integer does not.
-fn whole(value: &mut Value) {
+/// Rewrites whole numbers such as `60.0`, which the check accepts and serde rejects for integers.
+fn remove_decimal_points(value: &mut Value) {
     match value {
         Value::Number(number) => {
-            // Above 2^53 a float names no single integer.
-            if let Some(float) = number.as_f64().filter(|_| number.is_f64())
-                && float.fract() == 0.0
-                && float.abs() < 9_007_199_254_740_992.0
-                && let Ok(integer) = format!("{float:.0}").parse::<i64>()
-            {
+            if let Some(integer) = as_integer(number) {
                 *number = integer.into();
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(whole),
-        Value::Object(map) => map.values_mut().for_each(whole),
+        Value::Array(items) => items.iter_mut().for_each(remove_decimal_points),
+        Value::Object(map) => map.values_mut().for_each(remove_decimal_points),
         _ => {}
     }
 }
 
-/// Writes a mode's name into a configuration that names one.
+/// Sets the mode of a configuration that has one.
 fn rename(value: &mut Value, name: &str) {
     if let Some(Value::String(mode)) = value.get_mut("mode") {
         name.clone_into(mode);
@@ -229,15 +257,16 @@ impl<M: Mode> Serialize for Configuration<M> {
     }
 }
 
-/// Strict like [`Configuration::from_json`], except that a key that stands twice cannot be seen here.
+/// Strict like [`Configuration::from_json`], except that duplicate keys go unnoticed.
 impl<'de, M: Mode> Deserialize<'de> for Configuration<M> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Value::deserialize(deserializer)?.to_string();
-        Self::from_json(&text).map_err(D::Error::custom)
+        let value = Value::deserialize(deserializer)?;
+        let mode = mode_of(&value, Vec::new()).map_err(D::Error::custom)?;
+        Self::of_mode(mode, value).map_err(D::Error::custom)
     }
 }
 
-/// A configuration whose mode is known only when it is read.
+/// A configuration whose mode is known only at run time.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum AnyConfiguration {
@@ -245,25 +274,43 @@ pub enum AnyConfiguration {
     Full(Configuration<Full>),
     /// The caller supplies the audio.
     Lite(Configuration<Lite>),
-    /// LITE in the caller's own LiveKit room, under its earlier name.
+    /// LITE in the caller's LiveKit room, under its earlier name.
     Custom(Configuration<Custom>),
+}
+
+macro_rules! each_mode {
+    ($any:expr, $configuration:ident => $value:expr) => {
+        match $any {
+            Self::Full($configuration) => $value,
+            Self::Lite($configuration) => $value,
+            Self::Custom($configuration) => $value,
+        }
+    };
 }
 
 impl AnyConfiguration {
     /// Reads a configuration of any mode from JSON text.
     ///
     /// # Errors
-    /// Every problem at once, as [`Configuration::from_json`].
+    /// Everything at once, as [`Configuration::from_json`].
     pub fn from_json(text: &str) -> Result<Self, Diagnostics> {
         let (mode, value) = parse(text)?;
+        Self::of_mode(mode, value)
+    }
+
+    pub(crate) fn from_value(value: Value) -> Result<Self, Diagnostics> {
+        Self::of_mode(mode_of(&value, Vec::new())?, value)
+    }
+
+    fn of_mode(mode: ModeName, value: Value) -> Result<Self, Diagnostics> {
         Ok(match mode {
-            ModeName::Full => Self::Full(Configuration::from_checked(value)?),
-            ModeName::Lite => Self::Lite(Configuration::from_checked(value)?),
-            ModeName::Custom => Self::Custom(Configuration::from_checked(value)?),
+            ModeName::Full => Self::Full(Configuration::from_value(value)?),
+            ModeName::Lite => Self::Lite(Configuration::from_value(value)?),
+            ModeName::Custom => Self::Custom(Configuration::from_value(value)?),
         })
     }
 
-    /// The mode that it was read as.
+    /// Returns the mode.
     #[must_use]
     pub fn mode(&self) -> ModeName {
         match self {
@@ -273,14 +320,10 @@ impl AnyConfiguration {
         }
     }
 
-    /// What is doubtful about it without being wrong.
+    /// Returns the warnings of the check.
     #[must_use]
     pub fn warnings(&self) -> &Diagnostics {
-        match self {
-            Self::Full(configuration) => configuration.warnings(),
-            Self::Lite(configuration) => configuration.warnings(),
-            Self::Custom(configuration) => configuration.warnings(),
-        }
+        each_mode!(self, configuration => configuration.warnings())
     }
 }
 
@@ -312,31 +355,26 @@ impl FromStr for AnyConfiguration {
 
 impl Serialize for AnyConfiguration {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Full(configuration) => configuration.serialize(serializer),
-            Self::Lite(configuration) => configuration.serialize(serializer),
-            Self::Custom(configuration) => configuration.serialize(serializer),
-        }
+        each_mode!(self, configuration => configuration.serialize(serializer))
     }
 }
 
-/// Strict like [`AnyConfiguration::from_json`], except that a key that stands twice cannot be seen here.
+/// Strict like [`AnyConfiguration::from_json`], except that duplicate keys go unnoticed.
 impl<'de> Deserialize<'de> for AnyConfiguration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Value::deserialize(deserializer)?.to_string();
-        Self::from_json(&text).map_err(D::Error::custom)
+        Self::from_value(Value::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 
-/// What a token can be minted for: a configuration of one mode or of any.
+/// A configuration for which a session token can be minted, of one mode or of any.
 pub trait Mintable {
-    /// The mode of the session, where it is known to the compiler.
+    /// The mode of the session, if it is known at compile time.
     type Mode;
 
-    /// The token request as it is sent.
+    /// Returns the token request.
     fn body(&self) -> &CreateSessionTokenBody;
 
-    /// What has come to speak against it since it was checked, such as a LiveKit token that has expired.
+    /// Returns what has become wrong since the check, such as a LiveKit token that has expired.
     fn diagnostics_at(&self, _now: SystemTime) -> Diagnostics {
         Diagnostics::default()
     }
@@ -349,16 +387,17 @@ impl<M: Mode> Mintable for Configuration<M> {
         &self.body
     }
 
-    /// None for a configuration that was taken unchecked.
+    /// Returns nothing for an [unchecked](Configuration::unchecked) configuration with errors.
     fn diagnostics_at(&self, now: SystemTime) -> Diagnostics {
-        if self.warnings.has_errors() {
-            return Diagnostics::default();
-        }
-        own_room::diagnostics_at(M::NAME, &self.body, now)
+        let longest = max_duration(&self.body).map(|longest| longest.as_secs_f64());
+        let expires = self.token_expires.filter(|_| !self.warnings.has_errors());
+        let message = expires.and_then(|expires| expired(expires, longest, now));
+        let diagnostic = message.map(|message| LIVEKIT_TOKEN_EXPIRED.diagnostic(message));
+        Diagnostics::new(diagnostic.into_iter().collect())
     }
 }
 
-/// Stands for a mode that is known only when the configuration is read.
+/// The mode of a session that is known only at run time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AnyMode;
 
@@ -366,60 +405,43 @@ impl Mintable for AnyConfiguration {
     type Mode = AnyMode;
 
     fn body(&self) -> &CreateSessionTokenBody {
-        match self {
-            Self::Full(configuration) => configuration.body(),
-            Self::Lite(configuration) => configuration.body(),
-            Self::Custom(configuration) => configuration.body(),
-        }
+        each_mode!(self, configuration => configuration.body())
     }
 
     fn diagnostics_at(&self, now: SystemTime) -> Diagnostics {
-        match self {
-            Self::Full(configuration) => configuration.diagnostics_at(now),
-            Self::Lite(configuration) => configuration.diagnostics_at(now),
-            Self::Custom(configuration) => configuration.diagnostics_at(now),
-        }
+        each_mode!(self, configuration => configuration.diagnostics_at(now))
     }
 }
 
-#[cfg(feature = "schemars")]
-mod json_schema {
-    use std::borrow::Cow;
+#[cfg(test)]
+mod tests {
+    use super::{ModeName, not_built};
 
-    use schemars::{JsonSchema, Schema, SchemaGenerator};
-
-    use super::{AnyConfiguration, Configuration};
-    use crate::config::mode::{Custom, Full, Lite, Mode, ModeName};
-    use crate::config::schema::json_schema;
-
-    /// The document's own schema, closed: what editors need to complete and check a configuration file.
-    impl<M: Mode> JsonSchema for Configuration<M> {
-        fn schema_name() -> Cow<'static, str> {
-            match M::NAME {
-                ModeName::Full => "FullConfiguration".into(),
-                ModeName::Lite => "LiteConfiguration".into(),
-                ModeName::Custom => "CustomConfiguration".into(),
-            }
-        }
-
-        fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-            json_schema(M::NAME, generator)
-        }
-    }
-
-    impl JsonSchema for AnyConfiguration {
-        fn schema_name() -> Cow<'static, str> {
-            "Configuration".into()
-        }
-
-        fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-            schemars::json_schema!({
-                "oneOf": [
-                    generator.subschema_for::<Configuration<Full>>(),
-                    generator.subschema_for::<Configuration<Lite>>(),
-                    generator.subschema_for::<Configuration<Custom>>(),
-                ]
-            })
-        }
+    #[test]
+    fn texts_of_generated_builders_become_diagnostics() {
+        let texts = [
+            "no value supplied for avatar_id",
+            "`avatar_id` is required",
+            "error converting supplied value for avatar_id: invalid length: canary",
+            "`interactivity_type`: canary",
+            "`max_session_duration`: canary",
+            "`avatar_persona`: `voice_settings`: canary",
+            "error converting supplied value for voice_agent: no value supplied for id",
+            "canary",
+        ];
+        let reports = texts.map(|text| not_built(ModeName::Full, text).to_string());
+        let expected = [
+            "error[missing-field] avatar_id: is required\n  hint: GET /v1/avatars/public and GET /v1/avatars list the ids",
+            "error[missing-field] avatar_id: is required\n  hint: GET /v1/avatars/public and GET /v1/avatars list the ids",
+            "error[wrong-type] avatar_id: must be a UUID\n  hint: GET /v1/avatars/public and GET /v1/avatars list the ids",
+            "error[wrong-type] interactivity_type: must be `CONVERSATIONAL` or `PUSH_TO_TALK`",
+            "error[wrong-type] max_session_duration: must be a whole number\n  hint: Session length cap in seconds, at most \
+             the limit of the subscription tier.",
+            "error[wrong-type] avatar_persona.voice_settings: must be an object\n  hint: Vendor-specific voice settings, \
+             told apart by provider.",
+            "error[missing-field] voice_agent.id: is required",
+            "error[wrong-type]: a value does not convert to the type of its field",
+        ];
+        assert_eq!(reports, expected);
     }
 }

@@ -1,11 +1,10 @@
-//! The modes as types: what each can be asked is known to the compiler.
+//! The modes as types, so that the compiler knows what each session can do.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use super::problem::ModeName;
 use crate::types::{self, CreateSessionTokenBody, builder};
 
 mod sealed {
@@ -38,7 +37,7 @@ pub trait Mode: sealed::Sealed + Clone + Debug + PartialEq + 'static {
     fn body(request: Self::Request) -> CreateSessionTokenBody;
 }
 
-/// A mode in which the caller supplies the audio, over the session's own web socket.
+/// A mode in which the caller supplies the audio, over the session's web socket.
 ///
 /// Implemented by [`Lite`] and [`Custom`].
 pub trait SuppliesAudio: Mode {}
@@ -47,21 +46,64 @@ impl SuppliesAudio for Lite {}
 
 impl SuppliesAudio for Custom {}
 
-/// FULL: the service listens, thinks and speaks; the caller sends text at most.
+/// FULL: the service listens, thinks and speaks; the caller may send text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
-/// LITE: the caller supplies the audio, or a connector does.
+/// LITE: the caller, or a connector, supplies the audio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lite;
 
 /// CUSTOM, the earlier name of LITE: the caller supplies the audio and the LiveKit room.
 ///
-/// The service's first documentation expects the room with this name; since February 2026 the mode is called LITE and the
-/// room is optional. A CUSTOM configuration cannot be built without its room, and says LITE on the wire unless
-/// [`under_its_older_name`](super::Configuration::under_its_older_name) is asked for.
+/// The service's first documentation requires the room in this mode; since February 2026 the mode is called LITE and the
+/// room is optional. A CUSTOM configuration cannot be built without its room. Its request says LITE, unless
+/// [`with_legacy_name`](super::Configuration::with_legacy_name) is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Custom;
+
+/// The name of a mode: `FULL`, `LITE` or `CUSTOM`, in capitals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ModeName {
+    /// The service listens, thinks and speaks.
+    Full,
+    /// The caller supplies the audio.
+    Lite,
+    /// The earlier name of LITE; whether the service still accepts it is not known.
+    Custom,
+}
+
+impl ModeName {
+    pub(super) const ALL: [Self; 3] = [Self::Full, Self::Lite, Self::Custom];
+
+    /// Returns the name as the service spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "FULL",
+            Self::Lite => "LITE",
+            Self::Custom => "CUSTOM",
+        }
+    }
+
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.as_str() == name)
+    }
+
+    /// The mode that has fields which this one lacks.
+    pub(super) const fn other(self) -> Self {
+        match self {
+            Self::Full => Self::Lite,
+            Self::Lite | Self::Custom => Self::Full,
+        }
+    }
+}
+
+impl fmt::Display for ModeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
 
 macro_rules! mode {
     ($mode:ident, $wire:literal, $request:ident, $begin:expr) => {

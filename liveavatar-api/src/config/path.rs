@@ -1,94 +1,128 @@
 //! Where in a configuration something is.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
-/// Characters of an unusual key that are shown; the rest is cut, it may be anything.
+/// Unusual keys may be anything, so only this many characters of them are shown.
 const SHOWN_KEY_CHARACTERS: usize = 40;
 
+/// A path as text: dotted for people, and as a JSON pointer (RFC 6901) for programs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Path(Vec<Segment>);
+pub(crate) struct Path {
+    dotted: String,
+    pointer: String,
+}
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Segment {
-    Key(String),
-    Index(usize),
+/// A position during a walk, linked to its parent so that the walk allocates nothing.
+#[derive(Clone, Copy)]
+pub(super) enum Cursor<'a> {
+    Root,
+    Key(&'a Cursor<'a>, &'a str),
+    Index(&'a Cursor<'a>, usize),
 }
 
 impl Path {
     pub(crate) fn of(keys: &[&str]) -> Self {
-        Self(keys.iter().map(|&key| Segment::Key(key.to_owned())).collect())
+        let mut path = Self::default();
+        for key in keys {
+            path.push_key(key);
+        }
+        path
     }
 
-    pub(super) fn key(&self, key: &str) -> Self {
-        self.with(Segment::Key(key.to_owned()))
+    pub(super) fn dotted(&self) -> &str {
+        &self.dotted
     }
 
-    pub(super) fn index(&self, index: usize) -> Self {
-        self.with(Segment::Index(index))
-    }
-
-    fn with(&self, segment: Segment) -> Self {
-        let mut segments = self.0.clone();
-        segments.push(segment);
-        Self(segments)
+    pub(super) fn pointer(&self) -> &str {
+        &self.pointer
     }
 
     pub(super) fn is_root(&self) -> bool {
-        self.0.is_empty()
+        self.pointer.is_empty()
     }
 
-    pub(super) fn starts_with(&self, other: &Path) -> bool {
-        self.0.starts_with(&other.0)
+    /// Whether `other` is this path or a path below it.
+    pub(super) fn contains(&self, other: &Self) -> bool {
+        let rest = other.pointer.strip_prefix(&self.pointer);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    /// The keys on the way, without the positions in lists.
-    pub(super) fn keys(&self) -> Vec<&str> {
-        self.0
-            .iter()
-            .filter_map(|segment| match segment {
-                Segment::Key(key) => Some(key.as_str()),
-                Segment::Index(_) => None,
-            })
-            .collect()
+    fn push_key(&mut self, key: &str) {
+        self.pointer.push('/');
+        self.pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+        if is_plain(key) {
+            let dot = if self.dotted.is_empty() { "" } else { "." };
+            self.dotted.push_str(dot);
+            self.dotted.push_str(key);
+        } else {
+            let shown: String = key.chars().take(SHOWN_KEY_CHARACTERS).collect();
+            let rest = if shown.len() < key.len() { "…" } else { "" };
+            let _ = write!(self.dotted, "[\"{}{rest}\"]", shown.escape_debug());
+        }
+    }
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn key(&'a self, key: &'a str) -> Self {
+        Self::Key(self, key)
     }
 
-    /// As a JSON pointer (RFC 6901).
-    pub(super) fn pointer(&self) -> String {
-        self.0
-            .iter()
-            .map(|segment| match segment {
-                Segment::Key(key) => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
-                Segment::Index(index) => format!("/{index}"),
-            })
-            .collect()
+    pub(super) fn index(&'a self, index: usize) -> Self {
+        Self::Index(self, index)
     }
 
-    pub(super) fn last_key(&self) -> Option<&str> {
-        self.keys().last().copied()
+    pub(super) fn is_root(&self) -> bool {
+        matches!(self, Self::Root)
+    }
+
+    pub(super) fn last_key(&self) -> Option<&'a str> {
+        match self {
+            Self::Root => None,
+            Self::Key(_, key) => Some(key),
+            Self::Index(parent, _) => parent.last_key(),
+        }
+    }
+
+    /// The keys from the root to here, without positions in lists.
+    pub(super) fn keys(&self) -> Vec<&'a str> {
+        match self {
+            Self::Root => Vec::new(),
+            Self::Key(parent, key) => parent.keys().into_iter().chain([*key]).collect(),
+            Self::Index(parent, _) => parent.keys(),
+        }
+    }
+}
+
+impl From<&Cursor<'_>> for Path {
+    fn from(cursor: &Cursor<'_>) -> Self {
+        match cursor {
+            Cursor::Root => Self::default(),
+            Cursor::Key(parent, key) => {
+                let mut path = Self::from(*parent);
+                path.push_key(key);
+                path
+            }
+            Cursor::Index(parent, index) => {
+                let Self { dotted, pointer } = Self::from(*parent);
+                Self { dotted: format!("{dotted}[{index}]"), pointer: format!("{pointer}/{index}") }
+            }
+        }
+    }
+}
+
+impl<const N: usize> From<[&str; N]> for Path {
+    fn from(keys: [&str; N]) -> Self {
+        Self::of(&keys)
     }
 }
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, segment) in self.0.iter().enumerate() {
-            match segment {
-                Segment::Index(index) => write!(f, "[{index}]")?,
-                Segment::Key(key) if is_plain(key) => {
-                    let dot = if position == 0 { "" } else { "." };
-                    write!(f, "{dot}{key}")?;
-                }
-                Segment::Key(key) => {
-                    let shown: String = key.chars().take(SHOWN_KEY_CHARACTERS).collect();
-                    let rest = if shown.len() < key.len() { "…" } else { "" };
-                    write!(f, "[\"{}{rest}\"]", shown.escape_debug())?;
-                }
-            }
-        }
-        Ok(())
+        f.write_str(&self.dotted)
     }
 }
 
-/// Tells whether a key can be written after a dot and be read without doubt.
+/// Whether a key is unambiguous after a dot.
 fn is_plain(key: &str) -> bool {
     !key.is_empty()
         && key.len() <= SHOWN_KEY_CHARACTERS
@@ -97,15 +131,24 @@ fn is_plain(key: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Path;
+    use super::{Cursor, Path};
 
     #[test]
     fn unusual_keys_are_quoted_escaped_and_cut() {
-        let path = Path::of(&["a"]).index(2).key("b");
-        assert_eq!(path.to_string(), "a[2].b");
-        assert_eq!(path.key("x.y\n\"").to_string(), r#"a[2].b["x.y\n\""]"#);
-        assert_eq!(Path::of(&["a/b", "~"]).index(2).pointer(), "/a~1b/~0/2");
-        let long = Path::default().key(&"k".repeat(41)).to_string();
-        assert_eq!(long, format!("[\"{}…\"]", "k".repeat(40)));
+        let dotted = |cursor: &Cursor<'_>| Path::from(cursor).to_string();
+        let list = Cursor::Root.key("a");
+        let item = list.index(2);
+        let inner = item.key("b");
+        assert_eq!(dotted(&inner), "a[2].b");
+        assert_eq!(dotted(&inner.key("x.y\n\"")), r#"a[2].b["x.y\n\""]"#);
+        assert_eq!(dotted(&Cursor::Root.key(&"k".repeat(41))), format!("[\"{}…\"]", "k".repeat(40)));
+    }
+
+    #[test]
+    fn pointers_are_escaped() {
+        let (outer, root) = (Cursor::Root.key("a/b"), Cursor::Root);
+        assert_eq!(Path::from(&outer.key("~").index(2)).pointer(), "/a~1b/~0/2");
+        assert!(Path::from(&root).contains(&Path::from(&outer)));
+        assert!(!Path::of(&["a"]).contains(&Path::of(&["ab"])));
     }
 }

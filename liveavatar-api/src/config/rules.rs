@@ -1,30 +1,87 @@
-//! The table of all rules a configuration can break.
+//! The table of all rules for session configurations.
 //!
-//! Rules over several fields have their check in `mode_rules`; the others belong to the reader or to
-//! the walk over the schemas, which name them by their constants.
+//! Rules across fields have their checks in `checks`. The others are checked while the text is parsed or the fields are
+//! walked, which refer to them by their constants.
+//!
+//! Two pairs of modules use each other: a `diagnostic` names its rule and a check makes diagnostics; `suggest` reports rules
+//! and a check lists suggestions.
 
-use super::mode_rules as check;
-use super::mode_rules::{Context, Finding};
-use super::own_room;
-use super::problem::{Diagnostic, ModeName, Severity};
-use super::shape::Found;
-use serde_json::Value;
+mod checks;
 
-/// One rule for session configurations, and where it is known from.
+use std::fmt;
+
+use super::diagnostic::Diagnostic;
+use super::mode::ModeName;
+use super::path::Path;
+use ModeName::{Custom, Full, Lite};
+use checks::{LLM_MODEL, NORMALIZATION, TOKEN};
+
+pub(super) use checks::Input;
+
+/// One rule for session configurations.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
     /// The stable name, in `kebab-case`.
     pub id: &'static str,
-    /// How much a problem with it weighs.
+    /// The modes that it applies to.
+    pub modes: &'static [ModeName],
+    /// Whether breaking it is an error or a warning.
     pub severity: Severity,
     /// The evidence: behaviour seen in the field, documentation, or the published document.
     pub source: &'static str,
     /// The rule in one sentence.
     pub text: &'static str,
-    check: Option<Check>,
+    /// Where it is reported, with which message and hint, unless its check determines them.
+    at: &'static [&'static str],
+    pub(super) message: &'static str,
+    hint: &'static str,
+    check: Check,
+    /// Exactly one of these fields is required in these modes; for the JSON Schema.
+    #[cfg_attr(not(feature = "schemars"), expect(dead_code, reason = "only the JSON Schema reads it"))]
+    pub(super) requires: (&'static [ModeName], &'static [&'static str]),
 }
 
-type Check = fn(&Context<'_>) -> Vec<Finding>;
+/// How serious a diagnostic is.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The service rejects it or silently ignores it.
+    Error,
+    /// The service accepts it, but it probably has another effect than intended, or its effect is not known.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Check {
+    /// Reported while the text is parsed or the fields are walked.
+    Elsewhere,
+    When(fn(&Input<'_>) -> bool),
+    Each(fn(&Rule, &Input<'_>) -> Vec<Diagnostic>),
+}
+
+/// How to choose a mode.
+pub(super) const MODE_HINT: &str =
+    "use `FULL` if the service runs the conversation, `LITE` if you send the audio";
+
+/// FULL needs exactly one of these.
+pub(super) const PERSONA_OR_AGENT: [&str; 2] = ["avatar_persona", "voice_agent"];
+
+const TOKEN_HINT: &str = "mint a token with `room`, `roomJoin`, `canPublish`, `canPublishData` and `canSubscribe`, \
+    as the `livekit` feature of this crate does";
+
+const ALL: &[ModeName] = &ModeName::ALL;
+const FULL: &[ModeName] = &[Full];
+/// The modes in which the caller supplies the audio.
+const LITE: &[ModeName] = &[Lite, Custom];
 
 /// Every rule that the check of session configurations knows.
 ///
@@ -45,226 +102,252 @@ pub static RULES: &[Rule] = &[
     NOT_ALLOWED_VALUE,
     OUT_OF_RANGE,
     NOT_A_UUID,
-    Rule::error(
-        "persona-or-voice-agent",
-        "field reports; docs core-concepts/voice-agents",
-        "FULL needs exactly one of `avatar_persona` and `voice_agent`.",
-        check::persona_or_voice_agent,
-    ),
-    Rule::error(
-        "dynamic-variables-twice",
-        "field reports",
-        "With `voice_agent`, `dynamic_variables` are set in one place only.",
-        check::dynamic_variables_twice,
-    ),
-    Rule::warning(
-        "dynamic-variables-outside-agent",
-        "field reports",
-        "With `voice_agent`, `dynamic_variables` go inside it.",
-        check::dynamic_variables_outside_agent,
-    ),
-    Rule::error(
-        "dynamic-variables-entries",
-        "spec",
-        "`dynamic_variables` have up to 50 entries.",
-        check::dynamic_variables_entries,
-    ),
-    Rule::error(
-        "dynamic-variable-key",
-        "spec; field reports",
-        "Keys in `dynamic_variables` have up to 64 characters.",
-        check::dynamic_variable_key,
-    ),
-    Rule::error(
-        "dynamic-variable-value",
-        "spec; field reports",
-        "Values in `dynamic_variables` have up to 1000 characters.",
-        check::dynamic_variable_value,
-    ),
-    Rule::error(
-        "one-transport",
-        "follows from the descriptions of the two fields in the spec; no refusal is recorded",
-        "A session has one transport: `livekit_config` or `agora_config`, not both.",
-        check::one_transport,
-    ),
-    Rule::error(
-        "one-connector",
-        "follows from the descriptions of the three fields in the spec; no refusal is recorded",
-        "A session has one driver, so at most one of the connectors.",
-        check::one_connector,
-    ),
-    Rule::warning(
-        "connector-with-transport",
-        "inferred from docs: a connector makes its own room; the effect is unknown",
-        "A connector and an own transport hardly go together.",
-        check::connector_with_transport,
-    ),
-    Rule::error(
-        "custom-needs-livekit",
-        "rule of this crate; early docs of create_session_token expected it, later ones did not",
-        "CUSTOM needs `livekit_config`.",
-        check::custom_needs_livekit,
-    ),
-    Rule::warning(
-        "livekit-token-unreadable",
-        "LiveKit: tokens are JWTs; no refusal is recorded",
-        "A LiveKit token is a JWT.",
-        own_room::token_unreadable,
-    ),
-    Rule::error(
-        "livekit-token-room",
-        "LiveKit: a token is bound to the room it names",
-        "The LiveKit token is for the room of `livekit_room`.",
-        own_room::token_room,
-    ),
-    Rule::error(
-        "livekit-token-join",
-        "LiveKit; sdk livekit-plugins-liveavatar 1.8.9",
-        "The LiveKit token has `roomJoin`.",
-        own_room::token_join,
-    ),
-    Rule::error(
-        "livekit-token-publish",
-        "field reports: a start without data rights fails; sdk grahamseamans/liveavatar-livekit-examples",
-        "The LiveKit token does not forbid `canPublish` or `canPublishData`.",
-        own_room::token_publish,
-    ),
+    Rule::error("persona-or-voice-agent", FULL)
+        .source("field reports; docs core-concepts/voice-agents")
+        .text("FULL needs exactly one of `avatar_persona` and `voice_agent`.")
+        .check(checks::persona_or_voice_agent)
+        .requires(FULL, &PERSONA_OR_AGENT),
+    Rule::error("dynamic-variables-twice", FULL)
+        .source("field reports")
+        .text("With `voice_agent`, `dynamic_variables` is set in only one place.")
+        .at(&["dynamic_variables"])
+        .message("is set here and inside `voice_agent`")
+        .hint("keep the one inside `voice_agent`")
+        .when(checks::variables_are_twice),
+    Rule::warning("dynamic-variables-outside-agent", FULL)
+        .source("field reports")
+        .text("With `voice_agent`, `dynamic_variables` belongs inside it.")
+        .at(&["dynamic_variables"])
+        .message("belongs inside `voice_agent` if there is one")
+        .hint("move it to `voice_agent.dynamic_variables`")
+        .when(checks::variables_are_outside_agent),
+    Rule::error("dynamic-variables-entries", FULL)
+        .source("spec")
+        .text("`dynamic_variables` has at most 50 entries.")
+        .check(checks::too_many_variables),
+    Rule::error("dynamic-variable-key", FULL)
+        .source("spec; field reports")
+        .text("Keys in `dynamic_variables` have at most 64 characters.")
+        .check(checks::too_long_variable_keys),
+    Rule::error("dynamic-variable-value", FULL)
+        .source("spec; field reports")
+        .text("Values in `dynamic_variables` have at most 1000 characters.")
+        .check(checks::too_long_variable_values),
+    Rule::error("one-transport", LITE)
+        .source("follows from the descriptions of the two fields in the spec; no rejection is recorded")
+        .text("A session has one transport: `livekit_config` or `agora_config`.")
+        .check(checks::several_transports),
+    Rule::error("one-connector", LITE)
+        .source("follows from the descriptions of the three fields in the spec; no rejection is recorded")
+        .text("A session has at most one connector.")
+        .check(checks::several_connectors),
+    Rule::warning("connector-with-transport", LITE)
+        .source("inferred from docs: a connector creates its own room; the effect is unknown")
+        .text("A connector and a transport of the caller's probably do not work together.")
+        .check(checks::connector_with_transport),
+    Rule::error("custom-needs-livekit", &[Custom])
+        .source("rule of this crate; early docs of create_session_token expected it, later ones did not")
+        .text("CUSTOM needs `livekit_config`.")
+        .at(&["livekit_config"])
+        .message("is required in CUSTOM")
+        .hint("add the room, or use LITE, the name of this mode since February 2026")
+        .when(|input| !input.has(&["livekit_config"]))
+        .requires(&[Custom], &["livekit_config"]),
+    Rule::warning("livekit-token-unreadable", LITE)
+        .source("LiveKit: tokens are JWTs; no rejection is recorded")
+        .text("A LiveKit token is a JWT.")
+        .at(TOKEN)
+        .message("is not a JWT, but every LiveKit token is one")
+        .hint(TOKEN_HINT)
+        .when(checks::token_is_unreadable),
+    Rule::error("livekit-token-room", LITE)
+        .source("LiveKit: a token is bound to the room that it names")
+        .text("The LiveKit token is for the room in `livekit_room`.")
+        .at(TOKEN)
+        .message("is for a different room than `livekit_room`")
+        .hint(TOKEN_HINT)
+        .when(checks::token_is_for_another_room),
+    Rule::error("livekit-token-join", LITE)
+        .source("LiveKit; sdk livekit-plugins-liveavatar 1.8.9")
+        .text("The LiveKit token allows joining a room.")
+        .at(TOKEN)
+        .message("does not allow joining a room: `video.roomJoin` is not true")
+        .hint(TOKEN_HINT)
+        .when(checks::token_may_not_join),
+    Rule::error("livekit-token-publish", LITE)
+        .source(
+            "field reports: a start without data rights fails; sdk grahamseamans/liveavatar-livekit-examples",
+        )
+        .text("The LiveKit token does not forbid `canPublish` or `canPublishData`.")
+        .at(TOKEN)
+        .hint(TOKEN_HINT)
+        .check(checks::token_forbids_publishing),
     LIVEKIT_TOKEN_EXPIRED,
-    Rule::error(
-        "sandbox-avatar",
-        "docs; sdk heygen-com/liveavatar-agent-skills; field reports",
-        "Only one avatar works in sandbox sessions.",
-        check::sandbox_avatar,
-    ),
-    Rule::error(
-        "sandbox-duration",
-        "field reports",
-        "A sandbox session lasts 60 seconds at most.",
-        check::sandbox_duration,
-    ),
-    Rule::error(
-        "session-duration",
-        "rule of this crate; the spec bounds the same field of embeds",
-        "A session lasts at least one second.",
-        check::session_duration,
-    ),
-    Rule::warning(
-        "no-context",
-        "docs full-mode/configuration",
-        "Without a context the avatar hears but does not answer.",
-        check::no_context,
-    ),
-    Rule::warning(
-        "vp8-deprecated",
-        "sdk pipecat-ai 1.14.0; the spec still lists it",
-        "`VP8` is reported as deprecated.",
-        check::vp8_deprecated,
-    ),
-    Rule::warning(
-        "normalization-needs-japanese",
-        "spec",
-        "`apply_language_text_normalization` is for the language `ja` only.",
-        check::normalization_needs_japanese,
-    ),
-    Rule::warning(
-        "llm-model-undocumented",
-        "docs full-mode/llm-settings; GET /v1/llm-models may list more",
-        "`llm_settings.model` is one of the provider's managed models.",
-        check::llm_model_undocumented,
-    ),
-    Rule::warning(
-        "two-language-models",
-        "docs full-mode/llm-settings; which of the two counts is unknown",
-        "`llm_settings` and `llm_configuration_id` both choose a language model.",
-        check::two_language_models,
-    ),
-    Rule::warning(
-        "two-memories",
-        "spec",
-        "Both references in `memory` resolve to the same memory.",
-        check::two_memories,
-    ),
+    Rule::error("sandbox-avatar", ALL)
+        .source("docs; sdk heygen-com/liveavatar-agent-skills; field reports")
+        .text("Only one avatar works in sandbox sessions.")
+        .at(&["avatar_id"])
+        .message("is not the avatar for sandbox sessions")
+        .hint("use `dd73ea75-1218-4ef3-92ce-606d5f7fbc0a`, or set `is_sandbox` to false")
+        .when(checks::is_not_the_sandbox_avatar),
+    Rule::error("sandbox-duration", ALL)
+        .source("field reports")
+        .text("A sandbox session lasts at most 60 seconds.")
+        .at(&["max_session_duration"])
+        .hint("remove it")
+        .check(checks::too_long_for_sandbox),
+    Rule::error("session-duration", ALL)
+        .source("rule of this crate; the spec bounds the same field of embeds")
+        .text("A session lasts at least one second.")
+        .at(&["max_session_duration"])
+        .hint("remove it for the longest session that the subscription allows")
+        .check(checks::too_short),
+    Rule::warning("no-context", FULL)
+        .source("docs full-mode/configuration")
+        .text("Without a context the avatar listens but does not answer.")
+        .at(&["avatar_persona", "context_id"])
+        .message("is not set, so the avatar listens but does not answer")
+        .hint("create a context with POST /v1/contexts and set its id here")
+        .when(checks::has_no_context),
+    Rule::warning("vp8-deprecated", ALL)
+        .source("sdk pipecat-ai 1.14.0; the spec still lists it")
+        .text("`VP8` is reported as deprecated.")
+        .at(&["video_settings", "encoding"])
+        .message("`VP8` is reported as deprecated")
+        .hint("use `H264`, the default")
+        .when(|input| input.text(&["video_settings", "encoding"]) == Some("VP8")),
+    Rule::warning("normalization-needs-japanese", FULL)
+        .source("spec")
+        .text("`apply_language_text_normalization` works only in the language `ja`.")
+        .at(NORMALIZATION)
+        .message("works only in Japanese, which is not the language of this session")
+        .hint("set `avatar_persona.language` to `ja`, or remove this field")
+        .when(checks::normalizes_another_language),
+    Rule::warning("llm-model-undocumented", FULL)
+        .source("docs full-mode/llm-settings; GET /v1/llm-models may list more")
+        .text("`llm_settings.model` is one of the provider's managed models.")
+        .at(LLM_MODEL)
+        .check(checks::undocumented_model),
+    Rule::warning("two-language-models", FULL)
+        .source("docs full-mode/llm-settings; which one takes precedence is unknown")
+        .text("Only one of `llm_settings` and `llm_configuration_id` selects the language model.")
+        .at(&["llm_configuration_id"])
+        .message("selects a language model, as does `avatar_persona.llm_settings`")
+        .hint("keep one; which one takes precedence is not documented")
+        .when(|input| input.has(&["llm_configuration_id"]) && input.has(&["avatar_persona", "llm_settings"])),
+    Rule::warning("two-memories", FULL)
+        .source("spec")
+        .text("Both references in `memory` mean the same memory.")
+        .at(&["memory"])
+        .message("has two references, which the service rejects unless they mean the same memory")
+        .hint("keep `session_memory_id` or `prev_session_id`")
+        .when(|input| {
+            ["prev_session_id", "session_memory_id"].iter().all(|name| input.has(&["memory", name]))
+        }),
 ];
 
-pub(super) const INVALID_JSON: Rule = Rule::shape(
-    "invalid-json",
-    "RFC 8259",
-    "A configuration is strict JSON, without comments and trailing commas.",
-);
-pub(super) const DUPLICATE_KEY: Rule = Rule::shape(
-    "duplicate-key",
-    "RFC 8259 section 4: receivers keep different ones",
-    "A key stands once in an object.",
-);
+pub(super) const INVALID_JSON: Rule = Rule::error("invalid-json", ALL)
+    .source("RFC 8259")
+    .text("A configuration is strict JSON, without comments and trailing commas.");
+pub(super) const DUPLICATE_KEY: Rule = Rule::error("duplicate-key", ALL)
+    .source("RFC 8259 section 4: receivers keep different ones")
+    .text("A key appears once in an object.");
 pub(super) const NOT_AN_OBJECT: Rule =
-    Rule::shape("not-an-object", "spec", "A configuration is one JSON object.");
-pub(super) const MODE_UNKNOWN: Rule = Rule::shape(
-    "mode-unknown",
-    "spec; CUSTOM: sdk heygen-com/liveavatar-web-sdk before February 2026",
-    "`mode` is `FULL`, `LITE` or `CUSTOM`, in capitals.",
-);
-pub(super) const MODE_MISSING: Rule = Rule::error(
-    "mode-missing",
-    "field reports",
-    "`mode` may be left out only with `voice_agent`, which decides it then.",
-    check::mode_missing,
-);
-/// Checked by the machine's clock, and by the client's once more when the token is used.
-pub(super) const LIVEKIT_TOKEN_EXPIRED: Rule = Rule::error(
-    "livekit-token-expired",
-    "LiveKit: an expired token is refused at join",
-    "The LiveKit token outlives the session.",
-    own_room::token_expired,
-);
-pub(super) const UNKNOWN_FIELD: Rule = Rule::shape(
-    "unknown-field",
-    "field reports; sdk livekit-plugins-liveavatar",
-    "The service ignores fields it does not know, in silence.",
-);
-pub(super) const MISPLACED_FIELD: Rule =
-    Rule::shape("misplaced-field", "field reports", "A field counts only inside the object it belongs to.");
-pub(super) const WRONG_MODE_FIELD: Rule = Rule::shape(
-    "wrong-mode-field",
-    "field reports; docs create_session_token and start_session; spec",
-    "A mode ignores the fields of the other.",
-);
-pub(super) const MISSING_FIELD: Rule = Rule::shape("missing-field", "spec", "Required fields are there.");
-pub(super) const WRONG_TYPE: Rule = Rule::shape("wrong-type", "spec", "A value is of its field's type.");
+    Rule::error("not-an-object", ALL).source("spec").text("A configuration is one JSON object.");
+pub(super) const MODE_UNKNOWN: Rule = Rule::error("mode-unknown", ALL)
+    .source("spec; CUSTOM: sdk heygen-com/liveavatar-web-sdk before February 2026")
+    .text("`mode` is `FULL`, `LITE` or `CUSTOM`, in capitals.");
+pub(super) const MODE_MISSING: Rule = Rule::error("mode-missing", ALL)
+    .source("field reports")
+    .text("`mode` may be omitted only with `voice_agent`, which then determines it.")
+    .at(&["mode"])
+    .message("is required without `voice_agent`")
+    .hint(MODE_HINT)
+    .when(|input| !input.has(&["mode"]) && !input.has(&["voice_agent"]))
+    .requires(LITE, &["mode"]);
+/// Checked by the system clock, and by the client's clock again when the token is used.
+pub(super) const LIVEKIT_TOKEN_EXPIRED: Rule = Rule::error("livekit-token-expired", LITE)
+    .source("LiveKit: an expired token is rejected at join")
+    .text("The LiveKit token is valid for longer than the session.")
+    .at(TOKEN)
+    .hint("mint it just before the session, and make it valid for longer than the session can last")
+    .check(checks::token_expires_too_soon);
+pub(super) const UNKNOWN_FIELD: Rule = Rule::error("unknown-field", ALL)
+    .source("field reports; sdk livekit-plugins-liveavatar")
+    .text("The service silently ignores unknown fields.");
+pub(super) const MISPLACED_FIELD: Rule = Rule::error("misplaced-field", ALL)
+    .source("field reports")
+    .text("A field has an effect only inside the object that it belongs to.");
+pub(super) const WRONG_MODE_FIELD: Rule = Rule::error("wrong-mode-field", ALL)
+    .source("field reports; docs create_session_token and start_session; spec")
+    .text("A mode ignores the fields of the other mode.");
+pub(super) const MISSING_FIELD: Rule =
+    Rule::error("missing-field", ALL).source("spec").text("Required fields are set.");
+pub(super) const WRONG_TYPE: Rule =
+    Rule::error("wrong-type", ALL).source("spec").text("A value has the type of its field.");
 pub(super) const NULL_NOT_ALLOWED: Rule =
-    Rule::shape("null-not-allowed", "spec", "Null stands only where the document allows it.");
+    Rule::error("null-not-allowed", ALL).source("spec").text("Only nullable fields are null.");
 pub(super) const NOT_ALLOWED_VALUE: Rule =
-    Rule::shape("not-allowed-value", "spec", "A value from a fixed list is on the list.");
+    Rule::error("not-allowed-value", ALL).source("spec").text("A field with listed values has one of them.");
 pub(super) const OUT_OF_RANGE: Rule =
-    Rule::shape("out-of-range", "spec", "Numbers and lengths keep to their range.");
+    Rule::error("out-of-range", ALL).source("spec").text("Numbers and lengths are within their ranges.");
 pub(super) const NOT_A_UUID: Rule =
-    Rule::shape("not-a-uuid", "spec; field reports", "Ids of the service are UUIDs.");
+    Rule::error("not-a-uuid", ALL).source("spec; field reports").text("The service's ids are UUIDs.");
 
-impl Rule {
-    const fn shape(id: &'static str, source: &'static str, text: &'static str) -> Self {
-        Self { id, severity: Severity::Error, source, text, check: None }
-    }
-
-    const fn error(id: &'static str, source: &'static str, text: &'static str, check: Check) -> Self {
-        Self { id, severity: Severity::Error, source, text, check: Some(check) }
-    }
-
-    const fn warning(id: &'static str, source: &'static str, text: &'static str, check: Check) -> Self {
-        Self { id, severity: Severity::Warning, source, text, check: Some(check) }
-    }
+macro_rules! setters {
+    ($($field:ident: $of:ty),*) => {
+        $(const fn $field(self, $field: $of) -> Self {
+            Self { $field, ..self }
+        })*
+    };
 }
 
-/// Checks the rules over several fields, except at places whose shape is broken already.
-pub(super) fn problems(mode: ModeName, value: &Value, shape: &[Found]) -> Vec<Diagnostic> {
-    let context = Context::new(mode, value);
-    let is_broken = |finding: &Finding| {
-        let at = |found: &Found| !found.path.is_root() && finding.path.starts_with(&found.path);
-        shape.iter().any(at)
-    };
-    RULES
-        .iter()
-        .filter_map(|rule| Some((rule, rule.check?)))
-        .flat_map(|(rule, check)| check(&context).into_iter().map(move |finding| (rule, finding)))
-        .filter(|(_, finding)| !is_broken(finding))
-        .map(|(rule, finding)| Diagnostic::new(rule, &finding.path, finding.message).with_hint(finding.hint))
-        .collect()
+impl Rule {
+    const fn error(id: &'static str, modes: &'static [ModeName]) -> Self {
+        Self {
+            id,
+            modes,
+            severity: Severity::Error,
+            source: "",
+            text: "",
+            at: &[],
+            message: "",
+            hint: "",
+            check: Check::Elsewhere,
+            requires: (&[], &[]),
+        }
+    }
+
+    const fn warning(id: &'static str, modes: &'static [ModeName]) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(id, modes) }
+    }
+
+    setters!(source: &'static str, text: &'static str, message: &'static str, hint: &'static str);
+    setters!(at: &'static [&'static str]);
+
+    const fn when(self, is_broken: fn(&Input<'_>) -> bool) -> Self {
+        Self { check: Check::When(is_broken), ..self }
+    }
+
+    const fn check(self, check: fn(&Self, &Input<'_>) -> Vec<Diagnostic>) -> Self {
+        Self { check: Check::Each(check), ..self }
+    }
+
+    const fn requires(self, modes: &'static [ModeName], fields: &'static [&'static str]) -> Self {
+        Self { requires: (modes, fields), ..self }
+    }
+
+    /// The diagnostic at the rule's own path, with its hint.
+    pub(super) fn diagnostic(&self, message: impl Into<String>) -> Diagnostic {
+        let hint = Some(self.hint.to_owned()).filter(|hint| !hint.is_empty());
+        Diagnostic::new(self, Path::of(self.at), message).with_hint(hint)
+    }
+
+    pub(super) fn diagnostics(&self, input: &Input<'_>) -> Vec<Diagnostic> {
+        match self.check {
+            Check::When(is_broken) if is_broken(input) => vec![self.diagnostic(self.message)],
+            Check::Elsewhere | Check::When(_) => Vec::new(),
+            Check::Each(check) => check(self, input),
+        }
+    }
 }

@@ -4,21 +4,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::session::{AnyConfiguration, Diagnostics, SANDBOX_MAX_SESSION_DURATION};
+use crate::session::{AnyConfiguration, SANDBOX_MAX_SESSION_DURATION};
 
 pub(super) const DURATION: &str = "max_session_duration";
 
 pub(super) fn to_json(configuration: &AnyConfiguration) -> Value {
     // A configuration always serializes.
     serde_json::to_value(configuration).unwrap_or_default()
-}
-
-pub(super) fn check(configuration: &Value) -> Result<AnyConfiguration, Diagnostics> {
-    AnyConfiguration::from_json(&configuration.to_string())
-}
-
-pub(super) fn duration(configuration: &AnyConfiguration) -> Option<Duration> {
-    to_json(configuration)[DURATION].as_u64().map(Duration::from_secs)
 }
 
 /// Sets the maximum duration if there is none.

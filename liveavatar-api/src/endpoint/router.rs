@@ -13,11 +13,11 @@ use axum::routing::post;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::configuration::{DURATION, check, duration, limit_duration, to_json};
+use super::configuration::{DURATION, limit_duration, to_json};
 use super::response::{Failure, InvalidField, empty, json};
 use super::token_endpoint::{ConfigurationSource, SecondSession, TokenEndpoint};
 use super::user_sessions::{UserSession, UserSessions, token_expiry};
-use crate::config::no_field;
+use crate::config::{Mintable as _, max_duration, no_field};
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::session::AnyConfiguration;
@@ -46,7 +46,7 @@ impl<U: Clone + Eq + Hash + Send + Sync + 'static> TokenEndpoint<U> {
                     "{DURATION} is {seconds} s, but the endpoint allows {max} s; call `TokenEndpoint::{DURATION}` to allow more"
                 ))
             })?;
-            check(&configuration).map_err(|problems| {
+            AnyConfiguration::from_value(configuration).map_err(|problems| {
                 Error::invalid_request("the configuration is invalid").caused_by(problems)
             })?;
         }
@@ -127,7 +127,7 @@ impl<U: Clone + Eq + Hash + Send + Sync + 'static> Endpoint<U> {
             return Ok(response);
         }
         let minted = client.mint(&configuration).await.map_err(failed)?;
-        let max_duration = duration(&configuration).unwrap_or(settings.max_session_duration);
+        let max_duration = max_duration(configuration.body()).unwrap_or(settings.max_session_duration);
         let now = client.clock().now();
         entry.session = Some(UserSession::Minted {
             id: minted.id(),
@@ -165,7 +165,7 @@ impl<U: Clone + Eq + Hash + Send + Sync + 'static> Endpoint<U> {
             let message = format!("must be at most {}", settings.max_session_duration.as_secs());
             Failure::invalid_choice(vec![InvalidField { path: DURATION.to_owned(), message }])
         })?;
-        match check(&configuration) {
+        match AnyConfiguration::from_value(configuration) {
             Ok(configuration) => Ok((configuration, chosen)),
             Err(problems) => Err(Failure::invalid_configuration(&problems, &chosen)),
         }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{KEEP_ALIVE_INTERVAL, SessionRef};
 use crate::client::Client;
-use crate::config::{Mintable, SANDBOX_MAX_SESSION_DURATION};
+use crate::config::{Mintable, max_duration};
 use crate::error::Error;
 use crate::supervisor::{
     EndReason, RotationTemplate, SessionEvents, SessionOptions, SessionTask, State, Status, in_current_span,
@@ -189,14 +189,6 @@ async fn open(
     });
     // If the caller no longer waits, the task is dropped here, which stops the session.
     let _ = result_sender.send(opened);
-}
-
-/// The session's maximum duration, if the configuration determines it.
-fn max_duration(body: &CreateSessionTokenBody) -> Option<Duration> {
-    let body = serde_json::to_value(body).unwrap_or_default();
-    let requested = body["max_session_duration"].as_u64();
-    let sandbox = (body["is_sandbox"] == true).then_some(SANDBOX_MAX_SESSION_DURATION);
-    requested.or(sandbox).map(Duration::from_secs)
 }
 
 struct StopOnDrop(Arc<SessionTask>);

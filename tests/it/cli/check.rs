@@ -8,7 +8,7 @@ use liveavatar_api::session::RULES;
 use serde_json::Value;
 
 use super::{json_lines, program, run, run_command};
-use crate::configuration::all_texts;
+use crate::config::all_texts;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_diagnostic_of_a_file_is_shown_with_its_line() {

@@ -1,10 +1,6 @@
 //! Generators of random inputs, the same in every run.
 
-mod configurations;
-mod disagreements;
-mod drafts;
 pub(crate) mod json;
-mod rules;
 pub(crate) mod schema;
 
 use std::sync::LazyLock;

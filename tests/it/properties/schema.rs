@@ -1,6 +1,6 @@
 //! Random values that a schema of the document allows.
 //!
-//! Knows the keywords that the schemas of request bodies use; anything else there is a panic, not a guess.
+//! Supports the keywords that the schemas of request bodies use, and panics at any other.
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -12,10 +12,10 @@ use uuid::Uuid;
 use super::DOCUMENT;
 use super::json::{any_json, character};
 
-/// Longest text where the schema sets no limit; enough for what readers do with texts.
+/// Longest text if the schema sets no limit.
 const FREE_LENGTH: usize = 12;
 
-/// Words of the schemas that say nothing about which values are allowed.
+/// Keywords that do not restrict values.
 const NOTES: [&str; 8] = [
     "default",
     "deprecated",
@@ -51,15 +51,15 @@ pub(crate) fn allowed(schema: &'static Value) -> BoxedStrategy<Value> {
     of(schema, Tags::Free)
 }
 
-/// Values of an object schema in which every constant is written out.
-pub(super) fn tagged(schema: &'static Value) -> BoxedStrategy<Value> {
+/// Values of an object schema in which every constant is set.
+pub(crate) fn tagged(schema: &'static Value) -> BoxedStrategy<Value> {
     of(schema, Tags::Written)
 }
 
-/// Whether an object says which member of a union it is.
+/// Whether an object names the member of a union that it is.
 ///
-/// The document's tags have defaults and are not required, so an object without them fits several members of its
-/// `oneOf`, which is none by JSON Schema.
+/// The document's tags have defaults and are not required. An object without them fits several members of its `oneOf`, which
+/// JSON Schema rejects.
 #[derive(Clone, Copy, PartialEq)]
 enum Tags {
     Free,
@@ -71,7 +71,7 @@ fn of(schema: &'static Value, tags: Tags) -> BoxedStrategy<Value> {
         let key = key.as_str();
         !KNOWN.contains(&key) && !NOTES.contains(&key)
     });
-    assert_eq!(unknown, None, "no values can be made for this keyword yet");
+    assert_eq!(unknown, None, "this keyword is not supported yet");
     if let Some(reference) = schema["$ref"].as_str() {
         return of(DOCUMENT.pointer(&reference[1..]).unwrap(), tags);
     }
@@ -95,11 +95,11 @@ fn of(schema: &'static Value, tags: Tags) -> BoxedStrategy<Value> {
         Some("string") => string(schema),
         Some("array") => vec(of(&schema["items"], Tags::Free), 0..4).prop_map(Value::from).boxed(),
         Some("object") => object(schema, tags),
-        other => panic!("no values can be made for the type {other:?} yet"),
+        other => panic!("the type {other:?} is not supported yet"),
     }
 }
 
-/// Whole numbers that 64 bits hold; the document sets no such limit, the crate does.
+/// Whole numbers of 64 bits: a limit of the crate, not of the document.
 fn integer(schema: &Value) -> BoxedStrategy<Value> {
     let least = schema["exclusiveMinimum"].as_i64().map_or(i64::MIN, |limit| limit + 1);
     let small = least.max(-2);
@@ -115,7 +115,7 @@ fn number(schema: &Value) -> BoxedStrategy<Value> {
             prop_oneof![proptest::num::f64::NORMAL.prop_map(Value::from), any::<i32>().prop_map(Value::from),]
                 .boxed()
         }
-        _ => panic!("no numbers can be made with one bound yet"),
+        _ => panic!("a single bound is not supported yet"),
     }
 }
 
@@ -129,7 +129,7 @@ fn string(schema: &Value) -> BoxedStrategy<Value> {
             };
             return any::<u128>().prop_flat_map(spellings).prop_map(Value::from).boxed();
         }
-        Some(other) => panic!("no texts can be made for the format {other} yet"),
+        Some(other) => panic!("the format {other} is not supported yet"),
     }
     let limit = |keyword: &str| schema[keyword].as_u64().map(|limit| usize::try_from(limit).unwrap());
     let least = limit("minLength").unwrap_or(0);
@@ -159,7 +159,7 @@ fn object(schema: &'static Value, tags: Tags) -> BoxedStrategy<Value> {
     let others = match &schema["additionalProperties"] {
         Value::Bool(true) => any_json(),
         Value::Object(_) => of(&schema["additionalProperties"], Tags::Free),
-        // The service ignores other fields, so that a request with them is not what its author meant.
+        // The service ignores other fields, so a request with them is not what its author meant.
         _ => {
             return properties
                 .prop_map(|properties| properties.into_iter().flatten().collect::<Map<_, _>>().into())
@@ -175,12 +175,12 @@ fn object(schema: &'static Value, tags: Tags) -> BoxedStrategy<Value> {
 }
 
 #[test]
-fn a_union_is_told_apart_by_its_tags() {
+fn generated_unions_have_their_tags() {
     let schema = &DOCUMENT["components"]["schemas"]["AvatarPersonaSchema"]["properties"]["voice_settings"];
-    let judge = super::validator(schema);
+    let validator = super::validator(schema);
     super::runner(100)
         .run(&allowed(schema), |value| {
-            prop_assert!(judge.is_valid(&value), "{}", value);
+            prop_assert!(validator.is_valid(&value), "{}", value);
             prop_assert!(value == json!(null) || value["provider"].is_string());
             Ok(())
         })

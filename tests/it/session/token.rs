@@ -51,7 +51,7 @@ async fn token_requests_are_serialized_exactly() {
     let _ = client.mint(&full()).await.unwrap();
     let _ = client.mint(&lite()).await.unwrap();
     let _ = client.mint(&custom()).await.unwrap();
-    let _ = client.mint(&custom().under_its_older_name().unwrap()).await.unwrap();
+    let _ = client.mint(&custom().with_legacy_name().unwrap()).await.unwrap();
     let bodies: Vec<_> =
         server.requests().iter().map(|request| String::from_utf8_lossy(&request.body).into_owned()).collect();
     insta::assert_snapshot!(bodies.join("\n").replace("canary-room-token", "[secret]"), @r#"
