@@ -19,12 +19,12 @@ fn an_api_key_must_be_a_valid_header_value() {
     let error = |key: &str| Credential::api_key(key).unwrap_err().to_string();
     let errors = ["", " ", "key\n", "key with space", "schlüssel", "\u{0}"].map(error);
     insta::assert_snapshot!(errors.join("\n"), @"
-    an API key that is empty
-    an API key that has a space, a line break or another character that no key has; was it read with its line end?
-    an API key that has a space, a line break or another character that no key has; was it read with its line end?
-    an API key that has a space, a line break or another character that no key has; was it read with its line end?
-    an API key that has a space, a line break or another character that no key has; was it read with its line end?
-    an API key that has a space, a line break or another character that no key has; was it read with its line end?
+    the API key is empty
+    the API key contains a space, a line break or another invalid character; trim it if it was read from a file
+    the API key contains a space, a line break or another invalid character; trim it if it was read from a file
+    the API key contains a space, a line break or another invalid character; trim it if it was read from a file
+    the API key contains a space, a line break or another invalid character; trim it if it was read from a file
+    the API key contains a space, a line break or another invalid character; trim it if it was read from a file
     ");
 }
 
@@ -54,13 +54,13 @@ fn a_base_url_must_be_https_or_loopback_without_credentials() {
     http://127.0.0.1:8080: ok
     http://[::1]:8080: ok
     http://localhost: ok
-    http://api.liveavatar.com: the base URL is plain http, over which anyone could read the credential: use https
-    http://127.0.0.1.example.com: the base URL is plain http, over which anyone could read the credential: use https
+    http://api.liveavatar.com: the base URL is plain http, where others could read the credential: use https
+    http://127.0.0.1.example.com: the base URL is plain http, where others could read the credential: use https
     ftp://127.0.0.1: the base URL is neither https nor http
-    https://user:password@api.liveavatar.com: the base URL carries a user or a password; credentials are given separately
+    https://user:password@api.liveavatar.com: the base URL contains a user or password; set the credential instead
     https://api.liveavatar.com?key=1: the base URL has a query or a fragment
-    api.liveavatar.com: the base URL is not an address
-    : the base URL is not an address
+    api.liveavatar.com: the base URL is not a valid URL
+    : the base URL is not a valid URL
     ");
 }
 
@@ -182,8 +182,8 @@ async fn an_unchecked_configuration_is_sent_unchanged() {
     Configuration::<Full>::new(request.clone()).unwrap_err();
     let configuration = Configuration::<Full>::unchecked(request);
     insta::assert_snapshot!(configuration.warnings(), @r#"
-    error[persona-or-voice-agent]: FULL needs `voice_agent` or `avatar_persona`, neither is set
-      hint: name a stored agent: `"voice_agent": {"id": …}`
+    error[persona-or-voice-agent]: FULL needs `voice_agent` or `avatar_persona`
+      hint: use a stored agent: `"voice_agent": {"id": …}`
     "#);
     let error = client(&server).mint(&configuration).await.unwrap_err();
     assert_eq!((error.kind(), error.status()), (ErrorKind::Validation, Some(422)));
@@ -317,9 +317,9 @@ async fn only_jpeg_and_png_files_are_uploaded() {
     errors.push(client.create_image_avatar().send().await.into_data().unwrap_err().to_string());
     assert_eq!(server.requests().len(), 0);
     insta::assert_snapshot!(errors.join("\n"), @"
-    create_image_avatar: file: is neither JPEG nor PNG
-    create_image_avatar: file: is neither JPEG nor PNG
-    create_image_avatar: file: is neither JPEG nor PNG
-    create_image_avatar: file: no picture was given
+    create image avatar: `file` is neither JPEG nor PNG
+    create image avatar: `file` is neither JPEG nor PNG
+    create image avatar: `file` is neither JPEG nor PNG
+    create image avatar: `file` is required
     ");
 }

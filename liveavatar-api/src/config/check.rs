@@ -12,15 +12,13 @@ use super::rules::{
     NOT_AN_OBJECT, NULL_NOT_ALLOWED, OUT_OF_RANGE, RULES, WRONG_MODE_FIELD, WRONG_TYPE,
 };
 use super::suggest::{nearest, not_allowed, one_of, unknown_field};
+use crate::wire::exact_integer;
 
 const MODE: &str = "mode";
 const AVATAR_ID: &str = "avatar_id";
 const AVATAR_ID_LISTS: &str = "GET /v1/avatars/public and GET /v1/avatars list the ids";
 const AVATAR_NAME_HINT: &str = "avatar names of the older HeyGen product are not ids; \
     GET /v1/avatars/public and GET /v1/avatars list the ids";
-
-/// Above 2^53 a number with a decimal point does not name a single integer.
-const TWO_TO_53: f64 = 9_007_199_254_740_992.0;
 
 /// The result of a check.
 pub(crate) struct Checked {
@@ -340,11 +338,7 @@ fn is_kind(value: &Value, kind: &str) -> bool {
 
 /// A whole number, also one written as `60.0`; the request's types hold 64 bits.
 pub(super) fn as_integer(number: &Number) -> Option<i64> {
-    number.as_i64().or_else(|| {
-        let float = number.as_f64().filter(|_| number.is_f64())?;
-        #[expect(clippy::cast_possible_truncation, reason = "a whole number below 2^53")]
-        (float.fract() == 0.0 && float.abs() < TWO_TO_53).then_some(float as i64)
-    })
+    number.as_i64().or_else(|| exact_integer(number.as_f64().filter(|_| number.is_f64())?))
 }
 
 /// What a required field is for.

@@ -96,14 +96,16 @@ pub(crate) trait Numeric: Sized {
     fn of(value: &Value) -> Option<Self>;
 }
 
+/// Returns the integer that a float stands for, if there is exactly one: above 2^53 there are several.
+pub(crate) fn exact_integer(float: f64) -> Option<i64> {
+    let is_exact = float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, reason = "a whole number below 2^53")]
+    is_exact.then_some(float as i64)
+}
+
 impl Numeric for i64 {
     fn of(value: &Value) -> Option<Self> {
-        integer(value).or_else(|| {
-            let float = f64::of(value)?;
-            // Above 2^53 a float names no single integer.
-            let whole = float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0;
-            whole.then(|| format!("{float:.0}").parse().ok()).flatten()
-        })
+        integer(value).or_else(|| exact_integer(f64::of(value)?))
     }
 }
 

@@ -11,7 +11,9 @@ mod timestamp;
 
 pub use credits::Credits;
 pub use envelope::Envelope;
-pub(crate) use lenient::{integer, integer_or_none, null_as_default, nullable, number, number_or_none};
+pub(crate) use lenient::{
+    exact_integer, integer, integer_or_none, null_as_default, nullable, number, number_or_none,
+};
 pub use nullable::Nullable;
 pub use open_enum::OpenEnum;
 pub use page::Page;

@@ -138,7 +138,7 @@ fn collect(value: &Value, pointer: String, found: &mut Vec<String>) {
     match value {
         Value::Object(map) => {
             for (key, value) in map {
-                collect(value, format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1")), found);
+                collect(value, xtask::pointer::child(&pointer, key), found);
             }
         }
         Value::Array(items) => {

@@ -111,9 +111,9 @@ async fn an_invalid_call_by_name_is_not_sent() {
     assert_eq!(server.requests().len(), 0);
     let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(errors.join("\n"), @"
-    no operation of this name; `raw::OPERATIONS` lists them
-    delete_secret: /v1/secrets/{secret_id} lacks a parameter of its path
-    delete_secret: /v1/secrets/{secret_id} lacks a parameter of its path
+    there is no operation of this name; `raw::OPERATIONS` lists all
+    delete secret: a path parameter of /v1/secrets/{secret_id} is missing
+    delete secret: a path parameter of /v1/secrets/{secret_id} is missing
     delete secret: secret_id: an empty value, `.` or `..` would address another resource
     delete secret: secret_id: an empty value, `.` or `..` would address another resource
     delete secret: secret_id: an empty value, `.` or `..` would address another resource

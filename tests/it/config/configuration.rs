@@ -16,24 +16,30 @@ fn a_configuration_is_built_only_if_every_rule_holds() {
             .voice_agent(Some(types::VoiceAgentRef::builder().id(ID).try_into().unwrap()))
     });
     insta::assert_snapshot!(diagnostics.unwrap_err(), @"
-    error[sandbox-avatar] avatar_id: is not the avatar that works in sandbox sessions
+    error[sandbox-avatar] avatar_id: is not the avatar for sandbox sessions
       hint: use `dd73ea75-1218-4ef3-92ce-606d5f7fbc0a`, or set `is_sandbox` to false
-    error[persona-or-voice-agent] avatar_persona: cannot stand beside `voice_agent`
-      hint: keep `voice_agent`; `avatar_persona` is deprecated in its favour
-    warning[no-context] avatar_persona.context_id: is not set; the avatar hears but does not answer
-      hint: create a context with POST /v1/contexts and name it here
-    error[sandbox-duration] max_session_duration: is 600 seconds, a sandbox session lasts 60 at most
-      hint: leave it out
+    error[persona-or-voice-agent] avatar_persona: cannot be combined with `voice_agent`
+      hint: keep `voice_agent`; `avatar_persona` is deprecated
+    warning[no-context] avatar_persona.context_id: is not set, so the avatar listens but does not answer
+      hint: create a context with POST /v1/contexts and set its id here
+    error[sandbox-duration] max_session_duration: is 600 s, but a sandbox session lasts at most 60 s
+      hint: remove it
     ");
     let diagnostics = Configuration::<Custom>::build(|custom| custom.avatar_id(ID));
     insta::assert_snapshot!(diagnostics.unwrap_err(), @"
     error[custom-needs-livekit] livekit_config: is required in CUSTOM
-      hint: add the room, or use LITE, the name of this mode since early 2026
+      hint: add the room, or use LITE, the name of this mode since February 2026
     ");
     let diagnostics = Configuration::<Lite>::build(|lite| lite.avatar_id("Anna_public_3"));
-    insta::assert_snapshot!(diagnostics.unwrap_err(), @"error[wrong-type] avatar_id: the value given does not convert to the field's type");
+    insta::assert_snapshot!(diagnostics.unwrap_err(), @"
+    error[wrong-type] avatar_id: must be a UUID
+      hint: GET /v1/avatars/public and GET /v1/avatars list the ids
+    ");
     let diagnostics = Configuration::<Lite>::build(|lite| lite);
-    insta::assert_snapshot!(diagnostics.unwrap_err(), @"error[missing-field] avatar_id: is required");
+    insta::assert_snapshot!(diagnostics.unwrap_err(), @"
+    error[missing-field] avatar_id: is required
+      hint: GET /v1/avatars/public and GET /v1/avatars list the ids
+    ");
 }
 
 #[test]
@@ -65,8 +71,8 @@ fn a_configuration_survives_a_round_trip_through_json() {
 fn a_configuration_of_another_mode_is_an_error() {
     let text = serde_json::to_string(&lite()).unwrap();
     insta::assert_snapshot!(Configuration::<Full>::from_json(&text).unwrap_err(), @"
-    error[mode-unknown] mode: the configuration is for LITE, and FULL is asked for
-      hint: read it as any mode, or change its `mode`
+    error[mode-unknown] mode: must be FULL, but the configuration is for LITE
+      hint: read it as `AnyConfiguration`, or change its `mode`
     ");
 }
 
@@ -76,8 +82,8 @@ fn custom_with_its_legacy_name_accepts_only_the_fields_of_the_early_request() {
         custom.avatar_id(ID).livekit_config(Some(room())).max_session_duration(60)
     });
     insta::assert_snapshot!(configuration.unwrap().with_legacy_name().unwrap_err(), @"
-    error[wrong-mode-field] max_session_duration: is no field of the early CUSTOM request
-      hint: leave it out, or let the request say LITE
+    error[wrong-mode-field] max_session_duration: is not a field of the early CUSTOM request
+      hint: remove it, or send the request as LITE
     ");
 }
 

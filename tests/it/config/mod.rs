@@ -1,6 +1,7 @@
 //! Session configurations: each rule breaks in a configuration that is otherwise without errors.
 
 pub(crate) mod bases;
+mod configuration;
 mod fields;
 mod livekit;
 mod properties;

@@ -184,7 +184,7 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(object) => {
             for (name, inner) in object {
-                places(inner, &format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")), found);
+                places(inner, &xtask::pointer::child(at, name), found);
             }
         }
         Value::Array(items) => {
