@@ -10,11 +10,14 @@ mod checks;
 
 use std::fmt;
 
+use serde_json::Value;
+
 use super::diagnostic::Diagnostic;
+use super::limits::{DYNAMIC_VARIABLE_KEY_CHARACTERS, DYNAMIC_VARIABLE_VALUE_CHARACTERS};
 use super::mode::ModeName;
 use super::path::Path;
 use ModeName::{Custom, Full, Lite};
-use checks::{LLM_MODEL, NORMALIZATION, TOKEN};
+use checks::{CONNECTORS, DYNAMIC_VARIABLES, LLM_MODEL, NORMALIZATION, TOKEN, TRANSPORTS, several, too_long};
 
 pub(super) use checks::Input;
 
@@ -113,14 +116,17 @@ pub static RULES: &[Rule] = &[
         .at(&["dynamic_variables"])
         .message("is set here and inside `voice_agent`")
         .hint("keep the one inside `voice_agent`")
-        .when(checks::variables_are_twice),
+        .when(|input| DYNAMIC_VARIABLES.iter().all(|keys| input.has(keys))),
     Rule::warning("dynamic-variables-outside-agent", FULL)
         .source("field reports")
         .text("With `voice_agent`, `dynamic_variables` belongs inside it.")
         .at(&["dynamic_variables"])
         .message("belongs inside `voice_agent` if there is one")
         .hint("move it to `voice_agent.dynamic_variables`")
-        .when(checks::variables_are_outside_agent),
+        .when(|input| {
+            let [outside, inside] = DYNAMIC_VARIABLES;
+            input.has(outside) && input.has(&["voice_agent"]) && !input.has(inside)
+        }),
     Rule::error("dynamic-variables-entries", FULL)
         .source("spec")
         .text("`dynamic_variables` has at most 50 entries.")
@@ -128,19 +134,23 @@ pub static RULES: &[Rule] = &[
     Rule::error("dynamic-variable-key", FULL)
         .source("spec; field reports")
         .text("Keys in `dynamic_variables` have at most 64 characters.")
-        .check(checks::too_long_variable_keys),
+        .check(|rule, input| {
+            too_long(rule, input, "key", DYNAMIC_VARIABLE_KEY_CHARACTERS, |key, _| Some(key))
+        }),
     Rule::error("dynamic-variable-value", FULL)
         .source("spec; field reports")
         .text("Values in `dynamic_variables` have at most 1000 characters.")
-        .check(checks::too_long_variable_values),
+        .check(|rule, input| {
+            too_long(rule, input, "value", DYNAMIC_VARIABLE_VALUE_CHARACTERS, |_, value| value.as_str())
+        }),
     Rule::error("one-transport", LITE)
         .source("follows from the descriptions of the two fields in the spec; no rejection is recorded")
         .text("A session has one transport: `livekit_config` or `agora_config`.")
-        .check(checks::several_transports),
+        .check(|rule, input| several(rule, input, &TRANSPORTS, "transport")),
     Rule::error("one-connector", LITE)
         .source("follows from the descriptions of the three fields in the spec; no rejection is recorded")
         .text("A session has at most one connector.")
-        .check(checks::several_connectors),
+        .check(|rule, input| several(rule, input, &CONNECTORS, "connector")),
     Rule::warning("connector-with-transport", LITE)
         .source("inferred from docs: a connector creates its own room; the effect is unknown")
         .text("A connector and a transport of the caller's probably do not work together.")
@@ -159,7 +169,7 @@ pub static RULES: &[Rule] = &[
         .at(TOKEN)
         .message("is not a JWT, but every LiveKit token is one")
         .hint(TOKEN_HINT)
-        .when(checks::token_is_unreadable),
+        .when(|input| input.token.is_some() && input.claims.is_none()),
     Rule::error("livekit-token-room", LITE)
         .source("LiveKit: a token is bound to the room that it names")
         .text("The LiveKit token is for the room in `livekit_room`.")
@@ -173,7 +183,7 @@ pub static RULES: &[Rule] = &[
         .at(TOKEN)
         .message("does not allow joining a room: `video.roomJoin` is not true")
         .hint(TOKEN_HINT)
-        .when(checks::token_may_not_join),
+        .when(|input| input.claims.is_some() && input.grant("roomJoin") != Some(&Value::Bool(true))),
     Rule::error("livekit-token-publish", LITE)
         .source(
             "field reports: a start without data rights fails; sdk grahamseamans/liveavatar-livekit-examples",
@@ -208,7 +218,10 @@ pub static RULES: &[Rule] = &[
         .at(&["avatar_persona", "context_id"])
         .message("is not set, so the avatar listens but does not answer")
         .hint("create a context with POST /v1/contexts and set its id here")
-        .when(checks::has_no_context),
+        .when(|input| {
+            input.get(&["avatar_persona"]).is_some_and(Value::is_object)
+                && !input.has(&["avatar_persona", "context_id"])
+        }),
     Rule::warning("vp8-deprecated", ALL)
         .source("sdk pipecat-ai 1.14.0; the spec still lists it")
         .text("`VP8` is reported as deprecated.")

@@ -126,14 +126,10 @@ impl UnknownField<'_> {
         let first = candidates.first()?;
         let places: Vec<String> = candidates.iter().map(|field| place(&field.scope)).collect();
         let message = format!("belongs {}; the service silently ignores it here", places.join(" or "));
-        let is_set = |name: &str| self.value(&[name]).is_some();
-        let excluded =
-            first.scope.first().filter(|object| PERSONA_OR_AGENT.contains(object)).and_then(|object| {
-                PERSONA_OR_AGENT
-                    .iter()
-                    .find(|other| *other != object && is_set(other))
-                    .map(|other| (object, other))
-            });
+        let [persona, agent] = PERSONA_OR_AGENT;
+        let excluded = [(persona, agent), (agent, persona)]
+            .into_iter()
+            .find(|(object, other)| first.scope.first() == Some(object) && self.value(&[other]).is_some());
         let hint = if candidates.len() == 1 && self.value(&first.keys()).is_some() {
             format!("`{}` is already set; remove this one", first.dotted())
         } else if let Some((object, other)) = excluded {
@@ -285,9 +281,15 @@ pub(super) fn nearest<'w>(written: &str, allowed: &[&'w str]) -> Vec<&'w str> {
 /// Lists words in backquotes: `a`, `b` or `c`.
 pub(super) fn list(items: &[impl AsRef<str>], last: &str) -> String {
     let quoted: Vec<String> = items.iter().map(|item| format!("`{}`", item.as_ref())).collect();
-    match quoted.split_last() {
+    enumeration(&quoted, last)
+}
+
+/// Joins words by commas, except for the last two.
+pub(super) fn enumeration(words: &[impl AsRef<str>], last: &str) -> String {
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    match words.split_last() {
         Some((end, rest)) if !rest.is_empty() => format!("{} {last} {end}", rest.join(", ")),
-        _ => quoted.concat(),
+        _ => words.concat(),
     }
 }
 
