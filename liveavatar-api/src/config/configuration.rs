@@ -90,7 +90,12 @@ impl<M: Mode> Configuration<M> {
     }
 
     fn of_mode(mode: ModeName, value: Value) -> Result<Self, Diagnostics> {
-        if mode == M::NAME { Self::from_value(value) } else { Err(other_mode(mode, M::NAME)) }
+        if mode == M::NAME {
+            return Self::from_value(value);
+        }
+        let message = format!("must be {}, but the configuration is for {mode}", M::NAME);
+        let hint = "read it as `AnyConfiguration`, or change its `mode`".to_owned();
+        Err(Diagnostics::new(vec![Diagnostic::new(&MODE_UNKNOWN, ["mode"], message).with_hint(hint)]))
     }
 
     /// Checks a value whose mode is known to be this one.
@@ -204,12 +209,6 @@ fn first_field(text: &str) -> Option<(&str, &str, bool)> {
         text.strip_prefix("error converting supplied value for ").and_then(|text| text.split_once(": "));
     let quoted = || text.strip_prefix('`')?.split_once("`: ");
     plain.or_else(quoted).map(|(name, rest)| (name, rest, false))
-}
-
-fn other_mode(found: ModeName, wanted: ModeName) -> Diagnostics {
-    let message = format!("must be {wanted}, but the configuration is for {found}");
-    let hint = "read it as `AnyConfiguration`, or change its `mode`".to_owned();
-    Diagnostics::new(vec![Diagnostic::new(&MODE_UNKNOWN, ["mode"], message).with_hint(hint)])
 }
 
 fn undecodable(error: &serde_json::Error) -> Diagnostics {

@@ -257,7 +257,7 @@ fn constant(node: &'static Value, property: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BTreeSet, DOCUMENT, ModeName, Shape, Value, of};
+    use super::{BTreeSet, DOCUMENT, Map, ModeName, Shape, Value, of};
 
     /// Keywords that this module reads, or may skip because they do not restrict values.
     const KNOWN_KEYWORDS: &str = "$ref additionalProperties anyOf const default deprecated description discriminator enum \
@@ -269,14 +269,11 @@ mod tests {
             keywords.insert(keyword);
             match keyword.as_str() {
                 "properties" => {
-                    for node in value.as_object().into_iter().flatten() {
-                        collect_keywords(node.1, keywords);
-                    }
+                    let properties = value.as_object().into_iter().flat_map(Map::values);
+                    properties.for_each(|node| collect_keywords(node, keywords));
                 }
                 "anyOf" | "oneOf" => {
-                    for node in value.as_array().into_iter().flatten() {
-                        collect_keywords(node, keywords);
-                    }
+                    value.as_array().into_iter().flatten().for_each(|node| collect_keywords(node, keywords));
                 }
                 "items" | "additionalProperties" => collect_keywords(value, keywords),
                 _ => {}

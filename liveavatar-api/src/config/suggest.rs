@@ -99,13 +99,13 @@ impl UnknownField<'_> {
         keys.iter().try_fold(self.root, |value, key| value.get(key)).filter(|value| !value.is_null())
     }
 
-    fn diagnostic(&self, rule: &Rule, message: String, hint: String) -> Diagnostic {
+    fn diagnostic(&self, rule: &Rule, message: String, hint: impl Into<Option<String>>) -> Diagnostic {
         Diagnostic::new(rule, self.path.clone(), message).with_hint(hint)
     }
 
     fn unknown(&self, hint: Option<String>) -> Diagnostic {
         let message = format!("is not a field of {}, and the service silently ignores it", self.mode);
-        Diagnostic::new(&UNKNOWN_FIELD, self.path.clone(), message).with_hint(hint)
+        self.diagnostic(&UNKNOWN_FIELD, message, hint)
     }
 
     fn in_other_variant(&self) -> Option<Diagnostic> {
@@ -153,12 +153,8 @@ impl UnknownField<'_> {
         let field = *self.nearest(self.other().filter(is_candidate), |_| 0).first()?;
         let other = self.mode.other();
         let message = format!("is a field of {other}; {} silently ignores it", self.mode);
-        let hint = if self.is_here(field) {
-            format!("remove it, or use it in {other}")
-        } else {
-            format!("remove it, or use it in {other} {}", place(&field.scope))
-        };
-        Some(self.diagnostic(&WRONG_MODE_FIELD, message, hint))
+        let place = if self.is_here(field) { String::new() } else { format!(" {}", place(&field.scope)) };
+        Some(self.diagnostic(&WRONG_MODE_FIELD, message, format!("remove it, or use it in {other}{place}")))
     }
 
     fn with_same_words(&self, reach: Reach) -> Option<Diagnostic> {

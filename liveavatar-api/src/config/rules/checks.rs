@@ -1,6 +1,6 @@
 //! The checks of rules across fields. Null counts as an absent field everywhere.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Number, Value};
 use uuid::Uuid;
@@ -171,7 +171,9 @@ pub(super) fn token_forbids_publishing(rule: &Rule, input: &Input<'_>) -> Vec<Di
 }
 
 pub(super) fn token_expires_too_soon(rule: &Rule, input: &Input<'_>) -> Vec<Diagnostic> {
-    let sandbox = input.is_true(&["is_sandbox"]).then_some(seconds(SANDBOX_MAX_SESSION_DURATION));
+    let sandbox = input
+        .is_true(&["is_sandbox"])
+        .then_some(Duration::from_secs(SANDBOX_MAX_SESSION_DURATION).as_secs_f64());
     let longest = input.duration().map(|(_, seconds)| seconds).or(sandbox);
     let message = input.token_expires().and_then(|expires| expired(expires, longest, SystemTime::now()));
     message.map(|message| rule.diagnostic(message)).into_iter().collect()
@@ -184,21 +186,18 @@ pub(super) fn is_not_the_sandbox_avatar(input: &Input<'_>) -> bool {
 
 pub(super) fn too_long_for_sandbox(rule: &Rule, input: &Input<'_>) -> Vec<Diagnostic> {
     let limit = SANDBOX_MAX_SESSION_DURATION;
-    let too_long = |(_, asked): &(_, f64)| input.is_true(&["is_sandbox"]) && *asked > seconds(limit);
+    let too_long = |(_, asked): &(_, f64)| {
+        input.is_true(&["is_sandbox"]) && *asked > Duration::from_secs(limit).as_secs_f64()
+    };
     let message = |(shown, _)| format!("is {shown} s, but a sandbox session lasts at most {limit} s");
     input.duration().filter(too_long).map(|found| rule.diagnostic(message(found))).into_iter().collect()
 }
 
 pub(super) fn too_short(rule: &Rule, input: &Input<'_>) -> Vec<Diagnostic> {
     let least = SHORTEST_MAX_SESSION_DURATION;
-    let asked = input.duration().filter(|(_, asked)| *asked < seconds(least));
+    let asked = input.duration().filter(|(_, asked)| *asked < Duration::from_secs(least).as_secs_f64());
     let message = asked.map(|(shown, _)| format!("is {shown}, must be at least {least}"));
     message.map(|message| rule.diagnostic(message)).into_iter().collect()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "limits of seconds are far below 2^53")]
-const fn seconds(limit: u64) -> f64 {
-    limit as f64
 }
 
 pub(super) fn normalizes_another_language(input: &Input<'_>) -> bool {
