@@ -11,7 +11,7 @@ use super::rules::{
     Input, MISSING_FIELD, MODE_HINT, MODE_MISSING, MODE_UNKNOWN, NOT_A_UUID, NOT_ALLOWED_VALUE,
     NOT_AN_OBJECT, NULL_NOT_ALLOWED, OUT_OF_RANGE, RULES, WRONG_MODE_FIELD, WRONG_TYPE,
 };
-use super::suggest::{nearest, not_allowed, one_of, unknown_field};
+use super::suggest::{enumeration, nearest, not_allowed, one_of, unknown_field};
 use crate::wire::exact_integer;
 
 const MODE: &str = "mode";
@@ -99,15 +99,11 @@ fn named_mode(object: &Map<String, Value>) -> (Option<ModeName>, Option<Diagnost
 ///
 /// LITE if the fields fit both modes, because it requires nothing that FULL does not. None if there are fields of both.
 fn likely_mode(object: &Map<String, Value>) -> Option<ModeName> {
-    let (full, lite) = (fields::of(ModeName::Full), fields::of(ModeName::Lite));
-    let mut only_full = false;
-    let mut only_lite = false;
-    for (name, _) in object.iter().filter(|(_, value)| !value.is_null()) {
-        let (in_full, in_lite) = (full.field(name).is_some(), lite.field(name).is_some());
-        only_full |= in_full && !in_lite;
-        only_lite |= in_lite && !in_full;
-    }
-    match (only_full, only_lite) {
+    let has = |mode, name| fields::of(mode).field(name).is_some();
+    let is_only_in = |mode: ModeName| {
+        object.iter().any(|(name, value)| !value.is_null() && has(mode, name) && !has(mode.other(), name))
+    };
+    match (is_only_in(ModeName::Full), is_only_in(ModeName::Lite)) {
         (true, false) => Some(ModeName::Full),
         (false, _) => Some(ModeName::Lite),
         (true, true) => None,
@@ -210,7 +206,7 @@ impl Walk<'_> {
             Value::Object(map) => self.visit_object(map, variant, at),
             Value::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
-                    variant.items.iter().for_each(|shape| self.visit(item, shape, &at.index(index)));
+                    variant.items.iter().for_each(|shape| self.visit(item, shape, &Cursor::Index(at, index)));
                 }
             }
             Value::String(text) => self.found.extend(wrong_text(text, variant, description, at)),
@@ -227,7 +223,7 @@ impl Walk<'_> {
     fn visit_object(&mut self, map: &Map<String, Value>, object: &Variant, at: &Cursor<'_>) {
         for (name, value) in map {
             // The mode was read before, and its constant differs where CUSTOM uses the schema of LITE.
-            if at.is_root() && name == MODE {
+            if matches!(at, Cursor::Root) && name == MODE {
                 continue;
             }
             let here = at.key(name);
@@ -247,7 +243,7 @@ impl Walk<'_> {
                 }
             }
         }
-        for field in object.required().filter(|field| !map.contains_key(field.name)) {
+        for field in object.fields.iter().filter(|field| field.is_required && !map.contains_key(field.name)) {
             let missing = Diagnostic::new(&MISSING_FIELD, &at.key(field.name), "is required");
             self.found.push(missing.with_hint(missing_hint(&field.shape, field.name)));
         }
@@ -261,7 +257,7 @@ fn wrong_text(text: &str, variant: &Variant, of_field: Option<&str>, at: &Cursor
             .then(|| not_allowed(&NOT_ALLOWED_VALUE, text, &variant.allowed, description, at));
     }
     if variant.is_uuid && Uuid::try_parse(text).is_err() {
-        let hint = if at.last_key() == Some(AVATAR_ID) { Some(AVATAR_NAME_HINT) } else { of_field };
+        let hint = if at.keys().last() == Some(&AVATAR_ID) { Some(AVATAR_NAME_HINT) } else { of_field };
         let wrong = Diagnostic::new(&NOT_A_UUID, at, "is not a UUID");
         return Some(wrong.with_hint(hint.map(str::to_owned)));
     }
@@ -319,10 +315,7 @@ fn one_kind_of(kinds: &[&str]) -> String {
     };
     let mut names: Vec<&str> = kinds.iter().filter_map(name).collect();
     names.dedup();
-    match names.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        _ => names.concat(),
-    }
+    enumeration(&names, "or")
 }
 
 fn is_kind(value: &Value, kind: &str) -> bool {

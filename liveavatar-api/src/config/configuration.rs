@@ -90,7 +90,12 @@ impl<M: Mode> Configuration<M> {
     }
 
     fn of_mode(mode: ModeName, value: Value) -> Result<Self, Diagnostics> {
-        if mode == M::NAME { Self::from_value(value) } else { Err(other_mode(mode, M::NAME)) }
+        if mode == M::NAME {
+            return Self::from_value(value);
+        }
+        let message = format!("must be {}, but the configuration is for {mode}", M::NAME);
+        let hint = "read it as `AnyConfiguration`, or change its `mode`".to_owned();
+        Err(Diagnostics::new(vec![Diagnostic::new(&MODE_UNKNOWN, ["mode"], message).with_hint(hint)]))
     }
 
     /// Checks a value whose mode is known to be this one.
@@ -183,16 +188,13 @@ fn not_built(mode: ModeName, mut text: &str) -> Diagnostics {
         keys.push(name);
         (shape, text, is_missing) = (field, rest, lacks_value);
     }
-    let diagnostic = match keys.last() {
-        Some(name) if is_missing => Diagnostic::new(&MISSING_FIELD, Path::of(&keys), "is required")
-            .with_hint(missing_hint(shape, name)),
-        Some(name) => Diagnostic::new(&WRONG_TYPE, Path::of(&keys), expectation(shape))
-            .with_hint(missing_hint(shape, name)),
-        None => {
-            Diagnostic::new(&WRONG_TYPE, Path::default(), "a value does not convert to the type of its field")
-        }
+    let (rule, message) = match keys.as_slice() {
+        [] => (&WRONG_TYPE, "a value does not convert to the type of its field".to_owned()),
+        _ if is_missing => (&MISSING_FIELD, "is required".to_owned()),
+        _ => (&WRONG_TYPE, expectation(shape)),
     };
-    Diagnostics::new(vec![diagnostic])
+    let hint = keys.last().and_then(|name| missing_hint(shape, name));
+    Diagnostics::new(vec![Diagnostic::new(rule, Path::of(&keys), message).with_hint(hint)])
 }
 
 /// The field that a builder's text names, the rest of the text, and whether the field lacks a value.
@@ -207,12 +209,6 @@ fn first_field(text: &str) -> Option<(&str, &str, bool)> {
         text.strip_prefix("error converting supplied value for ").and_then(|text| text.split_once(": "));
     let quoted = || text.strip_prefix('`')?.split_once("`: ");
     plain.or_else(quoted).map(|(name, rest)| (name, rest, false))
-}
-
-fn other_mode(found: ModeName, wanted: ModeName) -> Diagnostics {
-    let message = format!("must be {wanted}, but the configuration is for {found}");
-    let hint = "read it as `AnyConfiguration`, or change its `mode`".to_owned();
-    Diagnostics::new(vec![Diagnostic::new(&MODE_UNKNOWN, ["mode"], message).with_hint(hint)])
 }
 
 fn undecodable(error: &serde_json::Error) -> Diagnostics {
@@ -267,7 +263,8 @@ impl<'de, M: Mode> Deserialize<'de> for Configuration<M> {
 }
 
 /// A configuration whose mode is known only at run time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
 #[non_exhaustive]
 pub enum AnyConfiguration {
     /// The service runs the conversation.
@@ -327,35 +324,23 @@ impl AnyConfiguration {
     }
 }
 
-impl From<Configuration<Full>> for AnyConfiguration {
-    fn from(configuration: Configuration<Full>) -> Self {
-        Self::Full(configuration)
-    }
+macro_rules! conversions {
+    ($($mode:ident),*) => {
+        $(impl From<Configuration<$mode>> for AnyConfiguration {
+            fn from(configuration: Configuration<$mode>) -> Self {
+                Self::$mode(configuration)
+            }
+        })*
+    };
 }
 
-impl From<Configuration<Lite>> for AnyConfiguration {
-    fn from(configuration: Configuration<Lite>) -> Self {
-        Self::Lite(configuration)
-    }
-}
-
-impl From<Configuration<Custom>> for AnyConfiguration {
-    fn from(configuration: Configuration<Custom>) -> Self {
-        Self::Custom(configuration)
-    }
-}
+conversions!(Full, Lite, Custom);
 
 impl FromStr for AnyConfiguration {
     type Err = Diagnostics;
 
     fn from_str(text: &str) -> Result<Self, Diagnostics> {
         Self::from_json(text)
-    }
-}
-
-impl Serialize for AnyConfiguration {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        each_mode!(self, configuration => configuration.serialize(serializer))
     }
 }
 

@@ -42,13 +42,13 @@ impl Diagnostic {
     /// Returns the dotted path of the field, empty for the whole configuration.
     #[must_use]
     pub fn path(&self) -> &str {
-        self.at.dotted()
+        &self.at.dotted
     }
 
     /// Returns the field as a JSON pointer (RFC 6901), in which long keys are not cut.
     #[must_use]
     pub fn pointer(&self) -> &str {
-        self.at.pointer()
+        &self.at.pointer
     }
 
     /// Returns the id of the broken rule, one of [`RULES`](super::RULES).
@@ -96,10 +96,7 @@ impl fmt::Display for Diagnostic {
 
 impl Diagnostics {
     pub(super) fn new(mut found: Vec<Diagnostic>) -> Self {
-        found.sort_by(|a, b| {
-            let key = |one: &Diagnostic| (one.severity, one.rule);
-            a.path().cmp(b.path()).then_with(|| key(a).cmp(&key(b)))
-        });
+        found.sort_by(|a, b| (a.path(), a.severity, a.rule).cmp(&(b.path(), b.severity, b.rule)));
         found.dedup();
         Self(found)
     }

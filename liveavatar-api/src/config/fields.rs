@@ -58,7 +58,7 @@ pub(super) struct Variant {
     /// Bounds of a number, or of the number of characters of a text.
     pub(super) bounds: Vec<Bound>,
     /// The fields of an object, sorted by name.
-    fields: Vec<Field>,
+    pub(super) fields: Vec<Field>,
     /// The items of a list, or an object's fields that are not listed by name.
     pub(super) items: Option<Box<Shape>>,
 }
@@ -99,12 +99,6 @@ pub(super) fn of(mode: ModeName) -> &'static ModeFields {
         ModeName::Full => &FULL,
         ModeName::Lite | ModeName::Custom => &LITE,
     }
-}
-
-/// The request schema of a mode.
-#[cfg(feature = "schemars")]
-pub(super) fn schema(wire_name: &str) -> &'static Value {
-    resolved(&DOCUMENT[wire_name])
 }
 
 impl ModeFields {
@@ -202,10 +196,6 @@ impl Variant {
         }
     }
 
-    pub(super) fn required(&self) -> impl Iterator<Item = &Field> {
-        self.fields.iter().filter(|field| field.is_required)
-    }
-
     /// The bounds as text, if they exclude the number.
     pub(super) fn range_without(&self, number: f64) -> Option<String> {
         if self.bounds.iter().all(|bound| (bound.fits)(&number, &bound.limit)) {
@@ -223,7 +213,7 @@ impl Variant {
 }
 
 /// Follows references to the schema itself.
-fn resolved(mut node: &'static Value) -> &'static Value {
+pub(super) fn resolved(mut node: &'static Value) -> &'static Value {
     for _ in 0..DEEPEST {
         let reference = node["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
         match reference.and_then(|pointer| DOCUMENT.pointer(pointer)) {
@@ -267,7 +257,7 @@ fn constant(node: &'static Value, property: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BTreeSet, DOCUMENT, ModeName, Shape, Value, of};
+    use super::{BTreeSet, DOCUMENT, Map, ModeName, Shape, Value, of};
 
     /// Keywords that this module reads, or may skip because they do not restrict values.
     const KNOWN_KEYWORDS: &str = "$ref additionalProperties anyOf const default deprecated description discriminator enum \
@@ -279,14 +269,11 @@ mod tests {
             keywords.insert(keyword);
             match keyword.as_str() {
                 "properties" => {
-                    for node in value.as_object().into_iter().flatten() {
-                        collect_keywords(node.1, keywords);
-                    }
+                    let properties = value.as_object().into_iter().flat_map(Map::values);
+                    properties.for_each(|node| collect_keywords(node, keywords));
                 }
                 "anyOf" | "oneOf" => {
-                    for node in value.as_array().into_iter().flatten() {
-                        collect_keywords(node, keywords);
-                    }
+                    value.as_array().into_iter().flatten().for_each(|node| collect_keywords(node, keywords));
                 }
                 "items" | "additionalProperties" => collect_keywords(value, keywords),
                 _ => {}

@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use super::configuration::{AnyConfiguration, Configuration};
-use super::fields::{self, DOCUMENT};
+use super::fields::{DOCUMENT, resolved};
 use super::mode::{Custom, Full, Lite, Mode, ModeName};
 use super::rules::RULES;
 
@@ -20,8 +20,34 @@ impl<M: Mode> JsonSchema for Configuration<M> {
         }
     }
 
+    /// The document's schema of the mode, closed, with the requirements of the rules and its components as definitions.
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        of_mode(M::NAME, M::WIRE_NAME, generator)
+        let definitions = generator.settings().definitions_path.trim_end_matches('/').to_owned();
+        let closed = |schema: &Value| {
+            let mut schema = schema.clone();
+            close(&mut schema, &definitions);
+            schema
+        };
+        let requests: BTreeSet<&str> = ModeName::ALL
+            .iter()
+            .filter_map(|mode| DOCUMENT[mode.as_str()]["$ref"].as_str()?.rsplit('/').next())
+            .collect();
+        for (name, schema) in DOCUMENT["components"]["schemas"].as_object().into_iter().flatten() {
+            if !requests.contains(name.as_str()) {
+                generator.definitions_mut().insert(name.clone(), closed(schema));
+            }
+        }
+        let mut schema = closed(resolved(&DOCUMENT[M::WIRE_NAME]));
+        schema["properties"]["mode"] = json!({ "const": M::NAME.as_str() });
+        for rule in RULES.iter().filter(|rule| rule.requires.0.contains(&M::NAME)) {
+            match (rule.requires.1, schema["required"].as_array_mut()) {
+                ([field], Some(required)) => required.push(json!(field)),
+                (fields, _) => {
+                    schema["oneOf"] = fields.iter().map(|field| json!({ "required": [field] })).collect();
+                }
+            }
+        }
+        schema.try_into().unwrap_or_default()
     }
 }
 
@@ -39,36 +65,6 @@ impl JsonSchema for AnyConfiguration {
             ]
         })
     }
-}
-
-/// The document's schema of a mode, closed, with the requirements of the rules and its components as definitions.
-fn of_mode(mode: ModeName, wire_name: &str, generator: &mut SchemaGenerator) -> Schema {
-    let definitions = generator.settings().definitions_path.trim_end_matches('/').to_owned();
-    let closed = |schema: &Value| {
-        let mut schema = schema.clone();
-        close(&mut schema, &definitions);
-        schema
-    };
-    let requests: BTreeSet<&str> = ModeName::ALL
-        .iter()
-        .filter_map(|mode| DOCUMENT[mode.as_str()]["$ref"].as_str()?.rsplit('/').next())
-        .collect();
-    for (name, schema) in DOCUMENT["components"]["schemas"].as_object().into_iter().flatten() {
-        if !requests.contains(name.as_str()) {
-            generator.definitions_mut().insert(name.clone(), closed(schema));
-        }
-    }
-    let mut schema = closed(fields::schema(wire_name));
-    schema["properties"]["mode"] = json!({ "const": mode.as_str() });
-    for rule in RULES.iter().filter(|rule| rule.requires.0.contains(&mode)) {
-        match (rule.requires.1, schema["required"].as_array_mut()) {
-            ([field], Some(required)) => required.push(json!(field)),
-            (fields, _) => {
-                schema["oneOf"] = fields.iter().map(|field| json!({ "required": [field] })).collect();
-            }
-        }
-    }
-    schema.try_into().unwrap_or_default()
 }
 
 /// Forbids unknown fields, points references to the generator's definitions, and drops notes about evidence.

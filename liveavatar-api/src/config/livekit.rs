@@ -8,29 +8,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-/// The claims of a LiveKit token, or `None` if it is not a JWT.
-pub(super) struct Token(Option<Value>);
-
-impl Token {
-    pub(super) fn read(token: &str) -> Self {
-        Self(claims(token))
-    }
-
-    pub(super) fn is_readable(&self) -> bool {
-        self.0.is_some()
-    }
-
-    /// One of the rights that its owner has in a room.
-    pub(super) fn grant(&self, name: &str) -> Option<&Value> {
-        self.0.as_ref()?.get("video")?.get(name)
-    }
-
-    /// When it expires, in seconds since 1970.
-    pub(super) fn expires(&self) -> Option<f64> {
-        self.0.as_ref()?.get("exp")?.as_f64()
-    }
-}
-
 /// The payload of a JWT.
 pub(crate) fn claims(token: &str) -> Option<Value> {
     let mut parts = token.trim().split('.');

@@ -119,11 +119,11 @@ impl LiveKitServer {
             .with_grants(grants)
             .to_jwt()
             .map_err(|error| Error::invalid_request("signing the LiveKit token failed").caused_by(error))?;
-        let config = LiveKitConfig::builder().livekit_url(self.url.clone()).livekit_room(room);
-        config
-            .livekit_client_token(token)
-            .try_into()
-            .map_err(|_| Error::invalid_request("the LiveKit room configuration is incomplete"))
+        Ok(LiveKitConfig {
+            livekit_url: self.url.clone(),
+            livekit_room: room,
+            livekit_client_token: token.into(),
+        })
     }
 }
 

@@ -18,11 +18,7 @@ mod suggest;
 
 pub use configuration::{AnyConfiguration, AnyMode, Configuration, Mintable};
 pub use diagnostic::{Diagnostic, Diagnostics};
-pub use limits::{
-    DOCUMENTED_OPENAI_MODELS, DYNAMIC_VARIABLE_KEY_CHARACTERS, DYNAMIC_VARIABLE_VALUE_CHARACTERS,
-    DYNAMIC_VARIABLES_ENTRIES, SANDBOX_AVATAR_ID, SANDBOX_MAX_SESSION_DURATION,
-    SHORTEST_MAX_SESSION_DURATION,
-};
+pub use limits::*;
 #[cfg(feature = "livekit")]
 pub use livekit_server::{LIVEKIT_ENV, LiveKitServer};
 pub use mode::{Custom, Full, Lite, Mode, ModeName, SuppliesAudio};

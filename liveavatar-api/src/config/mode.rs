@@ -106,7 +106,7 @@ impl fmt::Display for ModeName {
 }
 
 macro_rules! mode {
-    ($mode:ident, $wire:literal, $request:ident, $begin:expr) => {
+    ($mode:ident, $wire:literal, $request:ident $(, mode: $value:expr)?) => {
         impl sealed::Sealed for $mode {}
 
         impl Mode for $mode {
@@ -116,7 +116,7 @@ macro_rules! mode {
             type Builder = builder::$request;
 
             fn begin() -> Self::Builder {
-                $begin
+                types::$request::builder()$(.mode($value))?
             }
 
             fn finish(builder: Self::Builder) -> Result<Self::Request, String> {
@@ -130,11 +130,6 @@ macro_rules! mode {
     };
 }
 
-mode!(
-    Full,
-    "FULL",
-    FullSessionConfig,
-    types::FullSessionConfig::builder().mode(types::FullSessionConfigMode::Full)
-);
-mode!(Lite, "LITE", LiteSessionConfig, types::LiteSessionConfig::builder());
-mode!(Custom, "LITE", LiteSessionConfig, types::LiteSessionConfig::builder());
+mode!(Full, "FULL", FullSessionConfig, mode: types::FullSessionConfigMode::Full);
+mode!(Lite, "LITE", LiteSessionConfig);
+mode!(Custom, "LITE", LiteSessionConfig);

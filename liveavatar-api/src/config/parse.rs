@@ -80,7 +80,7 @@ impl<'de> Visitor<'de> for Node<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
         loop {
-            let node = Node { at: self.at.index(list.len()), duplicates: &mut *self.duplicates };
+            let node = Node { at: Cursor::Index(&self.at, list.len()), duplicates: &mut *self.duplicates };
             match items.next_element_seed(node)? {
                 Some(item) => list.push(item),
                 None => return Ok(Value::Array(list)),

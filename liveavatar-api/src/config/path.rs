@@ -8,8 +8,8 @@ const SHOWN_KEY_CHARACTERS: usize = 40;
 /// A path as text: dotted for people, and as a JSON pointer (RFC 6901) for programs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Path {
-    dotted: String,
-    pointer: String,
+    pub(super) dotted: String,
+    pub(super) pointer: String,
 }
 
 /// A position during a walk, linked to its parent so that the walk allocates nothing.
@@ -27,14 +27,6 @@ impl Path {
             path.push_key(key);
         }
         path
-    }
-
-    pub(super) fn dotted(&self) -> &str {
-        &self.dotted
-    }
-
-    pub(super) fn pointer(&self) -> &str {
-        &self.pointer
     }
 
     pub(super) fn is_root(&self) -> bool {
@@ -65,22 +57,6 @@ impl Path {
 impl<'a> Cursor<'a> {
     pub(super) fn key(&'a self, key: &'a str) -> Self {
         Self::Key(self, key)
-    }
-
-    pub(super) fn index(&'a self, index: usize) -> Self {
-        Self::Index(self, index)
-    }
-
-    pub(super) fn is_root(&self) -> bool {
-        matches!(self, Self::Root)
-    }
-
-    pub(super) fn last_key(&self) -> Option<&'a str> {
-        match self {
-            Self::Root => None,
-            Self::Key(_, key) => Some(key),
-            Self::Index(parent, _) => parent.last_key(),
-        }
     }
 
     /// The keys from the root to here, without positions in lists.
@@ -137,7 +113,7 @@ mod tests {
     fn unusual_keys_are_quoted_escaped_and_cut() {
         let dotted = |cursor: &Cursor<'_>| Path::from(cursor).to_string();
         let list = Cursor::Root.key("a");
-        let item = list.index(2);
+        let item = Cursor::Index(&list, 2);
         let inner = item.key("b");
         assert_eq!(dotted(&inner), "a[2].b");
         assert_eq!(dotted(&inner.key("x.y\n\"")), r#"a[2].b["x.y\n\""]"#);
@@ -147,7 +123,7 @@ mod tests {
     #[test]
     fn pointers_are_escaped() {
         let (outer, root) = (Cursor::Root.key("a/b"), Cursor::Root);
-        assert_eq!(Path::from(&outer.key("~").index(2)).pointer(), "/a~1b/~0/2");
+        assert_eq!(Path::from(&Cursor::Index(&outer.key("~"), 2)).pointer, "/a~1b/~0/2");
         assert!(Path::from(&root).contains(&Path::from(&outer)));
         assert!(!Path::of(&["a"]).contains(&Path::of(&["ab"])));
     }

@@ -10,11 +10,15 @@ mod checks;
 
 use std::fmt;
 
+use serde_json::Value;
+
 use super::diagnostic::Diagnostic;
+use super::limits::{DYNAMIC_VARIABLE_KEY_CHARACTERS, DYNAMIC_VARIABLE_VALUE_CHARACTERS};
 use super::mode::ModeName;
 use super::path::Path;
+use Check::{Each, When};
 use ModeName::{Custom, Full, Lite};
-use checks::{LLM_MODEL, NORMALIZATION, TOKEN};
+use checks::{CONNECTORS, DYNAMIC_VARIABLES, LLM_MODEL, NORMALIZATION, TOKEN, TRANSPORTS, several, too_long};
 
 pub(super) use checks::Input;
 
@@ -105,75 +109,82 @@ pub static RULES: &[Rule] = &[
     Rule::error("persona-or-voice-agent", FULL)
         .source("field reports; docs core-concepts/voice-agents")
         .text("FULL needs exactly one of `avatar_persona` and `voice_agent`.")
-        .check(checks::persona_or_voice_agent)
-        .requires(FULL, &PERSONA_OR_AGENT),
+        .check(Each(checks::persona_or_voice_agent))
+        .requires((FULL, &PERSONA_OR_AGENT)),
     Rule::error("dynamic-variables-twice", FULL)
         .source("field reports")
         .text("With `voice_agent`, `dynamic_variables` is set in only one place.")
         .at(&["dynamic_variables"])
         .message("is set here and inside `voice_agent`")
         .hint("keep the one inside `voice_agent`")
-        .when(checks::variables_are_twice),
+        .check(When(|input| DYNAMIC_VARIABLES.iter().all(|keys| input.has(keys)))),
     Rule::warning("dynamic-variables-outside-agent", FULL)
         .source("field reports")
         .text("With `voice_agent`, `dynamic_variables` belongs inside it.")
         .at(&["dynamic_variables"])
         .message("belongs inside `voice_agent` if there is one")
         .hint("move it to `voice_agent.dynamic_variables`")
-        .when(checks::variables_are_outside_agent),
+        .check(When(|input| {
+            let [outside, inside] = DYNAMIC_VARIABLES;
+            input.has(outside) && input.has(&["voice_agent"]) && !input.has(inside)
+        })),
     Rule::error("dynamic-variables-entries", FULL)
         .source("spec")
         .text("`dynamic_variables` has at most 50 entries.")
-        .check(checks::too_many_variables),
+        .check(Each(checks::too_many_variables)),
     Rule::error("dynamic-variable-key", FULL)
         .source("spec; field reports")
         .text("Keys in `dynamic_variables` have at most 64 characters.")
-        .check(checks::too_long_variable_keys),
+        .check(Each(|rule, input| {
+            too_long(rule, input, "key", DYNAMIC_VARIABLE_KEY_CHARACTERS, |key, _| Some(key))
+        })),
     Rule::error("dynamic-variable-value", FULL)
         .source("spec; field reports")
         .text("Values in `dynamic_variables` have at most 1000 characters.")
-        .check(checks::too_long_variable_values),
+        .check(Each(|rule, input| {
+            too_long(rule, input, "value", DYNAMIC_VARIABLE_VALUE_CHARACTERS, |_, value| value.as_str())
+        })),
     Rule::error("one-transport", LITE)
         .source("follows from the descriptions of the two fields in the spec; no rejection is recorded")
         .text("A session has one transport: `livekit_config` or `agora_config`.")
-        .check(checks::several_transports),
+        .check(Each(|rule, input| several(rule, input, &TRANSPORTS, "transport"))),
     Rule::error("one-connector", LITE)
         .source("follows from the descriptions of the three fields in the spec; no rejection is recorded")
         .text("A session has at most one connector.")
-        .check(checks::several_connectors),
+        .check(Each(|rule, input| several(rule, input, &CONNECTORS, "connector"))),
     Rule::warning("connector-with-transport", LITE)
         .source("inferred from docs: a connector creates its own room; the effect is unknown")
         .text("A connector and a transport of the caller's probably do not work together.")
-        .check(checks::connector_with_transport),
+        .check(Each(checks::connector_with_transport)),
     Rule::error("custom-needs-livekit", &[Custom])
         .source("rule of this crate; early docs of create_session_token expected it, later ones did not")
         .text("CUSTOM needs `livekit_config`.")
         .at(&["livekit_config"])
         .message("is required in CUSTOM")
         .hint("add the room, or use LITE, the name of this mode since February 2026")
-        .when(|input| !input.has(&["livekit_config"]))
-        .requires(&[Custom], &["livekit_config"]),
+        .check(When(|input| !input.has(&["livekit_config"])))
+        .requires((&[Custom], &["livekit_config"])),
     Rule::warning("livekit-token-unreadable", LITE)
         .source("LiveKit: tokens are JWTs; no rejection is recorded")
         .text("A LiveKit token is a JWT.")
         .at(TOKEN)
         .message("is not a JWT, but every LiveKit token is one")
         .hint(TOKEN_HINT)
-        .when(checks::token_is_unreadable),
+        .check(When(|input| input.token.is_some() && input.claims.is_none())),
     Rule::error("livekit-token-room", LITE)
         .source("LiveKit: a token is bound to the room that it names")
         .text("The LiveKit token is for the room in `livekit_room`.")
         .at(TOKEN)
         .message("is for a different room than `livekit_room`")
         .hint(TOKEN_HINT)
-        .when(checks::token_is_for_another_room),
+        .check(When(checks::token_is_for_another_room)),
     Rule::error("livekit-token-join", LITE)
         .source("LiveKit; sdk livekit-plugins-liveavatar 1.8.9")
         .text("The LiveKit token allows joining a room.")
         .at(TOKEN)
         .message("does not allow joining a room: `video.roomJoin` is not true")
         .hint(TOKEN_HINT)
-        .when(checks::token_may_not_join),
+        .check(When(|input| input.claims.is_some() && input.grant("roomJoin") != Some(&Value::Bool(true)))),
     Rule::error("livekit-token-publish", LITE)
         .source(
             "field reports: a start without data rights fails; sdk grahamseamans/liveavatar-livekit-examples",
@@ -181,7 +192,7 @@ pub static RULES: &[Rule] = &[
         .text("The LiveKit token does not forbid `canPublish` or `canPublishData`.")
         .at(TOKEN)
         .hint(TOKEN_HINT)
-        .check(checks::token_forbids_publishing),
+        .check(Each(checks::token_forbids_publishing)),
     LIVEKIT_TOKEN_EXPIRED,
     Rule::error("sandbox-avatar", ALL)
         .source("docs; sdk heygen-com/liveavatar-agent-skills; field reports")
@@ -189,61 +200,66 @@ pub static RULES: &[Rule] = &[
         .at(&["avatar_id"])
         .message("is not the avatar for sandbox sessions")
         .hint("use `dd73ea75-1218-4ef3-92ce-606d5f7fbc0a`, or set `is_sandbox` to false")
-        .when(checks::is_not_the_sandbox_avatar),
+        .check(When(checks::is_not_the_sandbox_avatar)),
     Rule::error("sandbox-duration", ALL)
         .source("field reports")
         .text("A sandbox session lasts at most 60 seconds.")
         .at(&["max_session_duration"])
         .hint("remove it")
-        .check(checks::too_long_for_sandbox),
+        .check(Each(checks::too_long_for_sandbox)),
     Rule::error("session-duration", ALL)
         .source("rule of this crate; the spec bounds the same field of embeds")
         .text("A session lasts at least one second.")
         .at(&["max_session_duration"])
         .hint("remove it for the longest session that the subscription allows")
-        .check(checks::too_short),
+        .check(Each(checks::too_short)),
     Rule::warning("no-context", FULL)
         .source("docs full-mode/configuration")
         .text("Without a context the avatar listens but does not answer.")
         .at(&["avatar_persona", "context_id"])
         .message("is not set, so the avatar listens but does not answer")
         .hint("create a context with POST /v1/contexts and set its id here")
-        .when(checks::has_no_context),
+        .check(When(|input| {
+            input.get(&["avatar_persona"]).is_some_and(Value::is_object)
+                && !input.has(&["avatar_persona", "context_id"])
+        })),
     Rule::warning("vp8-deprecated", ALL)
         .source("sdk pipecat-ai 1.14.0; the spec still lists it")
         .text("`VP8` is reported as deprecated.")
         .at(&["video_settings", "encoding"])
         .message("`VP8` is reported as deprecated")
         .hint("use `H264`, the default")
-        .when(|input| input.text(&["video_settings", "encoding"]) == Some("VP8")),
+        .check(When(|input| input.text(&["video_settings", "encoding"]) == Some("VP8"))),
     Rule::warning("normalization-needs-japanese", FULL)
         .source("spec")
         .text("`apply_language_text_normalization` works only in the language `ja`.")
         .at(NORMALIZATION)
         .message("works only in Japanese, which is not the language of this session")
         .hint("set `avatar_persona.language` to `ja`, or remove this field")
-        .when(checks::normalizes_another_language),
+        .check(When(checks::normalizes_another_language)),
     Rule::warning("llm-model-undocumented", FULL)
         .source("docs full-mode/llm-settings; GET /v1/llm-models may list more")
         .text("`llm_settings.model` is one of the provider's managed models.")
         .at(LLM_MODEL)
-        .check(checks::undocumented_model),
+        .check(Each(checks::undocumented_model)),
     Rule::warning("two-language-models", FULL)
         .source("docs full-mode/llm-settings; which one takes precedence is unknown")
         .text("Only one of `llm_settings` and `llm_configuration_id` selects the language model.")
         .at(&["llm_configuration_id"])
         .message("selects a language model, as does `avatar_persona.llm_settings`")
         .hint("keep one; which one takes precedence is not documented")
-        .when(|input| input.has(&["llm_configuration_id"]) && input.has(&["avatar_persona", "llm_settings"])),
+        .check(When(|input| {
+            input.has(&["llm_configuration_id"]) && input.has(&["avatar_persona", "llm_settings"])
+        })),
     Rule::warning("two-memories", FULL)
         .source("spec")
         .text("Both references in `memory` mean the same memory.")
         .at(&["memory"])
         .message("has two references, which the service rejects unless they mean the same memory")
         .hint("keep `session_memory_id` or `prev_session_id`")
-        .when(|input| {
+        .check(When(|input| {
             ["prev_session_id", "session_memory_id"].iter().all(|name| input.has(&["memory", name]))
-        }),
+        })),
 ];
 
 pub(super) const INVALID_JSON: Rule = Rule::error("invalid-json", ALL)
@@ -263,15 +279,15 @@ pub(super) const MODE_MISSING: Rule = Rule::error("mode-missing", ALL)
     .at(&["mode"])
     .message("is required without `voice_agent`")
     .hint(MODE_HINT)
-    .when(|input| !input.has(&["mode"]) && !input.has(&["voice_agent"]))
-    .requires(LITE, &["mode"]);
+    .check(When(|input| !input.has(&["mode"]) && !input.has(&["voice_agent"])))
+    .requires((LITE, &["mode"]));
 /// Checked by the system clock, and by the client's clock again when the token is used.
 pub(super) const LIVEKIT_TOKEN_EXPIRED: Rule = Rule::error("livekit-token-expired", LITE)
     .source("LiveKit: an expired token is rejected at join")
     .text("The LiveKit token is valid for longer than the session.")
     .at(TOKEN)
     .hint("mint it just before the session, and make it valid for longer than the session can last")
-    .check(checks::token_expires_too_soon);
+    .check(Each(checks::token_expires_too_soon));
 pub(super) const UNKNOWN_FIELD: Rule = Rule::error("unknown-field", ALL)
     .source("field reports; sdk livekit-plugins-liveavatar")
     .text("The service silently ignores unknown fields.");
@@ -323,19 +339,7 @@ impl Rule {
     }
 
     setters!(source: &'static str, text: &'static str, message: &'static str, hint: &'static str);
-    setters!(at: &'static [&'static str]);
-
-    const fn when(self, is_broken: fn(&Input<'_>) -> bool) -> Self {
-        Self { check: Check::When(is_broken), ..self }
-    }
-
-    const fn check(self, check: fn(&Self, &Input<'_>) -> Vec<Diagnostic>) -> Self {
-        Self { check: Check::Each(check), ..self }
-    }
-
-    const fn requires(self, modes: &'static [ModeName], fields: &'static [&'static str]) -> Self {
-        Self { requires: (modes, fields), ..self }
-    }
+    setters!(at: &'static [&'static str], check: Check, requires: (&'static [ModeName], &'static [&'static str]));
 
     /// The diagnostic at the rule's own path, with its hint.
     pub(super) fn diagnostic(&self, message: impl Into<String>) -> Diagnostic {
@@ -345,9 +349,9 @@ impl Rule {
 
     pub(super) fn diagnostics(&self, input: &Input<'_>) -> Vec<Diagnostic> {
         match self.check {
-            Check::When(is_broken) if is_broken(input) => vec![self.diagnostic(self.message)],
-            Check::Elsewhere | Check::When(_) => Vec::new(),
-            Check::Each(check) => check(self, input),
+            When(is_broken) if is_broken(input) => vec![self.diagnostic(self.message)],
+            Check::Elsewhere | When(_) => Vec::new(),
+            Each(check) => check(self, input),
         }
     }
 }

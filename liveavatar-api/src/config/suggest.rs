@@ -99,13 +99,13 @@ impl UnknownField<'_> {
         keys.iter().try_fold(self.root, |value, key| value.get(key)).filter(|value| !value.is_null())
     }
 
-    fn diagnostic(&self, rule: &Rule, message: String, hint: String) -> Diagnostic {
+    fn diagnostic(&self, rule: &Rule, message: String, hint: impl Into<Option<String>>) -> Diagnostic {
         Diagnostic::new(rule, self.path.clone(), message).with_hint(hint)
     }
 
     fn unknown(&self, hint: Option<String>) -> Diagnostic {
         let message = format!("is not a field of {}, and the service silently ignores it", self.mode);
-        Diagnostic::new(&UNKNOWN_FIELD, self.path.clone(), message).with_hint(hint)
+        self.diagnostic(&UNKNOWN_FIELD, message, hint)
     }
 
     fn in_other_variant(&self) -> Option<Diagnostic> {
@@ -126,14 +126,10 @@ impl UnknownField<'_> {
         let first = candidates.first()?;
         let places: Vec<String> = candidates.iter().map(|field| place(&field.scope)).collect();
         let message = format!("belongs {}; the service silently ignores it here", places.join(" or "));
-        let is_set = |name: &str| self.value(&[name]).is_some();
-        let excluded =
-            first.scope.first().filter(|object| PERSONA_OR_AGENT.contains(object)).and_then(|object| {
-                PERSONA_OR_AGENT
-                    .iter()
-                    .find(|other| *other != object && is_set(other))
-                    .map(|other| (object, other))
-            });
+        let [persona, agent] = PERSONA_OR_AGENT;
+        let excluded = [(persona, agent), (agent, persona)]
+            .into_iter()
+            .find(|(object, other)| first.scope.first() == Some(object) && self.value(&[other]).is_some());
         let hint = if candidates.len() == 1 && self.value(&first.keys()).is_some() {
             format!("`{}` is already set; remove this one", first.dotted())
         } else if let Some((object, other)) = excluded {
@@ -157,12 +153,8 @@ impl UnknownField<'_> {
         let field = *self.nearest(self.other().filter(is_candidate), |_| 0).first()?;
         let other = self.mode.other();
         let message = format!("is a field of {other}; {} silently ignores it", self.mode);
-        let hint = if self.is_here(field) {
-            format!("remove it, or use it in {other}")
-        } else {
-            format!("remove it, or use it in {other} {}", place(&field.scope))
-        };
-        Some(self.diagnostic(&WRONG_MODE_FIELD, message, hint))
+        let place = if self.is_here(field) { String::new() } else { format!(" {}", place(&field.scope)) };
+        Some(self.diagnostic(&WRONG_MODE_FIELD, message, format!("remove it, or use it in {other}{place}")))
     }
 
     fn with_same_words(&self, reach: Reach) -> Option<Diagnostic> {
@@ -285,9 +277,15 @@ pub(super) fn nearest<'w>(written: &str, allowed: &[&'w str]) -> Vec<&'w str> {
 /// Lists words in backquotes: `a`, `b` or `c`.
 pub(super) fn list(items: &[impl AsRef<str>], last: &str) -> String {
     let quoted: Vec<String> = items.iter().map(|item| format!("`{}`", item.as_ref())).collect();
-    match quoted.split_last() {
+    enumeration(&quoted, last)
+}
+
+/// Joins words by commas, except for the last two.
+pub(super) fn enumeration(words: &[impl AsRef<str>], last: &str) -> String {
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    match words.split_last() {
         Some((end, rest)) if !rest.is_empty() => format!("{} {last} {end}", rest.join(", ")),
-        _ => quoted.concat(),
+        _ => words.concat(),
     }
 }
 

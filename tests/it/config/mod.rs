@@ -1,15 +1,13 @@
 //! Session configurations: each rule breaks in a configuration that is otherwise without errors.
 
 pub(crate) mod bases;
+mod cases;
 mod configuration;
-mod fields;
 mod livekit;
 mod properties;
-mod rules;
 mod schema;
 mod secrets;
 mod text;
-mod values;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -21,14 +19,10 @@ use serde_json::{Map, Value, json};
 /// In a change, removes the field.
 const GONE: &str = "$GONE";
 
-/// A configuration that breaks a rule.
-struct Case {
-    rule: &'static str,
-    name: &'static str,
-    base: fn() -> Value,
-    /// JSON that is merged into the base. `"$ID"`, `"$ROOM"` and `"$CHANNEL"` are replaced by parts from `bases`.
-    change: &'static str,
-}
+/// A configuration that breaks a rule: its name, a base, and JSON that is merged into the base.
+///
+/// In the JSON, `"$ID"`, `"$ROOM"` and `"$CHANNEL"` are replaced by parts from `bases`.
+type Case = (&'static str, fn() -> Value, &'static str);
 
 /// Merges a change into a base: objects are merged, everything else is replaced.
 fn merge(base: &mut Value, change: &Value) {
@@ -47,13 +41,12 @@ fn merge(base: &mut Value, change: &Value) {
     }
 }
 
-fn text_of(case: &Case) -> String {
-    let change = case
-        .change
+fn text_of(base: fn() -> Value, change: &str) -> String {
+    let change = change
         .replace("$ID", bases::ID)
         .replace("\"$ROOM\"", &bases::room().to_string())
         .replace("\"$CHANNEL\"", &bases::channel().to_string());
-    let mut value = (case.base)();
+    let mut value = base();
     merge(&mut value, &serde_json::from_str(&change).expect("a change is JSON"));
     value.to_string()
 }
@@ -67,9 +60,10 @@ const TEXTS: [(&str, &str, &str); 3] = [
 
 /// Rule, name and text of every case.
 fn all_cases() -> impl Iterator<Item = (&'static str, &'static str, String)> {
-    let cases = [fields::CASES, values::CASES, rules::CASES].into_iter().flatten();
-    let texts = TEXTS.map(|(rule, name, text)| (rule, name, text.to_owned()));
-    cases.map(|case| (case.rule, case.name, text_of(case))).chain(texts)
+    let cases = RULES.iter().flat_map(|rule| {
+        cases::of(rule.id).iter().map(|(name, base, change)| (rule.id, *name, text_of(*base, change)))
+    });
+    cases.chain(TEXTS.map(|(rule, name, text)| (rule, name, text.to_owned())))
 }
 
 /// Name and text of every case.

@@ -1,6 +1,6 @@
 //! The checks of rules across fields. Null counts as an absent field everywhere.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Number, Value};
 use uuid::Uuid;
@@ -8,11 +8,10 @@ use uuid::Uuid;
 use super::Rule;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::limits::{
-    DOCUMENTED_OPENAI_MODELS, DYNAMIC_VARIABLE_KEY_CHARACTERS, DYNAMIC_VARIABLE_VALUE_CHARACTERS,
-    DYNAMIC_VARIABLES_ENTRIES, SANDBOX_AVATAR_ID, SANDBOX_MAX_SESSION_DURATION,
+    DOCUMENTED_OPENAI_MODELS, DYNAMIC_VARIABLES_ENTRIES, SANDBOX_AVATAR_ID, SANDBOX_MAX_SESSION_DURATION,
     SHORTEST_MAX_SESSION_DURATION,
 };
-use crate::config::livekit::{Token, expired};
+use crate::config::livekit::{claims, expired};
 use crate::config::mode::ModeName;
 use crate::config::path::Path;
 use crate::config::suggest::{list, nearest};
@@ -22,32 +21,42 @@ pub(super) const NORMALIZATION: &[&str] =
 pub(super) const LLM_MODEL: &[&str] = &["avatar_persona", "llm_settings", "model"];
 pub(super) const TOKEN: &[&str] = &["livekit_config", "livekit_client_token"];
 
-const TRANSPORTS: [&str; 2] = ["livekit_config", "agora_config"];
-const CONNECTORS: [&str; 3] = ["elevenlabs_agent_config", "openai_realtime_config", "gemini_realtime_config"];
+pub(super) const TRANSPORTS: [&str; 2] = ["livekit_config", "agora_config"];
+pub(super) const CONNECTORS: [&str; 3] =
+    ["elevenlabs_agent_config", "openai_realtime_config", "gemini_realtime_config"];
 
 /// The two places of `dynamic_variables` in FULL; those of a connector are sent to its vendor.
-const DYNAMIC_VARIABLES: [&[&str]; 2] = [&["dynamic_variables"], &["voice_agent", "dynamic_variables"]];
+pub(super) const DYNAMIC_VARIABLES: [&[&str]; 2] =
+    [&["dynamic_variables"], &["voice_agent", "dynamic_variables"]];
 
 /// A configuration that is being checked.
 pub(crate) struct Input<'a> {
     root: &'a Value,
     /// The token of the caller's LiveKit room, which FULL does not read.
-    token: Option<Token>,
+    pub(super) token: Option<&'a str>,
+    /// The claims of the token, if it is a JWT.
+    pub(super) claims: Option<Value>,
 }
 
 impl<'a> Input<'a> {
     pub(crate) fn new(mode: ModeName, root: &'a Value) -> Self {
-        let mut input = Self { root, token: None };
-        input.token = input.text(TOKEN).filter(|_| mode != ModeName::Full).map(Token::read);
+        let mut input = Self { root, token: None, claims: None };
+        input.token = input.text(TOKEN).filter(|_| mode != ModeName::Full);
+        input.claims = input.token.and_then(claims);
         input
     }
 
     /// When the token of the caller's LiveKit room expires, in seconds since 1970.
     pub(crate) fn token_expires(&self) -> Option<f64> {
-        self.token.as_ref()?.expires()
+        self.claims.as_ref()?.get("exp")?.as_f64()
     }
 
-    fn get(&self, keys: &[&str]) -> Option<&'a Value> {
+    /// One of the rights that the token grants in a room.
+    pub(super) fn grant(&self, name: &str) -> Option<&Value> {
+        self.claims.as_ref()?.get("video")?.get(name)
+    }
+
+    pub(super) fn get(&self, keys: &[&str]) -> Option<&'a Value> {
         keys.iter().try_fold(self.root, |value, key| value.get(key)).filter(|value| !value.is_null())
     }
 
@@ -97,15 +106,6 @@ pub(super) fn persona_or_voice_agent(rule: &Rule, input: &Input<'_>) -> Vec<Diag
     vec![Diagnostic::new(rule, at, message).with_hint(hint.to_owned())]
 }
 
-pub(super) fn variables_are_twice(input: &Input<'_>) -> bool {
-    DYNAMIC_VARIABLES.iter().all(|keys| input.has(keys))
-}
-
-pub(super) fn variables_are_outside_agent(input: &Input<'_>) -> bool {
-    let [outside, inside] = DYNAMIC_VARIABLES;
-    input.has(outside) && input.has(&["voice_agent"]) && !input.has(inside)
-}
-
 pub(super) fn too_many_variables(rule: &Rule, input: &Input<'_>) -> Vec<Diagnostic> {
     let limit = DYNAMIC_VARIABLES_ENTRIES;
     let too_many = input.dynamic_variables().filter(|(_, entries)| entries.len() > limit);
@@ -116,15 +116,7 @@ pub(super) fn too_many_variables(rule: &Rule, input: &Input<'_>) -> Vec<Diagnost
     too_many.map(diagnostic).collect()
 }
 
-pub(super) fn too_long_variable_keys(rule: &Rule, input: &Input<'_>) -> Vec<Diagnostic> {
-    too_long(rule, input, "key", DYNAMIC_VARIABLE_KEY_CHARACTERS, |key, _| Some(key))
-}
-
-pub(super) fn too_long_variable_values(rule: &Rule, input: &Input<'_>) -> Vec<Diagnostic> {
-    too_long(rule, input, "value", DYNAMIC_VARIABLE_VALUE_CHARACTERS, |_, value| value.as_str())
-}
-
-fn too_long<'a>(
+pub(super) fn too_long<'a>(
     rule: &Rule,
     input: &Input<'a>,
     what: &str,
@@ -144,18 +136,11 @@ fn too_long<'a>(
     found
 }
 
-pub(super) fn several_transports(rule: &Rule, input: &Input<'_>) -> Vec<Diagnostic> {
-    several(rule, &input.set_of(&TRANSPORTS), "transport")
-}
-
-pub(super) fn several_connectors(rule: &Rule, input: &Input<'_>) -> Vec<Diagnostic> {
-    several(rule, &input.set_of(&CONNECTORS), "connector")
-}
-
-fn several(rule: &Rule, set: &[&str], what: &str) -> Vec<Diagnostic> {
+pub(super) fn several(rule: &Rule, input: &Input<'_>, names: &[&str], what: &str) -> Vec<Diagnostic> {
+    let set = input.set_of(names);
     let diagnostic = |name: &&str| {
         let message = format!("cannot be combined with `{}`: a session has one {what}", set[0]);
-        Diagnostic::new(rule, [*name], message).with_hint(format!("keep only one of {}", list(set, "and")))
+        Diagnostic::new(rule, [*name], message).with_hint(format!("keep only one of {}", list(&set, "and")))
     };
     set.iter().skip(1).map(diagnostic).collect()
 }
@@ -171,32 +156,24 @@ pub(super) fn connector_with_transport(rule: &Rule, input: &Input<'_>) -> Vec<Di
     input.set_of(&TRANSPORTS).into_iter().map(diagnostic).collect()
 }
 
-pub(super) fn token_is_unreadable(input: &Input<'_>) -> bool {
-    input.token.as_ref().is_some_and(|token| !token.is_readable())
-}
-
 pub(super) fn token_is_for_another_room(input: &Input<'_>) -> bool {
-    let named = input.token.as_ref().and_then(|token| token.grant("room")?.as_str());
+    let named = input.grant("room").and_then(Value::as_str);
     let wanted = input.text(&["livekit_config", "livekit_room"]);
     named.is_some_and(|room| !room.is_empty()) && wanted.is_some() && named != wanted
 }
 
-pub(super) fn token_may_not_join(input: &Input<'_>) -> bool {
-    let token = input.token.as_ref().filter(|token| token.is_readable());
-    token.is_some_and(|token| token.grant("roomJoin").is_none_or(|grant| grant != true))
-}
-
 pub(super) fn token_forbids_publishing(rule: &Rule, input: &Input<'_>) -> Vec<Diagnostic> {
-    let Some(token) = &input.token else { return vec![] };
     // LiveKit allows what the token does not mention.
-    let forbidden = |name: &&str| token.grant(name).is_some_and(|grant| grant == false);
+    let forbidden = |name: &&str| input.grant(name).is_some_and(|grant| grant == false);
     let diagnostic =
         |name| rule.diagnostic(format!("forbids what the avatar needs: `video.{name}` is false"));
     ["canPublish", "canPublishData"].into_iter().filter(forbidden).map(diagnostic).collect()
 }
 
 pub(super) fn token_expires_too_soon(rule: &Rule, input: &Input<'_>) -> Vec<Diagnostic> {
-    let sandbox = input.is_true(&["is_sandbox"]).then_some(seconds(SANDBOX_MAX_SESSION_DURATION));
+    let sandbox = input
+        .is_true(&["is_sandbox"])
+        .then_some(Duration::from_secs(SANDBOX_MAX_SESSION_DURATION).as_secs_f64());
     let longest = input.duration().map(|(_, seconds)| seconds).or(sandbox);
     let message = input.token_expires().and_then(|expires| expired(expires, longest, SystemTime::now()));
     message.map(|message| rule.diagnostic(message)).into_iter().collect()
@@ -209,32 +186,18 @@ pub(super) fn is_not_the_sandbox_avatar(input: &Input<'_>) -> bool {
 
 pub(super) fn too_long_for_sandbox(rule: &Rule, input: &Input<'_>) -> Vec<Diagnostic> {
     let limit = SANDBOX_MAX_SESSION_DURATION;
-    match input.duration() {
-        Some((shown, asked)) if input.is_true(&["is_sandbox"]) && asked > seconds(limit) => {
-            vec![rule.diagnostic(format!("is {shown} s, but a sandbox session lasts at most {limit} s"))]
-        }
-        _ => vec![],
-    }
+    let too_long = |(_, asked): &(_, f64)| {
+        input.is_true(&["is_sandbox"]) && *asked > Duration::from_secs(limit).as_secs_f64()
+    };
+    let message = |(shown, _)| format!("is {shown} s, but a sandbox session lasts at most {limit} s");
+    input.duration().filter(too_long).map(|found| rule.diagnostic(message(found))).into_iter().collect()
 }
 
 pub(super) fn too_short(rule: &Rule, input: &Input<'_>) -> Vec<Diagnostic> {
     let least = SHORTEST_MAX_SESSION_DURATION;
-    match input.duration() {
-        Some((shown, asked)) if asked < seconds(least) => {
-            vec![rule.diagnostic(format!("is {shown}, must be at least {least}"))]
-        }
-        _ => vec![],
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "limits of seconds are far below 2^53")]
-const fn seconds(limit: u64) -> f64 {
-    limit as f64
-}
-
-pub(super) fn has_no_context(input: &Input<'_>) -> bool {
-    let has_persona = input.get(&["avatar_persona"]).is_some_and(Value::is_object);
-    has_persona && !input.has(&["avatar_persona", "context_id"])
+    let asked = input.duration().filter(|(_, asked)| *asked < Duration::from_secs(least).as_secs_f64());
+    let message = asked.map(|(shown, _)| format!("is {shown}, must be at least {least}"));
+    message.map(|message| rule.diagnostic(message)).into_iter().collect()
 }
 
 pub(super) fn normalizes_another_language(input: &Input<'_>) -> bool {
