@@ -26,9 +26,19 @@ struct Case {
     rule: &'static str,
     name: &'static str,
     base: fn() -> Value,
-    /// JSON that is merged into the base. `"$ID"`, `"$ROOM"` and `"$CHANNEL"` are replaced by parts from `bases`.
-    change: &'static str,
+    /// Merged into the base. `"$ID"`, `"$ROOM"` and `"$CHANNEL"` are replaced by parts from `bases`.
+    change: fn() -> Value,
 }
+
+/// Lists cases: the rule, the name, the base and the change.
+macro_rules! cases {
+    ($($rule:literal, $name:literal, $base:ident, $change:tt;)*) => {
+        pub(super) const CASES: &[Case] = &[
+            $(Case { rule: $rule, name: $name, base: $base, change: || serde_json::json!($change) }),*
+        ];
+    };
+}
+use cases;
 
 /// Merges a change into a base: objects are merged, everything else is replaced.
 fn merge(base: &mut Value, change: &Value) {
@@ -48,8 +58,8 @@ fn merge(base: &mut Value, change: &Value) {
 }
 
 fn text_of(case: &Case) -> String {
-    let change = case
-        .change
+    let change = (case.change)()
+        .to_string()
         .replace("$ID", bases::ID)
         .replace("\"$ROOM\"", &bases::room().to_string())
         .replace("\"$CHANNEL\"", &bases::channel().to_string());
