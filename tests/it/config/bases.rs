@@ -26,7 +26,7 @@ pub(super) fn room() -> Value {
 }
 
 /// 2100, in seconds since 1970.
-const FAR: u64 = 4_102_444_800;
+pub(super) const FAR: u64 = 4_102_444_800;
 
 /// A room whose token has these claims.
 fn room_with(claims: &Value) -> Value {
@@ -40,25 +40,9 @@ pub(crate) fn jwt(claims: &Value) -> String {
     format!("{}.{}.c2lnbmVk", part(&json!({"alg": "HS256"})), part(claims))
 }
 
-fn in_room(claims: &Value) -> Value {
+/// A LITE configuration in a room whose token has these claims.
+pub(super) fn in_room(claims: &Value) -> Value {
     json!({"mode": "LITE", "avatar_id": ID, "livekit_config": room_with(claims)})
-}
-
-pub(super) fn token_for_another_room() -> Value {
-    in_room(&json!({"exp": FAR, "video": {"room": "lobby", "roomJoin": true}}))
-}
-
-pub(super) fn token_without_grants() -> Value {
-    in_room(&json!({"exp": FAR}))
-}
-
-pub(super) fn token_that_forbids() -> Value {
-    let grants = json!({"room": "r", "roomJoin": true, "canPublish": false, "canPublishData": false});
-    in_room(&json!({"exp": FAR, "video": grants}))
-}
-
-pub(super) fn token_that_expired() -> Value {
-    in_room(&json!({"exp": 1_767_225_600, "video": {"room": "r", "roomJoin": true}}))
 }
 
 pub(super) fn token_that_expires_too_soon() -> Value {

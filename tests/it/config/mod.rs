@@ -32,7 +32,7 @@ struct Case {
 
 /// Lists cases: the rule, the name, the base and the change.
 macro_rules! cases {
-    ($($rule:literal, $name:literal, $base:ident, $change:tt;)*) => {
+    ($($rule:literal, $name:literal, $base:expr, $change:tt;)*) => {
         pub(super) const CASES: &[Case] = &[
             $(Case { rule: $rule, name: $name, base: $base, change: || serde_json::json!($change) }),*
         ];

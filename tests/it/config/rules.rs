@@ -1,11 +1,11 @@
 //! Rules across fields.
 
 use super::bases::{
-    custom, everything_of_full, full, lite, persona, token_for_another_room, token_that_expired,
-    token_that_expires_too_soon, token_that_forbids, token_without_grants, too_long_value,
-    too_long_variables, too_many_variables,
+    FAR, custom, everything_of_full, full, in_room, lite, persona, token_that_expires_too_soon,
+    too_long_value, too_long_variables, too_many_variables,
 };
 use super::{Case, cases};
+use serde_json::json;
 
 cases! {
     "persona-or-voice-agent", "neither persona nor agent", full, {"voice_agent": null};
@@ -24,10 +24,16 @@ cases! {
     "custom-needs-livekit", "CUSTOM without a room", custom, {"livekit_config": null};
     "livekit-token-unreadable", "token is not a JWT", custom,
         {"livekit_config": {"livekit_client_token": "t"}};
-    "livekit-token-room", "token for another room", token_for_another_room, {};
-    "livekit-token-join", "token without grants", token_without_grants, {};
-    "livekit-token-publish", "token that forbids to publish", token_that_forbids, {};
-    "livekit-token-expired", "token that has expired", token_that_expired, {};
+    "livekit-token-room", "token for another room",
+        || in_room(&json!({"exp": FAR, "video": {"room": "lobby", "roomJoin": true}})), {};
+    "livekit-token-join", "token without grants",
+        || in_room(&json!({"exp": FAR})), {};
+    "livekit-token-publish", "token that forbids to publish",
+        || in_room(&json!({"exp": FAR, "video": {
+            "room": "r", "roomJoin": true, "canPublish": false, "canPublishData": false,
+        }})), {};
+    "livekit-token-expired", "token that has expired",
+        || in_room(&json!({"exp": 1_767_225_600, "video": {"room": "r", "roomJoin": true}})), {};
     "livekit-token-expired", "token that expires before the session ends", token_that_expires_too_soon, {};
     "sandbox-avatar", "sandbox with another avatar", full, {"is_sandbox": true};
     "not-a-uuid", "sandbox with an invalid avatar id", full, {"is_sandbox": true, "avatar_id": "x"};
