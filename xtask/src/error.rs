@@ -42,26 +42,22 @@ impl std::error::Error for TaskError {}
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum TaskStatus {
     /// Everything is as it should be.
-    Success,
+    Success = 0,
     /// The documents differ by at least the level of `--fail-on`.
-    Different,
+    Different = 1,
     /// A derived file does not match its source.
-    Stale,
+    Stale = 4,
     /// The command could not do its work.
-    Failed,
+    Failed = 100,
 }
 
 impl TaskStatus {
     /// The exit code, distinct from the 101 of a panic and the 2 of clap.
     #[must_use]
     pub fn exit_code(self) -> u8 {
-        match self {
-            Self::Success => 0,
-            Self::Different => 1,
-            Self::Stale => 4,
-            Self::Failed => 100,
-        }
+        self as u8
     }
 }

@@ -6,18 +6,7 @@ use crate::error::TaskError;
 
 /// Sorts the keys of every object. Arrays keep their order, which may have a meaning.
 pub fn sort(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            let mut entries: Vec<_> = std::mem::take(map).into_iter().collect();
-            entries.sort_by(|a, b| a.0.cmp(&b.0));
-            for (_, value) in &mut entries {
-                sort(value);
-            }
-            *map = entries.into_iter().collect();
-        }
-        Value::Array(items) => items.iter_mut().for_each(sort),
-        _ => {}
-    }
+    value.sort_all_objects();
 }
 
 /// Checks that a document is OpenAPI 3.1 with operations, and sorts it.

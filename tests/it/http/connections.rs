@@ -2,7 +2,7 @@
 
 use liveavatar_api::ErrorKind;
 
-use super::scripted_server::{Response, ScriptedServer};
+use super::scripted_server::{End, Response, ScriptedServer};
 use super::{Case, GET, Harness, Time, call, coded, failure, run, run_case, success};
 
 #[tokio::test]
@@ -19,15 +19,31 @@ async fn a_refused_connection_sends_nothing() {
 #[tokio::test]
 async fn a_connection_lost_after_the_request_may_have_been_sent() {
     let cases = vec![
-        Case::new("port closed without a response", "stop_session", Response::close().then_stop_listening())
+        Case::new(
+            "port closed without a response",
+            "stop_session",
+            Response::close().then(End::StopListening),
+        )
+        .unreceived(3),
+        Case::new(
+            "port closed without a response",
+            "delete_secret",
+            Response::close().then(End::StopListening),
+        )
+        .unreceived(3),
+        Case::new("port closed after 503", GET, failure(503).until_close().then(End::StopListening))
             .unreceived(3),
-        Case::new("port closed without a response", "delete_secret", Response::close().then_stop_listening())
-            .unreceived(3),
-        Case::new("port closed after 503", GET, failure(503).until_close().then_stop_listening())
-            .unreceived(3),
-        Case::new("port closed after 429", "start_session", failure(429).until_close().then_stop_listening())
-            .unreceived(3),
-        Case::new("port closed without a response", "start_session", Response::close().then_stop_listening()),
+        Case::new(
+            "port closed after 429",
+            "start_session",
+            failure(429).until_close().then(End::StopListening),
+        )
+        .unreceived(3),
+        Case::new(
+            "port closed without a response",
+            "start_session",
+            Response::close().then(End::StopListening),
+        ),
     ];
     insta::assert_snapshot!(run(cases, Time::Test).await);
 }

@@ -33,10 +33,10 @@ use liveavatar_api::{
     Attempt, AttemptOutcome, Call, Client, Clock, Credential, CredentialKind, Error, Observer,
     RequestOptions, types,
 };
-use liveavatar_mock::example_response;
+use liveavatar_mock::{example_request, example_response};
 use liveavatar_tests::TestClock;
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use scripted_server::{Response, ScriptedServer, Shared};
 
@@ -47,6 +47,15 @@ const SECRET: &str = "canary-secret-value";
 /// An idempotent operation with data.
 const GET: &str = "get_user_credits";
 const ID: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
+
+/// The crate's own connect timeout, which includes the TLS handshake.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The default timeout of a call with all its attempts and pauses.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// A call that takes longer hangs. This is virtual time.
+const HANG_LIMIT: Duration = Duration::from_secs(300);
 
 /// The longest pause before a retry.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
@@ -226,6 +235,13 @@ async fn call(client: Client, operation: &'static str) -> Result<String, Error> 
         }
         other => panic!("add a call of {other} here"),
     }
+}
+
+/// Calls an operation with the document's example, which must not hang.
+async fn call_example(client: &Client, operation: &Operation) -> Result<(), Error> {
+    let example = example_request(operation.id).unwrap();
+    let called = timeout(HANG_LIMIT, liveavatar_tests::call(client, operation.id, &example)).await;
+    called.unwrap_or_else(|_| panic!("{} hangs", operation.id)).map(drop)
 }
 
 /// Returns a credential that the operation accepts.

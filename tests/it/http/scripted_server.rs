@@ -27,7 +27,7 @@ enum Frame {
 
 /// What happens to the connection after a response.
 #[derive(Clone, Copy, PartialEq)]
-enum End {
+pub(crate) enum End {
     Keep,
     Close,
     /// Closed before the request is read, which the client sees as a reset.
@@ -82,11 +82,11 @@ impl Response {
     }
 
     pub(crate) fn reset() -> Self {
-        Self { end: End::Reset, ..Self::close() }
+        Self::close().then(End::Reset)
     }
 
     pub(crate) fn hang() -> Self {
-        Self { end: End::Hang, ..Self::close() }
+        Self::close().then(End::Hang)
     }
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
@@ -135,20 +135,8 @@ impl Response {
         self
     }
 
-    /// Sends nothing more and keeps the connection open.
-    pub(crate) fn then_hang(mut self) -> Self {
-        self.end = End::Hang;
-        self
-    }
-
-    pub(crate) fn then_reset(mut self) -> Self {
-        self.end = End::Abort;
-        self
-    }
-
-    pub(crate) fn then_keep_open(mut self) -> Self {
-        self.end = End::Keep;
-        self
+    pub(crate) fn then(self, end: End) -> Self {
+        Self { end, ..self }
     }
 
     pub(crate) fn byte_by_byte(mut self) -> Self {
@@ -159,11 +147,6 @@ impl Response {
     /// Returns the bytes that are sent.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.pieces().concat()
-    }
-
-    pub(crate) fn then_stop_listening(mut self) -> Self {
-        self.end = End::StopListening;
-        self
     }
 
     pub(crate) fn status(&self) -> u16 {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use liveavatar_api::{ErrorKind, RequestOptions};
 use tokio::time::Instant;
 
-use super::scripted_server::{Response, ScriptedServer};
+use super::scripted_server::{End, Response, ScriptedServer};
 use super::{Case, GET, Harness, Time, call, failure, run_case, success};
 
 #[tokio::test(start_paused = true)]
@@ -33,17 +33,18 @@ async fn no_call_takes_longer_than_its_timeouts() {
         Case::new(
             "hanging after the head of a success",
             GET,
-            [success(GET).truncated(0).then_hang(), success(GET)],
+            [success(GET).truncated(0).then(End::Hang), success(GET)],
         ),
-        Case::new("hanging within a success", GET, success(GET).truncated(9).then_hang()).options(short()),
+        Case::new("hanging within a success", GET, success(GET).truncated(9).then(End::Hang))
+            .options(short()),
         Case::new(
             "hanging within the success of a create",
             "create_secret",
-            success("create_secret").truncated(9).then_hang(),
+            success("create_secret").truncated(9).then(End::Hang),
         ),
-        Case::new("hanging within a 403", GET, failure(403).truncated(1).then_hang()),
-        Case::new("hanging within a 503", GET, [failure(503).truncated(1).then_hang(), success(GET)]),
-        Case::new("hanging after a complete response", GET, success(GET).then_hang()),
+        Case::new("hanging within a 403", GET, failure(403).truncated(1).then(End::Hang)),
+        Case::new("hanging within a 503", GET, [failure(503).truncated(1).then(End::Hang), success(GET)]),
+        Case::new("hanging after a complete response", GET, success(GET).then(End::Hang)),
     ];
     let mut text = String::new();
     for case in cases {

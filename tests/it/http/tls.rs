@@ -9,7 +9,7 @@ use std::time::Duration;
 use liveavatar_api::raw::Operation;
 use liveavatar_api::realtime::lite::Socket;
 use liveavatar_api::{Client, Error, ErrorKind};
-use liveavatar_mock::{example_request, example_response};
+use liveavatar_mock::example_response;
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,16 +21,10 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use super::faulty_proxy::{Cut, Fault, FaultyProxy, Side};
 use super::offset_table::OffsetTable;
-use super::{GET, count, credential, paused_runtime, sent};
+use super::{CONNECT_TIMEOUT, GET, HANG_LIMIT, call_example, count, credential, paused_runtime, sent};
 
 /// One operation of each kind: idempotent, creates something, creates something that costs credits.
 const OPERATIONS: [&str; 3] = [GET, "create_secret", "start_session"];
-
-/// A call that takes longer hangs. This is virtual time.
-const HANG_LIMIT: Duration = Duration::from_secs(300);
-
-/// The crate's own connect timeout, which includes the handshake.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connections are cut at multiples of this many bytes: most of a handshake is opaque records.
 const STEP: usize = 31;
@@ -151,12 +145,6 @@ fn client(port: u16, operation: &Operation, trusted: Option<&Identity>) -> Clien
     builder.credential(credential(operation)).build().unwrap()
 }
 
-async fn call(client: &Client, operation: &Operation) -> Result<(), Error> {
-    let example = example_request(operation.id).unwrap();
-    let called = timeout(HANG_LIMIT, liveavatar_tests::call(client, operation.id, &example)).await;
-    called.unwrap_or_else(|_| panic!("{} hangs", operation.id)).map(drop)
-}
-
 /// Describes the result on one line, with the deepest cause.
 fn line(result: &Result<(), Error>) -> String {
     let Err(error) = result else { return "success".to_owned() };
@@ -201,7 +189,7 @@ fn nothing_is_sent_if_the_tls_handshake_fails() {
             for id in OPERATIONS {
                 let operation = Operation::find(id).unwrap();
                 let (server, requests) = serve(behavior.clone(), id).await;
-                let result = call(&client(server.port, operation, trusted), operation).await;
+                let result = call_example(&client(server.port, operation, trusted), operation).await;
                 let error = result.as_ref().unwrap_err();
                 assert_eq!(
                     (error.kind(), error.may_have_been_sent()),
@@ -225,7 +213,7 @@ fn a_body_without_a_length_is_an_error_without_close_notify() {
         for id in OPERATIONS {
             let operation = Operation::find(id).unwrap();
             let (server, requests) = serve(Behavior::Tls(identity.acceptor(), Ending::CutOff), id).await;
-            let result = call(&client(server.port, operation, Some(&identity)), operation).await;
+            let result = call_example(&client(server.port, operation, Some(&identity)), operation).await;
             let attempts = if operation.idempotent { 4 } else { 1 };
             assert_eq!(requests.load(Ordering::Relaxed), attempts, "{id}");
             writeln!(text, "{id}\n  {}", line(&result)).unwrap();
@@ -249,7 +237,8 @@ fn only_idempotent_operations_are_sent_again_wherever_tls_fails() {
                 for after in (0..).step_by(STEP) {
                     proxy.cut_next(vec![Cut { side: Side::Server, after, fault }]);
                     requests.store(0, Ordering::Relaxed);
-                    let result = call(&client(proxy.port, operation, Some(&identity)), operation).await;
+                    let result =
+                        call_example(&client(proxy.port, operation, Some(&identity)), operation).await;
                     let requests = requests.load(Ordering::Relaxed);
                     let what = format!("{id} {fault:?} after {after} bytes: {}", line(&result));
                     assert!(operation.idempotent || requests <= 1, "{what}: sent {requests} times");

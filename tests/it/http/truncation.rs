@@ -8,18 +8,15 @@ use std::time::Duration;
 
 use liveavatar_api::raw::{OPERATIONS, Operation};
 use liveavatar_api::{Error, ErrorKind};
-use liveavatar_mock::{example_request, example_response};
-use tokio::time::{Instant, timeout};
+use liveavatar_mock::example_response;
+use tokio::time::Instant;
 
+use super::faulty_proxy::Fault;
 use super::offset_table::OffsetTable;
-use super::scripted_server::{Response, ScriptedServer};
-use super::{Harness, MAX_PAUSE, Time, coded, credential, everything, or_none, sent};
-
-/// A call that takes longer hangs. This is virtual time.
-const HANG_LIMIT: Duration = Duration::from_secs(180);
-
-/// The default timeout of a call with all its attempts and pauses.
-const TOTAL_TIMEOUT: Duration = Duration::from_secs(120);
+use super::scripted_server::{End, Response, ScriptedServer};
+use super::{
+    Harness, MAX_PAUSE, TOTAL_TIMEOUT, Time, call_example, coded, credential, everything, or_none, sent,
+};
 
 /// A client is replaced after this many cases, before it has spent its retry budget.
 const CASES_PER_CLIENT: usize = 40;
@@ -113,12 +110,9 @@ impl Runner {
             }
         }
         let client = self.harness.client.with_credential(credential(operation));
-        let example = example_request(operation.id).unwrap();
         let start = Instant::now();
-        let result = timeout(HANG_LIMIT, liveavatar_tests::call(&client, operation.id, &example)).await;
-        let took = start.elapsed();
-        let id = operation.id;
-        let result = result.unwrap_or_else(|_| panic!("{id} hangs")).map(drop);
+        let result = call_example(&client, operation).await;
+        let (id, took) = (operation.id, start.elapsed());
         assert!(took <= TOTAL_TIMEOUT + MAX_PAUSE, "{id} takes {took:?}");
         let requests = self.server.requests().len();
         assert!(operation.idempotent || requests == 1, "{id} was sent {requests} times");
@@ -136,21 +130,13 @@ fn head(bytes: &[u8]) -> usize {
     bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4
 }
 
-/// How a connection fails.
-#[derive(Clone, Copy, Debug)]
-enum Fault {
-    Closed,
-    Reset,
-    Stalled,
-}
-
 impl Fault {
     fn after(self, bytes: &[u8]) -> Response {
         let response = Response::raw(bytes);
         match self {
             Self::Closed => response,
-            Self::Reset => response.then_reset(),
-            Self::Stalled => response.then_hang(),
+            Self::Reset => response.then(End::Abort),
+            Self::Stalled => response.then(End::Hang),
         }
     }
 
@@ -355,7 +341,7 @@ async fn a_response_planted_after_another_one_is_never_used() {
     for first_response in [own.clone(), own.clone().chunked(9, "0\r\n\r\n"), coded(403, 4032)] {
         for garbage in [&b"\0"[..], b"\r\n", b"canary", b"HTTP/1.1 200 OK\r\n", &planted.bytes()] {
             let both = [first_response.bytes(), garbage.to_vec()].concat();
-            let server = ScriptedServer::start(vec![Response::raw(both).then_keep_open(), own.clone()]);
+            let server = ScriptedServer::start(vec![Response::raw(both).then(End::Keep), own.clone()]);
             let client = Harness::new(&server, Time::Test).client;
             let first = super::call(client.clone(), "get_user_credits").await;
             let second = super::call(client, "get_user_credits").await.unwrap();

@@ -4,10 +4,11 @@ use serde_json::Value;
 use xtask::documents;
 use xtask::lower;
 
+use super::committed;
+
 #[test]
 fn every_step_changes_the_document_and_then_nothing_more() {
-    let text = std::fs::read_to_string(documents::root().join(documents::CORRECTED)).unwrap();
-    let mut document = lower::Document(serde_json::from_str(&text).unwrap());
+    let mut document = lower::Document(committed(documents::CORRECTED));
     for step in lower::STEPS {
         let before = document.0.clone();
         let places = step.apply(&mut document).unwrap();
@@ -33,9 +34,6 @@ fn every_step_has_a_unique_name_and_a_reason() {
 
 #[test]
 fn the_lowered_document_has_every_operation() {
-    let read = |file: &str| -> Value {
-        serde_json::from_str(&std::fs::read_to_string(documents::root().join(file)).unwrap()).unwrap()
-    };
     let operations = |document: &Value| -> Vec<String> {
         let paths = document["paths"].as_object().unwrap();
         let listed = paths.iter().flat_map(|(path, item)| {
@@ -49,8 +47,8 @@ fn the_lowered_document_has_every_operation() {
         all.sort();
         all
     };
-    let corrected = operations(&read(documents::CORRECTED));
-    assert_eq!(corrected, operations(&read(documents::LOWERED)));
+    let corrected = operations(&committed(documents::CORRECTED));
+    assert_eq!(corrected, operations(&committed(documents::LOWERED)));
     assert_eq!(corrected.len(), liveavatar_api::raw::OPERATIONS.len());
     assert_eq!(corrected.len(), 44);
 }

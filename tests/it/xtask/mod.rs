@@ -8,3 +8,28 @@ mod overlay;
 mod regen;
 mod surface;
 mod workspace_copy;
+
+use serde_json::Value;
+use xtask::documents;
+use xtask::shell::Shell;
+
+/// Reads a committed document.
+fn committed(file: &str) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(documents::root().join(file)).unwrap()).unwrap()
+}
+
+/// The value with the keys of every object in the reverse order.
+fn reversed(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => map.iter().rev().map(|(key, value)| (key.clone(), reversed(value))).collect(),
+        Value::Array(items) => items.iter().map(reversed).collect(),
+        other => other.clone(),
+    }
+}
+
+/// Runs `action` with a shell without colour, and returns its result and output.
+fn with_shell<T>(action: impl FnOnce(&mut Shell<'_>) -> T) -> (T, String) {
+    let mut out = Vec::new();
+    let result = action(&mut Shell::plain(&mut out));
+    (result, String::from_utf8(out).unwrap())
+}

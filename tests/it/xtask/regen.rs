@@ -10,6 +10,7 @@ use xtask::regen::RegenMode;
 use xtask::source::DocumentSource;
 
 use super::history::without_voice_preview;
+use super::reversed;
 use super::workspace_copy::{WorkspaceCopy, run_in};
 
 fn rename_field(document: &mut Value) {
@@ -46,22 +47,9 @@ fn the_committed_document_changes_nothing() {
 
 #[test]
 fn the_order_of_keys_is_not_a_change() {
-    fn reverse(value: &Value) -> String {
-        match value {
-            Value::Object(map) => {
-                let mut entries: Vec<_> = map.iter().collect();
-                entries.sort_by(|a, b| b.0.cmp(a.0));
-                let entries: Vec<String> =
-                    entries.iter().map(|(key, value)| format!("{}:{}", json!(key), reverse(value))).collect();
-                format!("{{{}}}", entries.join(","))
-            }
-            Value::Array(items) => format!("[{}]", items.iter().map(reverse).collect::<Vec<_>>().join(",")),
-            other => other.to_string(),
-        }
-    }
     let copy = WorkspaceCopy::new();
     let path = copy.path("reversed.json");
-    std::fs::write(&path, reverse(&copy.read(documents::UPSTREAM))).unwrap();
+    std::fs::write(&path, reversed(&copy.read(documents::UPSTREAM)).to_string()).unwrap();
     let (status, output) = copy.run(Some(&DocumentSource::File(path)), RegenMode::Check);
     assert_eq!(status, TaskStatus::Success, "\n{output}");
 }

@@ -4,14 +4,15 @@ use xtask::documents;
 use xtask::surface;
 use xtask::surface::PublicItem;
 
+use super::committed;
+
 fn lines(items: &[PublicItem]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
 fn the_generated_items_are_the_reviewed_ones() {
-    let text = std::fs::read_to_string(documents::root().join(documents::LOWERED)).unwrap();
-    let items = surface::generated(&serde_json::from_str(&text).unwrap()).unwrap();
+    let items = surface::generated(&committed(documents::LOWERED)).unwrap();
     insta::assert_snapshot!(lines(&items));
 }
 

@@ -7,9 +7,10 @@ use serde_json::Value;
 use xtask::documents;
 use xtask::error::TaskStatus;
 use xtask::regen::{self, RegenMode, RegenOptions};
-use xtask::shell::Shell;
 use xtask::source::DocumentSource;
 use xtask::surface;
+
+use super::with_shell;
 
 const FILES: [&str; 5] =
     [documents::UPSTREAM, documents::OVERLAY, documents::LOWERED, documents::PACKAGED, documents::CORRECTED];
@@ -90,14 +91,13 @@ pub(super) fn run_in(
     mode: RegenMode,
     day: u64,
 ) -> (TaskStatus, String) {
-    let mut out = Vec::new();
-    let mut shell = Shell::plain(&mut out);
     let today = chrono::NaiveDate::from_ymd_opt(2026, 2, 3).unwrap() + chrono::Days::new(day);
     let options = RegenOptions { mode, verbose: false, today };
-    let status = regen::run(root, source, &options, &mut shell).unwrap_or_else(|error| {
-        shell.command_failed("regen", &error).unwrap();
-        TaskStatus::Failed
+    let (status, output) = with_shell(|shell| {
+        regen::run(root, source, &options, shell).unwrap_or_else(|error| {
+            shell.command_failed("regen", &error).unwrap();
+            TaskStatus::Failed
+        })
     });
-    drop(shell);
-    (status, String::from_utf8(out).unwrap().replace(&root.display().to_string(), "[root]"))
+    (status, output.replace(&root.display().to_string(), "[root]"))
 }

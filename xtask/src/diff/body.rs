@@ -1,6 +1,6 @@
 //! Request bodies, and the media types of bodies and responses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::differ::Differ;
 use super::findings::{DiffScope, Pair};
@@ -42,8 +42,7 @@ pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Locat
 
 /// Compares the media types of a body or response.
 pub(super) fn content<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Located<'a>, after: &Located<'a>) {
-    let media = |part: &Located<'a>| part.entries("content").into_iter().collect::<BTreeMap<_, _>>();
-    let (before, after) = (media(before), media(after));
+    let (before, after) = (before.part("content").entries(), after.part("content").entries());
     let names: BTreeSet<&str> = before.keys().chain(after.keys()).copied().collect();
     for name in names {
         match (before.get(name), after.get(name)) {
@@ -71,5 +70,5 @@ fn media_type<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Located<'a>, 
             _ => cx.findings.other(scope, &pair),
         }
     }
-    schema::compare(cx, scope, &before.schema("schema"), &after.schema("schema"));
+    schema::compare(cx, scope, &before.part("schema"), &after.part("schema"));
 }

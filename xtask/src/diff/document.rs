@@ -6,11 +6,11 @@ use serde_json::{Map, Value};
 
 use super::differ::Differ;
 use super::findings::{DiffScope, NodeOwner, Pair};
+use super::normalised::Located;
 use super::operation::{self, OperationRef};
 use super::rules;
 use super::security;
 use crate::lower::METHODS;
-use crate::pointer::child;
 
 /// Compares everything but the components, and returns the scope of the document.
 pub(super) fn compare(cx: &mut Differ<'_>) -> DiffScope {
@@ -38,38 +38,36 @@ pub(super) fn compare(cx: &mut Differ<'_>) -> DiffScope {
     scope
 }
 
-fn servers(cx: &mut Differ<'_>, scope: &DiffScope, pair: &Pair<'_>) {
-    let list = |value: Option<&'_ Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
-    let (old, new) = (list(pair.before), list(pair.after));
-    let by_url = |list: &[Value]| -> BTreeMap<String, usize> {
-        let urls = list.iter().enumerate();
-        urls.filter_map(|(at, server)| Some((server.get("url")?.as_str()?.to_owned(), at))).collect()
+fn servers<'a>(cx: &mut Differ<'_>, scope: &DiffScope, pair: &Pair<'a>) {
+    let by_url = |list: Option<&'a Value>| -> BTreeMap<&'a str, Located<'a>> {
+        let servers = list.map(|list| Located::new(list, &*pair.pointer).items()).into_iter().flatten();
+        servers.filter_map(|server| Some((server.value.get("url")?.as_str()?, server))).collect()
     };
-    let (before, after) = (by_url(&old), by_url(&new));
-    let urls: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let (old, new) = (by_url(pair.before), by_url(pair.after));
+    let urls: BTreeSet<&str> = old.keys().chain(new.keys()).copied().collect();
     let mut reported = false;
     for url in urls {
-        let (old, new) =
-            (before.get(url).map(|at| (at, &old[*at])), after.get(url).map(|at| (at, &new[*at])));
-        let (rule, text, at) = match (old, new) {
-            (None, Some((at, _))) => (&rules::SERVER_ADDED, format!("server {url} is added"), at),
-            (Some((at, _)), None) => (&rules::SERVER_REMOVED, format!("server {url} is removed"), at),
-            (Some((_, old)), Some((at, new))) if old != new => {
-                (&rules::SERVER_CHANGED, format!("the description of server {url} changes"), at)
+        let (rule, text, pair) = match (old.get(url), new.get(url)) {
+            (None, Some(new)) => (&rules::SERVER_ADDED, format!("server {url} is added"), Pair::added(new)),
+            (Some(old), None) => {
+                (&rules::SERVER_REMOVED, format!("server {url} is removed"), Pair::removed(old))
+            }
+            (Some(old), Some(new)) if old.value != new.value => {
+                let text = format!("the description of server {url} changes");
+                (&rules::SERVER_CHANGED, text, Pair::located(old, new))
             }
             _ => continue,
         };
         reported = true;
-        let pointer = child(&pair.pointer, &at.to_string());
-        let pair = Pair::new(pointer, old.map(|old| old.1), new.map(|new| new.1));
         cx.findings.report(scope, rule, &pair, &text);
     }
-    let sorted = |list: &[Value]| {
-        let mut texts: Vec<String> = list.iter().map(Value::to_string).collect();
+    let sorted = |list: Option<&Value>| {
+        let servers = list.and_then(Value::as_array).into_iter().flatten();
+        let mut texts: Vec<String> = servers.map(Value::to_string).collect();
         texts.sort();
         texts
     };
-    if !reported && sorted(&old) != sorted(&new) {
+    if !reported && sorted(pair.before) != sorted(pair.after) {
         cx.findings.unhandled(scope, &pair.pointer, "servers");
     }
 }
@@ -132,12 +130,11 @@ fn path_item(cx: &mut Differ<'_>, scope: &DiffScope, pair: &Pair<'_>) {
 
 fn operations(paths: Option<&Value>) -> Vec<OperationRef<'_>> {
     let paths = paths.and_then(Value::as_object).into_iter().flatten();
-    let items = paths.filter_map(|(path, item)| Some((path, item.as_object()?)));
-    let all = items.flat_map(|(path, item)| {
-        let methods = item.iter().filter(|(method, _)| METHODS.contains(&method.as_str()));
-        methods.filter_map(move |(method, value)| {
-            Some(OperationRef { path, method, item, value, parts: value.as_object()? })
-        })
+    let all = paths.flat_map(|(path, item)| {
+        let entries = item.as_object().into_iter().flatten();
+        let operations =
+            entries.filter(|(method, value)| METHODS.contains(&method.as_str()) && value.is_object());
+        operations.map(move |(method, value)| OperationRef { path, method, item, value })
     });
     all.collect()
 }

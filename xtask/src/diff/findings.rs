@@ -133,29 +133,21 @@ impl<'v> Pair<'v> {
     /// The entries that differ.
     pub(super) fn entries(&self) -> Vec<Self> {
         let object = |value: Option<&'v Value>| value.and_then(Value::as_object);
-        differing(&self.pointer, object(self.before), object(self.after))
+        let (before, after) = (object(self.before), object(self.after));
+        let keys: BTreeSet<&str> =
+            before.into_iter().chain(after).flat_map(Map::keys).map(String::as_str).collect();
+        let pairs = keys.into_iter().map(|key| Self {
+            key,
+            pointer: child(&self.pointer, key),
+            before: before.and_then(|map| map.get(key)),
+            after: after.and_then(|map| map.get(key)),
+        });
+        pairs.filter(|pair| pair.before != pair.after).collect()
     }
 
     pub(super) fn values(&self) -> impl Iterator<Item = &'v Value> {
         [self.before, self.after].into_iter().flatten()
     }
-}
-
-/// The entries under which two objects differ.
-pub(super) fn differing<'v>(
-    pointer: &str,
-    before: Option<&'v Map<String, Value>>,
-    after: Option<&'v Map<String, Value>>,
-) -> Vec<Pair<'v>> {
-    let keys: BTreeSet<&str> =
-        before.into_iter().chain(after).flat_map(Map::keys).map(String::as_str).collect();
-    let pairs = keys.into_iter().map(|key| Pair {
-        key,
-        pointer: child(pointer, key),
-        before: before.and_then(|map| map.get(key)),
-        after: after.and_then(|map| map.get(key)),
-    });
-    pairs.filter(|pair| pair.before != pair.after).collect()
 }
 
 impl Findings {

@@ -26,6 +26,7 @@ mod unions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -41,7 +42,7 @@ use report::ReportFormat;
 use rules::Level;
 
 /// One change and its judgement.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ApiChange {
     /// The kind of change; stable.
     pub id: String,
@@ -64,7 +65,7 @@ pub struct ApiChange {
 }
 
 /// A part that differs and that no rule covers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unhandled {
     /// The place in the document.
     pub pointer: String,

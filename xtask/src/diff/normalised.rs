@@ -23,16 +23,15 @@ impl<'a> Located<'a> {
         Self { value, pointer: pointer.into() }
     }
 
-    /// The schema under a key; without one, the schema that allows any value.
-    pub(super) fn schema(&self, key: &str) -> Self {
+    /// The part under a key; without one, the schema that allows any value.
+    pub(super) fn part(&self, key: &str) -> Self {
         Self::new(self.value.get(key).unwrap_or(&ANYTHING), child(&self.pointer, key))
     }
 
-    /// The entries of the object under a key; none if it is missing.
-    pub(super) fn entries(&self, key: &str) -> Vec<(&'a str, Self)> {
-        let pointer = child(&self.pointer, key);
-        let entries = self.value.get(key).and_then(Value::as_object).into_iter().flatten();
-        entries.map(|(name, value)| (name.as_str(), Self::new(value, child(&pointer, name)))).collect()
+    /// The entries, if this is an object.
+    pub(super) fn entries(&self) -> BTreeMap<&'a str, Self> {
+        let entries = self.value.as_object().into_iter().flatten();
+        entries.map(|(name, value)| (name.as_str(), Self::new(value, child(&self.pointer, name)))).collect()
     }
 
     /// The items, if this is an array.
@@ -195,10 +194,7 @@ impl<'a> NormalisedSchema<'a> {
 
     /// The properties by name.
     pub(super) fn properties(&self) -> BTreeMap<&'a str, Located<'a>> {
-        let Some(keyword) = self.keywords.get("properties") else { return BTreeMap::new() };
-        let entries = keyword.value.as_object().into_iter().flatten();
-        let located = |name: &str, value| Located::new(value, child(&keyword.pointer, name));
-        entries.map(|(name, value)| (name.as_str(), located(name, value))).collect()
+        self.inner("properties").entries()
     }
 
     /// A property that is required without being described, which allows any value.

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::differ::Differ;
-use super::findings::{DiffScope, NodeOwner, Pair, differing};
+use super::findings::{DiffScope, NodeOwner, Pair};
 use super::normalised::Located;
 use super::rules::{self, DiffSide};
 use super::{body, response, schema, security};
@@ -18,9 +18,8 @@ pub(super) struct OperationRef<'a> {
     pub(super) path: &'a str,
     pub(super) method: &'a str,
     /// The path item that holds it.
-    pub(super) item: &'a Map<String, Value>,
+    pub(super) item: &'a Value,
     pub(super) value: &'a Value,
-    pub(super) parts: &'a Map<String, Value>,
 }
 
 impl<'a> OperationRef<'a> {
@@ -33,7 +32,7 @@ impl<'a> OperationRef<'a> {
     }
 
     pub(super) fn name(&self) -> Option<&'a str> {
-        let id = self.parts.get("operationId")?.as_str()?;
+        let id = self.value.get("operationId")?.as_str()?;
         Some(short_operation_name(id, self.path, self.method))
     }
 
@@ -55,7 +54,7 @@ impl<'a> OperationRef<'a> {
     }
 
     fn with_summary(&self, text: &str) -> String {
-        match self.parts.get("summary").and_then(Value::as_str) {
+        match self.value.get("summary").and_then(Value::as_str) {
             Some(summary) => format!("{text} (\"{summary}\")"),
             None => text.to_owned(),
         }
@@ -78,7 +77,7 @@ pub(super) fn compare<'a>(cx: &mut Differ<'a>, old: &OperationRef<'a>, new: &Ope
     let scope = new.scope(cx, old.name(), new.name());
     let (before, after) = (old.located(), new.located());
     address(cx, &scope, &after.pointer, old, new);
-    for pair in differing(&after.pointer, Some(old.parts), Some(new.parts)) {
+    for pair in Pair::located(&before, &after).entries() {
         match pair.key {
             "operationId" => {
                 cx.findings.changed(&scope, &rules::OPERATION_ID, "the operationId", &pair);
@@ -94,7 +93,7 @@ pub(super) fn compare<'a>(cx: &mut Differ<'a>, old: &OperationRef<'a>, new: &Ope
             _ => cx.findings.other(&scope, &pair),
         }
     }
-    let part = |key: &str| Pair::new(child(&after.pointer, key), old.parts.get(key), new.parts.get(key));
+    let part = |key: &str| Pair::new(child(&after.pointer, key), old.value.get(key), new.value.get(key));
     let mut security = part("security");
     security.before = security.before.or_else(|| cx.base.get("security"));
     security.after = security.after.or_else(|| cx.revision.get("security"));
@@ -148,7 +147,7 @@ fn effective<'a>(
     operation: &OperationRef<'a>,
 ) -> BTreeMap<(&'a str, &'a str), Located<'a>> {
     let of_path = (operation.item.get("parameters"), child("/paths", operation.path));
-    let of_operation = (operation.parts.get("parameters"), operation.located().pointer);
+    let of_operation = (operation.value.get("parameters"), operation.located().pointer);
     let mut all = BTreeMap::new();
     for (list, pointer) in [of_path, of_operation] {
         let Some(list) = list else { continue };
@@ -212,5 +211,5 @@ fn parameter<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Located<'a>, a
             _ => cx.findings.other(scope, &pair),
         }
     }
-    schema::compare(cx, scope, &before.schema("schema"), &after.schema("schema"));
+    schema::compare(cx, scope, &before.part("schema"), &after.part("schema"));
 }

@@ -90,31 +90,17 @@ fn place(pointer: &str) -> &str {
 /// The whole difference as JSON.
 #[must_use]
 pub fn json(diff: &Diff) -> Value {
-    let change = |change: &ApiChange| {
-        json!({
-            "id": change.id,
-            "level": change.level.to_string(),
-            "side": change.side,
-            "operations": change.operations,
-            "pointer": change.pointer,
-            "text": change.text,
-            "fingerprint": change.fingerprint,
-            "rust": change.rust,
-            "why": change.why,
-        })
-    };
-    let unhandled = diff.unhandled.iter().map(|part| json!({ "pointer": part.pointer, "text": part.text }));
     json!({
         "base": diff.base,
         "revision": diff.revision,
-        "changes": diff.changes.iter().map(change).collect::<Vec<_>>(),
-        "unhandled": unhandled.collect::<Vec<_>>(),
+        "changes": diff.changes,
+        "unhandled": diff.unhandled,
         "summary": {
             "breaking": diff.count(Level::Breaking),
             "warning": diff.count(Level::Warning),
             "info": diff.count(Level::Info),
             "unhandled": diff.unhandled.len(),
-            "level": diff.level().map(|level| level.to_string()),
+            "level": diff.level(),
             "notes": diff.notes,
         },
     })

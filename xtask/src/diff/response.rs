@@ -15,7 +15,7 @@ use crate::pointer::child;
 pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Located<'a>, after: &Located<'a>) {
     let (base, revision) = (cx.base, cx.revision);
     let mut by_status = |document, operation: &Located<'a>| -> BTreeMap<&'a str, Located<'a>> {
-        let entries = operation.entries("responses").into_iter();
+        let entries = operation.part("responses").entries().into_iter();
         entries.map(|(status, response)| (status, cx.resolved(document, response))).collect()
     };
     let mut old = by_status(base, before);
@@ -71,7 +71,7 @@ fn response<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Located<'a>, af
 fn headers<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Located<'a>, after: &Located<'a>) {
     let (base, revision) = (cx.base, cx.revision);
     let mut by_name = |document, response: &Located<'a>| -> BTreeMap<String, Located<'a>> {
-        let entries = response.entries("headers").into_iter();
+        let entries = response.part("headers").entries().into_iter();
         entries.map(|(name, header)| (name.to_lowercase(), cx.resolved(document, header))).collect()
     };
     let (before, after) = (by_name(base, before), by_name(revision, after));
@@ -97,5 +97,5 @@ fn header<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Located<'a>, afte
             _ => cx.findings.other(scope, &pair),
         }
     }
-    schema::compare(cx, scope, &before.schema("schema"), &after.schema("schema"));
+    schema::compare(cx, scope, &before.part("schema"), &after.part("schema"));
 }

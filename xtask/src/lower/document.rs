@@ -129,22 +129,21 @@ pub(super) fn target(schema: &Map<String, Value>) -> Option<&str> {
 #[must_use]
 pub fn references(value: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    collect_references(value, &mut found);
+    each_object(value, &mut |map| {
+        let reference = map.get("$ref").and_then(Value::as_str);
+        found.extend(reference.and_then(|to| to.strip_prefix(SCHEMA_REF)).map(str::to_owned));
+    });
     found
 }
 
-fn collect_references(value: &Value, found: &mut BTreeSet<String>) {
+/// Visits a value and everything inside it, if it is an object.
+pub(super) fn each_object(value: &Value, visit: &mut impl FnMut(&Map<String, Value>)) {
     match value {
         Value::Object(map) => {
-            found.extend(
-                map.get("$ref")
-                    .and_then(Value::as_str)
-                    .and_then(|to| to.strip_prefix(SCHEMA_REF))
-                    .map(str::to_owned),
-            );
-            map.values().for_each(|inner| collect_references(inner, found));
+            visit(map);
+            map.values().for_each(|inner| each_object(inner, visit));
         }
-        Value::Array(list) => list.iter().for_each(|inner| collect_references(inner, found)),
+        Value::Array(list) => list.iter().for_each(|inner| each_object(inner, visit)),
         _ => {}
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::StepReport;
-use super::document::{Document, SCHEMA_REF, enum_values, is_enum, target};
+use super::document::{Document, SCHEMA_REF, each_object, enum_values, is_enum, target};
 
 /// Removes a keyword from every schema, but not a property of that name.
 pub(super) fn without(document: &mut Document, report: &mut StepReport, keyword: &str) {
@@ -170,20 +170,13 @@ pub(super) fn required(schema: &Value) -> BTreeSet<String> {
 
 /// The components that are members of a union.
 fn union_members(schemas: &Map<String, Value>) -> BTreeSet<String> {
-    fn walk(value: &Value, found: &mut BTreeSet<String>) {
-        match value {
-            Value::Object(map) => {
-                for member in map.get("oneOf").and_then(Value::as_array).into_iter().flatten() {
-                    found.extend(member.as_object().and_then(target).map(str::to_owned));
-                }
-                map.values().for_each(|inner| walk(inner, found));
-            }
-            Value::Array(list) => list.iter().for_each(|inner| walk(inner, found)),
-            _ => {}
-        }
-    }
     let mut found = BTreeSet::new();
-    schemas.values().for_each(|schema| walk(schema, &mut found));
+    for schema in schemas.values() {
+        each_object(schema, &mut |map| {
+            let members = map.get("oneOf").and_then(Value::as_array).into_iter().flatten();
+            found.extend(members.filter_map(|member| Some(target(member.as_object()?)?.to_owned())));
+        });
+    }
     found
 }
 

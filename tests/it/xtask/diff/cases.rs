@@ -8,10 +8,10 @@ use xtask::diff::report::{self, ReportFormat};
 use xtask::diff::rules::{self, Level};
 use xtask::diff::{Diff, DiffOptions};
 use xtask::documents;
-use xtask::shell::Shell;
 use xtask::source::DocumentSource;
 
 use super::{base, both_ways, changed, changes, every_case};
+use crate::xtask::{reversed, with_shell};
 
 /// Changes that only express the same data in another way.
 const NEUTRAL: [&str; 9] = [
@@ -27,9 +27,7 @@ const NEUTRAL: [&str; 9] = [
 ];
 
 fn report(diff: &Diff, format: ReportFormat) -> String {
-    let mut out = Vec::new();
-    report::write(diff, format, &mut Shell::plain(&mut out)).unwrap();
-    String::from_utf8(out).unwrap()
+    with_shell(|shell| report::write(diff, format, shell).unwrap()).1
 }
 
 #[test]
@@ -55,15 +53,6 @@ fn a_document_does_not_differ_from_itself() {
 
 #[test]
 fn the_order_of_keys_is_not_a_difference() {
-    fn reversed(value: &Value) -> Value {
-        match value {
-            Value::Object(map) => {
-                map.iter().rev().map(|(key, value)| (key.clone(), reversed(value))).collect()
-            }
-            Value::Array(items) => items.iter().map(reversed).collect(),
-            other => other.clone(),
-        }
-    }
     let base = base();
     for diff in both_ways(&base, &reversed(&base)) {
         assert_eq!(diff.level(), None, "{diff:?}");
@@ -140,12 +129,9 @@ fn the_command_compares_with_the_committed_document_and_fails_on_the_given_level
         let document = case.map_or_else(|| base.clone(), |case| changed(&base, &cases[case]));
         let path = folder.path().join("older.json");
         std::fs::write(&path, document.to_string()).unwrap();
-        let mut out = Vec::new();
-        let root = documents::root();
-        let mut shell = Shell::plain(&mut out);
-        let status = diff::run(&root, &options(DocumentSource::File(path), fail_on), &mut shell).unwrap();
-        drop(shell);
-        assert!(String::from_utf8(out).unwrap().contains(&format!("with {}", documents::UPSTREAM)));
+        let options = options(DocumentSource::File(path), fail_on);
+        let (status, output) = with_shell(|shell| diff::run(&documents::root(), &options, shell).unwrap());
+        assert!(output.contains(&format!("with {}", documents::UPSTREAM)));
         status.exit_code()
     };
     let (info, warning, breaking) = (Some(Level::Info), Some(Level::Warning), Some(Level::Breaking));
@@ -167,9 +153,8 @@ fn a_document_that_cannot_be_compared_is_an_error() {
     std::fs::write(&path, r#"{"openapi": "3.0.3", "paths": {}}"#).unwrap();
     let sources = [folder.path().join("absent.json"), path].map(DocumentSource::File);
     let errors = sources.map(|source| {
-        let (root, mut out) = (documents::root(), Vec::new());
-        let mut shell = Shell::plain(&mut out);
-        let error = diff::run(&root, &options(source, None), &mut shell).unwrap_err();
+        let options = options(source, None);
+        let (error, _) = with_shell(|shell| diff::run(&documents::root(), &options, shell).unwrap_err());
         error.to_string().replace(&folder.path().display().to_string(), "[folder]")
     });
     insta::assert_snapshot!(errors.join("\n"), @"

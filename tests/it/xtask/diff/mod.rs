@@ -12,6 +12,8 @@ use xtask::diff::{self, Diff};
 use xtask::documents;
 use xtask::normalise;
 
+use super::committed;
+
 /// The changes of the committed document by name, as JSON Patch.
 fn changes() -> BTreeMap<String, json_patch::Patch> {
     serde_json::from_str(include_str!("cases.json")).unwrap()
@@ -19,8 +21,7 @@ fn changes() -> BTreeMap<String, json_patch::Patch> {
 
 /// The committed document.
 fn base() -> Value {
-    let text = std::fs::read_to_string(documents::root().join(documents::UPSTREAM)).unwrap();
-    serde_json::from_str(&text).unwrap()
+    committed(documents::UPSTREAM)
 }
 
 fn changed(base: &Value, patch: &json_patch::Patch) -> Value {
