@@ -56,7 +56,6 @@ const MOCK: &[&str] = &[
     "fault",
     "rate_limit",
     "call",
-    "pagination",
     // What the service remembers.
     "record",
     "storage",

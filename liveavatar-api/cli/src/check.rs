@@ -50,14 +50,12 @@ pub(crate) fn run(files: &[PathBuf], output: Output) -> Result<(), Failure> {
     }
     let (errors_text, warnings_text) = (plural(errors, "error"), plural(warnings, "warning"));
     let summary = format!("{errors_text}, {warnings_text} in {}", plural(files.len(), "file"));
-    let problems: Vec<Value> = checked.iter().flat_map(CheckedFile::to_json).collect();
-    if errors == 0 {
-        output.print_as(json!({"files": files.len(), "problems": problems}), &summary);
-        return Ok(());
+    if errors > 0 {
+        output.progress(&summary);
+        return Err(invalid(&summary, &checked));
     }
-    output.progress(&summary);
-    let error = json!({"kind": "configuration", "message": summary, "problems": problems});
-    Err(Failure::Reported { code: EXIT_USAGE, error })
+    output.print_as(json!({"files": files.len(), "problems": problems(&checked)}), &summary);
+    Ok(())
 }
 
 /// Reads a configuration to use in a call, and prints its errors and warnings.
@@ -71,9 +69,16 @@ pub(crate) fn configuration(file: &Path, output: Output) -> Result<AnyConfigurat
         return Ok(configuration);
     }
     let message = format!("{} is not a valid session configuration", checked.source.name);
-    let problems: Vec<Value> = checked.to_json().collect();
-    let error = json!({"kind": "configuration", "message": message, "problems": problems});
-    Err(Failure::Reported { code: EXIT_USAGE, error })
+    Err(invalid(&message, &[checked]))
+}
+
+fn invalid(message: &str, checked: &[CheckedFile]) -> Failure {
+    let error = json!({"kind": "configuration", "message": message, "problems": problems(checked)});
+    Failure::Reported { code: EXIT_USAGE, error }
+}
+
+fn problems(checked: &[CheckedFile]) -> Value {
+    checked.iter().flat_map(CheckedFile::to_json).collect()
 }
 
 fn plural(count: usize, noun: &str) -> String {

@@ -1,6 +1,5 @@
 //! `doctor`: checking everything that a session needs, in order.
 
-use std::error::Error as _;
 use std::time::Instant;
 
 use clap::Args;
@@ -8,7 +7,7 @@ use liveavatar_api::types::ListSessionsType;
 use liveavatar_api::{Call as _, Error, Paged as _, RequestOptions};
 use serde_json::{Value, json};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, causes};
 use crate::foreground_session::{self, Outcome, SupervisionOptions, sandbox_configuration};
 use crate::output::{Format, Output, Secrets};
 use crate::service::Service;
@@ -146,22 +145,12 @@ async fn check_session(service: &Service, checks: &mut Checks) -> Result<(), Fai
 }
 
 fn interrupted(checks: &mut Checks, check: &'static str) -> Failure {
-    let failure = Failure::Incomplete {
-        message: "interrupted".to_owned(),
-        hint: "no session is running".to_owned(),
-        data: Value::Null,
-    };
-    checks.fail(check, failure, None)
+    checks.fail(check, Failure::incomplete("interrupted", "no session is running", Value::Null), None)
 }
 
 /// Whether the TCP connection succeeded and TLS failed: the causes name every other kind of connection error.
 fn is_tls_error(address: &str, error: &Error) -> bool {
-    let mut causes = Vec::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        causes.push(error.to_string());
-        cause = error.source();
-    }
+    let causes: Vec<_> = causes(error).map(ToString::to_string).collect();
     let any = |words: &[&str]| causes.iter().any(|cause| words.iter().any(|word| cause.contains(word)));
     address.starts_with("https")
         && any(&["(Connect)"])

@@ -1,7 +1,6 @@
 //! Why a command failed, and its exit code.
 
-use std::error::Error as _;
-use std::fmt::Write as _;
+use std::error::Error as StdError;
 
 use clap::builder::styling::{AnsiColor, Style};
 use liveavatar_api::{Error, ErrorKind};
@@ -32,6 +31,10 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Usage(message.into(), Some(hint.into()))
+    }
+
+    pub(crate) fn incomplete(message: impl Into<String>, hint: impl Into<String>, data: Value) -> Self {
+        Self::Incomplete { message: message.into(), hint: hint.into(), data }
     }
 
     pub(crate) fn exit_code(&self) -> u8 {
@@ -94,13 +97,8 @@ impl Failure {
             Self::Reported { .. } => None,
             Self::Check { failure, .. } => failure.message(),
             Self::Call(error) => {
-                let mut message = error.to_string();
-                let mut cause = error.source();
-                while let Some(error) = cause {
-                    let _ = write!(message, "\n  caused by: {error}");
-                    cause = error.source();
-                }
-                Some(message)
+                let causes = causes(error).map(|cause| format!("\n  caused by: {cause}"));
+                Some(error.to_string() + &causes.collect::<String>())
             }
         }
     }
@@ -116,6 +114,11 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Call(error)
     }
+}
+
+/// Returns the errors that caused this one, from the outermost.
+pub(crate) fn causes(error: &Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    std::iter::successors(error.source(), |&cause| cause.source())
 }
 
 pub(crate) fn error_json(error: &Error) -> Value {

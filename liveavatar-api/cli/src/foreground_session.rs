@@ -17,20 +17,14 @@ use crate::signals::Interrupt;
 
 #[derive(Clone, Copy)]
 pub(crate) struct SupervisionOptions {
-    pub(crate) rotation: Rotation,
+    /// Whether the session is replaced before it expires.
+    pub(crate) rotates: bool,
     pub(crate) keep_alive_interval: Duration,
-}
-
-/// Whether a session is replaced before it expires.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rotation {
-    Off,
-    Auto,
 }
 
 impl Default for SupervisionOptions {
     fn default() -> Self {
-        Self { rotation: Rotation::Off, keep_alive_interval: KEEP_ALIVE_INTERVAL }
+        Self { rotates: false, keep_alive_interval: KEEP_ALIVE_INTERVAL }
     }
 }
 
@@ -59,7 +53,7 @@ pub(crate) async fn open<C: Mintable<Mode: 'static>>(
     let client = service.client()?;
     let mut interrupt = Interrupt::new()?;
     let mut open = client.open(configuration).keep_alive_interval(options.keep_alive_interval);
-    if options.rotation == Rotation::Auto {
+    if options.rotates {
         open = open.auto_rotate();
     }
     output.progress("starting a session; press Ctrl-C to stop it");
@@ -172,18 +166,13 @@ fn all_stopped(failed: &[StopFailed]) -> Result<(), Failure> {
     if failed.is_empty() {
         return Ok(());
     }
-    Err(Failure::Incomplete {
-        message: failed.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-        hint: "run `liveavatar session stop --all` to try again".to_owned(),
-        data: Value::Null,
-    })
+    let messages: Vec<_> = failed.iter().map(ToString::to_string).collect();
+    let hint = "run `liveavatar session stop --all` to try again";
+    Err(Failure::incomplete(messages.join("; "), hint, Value::Null))
 }
 
 fn not_confirmed_stopped(client: &Client) -> Failure {
     let ids: Vec<_> = client.sessions().into_keys().map(|id| id.to_string()).collect();
-    Failure::Incomplete {
-        message: "interrupted before the session was confirmed stopped".to_owned(),
-        hint: format!("run `liveavatar session stop {}` to stop it", ids.join(" ")),
-        data: json!(ids),
-    }
+    let hint = format!("run `liveavatar session stop {}` to stop it", ids.join(" "));
+    Failure::incomplete("interrupted before the session was confirmed stopped", hint, json!(ids))
 }

@@ -13,10 +13,8 @@ pub(crate) fn read_text(path: &Path, what: &'static str) -> Result<String, Failu
 
 pub(crate) fn read_bytes(path: &Path, what: &'static str) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    match open(path, what)?.read_to_end(&mut bytes) {
-        Ok(_) => Ok(bytes),
-        Err(error) => Err(unreadable(path, what, error)),
-    }
+    open(path, what)?.read_to_end(&mut bytes).map_err(|error| unreadable(path, what, error))?;
+    Ok(bytes)
 }
 
 /// Opens a file, or standard input for `-`, which can be opened only once.

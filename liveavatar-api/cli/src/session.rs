@@ -12,7 +12,7 @@ use liveavatar_api::{Client, Paged as _, Uuid};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::foreground_session::{self, Rotation, SupervisionOptions};
+use crate::foreground_session::{self, SupervisionOptions};
 use crate::output::{Output, Secrets};
 use crate::service::Service;
 use crate::watch::Watch;
@@ -133,7 +133,7 @@ impl Start {
     async fn run(self, service: &Service, output: Output) -> Result<(), Failure> {
         let configuration = check::configuration(&self.file, output)?;
         let options = SupervisionOptions {
-            rotation: if self.rotate { Rotation::Auto } else { Rotation::Off },
+            rotates: self.rotate,
             keep_alive_interval: Duration::from_secs(self.keep_alive_interval),
         };
         let opened = foreground_session::open(service, &configuration, options, output).await?;
@@ -184,10 +184,7 @@ impl Stop {
             return Ok(());
         }
         output.progress(&output.text_of(&rows));
-        Err(Failure::Incomplete {
-            message: failed.join("; "),
-            hint: "try again: these sessions may still run and cost credits".to_owned(),
-            data: rows,
-        })
+        let hint = "try again: these sessions may still run and cost credits";
+        Err(Failure::incomplete(failed.join("; "), hint, rows))
     }
 }

@@ -72,9 +72,7 @@ async fn run<C: Mintable<Mode: SuppliesAudio>>(
     };
     let spoken = speak(&mut foreground, wav, output).await;
     let session_end = foreground.stop().await;
-    let incomplete = |message: &str, hint: &str| {
-        Err(Failure::Incomplete { message: message.to_owned(), hint: hint.to_owned(), data: Value::Null })
-    };
+    let incomplete = |message: &str, hint: &str| Err(Failure::incomplete(message, hint, Value::Null));
     match (spoken?.map(|spoken| spoken.end), session_end?) {
         (Some(SpeechEnd::Finished), _) | (None, EndReason::Stopped) => Ok(()),
         (Some(SpeechEnd::Failed(error)), _) => Err(error.into()),

@@ -11,7 +11,6 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
-use crate::fault::FaultPlan;
 use crate::handler::{Shared, handle};
 use crate::rate_limit::RateLimiter;
 use crate::server::Server;
@@ -19,13 +18,6 @@ use crate::sessions::Limits;
 use crate::socket::{self, EventStyle, SocketContext};
 use crate::socket_activity::SocketMonitor;
 use crate::state::{ServerState, lock};
-
-/// All defaults are our choice; the service sets these values per plan and account.
-const API_KEY: &str = "canary-api-key";
-const SESSION_LIMIT: usize = 3;
-const MAX_SESSION_SECONDS: u64 = 1200;
-const CREDITS: u64 = 100_000;
-const PUBLIC_ENTRIES: u32 = 3;
 
 impl Server {
     /// Starts a server with the default settings, like [`Builder::start`].
@@ -62,19 +54,15 @@ pub struct Builder {
     socket_delay: Duration,
 }
 
+/// All defaults are our choice; the service sets these values per plan and account.
 impl Default for Builder {
     fn default() -> Builder {
         Builder {
-            api_key: API_KEY.to_owned(),
-            limits: Limits {
-                sessions: SESSION_LIMIT,
-                seconds: MAX_SESSION_SECONDS,
-                credits: CREDITS,
-                zombie_timeout: None,
-            },
+            api_key: "canary-api-key".to_owned(),
+            limits: Limits { sessions: 3, seconds: 1200, credits: 100_000, zombie_timeout: None },
             rate_limit: None,
             latency: Duration::ZERO,
-            public_entries: PUBLIC_ENTRIES,
+            public_entries: 3,
             known_avatars_only: false,
             port: 0,
             sockets: None,
@@ -206,7 +194,7 @@ impl Builder {
             clock,
             state,
             queued_responses: Mutex::default(),
-            faults: Mutex::new(FaultPlan::default()),
+            faults: Mutex::default(),
             log: Mutex::default(),
             monitor,
         });

@@ -1,7 +1,7 @@
-//! A validated request to one operation, and the success responses that handlers build from it.
+//! A validated request to one operation, and the success responses and pages that handlers build from it.
 
 use axum::http::Uri;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::credentials::Caller;
@@ -10,6 +10,9 @@ use crate::example::example_response;
 use crate::response::MockResponse;
 use crate::validation::Input;
 use crate::violation::Violation;
+
+/// The document's default for `page_size`.
+const PAGE_SIZE: usize = 20;
 
 pub(crate) struct Call<'a> {
     pub(crate) operation: &'static Operation,
@@ -21,23 +24,53 @@ pub(crate) struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Returns the success response of a session operation.
+    /// Returns the success response of a session operation, with the code that the official SDK expects.
+    #[expect(clippy::needless_pass_by_value, reason = "callers write a json! literal in place")]
     pub(crate) fn session_response(&self, data: Value) -> MockResponse {
-        MockResponse::session(self.operation.success, data)
+        let envelope = json!({ "code": 1000, "data": data, "message": "Success" });
+        MockResponse::json(self.operation.success, envelope)
+    }
+
+    /// Returns the document's example response, with the code of the document and of recorded list responses.
+    pub(crate) fn example_response(&self) -> MockResponse {
+        let Some(mut envelope) = example_response(&self.operation.name) else {
+            return MockResponse::raw(self.operation.success, "", "");
+        };
+        if let Some(code) = envelope.get_mut("code") {
+            *code = 100.into();
+        }
+        MockResponse::json(self.operation.success, envelope)
     }
 
     /// Returns the document's example response with other data.
     pub(crate) fn documented_response(&self, data: Value) -> MockResponse {
-        let mut envelope = example_response(&self.operation.name);
-        if let Some(slot) = envelope.as_mut().and_then(|envelope| envelope.get_mut("data")) {
-            *slot = data;
-        }
-        MockResponse::documented(self.operation.success, envelope)
+        self.example_response().with_json(|envelope| {
+            if let Some(slot) = envelope.get_mut("data") {
+                *slot = data;
+            }
+        })
     }
 
-    /// Returns the document's example response.
-    pub(crate) fn example_response(&self) -> MockResponse {
-        MockResponse::documented(self.operation.success, example_response(&self.operation.name))
+    /// Returns the requested page of `found`; serializes only the entries on it.
+    pub(crate) fn page<T>(&self, found: &[T], entry: impl Fn(&T) -> Value) -> Value {
+        let positive = |name: &str, default| {
+            self.number(name).and_then(|it| usize::try_from(it).ok()).unwrap_or(default).max(1)
+        };
+        let (page, size) = (positive("page", 1), positive("page_size", PAGE_SIZE));
+        let skipped = (page - 1).saturating_mul(size);
+        let results: Vec<Value> = found.iter().skip(skipped).take(size).map(entry).collect();
+        let next = (skipped.saturating_add(size) < found.len()).then(|| self.page_link(page + 1));
+        let previous = (page > 1).then(|| self.page_link(page - 1));
+        json!({ "count": found.len(), "next": next, "previous": previous, "results": results })
+    }
+
+    /// Returns the URL of another page of the same list.
+    fn page_link(&self, page: usize) -> String {
+        let sent = self.uri.query().unwrap_or_default().split('&');
+        let mut query: Vec<_> =
+            sent.filter(|pair| !pair.is_empty() && !pair.starts_with("page=")).map(str::to_owned).collect();
+        query.push(format!("page={page}"));
+        format!("{}{}?{}", self.base, self.uri.path(), query.join("&"))
     }
 
     pub(crate) fn path(&self, name: &str) -> &str {

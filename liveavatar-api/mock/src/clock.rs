@@ -32,11 +32,6 @@ impl Clock {
         self.offset.send_modify(|offset| *offset = offset.saturating_add(time).min(MAX_OFFSET));
     }
 
-    /// Time since the server started.
-    pub(crate) fn elapsed(&self) -> Duration {
-        self.now() - self.origin
-    }
-
     /// Returns a receiver that is notified each time the clock is moved forward.
     pub(crate) fn subscribe(&self) -> watch::Receiver<Duration> {
         self.offset.subscribe()

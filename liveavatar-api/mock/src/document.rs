@@ -63,17 +63,10 @@ impl Operation {
 #[derive(Debug)]
 pub(crate) struct Parameter {
     pub(crate) name: &'static str,
-    pub(crate) location: ParameterLocation,
+    /// `path`, `query`, `header` or `cookie`.
+    pub(crate) location: &'static str,
     pub(crate) required: bool,
     pub(crate) schema: Schema,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ParameterLocation {
-    Path,
-    Query,
-    Header,
-    Cookie,
 }
 
 #[derive(Debug)]
@@ -86,10 +79,6 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    pub(crate) fn is_multipart(&self) -> bool {
-        self.content_type.starts_with("multipart/")
-    }
-
     /// Returns the document's default for one property of the body.
     pub(crate) fn property_default(&self, property: &str) -> Option<&'static Value> {
         let properties = resolve(self.schema.value).get("properties")?;
@@ -198,15 +187,9 @@ fn read_parameters(holder: &'static Value, pointer: &str) -> Vec<Parameter> {
     let list = holder.get("parameters").and_then(Value::as_array).into_iter().flatten();
     list.enumerate()
         .filter_map(|(index, parameter)| {
-            let location = match parameter["in"].as_str()? {
-                "path" => ParameterLocation::Path,
-                "query" => ParameterLocation::Query,
-                "header" => ParameterLocation::Header,
-                _ => ParameterLocation::Cookie,
-            };
             Some(Parameter {
                 name: parameter["name"].as_str()?,
-                location,
+                location: parameter["in"].as_str()?,
                 required: parameter["required"].as_bool().unwrap_or(false),
                 schema: Schema::at(format!("{pointer}/parameters/{index}/schema"))?,
             })

@@ -1,12 +1,13 @@
 //! Examples generated from schemas: valid, deterministic, and easy to identify in failure output.
 
 use std::collections::BTreeMap;
+use std::ops::Add;
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::document::{self, Body, ParameterLocation};
-use crate::schema::{Schema, default_of, matches_pattern, resolve};
+use crate::document::{self, Body};
+use crate::schema::{Schema, default_of, matches_pattern, resolve, types};
 
 /// Marks values that must never appear in logs or error messages, so that tests can search for them.
 const CANARY: &str = "canary";
@@ -66,11 +67,11 @@ pub fn example_requests(operation: &str) -> Vec<Example> {
     };
     let mut base = Example::default();
     for parameter in &operation.parameters {
-        let value = ExampleGenerator::default().value(parameter.name, parameter.schema.value, 0);
+        let value = example_value(parameter.name, parameter.schema.value);
         match parameter.location {
-            ParameterLocation::Path => drop(base.path.insert(parameter.name.to_owned(), value)),
-            ParameterLocation::Query => drop(base.query.insert(parameter.name.to_owned(), value)),
-            ParameterLocation::Header | ParameterLocation::Cookie => {}
+            "path" => drop(base.path.insert(parameter.name.to_owned(), value)),
+            "query" => drop(base.query.insert(parameter.name.to_owned(), value)),
+            _ => {}
         }
     }
     let Some(body) = &operation.body else {
@@ -83,9 +84,7 @@ pub fn example_requests(operation: &str) -> Vec<Example> {
 /// Returns the success body of an operation; `None` if the body is empty or the operation unknown.
 #[must_use]
 pub fn example_response(operation: &str) -> Option<Value> {
-    document::named(operation)?
-        .response
-        .map(|schema| ExampleGenerator::default().value("response", schema, 0))
+    document::named(operation)?.response.map(|schema| example_value("response", schema))
 }
 
 /// Returns a valid value for a property of that name.
@@ -98,12 +97,10 @@ fn bodies(body: &Body) -> Vec<Value> {
         if body.members.is_empty() { vec![&body.schema] } else { body.members.iter().collect() };
     let mut bodies = Vec::new();
     for member in members {
-        let mut variant = 0;
-        loop {
-            let mut generator = ExampleGenerator { variant, variants: 1 };
+        for variant in 0.. {
+            let mut generator = ExampleGenerator { variant, variants: 0 };
             bodies.push(generator.value("body", member.value, 0));
-            variant += 1;
-            if variant >= generator.variants {
+            if variant + 1 >= generator.variants {
                 break;
             }
         }
@@ -111,18 +108,12 @@ fn bodies(body: &Body) -> Vec<Value> {
     bodies
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct ExampleGenerator {
     /// Index of the group of exclusive properties to set.
     variant: usize,
-    /// Number of variants in the schemas visited so far.
+    /// Number of variants in the schemas visited so far; 0 without exclusive properties.
     variants: usize,
-}
-
-impl Default for ExampleGenerator {
-    fn default() -> ExampleGenerator {
-        ExampleGenerator { variant: 0, variants: 1 }
-    }
 }
 
 impl ExampleGenerator {
@@ -152,8 +143,8 @@ impl ExampleGenerator {
                 (0..count).map(|_| self.value(name, items, depth + 1)).collect()
             }
             Some("string") => string(name, schema, default).into(),
-            Some("integer") => integer(schema, default).into(),
-            Some("number") => number(schema, default).into(),
+            Some("integer") => number(schema, default, Value::as_i64, FREE_INTEGER, 1).into(),
+            Some("number") => number(schema, default, Value::as_f64, FREE_NUMBER, 1.0).into(),
             Some("boolean") => default.cloned().unwrap_or(Value::Bool(true)),
             _ => default.cloned().unwrap_or(Value::Null),
         }
@@ -214,32 +205,19 @@ fn complete_page(object: &mut Map<String, Value>) {
 }
 
 fn kind(schema: &'static Value) -> Option<&'static str> {
-    match schema.get("type") {
-        Some(Value::String(kind)) => Some(kind),
-        Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null"),
-        _ if schema.get("properties").is_some() => Some("object"),
-        _ => None,
-    }
+    let named = types(schema).into_iter().find(|kind| *kind != "null");
+    named.or_else(|| schema.get("properties").map(|_| "object"))
 }
 
-fn integer(schema: &Value, default: Option<&Value>) -> i64 {
-    let bound = |keyword: &str| schema.get(keyword).and_then(Value::as_i64);
-    let above = bound("exclusiveMinimum").map(|limit| limit + 1);
-    let default = default.and_then(Value::as_i64);
-    bound("minimum")
-        .or(above)
-        .or(default)
-        .unwrap_or_else(|| bound("maximum").map_or(FREE_INTEGER, |it| it.min(FREE_INTEGER)))
-}
-
-fn number(schema: &Value, default: Option<&Value>) -> f64 {
-    let bound = |keyword: &str| schema.get(keyword).and_then(Value::as_f64);
-    let above = bound("exclusiveMinimum").map(|limit| limit + 1.0);
-    let default = default.and_then(Value::as_f64);
-    bound("minimum")
-        .or(above)
-        .or(default)
-        .unwrap_or_else(|| bound("maximum").map_or(FREE_NUMBER, |it| it.min(FREE_NUMBER)))
+/// Returns a number within the bounds of a schema: the lowest one, the default, or at most `free`.
+fn number<T>(schema: &Value, default: Option<&Value>, read: fn(&Value) -> Option<T>, free: T, one: T) -> T
+where
+    T: Copy + PartialOrd + Add<Output = T>,
+{
+    let bound = |keyword: &str| schema.get(keyword).and_then(read);
+    let above = bound("exclusiveMinimum").map(|limit| limit + one);
+    let highest = bound("maximum").filter(|limit| *limit < free).unwrap_or(free);
+    bound("minimum").or(above).or(default.and_then(read)).unwrap_or(highest)
 }
 
 fn string(name: &str, schema: &Value, default: Option<&Value>) -> String {

@@ -1,6 +1,5 @@
 //! Faults: requests that fail, and responses that deviate from the document.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -131,18 +130,10 @@ pub(crate) type FaultFn = Box<dyn FnMut(&str) -> Option<Fault> + Send>;
 pub(crate) struct FaultPlan {
     pub(crate) choose: Option<FaultFn>,
     /// Operation, fault, and the number of remaining requests; the oldest entry is used first.
-    queued: Vec<(&'static str, Fault, u32)>,
+    pub(crate) queued: Vec<(&'static str, Fault, u32)>,
 }
 
 impl FaultPlan {
-    pub(crate) fn queue(&mut self, operation: &'static str, times: u32, fault: Fault) {
-        self.queued.push((operation, fault, times));
-    }
-
-    pub(crate) fn clear(&mut self) {
-        *self = FaultPlan::default();
-    }
-
     pub(crate) fn next(&mut self, operation: &str) -> Option<Fault> {
         self.queued.retain(|(.., times)| *times > 0);
         if let Some((_, fault, times)) = self.queued.iter_mut().find(|(name, ..)| *name == operation) {
@@ -150,11 +141,5 @@ impl FaultPlan {
             return Some(fault.clone());
         }
         self.choose.as_mut().and_then(|faults| faults(operation))
-    }
-}
-
-impl fmt::Debug for FaultPlan {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("FaultPlan").field("queued", &self.queued).finish_non_exhaustive()
     }
 }

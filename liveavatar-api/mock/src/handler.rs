@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::Response;
 use axum::http::header::ORIGIN;
@@ -20,10 +20,10 @@ use crate::rate_limit::RateLimiter;
 use crate::recorded_request::RecordedRequest;
 use crate::resource_operation::ResourceOperation;
 use crate::response::MockResponse;
-use crate::session_operations::operation_handler;
+use crate::session_operations;
 use crate::socket_activity::SocketMonitor;
 use crate::state::{ServerState, lock};
-use crate::validation::{self, RawRequest};
+use crate::validation;
 
 /// Largest accepted request body; the largest real one is an image for an avatar.
 const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
@@ -52,44 +52,45 @@ pub(crate) struct RequestLog {
 
 pub(crate) async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let method = parts.method.as_str();
-    let found = route(method, parts.uri.path());
+    let found = route(parts.method.as_str(), parts.uri.path());
     let operation = match &found {
         Route::Found(operation, _) => Some(*operation),
         Route::OtherMethods(_) | Route::Unknown => None,
     };
-    let (bytes, response) = match axum::body::to_bytes(body, MAX_BODY_BYTES).await {
-        Ok(bytes) => {
-            let raw = RawRequest { uri: &parts.uri, headers: &parts.headers, bytes: &bytes };
-            let fault = operation.and_then(|it| Some((it, lock(&shared.faults).next(&it.name)?)));
-            shared.clock.sleep(shared.latency).await;
-            let response = match fault {
-                None => Some(respond(&shared, found, raw).await),
-                Some((_, Fault::Delayed(time))) => {
-                    shared.clock.sleep(time).await;
-                    Some(respond(&shared, found, raw).await)
-                }
-                Some((operation, Fault::Mutated(mutation))) => {
-                    Some(mutation.apply(operation, respond(&shared, found, raw).await))
-                }
-                Some((_, Fault::Before(failure))) => fail(failure).await,
-                Some((_, Fault::After(failure))) => {
-                    respond(&shared, found, raw).await;
-                    fail(failure).await
-                }
-            };
-            let Some(response) = response else { return disconnect() };
-            (bytes.to_vec(), response)
-        }
-        Err(_) => (Vec::new(), MockResponse::no_route(413, "Request Entity Too Large")),
+    let body = axum::body::to_bytes(body, MAX_BODY_BYTES).await;
+    let is_too_large = body.is_err();
+    let request = Request::from_parts(parts, body.unwrap_or_default());
+    let response = if is_too_large {
+        MockResponse::no_route(413, "Request Entity Too Large")
+    } else {
+        let fault = operation.and_then(|it| Some((it, lock(&shared.faults).next(&it.name)?)));
+        shared.clock.sleep(shared.latency).await;
+        // Runs only where a fault lets the request take effect.
+        let responding = async {
+            let (Ok(response) | Err(response)) = respond(&shared, found, &request).await;
+            response
+        };
+        let response = match fault {
+            None => Some(responding.await),
+            Some((_, Fault::Delayed(time))) => {
+                shared.clock.sleep(time).await;
+                Some(responding.await)
+            }
+            Some((operation, Fault::Mutated(mutation))) => Some(mutation.apply(operation, responding.await)),
+            Some((_, Fault::Before(failure))) => fail(failure).await,
+            Some((_, Fault::After(failure))) => {
+                responding.await;
+                fail(failure).await
+            }
+        };
+        let Some(response) = response else { return disconnect() };
+        response
     };
-    let recorded =
-        RecordedRequest::new(operation, method, &parts.uri, &parts.headers, bytes, response.status());
     let mut log = lock(&shared.log);
-    log.requests.push(recorded);
+    log.requests.push(RecordedRequest::new(operation, &request, response.status()));
     log.count += 1;
     let mut response = response.into_response(&format!("mock-request-{}", log.count));
-    cors::allow(parts.headers.get(ORIGIN), &mut response);
+    cors::allow(request.headers().get(ORIGIN), &mut response);
     response
 }
 
@@ -108,43 +109,38 @@ fn disconnect() -> Response<Body> {
     Response::new(Body::from_stream(futures_util::stream::iter([Err::<Vec<u8>, _>(reset)])))
 }
 
-async fn respond(shared: &Shared, found: Route, raw: RawRequest<'_>) -> MockResponse {
+/// Returns the success response, or the response that rejects the request.
+async fn respond(
+    shared: &Shared,
+    found: Route,
+    request: &Request<Bytes>,
+) -> Result<MockResponse, MockResponse> {
     let (operation, path) = match found {
         Route::Found(operation, path) => (operation, path),
         Route::OtherMethods(methods) => {
-            return cors::preflight(raw.headers, &methods).unwrap_or_else(|| {
+            return cors::preflight(request.headers(), &methods).ok_or_else(|| {
                 MockResponse::no_route(405, "Method Not Allowed").header("allow", &methods.join(", "))
             });
         }
-        Route::Unknown => return MockResponse::no_route(404, "Not Found"),
+        Route::Unknown => return Err(MockResponse::no_route(404, "Not Found")),
     };
     let queued =
         lock(&shared.queued_responses).get_mut(operation.name.as_str()).and_then(VecDeque::pop_front);
     if let Some(response) = queued {
-        return response;
+        return Ok(response);
     }
-    let caller = {
-        let sessions = &lock(&shared.state).sessions;
-        identify(&operation.security, raw.headers, &shared.api_key, |token| sessions.session_of_token(token))
-    };
-    let Some(caller) = caller else {
-        return MockResponse::unauthorized();
-    };
-    if let Some(rejection) = lock(&shared.rate_limiter).reject(caller, &operation.name) {
-        return rejection;
-    }
-    let uri = raw.uri;
-    let input = match validation::check(operation, path, raw).await {
-        Ok(input) => input,
-        Err(rejection) => return rejection,
-    };
-    let call = Call { operation, caller, input: &input, base: &shared.url, uri };
+    let session_of = |token: &str| lock(&shared.state).sessions.session_of_token(token);
+    let caller = identify(&operation.security, request.headers(), &shared.api_key, session_of)
+        .ok_or_else(MockResponse::unauthorized)?;
+    lock(&shared.rate_limiter).check(caller, &operation.name)?;
+    let input = validation::check(operation, path, request).await?;
+    let call = Call { operation, caller, input: &input, base: &shared.url, uri: request.uri() };
     let state = &mut lock(&shared.state);
-    if let Some(handle) = operation_handler(&operation.name) {
-        return handle(state, &call);
+    if let Some(response) = session_operations::respond(state, &call) {
+        return response;
     }
     match ResourceOperation::of(operation) {
         Some(resource) => state.handle_resource(&resource, &call),
-        None => call.example_response(),
+        None => Ok(call.example_response()),
     }
 }

@@ -44,7 +44,6 @@ mod document;
 mod example;
 mod fault;
 mod handler;
-mod pagination;
 mod playback;
 mod rate_limit;
 mod record;

@@ -37,7 +37,7 @@ pub(crate) struct Speech {
     /// When its audio runs out.
     until: Instant,
     /// Whether its start was reported.
-    is_announced: bool,
+    pub(crate) is_announced: bool,
     is_closed: bool,
     is_starved: bool,
 }
@@ -53,7 +53,7 @@ pub(crate) enum PlaybackEvent {
 #[derive(Debug, Default)]
 pub(crate) struct Playback {
     queue: VecDeque<Speech>,
-    resting_pose: Pose,
+    pub(crate) resting_pose: Pose,
 }
 
 impl Playback {
@@ -90,13 +90,9 @@ impl Playback {
         }
     }
 
-    /// Drops all utterances and returns them, with whether their start was reported.
-    pub(crate) fn interrupt(&mut self) -> Vec<(Speech, bool)> {
-        self.queue.drain(..).map(|speech| (speech.clone(), speech.is_announced)).collect()
-    }
-
-    pub(crate) fn set_resting_pose(&mut self, pose: Pose) {
-        self.resting_pose = pose;
+    /// Drops all utterances and returns them.
+    pub(crate) fn interrupt(&mut self) -> VecDeque<Speech> {
+        std::mem::take(&mut self.queue)
     }
 
     pub(crate) fn pose(&self) -> Pose {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::example::example_value;
 use crate::resource_operation::{self, ResourceOperation, ResponseShape};
-use crate::schema::{allows_null, default_of, is_required, non_null};
+use crate::schema::{allows_null, default_of, enum_values, is_required, non_null};
 
 /// Numbered ids start here, with the version and variant bits of a random UUID.
 const ID_BASE: u128 = 0xca7a_1060_0000_4000_8000_0000_0000_0000;
@@ -45,12 +45,6 @@ impl Record {
             self.fields.entry(name).or_insert_with(|| example_value(name, schema));
         }
         self.list_placeholders();
-    }
-
-    pub(crate) fn set_name(&mut self, name: &str) {
-        if let Some(slot) = self.fields.get_mut("name") {
-            *slot = name.into();
-        }
     }
 
     fn list_placeholders(&mut self) {
@@ -242,10 +236,6 @@ fn properties(collection: &str) -> impl Iterator<Item = (&'static str, &'static 
 
 fn is_time(schema: &'static Value) -> bool {
     non_null(schema)["format"] == "date-time"
-}
-
-fn enum_values(schema: &'static Value) -> &'static [Value] {
-    non_null(schema)["enum"].as_array().map_or(&[], Vec::as_slice)
 }
 
 /// Returns the id with this number.

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use axum::http::{HeaderMap, Uri};
+use axum::body::Bytes;
+use axum::http::{HeaderName, HeaderValue, Request};
 
 use crate::credentials::secret_headers;
 use crate::document::Operation;
@@ -30,23 +31,19 @@ pub struct RecordedRequest {
 impl RecordedRequest {
     pub(crate) fn new(
         operation: Option<&Operation>,
-        method: &str,
-        uri: &Uri,
-        headers: &HeaderMap,
-        body: Vec<u8>,
+        request: &Request<Bytes>,
         status: u16,
     ) -> RecordedRequest {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let header = |(name, value): (&HeaderName, &HeaderValue)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
         RecordedRequest {
             operation: operation.map(|operation| operation.name.clone()),
-            method: method.to_owned(),
-            path: uri.path().to_owned(),
-            query: uri.query().map(str::to_owned),
-            headers: headers
-                .iter()
-                .map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes())))
-                .collect(),
-            body,
+            method: request.method().to_string(),
+            path: request.uri().path().to_owned(),
+            query: request.uri().query().map(str::to_owned),
+            headers: request.headers().iter().map(header).collect(),
+            body: request.body().to_vec(),
             status,
         }
     }

@@ -5,8 +5,8 @@
 
 use serde_json::Value;
 
-use crate::document::{self, Operation, ParameterLocation};
-use crate::schema::non_null;
+use crate::document::{self, Operation};
+use crate::schema::{enum_values, non_null};
 
 /// Marks lists of public records, as a literal in a path or the value of a filter.
 const PUBLIC: &str = "public";
@@ -65,9 +65,7 @@ impl ResourceOperation {
         if !has_public(self.collection) {
             return Visibility::All;
         }
-        let mut filters =
-            operation.parameters.iter().filter(|parameter| offers_public(parameter.schema.value));
-        let chosen = filters.find_map(|parameter| query(parameter.name));
+        let chosen = public_filters(operation).find_map(query);
         if chosen.as_deref().or(self.rest) == Some(PUBLIC) { Visibility::Public } else { Visibility::Own }
     }
 }
@@ -83,9 +81,7 @@ fn operations_on(collection: &str) -> impl Iterator<Item = (&'static Operation, 
 pub(crate) fn has_public(collection: &str) -> bool {
     let mut lists = operations_on(collection).filter(|(_, resource)| resource.action == Action::List);
     lists.any(|(operation, resource)| {
-        let filters =
-            operation.parameters.iter().filter(|parameter| parameter.location == ParameterLocation::Query);
-        resource.rest == Some(PUBLIC) || filters.into_iter().any(|it| offers_public(it.schema.value))
+        resource.rest == Some(PUBLIC) || public_filters(operation).next().is_some()
     })
 }
 
@@ -146,9 +142,10 @@ fn parameter(segment: &'static str) -> Option<&'static str> {
     segment.strip_prefix('{')?.strip_suffix('}')
 }
 
-fn offers_public(schema: &'static Value) -> bool {
-    let options = non_null(schema).get("enum").and_then(Value::as_array);
-    options.is_some_and(|options| options.iter().any(|option| option == PUBLIC))
+/// Returns the query parameters that can select public records.
+fn public_filters(operation: &Operation) -> impl Iterator<Item = &'static str> {
+    let queries = operation.parameters.iter().filter(|parameter| parameter.location == "query");
+    queries.filter(|parameter| enum_values(parameter.schema.value).contains(&PUBLIC.into())).map(|it| it.name)
 }
 
 #[cfg(test)]

@@ -10,19 +10,6 @@ use serde_json::{Value, json};
 
 use crate::violation::Violation;
 
-/// Success code of the document's envelopes and of recorded list responses.
-const CODE_DOCUMENTED: i64 = 100;
-/// Success code that the official SDK expects from the session calls.
-const CODE_SESSION: i64 = 1000;
-const CODE_BAD_REQUEST: i64 = 4000;
-const CODE_UNAUTHORIZED: i64 = 4010;
-/// Invented after the pattern of 4010: no code of a 404 is recorded.
-const CODE_NOT_FOUND: i64 = 4040;
-const CODE_CONCURRENCY: i64 = 4032;
-const CODE_NO_CREDITS: i64 = 4033;
-/// Invented after the pattern of 4010: no body of a 429 is recorded.
-const CODE_TOO_MANY: i64 = 4290;
-
 /// A complete HTTP response, for [`Server::mock_response`](crate::Server::mock_response).
 #[derive(Clone, PartialEq, Eq)]
 pub struct MockResponse {
@@ -138,23 +125,6 @@ impl MockResponse {
         response
     }
 
-    /// The success response of an operation without hand-written behaviour.
-    pub(crate) fn documented(status: u16, envelope: Option<Value>) -> MockResponse {
-        let Some(mut body) = envelope else {
-            return MockResponse::raw(status, "", "");
-        };
-        if let Some(code) = body.get_mut("code") {
-            *code = CODE_DOCUMENTED.into();
-        }
-        MockResponse::json(status, body)
-    }
-
-    /// The success response of a session operation.
-    #[expect(clippy::needless_pass_by_value, reason = "callers write a json! literal in place")]
-    pub(crate) fn session(status: u16, data: Value) -> MockResponse {
-        MockResponse::json(status, json!({ "code": CODE_SESSION, "data": data, "message": "Success" }))
-    }
-
     /// An error about the path or method, in the shape of the service's web framework.
     pub(crate) fn no_route(status: u16, detail: &str) -> MockResponse {
         MockResponse::json(status, json!({ "detail": detail }))
@@ -169,14 +139,11 @@ impl MockResponse {
     /// 400 with one reason, in the recorded shape.
     pub(crate) fn bad_request(location: &[&str], reason: &str) -> MockResponse {
         let data = json!([{ "loc": location, "message": reason, "params": {} }]);
-        MockResponse::json(
-            400,
-            json!({ "code": CODE_BAD_REQUEST, "data": data, "message": "Bad request error" }),
-        )
+        MockResponse::json(400, json!({ "code": 4000, "data": data, "message": "Bad request error" }))
     }
 
     pub(crate) fn unauthorized() -> MockResponse {
-        error(401, CODE_UNAUTHORIZED, "Unauthorized")
+        MockResponse::error(401, 4010, "Unauthorized")
     }
 
     /// `kind` is a singular noun in lower case.
@@ -184,36 +151,19 @@ impl MockResponse {
         let mut letters = kind.chars();
         let first = letters.next().map(|first| first.to_ascii_uppercase());
         let message: String = first.into_iter().chain(letters).chain(" not found".chars()).collect();
-        error(404, CODE_NOT_FOUND, &message)
+        // The code is invented after the pattern of 4010: no code of a 404 is recorded.
+        MockResponse::error(404, 4040, &message)
     }
 
-    pub(crate) fn session_not_found() -> MockResponse {
-        MockResponse::not_found("session")
-    }
-
-    pub(crate) fn no_credits() -> MockResponse {
-        error(403, CODE_NO_CREDITS, "No credits available")
-    }
-
-    /// 429; `wait_seconds` is the rest of the window, `reset` the Unix time at which the next one begins.
-    pub(crate) fn too_many_requests(wait_seconds: u64, reset: i64) -> MockResponse {
-        error(429, CODE_TOO_MANY, "Too many requests")
-            .header("retry-after", &wait_seconds.to_string())
-            .header("x-ratelimit-reset", &reset.to_string())
-    }
-
-    pub(crate) fn concurrency_limit() -> MockResponse {
-        error(403, CODE_CONCURRENCY, "Session concurrency limit reached")
+    /// An error without data, in the recorded shape.
+    pub(crate) fn error(status: u16, code: i64, message: &str) -> MockResponse {
+        MockResponse::json(status, json!({ "code": code, "data": null, "message": message }))
     }
 }
 
 /// A body of unknown length, so that `Content-Length` can be set to a wrong value.
 fn chunked<const N: usize>(chunks: [io::Result<Vec<u8>>; N]) -> Body {
     Body::from_stream(futures_util::stream::iter(chunks))
-}
-
-fn error(status: u16, code: i64, message: &str) -> MockResponse {
-    MockResponse::json(status, json!({ "code": code, "data": null, "message": message }))
 }
 
 /// Shows only status and size; bodies may contain tokens.

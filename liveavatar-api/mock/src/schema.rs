@@ -126,20 +126,37 @@ pub(crate) fn percent_decode(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
 }
 
+/// Returns the members of a union; empty if the schema is not one.
+fn union(schema: &'static Value) -> impl Iterator<Item = &'static Value> {
+    let members = ["anyOf", "oneOf"].iter().filter_map(|keyword| schema.get(keyword)?.as_array());
+    members.flatten().map(resolve)
+}
+
 /// Returns the schema of a non-null value: follows references, and takes the first member of a union that is not null.
 pub(crate) fn non_null(schema: &'static Value) -> &'static Value {
     let schema = resolve(schema);
-    let members = ["anyOf", "oneOf"].iter().find_map(|keyword| schema.get(keyword)?.as_array());
-    let member = members.and_then(|members| members.iter().map(resolve).find(|it| it["type"] != "null"));
-    member.unwrap_or(schema)
+    union(schema).find(|member| member["type"] != "null").unwrap_or(schema)
+}
+
+pub(crate) fn enum_values(schema: &'static Value) -> &'static [Value] {
+    non_null(schema)["enum"].as_array().map_or(&[], Vec::as_slice)
 }
 
 pub(crate) fn allows_null(schema: &'static Value) -> bool {
     let schema = resolve(schema);
-    let members = ["anyOf", "oneOf"].iter().filter_map(|keyword| schema.get(keyword)?.as_array()).flatten();
-    let types = schema.get("type").and_then(Value::as_array);
-    members.into_iter().any(|member| resolve(member)["type"] == "null")
-        || types.is_some_and(|types| types.iter().any(|kind| kind == "null"))
+    let types = schema["type"].as_array().into_iter().flatten();
+    types.chain(union(schema).map(|member| &member["type"])).any(|kind| kind == "null")
+}
+
+/// Returns the types that a schema allows, following references and unions.
+pub(crate) fn types(schema: &'static Value) -> Vec<&'static str> {
+    let schema = resolve(schema);
+    let mut members = union(schema).peekable();
+    match &schema["type"] {
+        _ if members.peek().is_some() => members.flat_map(types).collect(),
+        Value::Array(types) => types.iter().filter_map(Value::as_str).collect(),
+        single => single.as_str().into_iter().collect(),
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 use uuid::Uuid;
 
 use crate::document;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultPlan};
 use crate::handler::Shared;
 use crate::recorded_request::RecordedRequest;
 use crate::response::MockResponse;
@@ -98,7 +98,7 @@ impl Server {
     /// Empty if no socket was connected to it yet.
     #[must_use]
     pub fn socket_activity(&self, session: Uuid) -> SocketActivity {
-        lock(&self.shared.monitor).activity(session)
+        lock(&self.shared.monitor).sessions.get(&session).cloned().unwrap_or_default()
     }
 
     /// Injects faults into command sockets: calls `faults` for each command that arrives.
@@ -134,12 +134,12 @@ impl Server {
     ///
     /// If `operation` is not the short name of an operation.
     pub fn inject_fault(&self, operation: &str, times: u32, fault: Fault) {
-        lock(&self.shared.faults).queue(short_name(operation), times, fault);
+        lock(&self.shared.faults).queued.push((short_name(operation), fault, times));
     }
 
     /// Removes all faults of requests and command sockets.
     pub fn clear_faults(&self) {
-        lock(&self.shared.faults).clear();
+        *lock(&self.shared.faults) = FaultPlan::default();
         lock(&self.shared.monitor).faults = None;
     }
 

@@ -8,10 +8,9 @@ use serde_json::{Map, Value, json};
 use crate::call::Call;
 use crate::credentials::Caller;
 use crate::example::example_requests;
-use crate::pagination::page;
 use crate::response::MockResponse;
 use crate::schema::escape_segment;
-use crate::sessions::{Mode, Session, StartError, Terms};
+use crate::sessions::{Mode, Session, Sessions, StartError, Terms};
 use crate::state::ServerState;
 use crate::transcript;
 use crate::violation::Violation;
@@ -25,37 +24,45 @@ const CONNECTORS: [&str; 3] = ["elevenlabs_agent_config", "openai_realtime_confi
 /// The end reason if neither the request nor the document names one.
 const UNKNOWN_REASON: &str = "UNKNOWN";
 
-pub(crate) type Handler = fn(&mut ServerState, &Call<'_>) -> MockResponse;
-
-/// Returns the handler of an operation, if it has one.
-pub(crate) fn operation_handler(operation: &str) -> Option<Handler> {
-    Some(match operation {
-        "create_session_token" => mint,
-        "start_session" => start,
-        "keep_session_alive" => keep_alive,
-        "stop_session" => stop,
-        "list_sessions" => list,
-        "get_session" => get,
-        "get_session_transcript" => get_transcript,
-        "delete_session_events" => delete_events,
-        "get_user_credits" => credits,
+/// Handles a session operation; `None` for other operations.
+pub(crate) fn respond(
+    state: &mut ServerState,
+    call: &Call<'_>,
+) -> Option<Result<MockResponse, MockResponse>> {
+    let sessions = &mut state.sessions;
+    sessions.settle();
+    Some(match call.operation.name.as_str() {
+        "create_session_token" => mint(state, call),
+        "start_session" => start(state, call),
+        "keep_session_alive" => keep_alive(sessions, call),
+        "stop_session" => stop(sessions, call),
+        "list_sessions" => Ok(list(sessions, call)),
+        "get_session" => get(sessions, call),
+        "get_session_transcript" => get_transcript(sessions, call),
+        "delete_session_events" => found(call, sessions.delete_events(call.path("session_id"))),
+        // The service formats the balance as a string with two decimals.
+        "get_user_credits" => {
+            Ok(call.documented_response(json!({ "credits_left": format!("{}.00", sessions.credits()) })))
+        }
         _ => return None,
     })
 }
 
-fn mint(state: &mut ServerState, call: &Call<'_>) -> MockResponse {
-    let terms = match terms(call, state.sessions.limits.seconds) {
-        Ok(terms) => terms,
-        Err(rejection) => return rejection,
-    };
+/// Returns an empty success response if the session was found.
+fn found(call: &Call<'_>, is_found: bool) -> Result<MockResponse, MockResponse> {
+    if is_found { Ok(call.session_response(Value::Null)) } else { Err(MockResponse::not_found("session")) }
+}
+
+fn mint(state: &mut ServerState, call: &Call<'_>) -> Result<MockResponse, MockResponse> {
+    let terms = terms(call, state.sessions.limits.seconds)?;
     if let Some(rejection) = missing_variables(state, &terms, &call.input.body) {
-        return rejection;
+        return Err(rejection);
     }
     if !state.may_use_avatar(&terms.avatar_id) {
-        return MockResponse::bad_request(&["avatar_id"], "You dont have access to this avatar");
+        return Err(MockResponse::bad_request(&["avatar_id"], "You dont have access to this avatar"));
     }
     let (id, token) = state.sessions.mint(terms);
-    call.session_response(json!({ "session_id": id, "session_token": token }))
+    Ok(call.session_response(json!({ "session_id": id, "session_token": token })))
 }
 
 /// Checks that every placeholder of the context has a value (document); the status of the error is not recorded.
@@ -176,9 +183,9 @@ fn check_variables(variables: Option<&Value>, base: &[&str]) -> Vec<Violation> {
     violations
 }
 
-fn start(state: &mut ServerState, call: &Call<'_>) -> MockResponse {
+fn start(state: &mut ServerState, call: &Call<'_>) -> Result<MockResponse, MockResponse> {
     let Caller::Session(id) = call.caller else {
-        return MockResponse::unauthorized();
+        return Err(MockResponse::unauthorized());
     };
     // The service checks the LLM configuration at start, not when the token is minted (field report).
     // The configuration of the document's example exists, so that the example works.
@@ -189,44 +196,32 @@ fn start(state: &mut ServerState, call: &Call<'_>) -> MockResponse {
     let llm = state.sessions.terms(id).and_then(|terms| terms.llm_configuration_id.as_ref());
     if let Some(llm) = llm.filter(|llm| !state.storage.has("llm-configurations", llm) && !is_example(llm)) {
         let reason = format!("LLM configuration with id '{llm}' not found in your space");
-        return MockResponse::bad_request(&["llm_configuration_id"], &reason);
+        return Err(MockResponse::bad_request(&["llm_configuration_id"], &reason));
     }
-    match state.sessions.start(id) {
-        Ok(session) => call.session_response(session.start_data()),
+    let started = state.sessions.start(id).map(|session| call.session_response(session.start_data()));
+    started.map_err(|error| match error {
         // The text for a second start is not recorded.
-        Err(StartError::Running) => {
-            MockResponse::bad_request(&["session_token"], "Session has already started")
-        }
-        Err(StartError::Ended) => MockResponse::bad_request(&["session_token"], "Session has already ended"),
-        Err(StartError::Limit) => MockResponse::concurrency_limit(),
-        Err(StartError::Credits) => MockResponse::no_credits(),
-    }
+        StartError::Running => MockResponse::bad_request(&["session_token"], "Session has already started"),
+        StartError::Ended => MockResponse::bad_request(&["session_token"], "Session has already ended"),
+        StartError::Limit => MockResponse::error(403, 4032, "Session concurrency limit reached"),
+        StartError::Credits => MockResponse::error(403, 4033, "No credits available"),
+    })
 }
 
-fn keep_alive(state: &mut ServerState, call: &Call<'_>) -> MockResponse {
-    let sessions = &mut state.sessions;
-    match call.session() {
-        Ok(id) if sessions.keep_alive(id) => call.session_response(Value::Null),
-        Ok(_) => MockResponse::session_not_found(),
-        Err(rejection) => rejection,
-    }
+fn keep_alive(sessions: &mut Sessions, call: &Call<'_>) -> Result<MockResponse, MockResponse> {
+    let id = call.session()?;
+    found(call, sessions.keep_alive(id))
 }
 
 /// An absent body and a body without a reason have different defaults; the document has both.
-fn stop(state: &mut ServerState, call: &Call<'_>) -> MockResponse {
-    let sessions = &mut state.sessions;
+fn stop(sessions: &mut Sessions, call: &Call<'_>) -> Result<MockResponse, MockResponse> {
     let default = || call.operation.body.as_ref()?.property_default("reason")?.as_str();
     let reason = text(&call.input.body, "reason").or_else(default).unwrap_or(UNKNOWN_REASON);
-    match call.session() {
-        Ok(id) if sessions.stop(id, reason) => call.session_response(Value::Null),
-        Ok(_) => MockResponse::session_not_found(),
-        Err(rejection) => rejection,
-    }
+    let id = call.session()?;
+    found(call, sessions.stop(id, reason))
 }
 
-fn list(state: &mut ServerState, call: &Call<'_>) -> MockResponse {
-    let sessions = &mut state.sessions;
-    sessions.settle();
+fn list(sessions: &Sessions, call: &Call<'_>) -> MockResponse {
     let filter = |name: &str| call.input.query.get(name).and_then(Value::as_str).map(str::to_lowercase);
     let (avatar, context, embed) = (filter("avatar_id"), filter("context_id"), filter("embed_id"));
     let matches = |session: &&Session| {
@@ -242,24 +237,20 @@ fn list(state: &mut ServerState, call: &Call<'_>) -> MockResponse {
         sessions.ended().filter(matches).collect()
     };
     found.reverse();
-    call.session_response(page(call, &found, |session| sessions.entry(session)))
+    call.session_response(call.page(&found, |session| sessions.entry(session)))
 }
 
-fn get(state: &mut ServerState, call: &Call<'_>) -> MockResponse {
-    let sessions = &mut state.sessions;
-    sessions.settle();
-    match sessions.started(call.path("session_id")) {
-        Some(session) => call.session_response(sessions.entry(session)),
-        None => MockResponse::session_not_found(),
-    }
+/// Returns the session that the path names.
+fn named<'a>(sessions: &'a Sessions, call: &Call<'_>) -> Result<&'a Session, MockResponse> {
+    sessions.started(call.path("session_id")).ok_or_else(|| MockResponse::not_found("session"))
 }
 
-fn get_transcript(state: &mut ServerState, call: &Call<'_>) -> MockResponse {
-    let sessions = &mut state.sessions;
-    sessions.settle();
-    let Some(session) = sessions.started(call.path("session_id")) else {
-        return MockResponse::session_not_found();
-    };
+fn get(sessions: &Sessions, call: &Call<'_>) -> Result<MockResponse, MockResponse> {
+    Ok(call.session_response(sessions.entry(named(sessions, call)?)))
+}
+
+fn get_transcript(sessions: &Sessions, call: &Call<'_>) -> Result<MockResponse, MockResponse> {
+    let session = named(sessions, call)?;
     let (lines, next) = match session.terms.mode {
         Mode::Full => {
             let (from, to) = (call.number("start_timestamp"), call.number("end_timestamp"));
@@ -267,23 +258,9 @@ fn get_transcript(state: &mut ServerState, call: &Call<'_>) -> MockResponse {
         }
         Mode::Lite => (Vec::new(), None),
     };
-    call.session_response(
+    Ok(call.session_response(
         json!({ "session_active": session.is_running(), "transcript_data": lines, "next_timestamp": next }),
-    )
-}
-
-fn delete_events(state: &mut ServerState, call: &Call<'_>) -> MockResponse {
-    let sessions = &mut state.sessions;
-    if sessions.delete_events(call.path("session_id")) {
-        call.session_response(Value::Null)
-    } else {
-        MockResponse::session_not_found()
-    }
-}
-
-/// Returns the balance as the service formats it: a string with two decimals.
-fn credits(state: &mut ServerState, call: &Call<'_>) -> MockResponse {
-    call.documented_response(json!({ "credits_left": format!("{}.00", state.sessions.credits()) }))
+    ))
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {

@@ -1,6 +1,5 @@
 //! The sessions of one server: phases, limits and credits, without HTTP.
 
-use std::fmt;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -36,14 +35,6 @@ impl Mode {
             Mode::Lite => "LITE",
         }
     }
-
-    /// Credits per minute (documentation).
-    fn rate(self) -> u64 {
-        match self {
-            Mode::Full => 2,
-            Mode::Lite => 1,
-        }
-    }
 }
 
 /// The configuration for which a token was minted.
@@ -64,13 +55,16 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    /// Credits per minute.
+    /// Credits per minute (documentation).
     fn rate(&self) -> u64 {
-        if self.is_sandbox { 0 } else { self.mode.rate() }
+        match self.mode {
+            _ if self.is_sandbox => 0,
+            Mode::Full => 2,
+            Mode::Lite => 1,
+        }
     }
 }
 
-#[derive(Clone, Debug)]
 enum Phase {
     Minted,
     Running { started: Instant, last_activity: Instant, was_kept_alive: bool },
@@ -380,17 +374,6 @@ impl Session {
             Phase::Running { started, .. } => (started, now),
             Phase::Ended { started, ended, .. } => (started, ended),
         }
-    }
-}
-
-/// Omits the token.
-impl fmt::Debug for Session {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Session")
-            .field("id", &self.id)
-            .field("phase", &self.phase)
-            .finish_non_exhaustive()
     }
 }
 

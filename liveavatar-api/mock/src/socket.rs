@@ -176,12 +176,11 @@ impl Socket {
             self.reject("the type is unknown, or a field is missing or invalid", &id).await?;
             return CONTINUE;
         };
-        let fault = lock(&self.context.monitor).fault(&command);
+        let fault = lock(&self.context.monitor).faults.as_mut().and_then(|faults| faults(&command));
         match fault {
             Some(SocketFault::Close(code)) => {
                 let code = CloseCode::try_from(code).unwrap_or(CloseCode::INTERNAL_SERVER_ERROR);
-                self.close(code).await?;
-                return BREAK;
+                return self.close(code).await.map(ControlFlow::Break);
             }
             Some(SocketFault::Disconnect) => return BREAK,
             Some(SocketFault::Hang) => {
@@ -223,9 +222,9 @@ impl Socket {
             Command::Interrupt => {
                 self.record(|activity| activity.interrupts += 1);
                 self.acknowledge("agent.audio_buffer_cleared", &id).await?;
-                for (speech, was_announced) in self.playback.interrupt() {
+                for speech in self.playback.interrupt() {
                     self.record_utterance(speech.number, |it| it.end = Some(UtteranceEnd::Interrupted));
-                    if was_announced {
+                    if speech.is_announced {
                         self.send_playback_event("agent.speak_interrupted", &speech.id, speech.number)
                             .await?;
                     }
@@ -234,7 +233,7 @@ impl Socket {
             }
             Command::StartListening | Command::StopListening => {
                 let is_listening = command == Command::StartListening;
-                self.playback.set_resting_pose(if is_listening { Pose::Listening } else { Pose::Idle });
+                self.playback.resting_pose = if is_listening { Pose::Listening } else { Pose::Idle };
                 self.report_pose().await
             }
             Command::KeepAlive => {
@@ -284,7 +283,7 @@ impl Socket {
     }
 
     fn record<T>(&self, change: impl FnOnce(&mut SocketActivity) -> T) -> T {
-        change(lock(&self.context.monitor).activity_mut(self.id))
+        change(lock(&self.context.monitor).sessions.entry(self.id).or_default())
     }
 
     fn record_utterance(&self, number: usize, change: impl FnOnce(&mut Utterance)) {

@@ -71,19 +71,5 @@ pub(crate) type SocketFaultFn = Box<dyn FnMut(&Command) -> Option<SocketFault> +
 #[derive(Default)]
 pub(crate) struct SocketMonitor {
     pub(crate) faults: Option<SocketFaultFn>,
-    sessions: HashMap<Uuid, SocketActivity>,
-}
-
-impl SocketMonitor {
-    pub(crate) fn activity(&self, session: Uuid) -> SocketActivity {
-        self.sessions.get(&session).cloned().unwrap_or_default()
-    }
-
-    pub(crate) fn activity_mut(&mut self, session: Uuid) -> &mut SocketActivity {
-        self.sessions.entry(session).or_default()
-    }
-
-    pub(crate) fn fault(&mut self, command: &Command) -> Option<SocketFault> {
-        self.faults.as_mut().and_then(|faults| faults(command))
-    }
+    pub(crate) sessions: HashMap<Uuid, SocketActivity>,
 }

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::call::Call;
 use crate::clock::Clock;
-use crate::resource_operation::{Action, ResourceOperation};
+use crate::resource_operation::{Action, ResourceOperation, singular};
 use crate::response::MockResponse;
 use crate::sessions::{Limits, Sessions};
 use crate::storage::Storage;
@@ -36,37 +36,44 @@ impl ServerState {
     }
 
     /// Handles an operation on stored records.
-    pub(crate) fn handle_resource(&mut self, resource: &ResourceOperation, call: &Call<'_>) -> MockResponse {
-        if matches!(resource.action, Action::Create | Action::Update)
-            && let Some(rejection) = self.reject(resource, call)
-        {
-            return rejection;
+    pub(crate) fn handle_resource(
+        &mut self,
+        resource: &ResourceOperation,
+        call: &Call<'_>,
+    ) -> Result<MockResponse, MockResponse> {
+        if matches!(resource.action, Action::Create | Action::Update) {
+            self.check_references(resource, call)?;
         }
-        let (response, deleted) = self.storage.handle(resource, call);
-        if let Some(avatar) = deleted.filter(|_| resource.collection == "avatars") {
-            self.sessions.avatar_deleted(&avatar);
+        let response = self.storage.handle(resource, call);
+        let response = response.ok_or_else(|| MockResponse::not_found(&singular(resource.collection)))?;
+        if let (Action::Delete, "avatars", Some(id)) = (resource.action, resource.collection, resource.rest) {
+            self.sessions.avatar_deleted(&call.path(id).to_lowercase());
         }
-        response
+        Ok(response)
     }
 
     /// Checks the recorded rules about references and the sandbox.
-    fn reject(&mut self, resource: &ResourceOperation, call: &Call<'_>) -> Option<MockResponse> {
+    fn check_references(
+        &mut self,
+        resource: &ResourceOperation,
+        call: &Call<'_>,
+    ) -> Result<(), MockResponse> {
         let text = |name: &str| call.input.body.get(name).and_then(|value| value.as_str());
         // A secret must belong to the space; the text follows the recorded one for LLM configurations.
         if let Some(secret) = text("secret_id").filter(|secret| !self.storage.has("secrets", secret)) {
             let reason = format!("Secret with id '{secret}' not found in your space");
-            return Some(MockResponse::bad_request(&["secret_id"], &reason));
+            return Err(MockResponse::bad_request(&["secret_id"], &reason));
         }
         let is_sandbox = call.input.body.get("is_sandbox").is_some_and(|it| it == true);
         let allowed = [SANDBOX_EMBED_AVATAR_ID, SANDBOX_AVATAR_ID];
         let is_allowed = |id: &str| allowed.iter().any(|allowed| id.eq_ignore_ascii_case(allowed));
         if resource.collection == "embeddings" && is_sandbox && !text("avatar_id").is_some_and(is_allowed) {
-            return Some(MockResponse::bad_request(
+            return Err(MockResponse::bad_request(
                 &["avatar_id"],
                 "This avatar is not supported in sandbox mode",
             ));
         }
-        None
+        Ok(())
     }
 }
 

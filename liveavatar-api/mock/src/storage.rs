@@ -13,7 +13,6 @@ use crate::call::Call;
 use crate::clock::Clock;
 use crate::document;
 use crate::example::example_request;
-use crate::pagination::page;
 use crate::record::{Record, RecordWriter, numbered_id, show};
 use crate::resource_operation::{self, Action, ResourceOperation, ResponseShape, Visibility};
 use crate::response::MockResponse;
@@ -51,50 +50,44 @@ impl Storage {
         self.records(known_collection(collection)?).iter().find(|record| record.is(id))?.fields.get(name)
     }
 
-    /// Handles an operation on stored records; also returns the id of the record that it deleted.
-    pub(crate) fn handle(
-        &mut self,
-        resource: &ResourceOperation,
-        call: &Call<'_>,
-    ) -> (MockResponse, Option<String>) {
+    /// Handles an operation on stored records; `None` if the record does not exist.
+    pub(crate) fn handle(&mut self, resource: &ResourceOperation, call: &Call<'_>) -> Option<MockResponse> {
         let now = self.clock.now();
-        let missing = || (MockResponse::not_found(&resource_operation::singular(resource.collection)), None);
         let schema = call.operation.data_schema();
-        let id = resource.rest.map_or("", |parameter| call.path(parameter));
-        match resource.action {
-            Action::List => (call.documented_response(self.list(resource, call, schema, now)), None),
+        let id = call.path(resource.rest.unwrap_or_default());
+        let data = match resource.action {
+            Action::List => self.list(resource, call, schema, now),
             Action::Create => {
                 let record = self.create(resource, call);
                 let shown = show(&record, schema, resource, now);
                 self.records(resource.collection).push(record);
-                (call.documented_response(shown), None)
+                shown
             }
-            Action::Get => match self.records(resource.collection).iter().find(|record| record.is(id)) {
-                Some(record) => (call.documented_response(show(record, schema, resource, now)), None),
-                None => missing(),
-            },
+            Action::Get => {
+                let record = self.records(resource.collection).iter().find(|record| record.is(id))?;
+                show(record, schema, resource, now)
+            }
             Action::GetPart => {
-                let found = self.records(resource.collection).iter().any(|record| record.is(id));
-                if found { (call.example_response(), None) } else { missing() }
+                self.records(resource.collection).iter().find(|record| record.is(id))?;
+                return Some(call.example_response());
             }
             // Public records are treated as missing: no response for them is recorded.
             Action::Update => {
                 let writer = self.writer(call);
                 let mut own = self.records(resource.collection).iter_mut().filter(|record| record.is_own);
-                let Some(record) = own.find(|record| record.is(id)) else { return missing() };
+                let record = own.find(|record| record.is(id))?;
                 writer.update(record, resource.collection, &call.input.body);
-                (call.documented_response(show(record, schema, resource, now)), None)
+                show(record, schema, resource, now)
             }
             Action::Delete => {
                 let records = self.records(resource.collection);
-                let Some(index) = records.iter().position(|record| record.is_own && record.is(id)) else {
-                    return missing();
-                };
+                let index = records.iter().position(|record| record.is_own && record.is(id))?;
                 let id = records.remove(index).id.to_lowercase();
-                self.deleted.insert(id.clone());
-                (call.documented_response(Value::Null), Some(id))
+                self.deleted.insert(id);
+                Value::Null
             }
-        }
+        };
+        Some(call.documented_response(data))
     }
 
     fn list(
@@ -127,7 +120,7 @@ impl Storage {
         found.reverse();
         match schema.map(resource_operation::response_shape) {
             Some(ResponseShape::Page(schema)) => {
-                page(call, &found, |record| show(record, Some(schema), resource, now))
+                call.page(&found, |record| show(record, Some(schema), resource, now))
             }
             Some(ResponseShape::List(schema)) => {
                 found.iter().map(|record| show(record, Some(schema), resource, now)).collect()
@@ -191,7 +184,9 @@ impl Storage {
             let mut record = Record::new(id, now);
             record.is_own = false;
             record.fill_with_examples(collection);
-            record.set_name(&format!("Public {} {number}", resource_operation::singular(collection)));
+            if let Some(name) = record.fields.get_mut("name") {
+                *name = format!("Public {} {number}", resource_operation::singular(collection)).into();
+            }
             records.push(record);
         }
         records.push(own);

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::num::{IntErrorKind, ParseIntError};
 
+use axum::body::Bytes;
 use axum::extract::{FromRequest as _, Multipart, Query};
-use axum::http::{HeaderMap, Request, Uri};
+use axum::http::Request;
 use serde_json::{Map, Value, json};
 
-use crate::document::{Body, Operation, Parameter, ParameterLocation};
+use crate::document::{Body, Operation, Parameter};
 use crate::response::MockResponse;
-use crate::schema::{Schema, default_of, is_required, resolve};
+use crate::schema::{Schema, default_of, is_required, resolve, types};
 use crate::violation::{Violation, translate};
 
 /// The values of a valid request, in the types of the document.
@@ -23,39 +24,32 @@ pub(crate) struct Input {
     pub(crate) tags: BTreeMap<&'static str, &'static Value>,
 }
 
-/// The parts of an HTTP request that validation reads.
-pub(crate) struct RawRequest<'a> {
-    pub(crate) uri: &'a Uri,
-    pub(crate) headers: &'a HeaderMap,
-    pub(crate) bytes: &'a [u8],
-}
-
 /// Validates a request, or returns the error response.
 pub(crate) async fn check(
     operation: &'static Operation,
     path: BTreeMap<String, String>,
-    raw: RawRequest<'_>,
+    request: &Request<Bytes>,
 ) -> Result<Input, MockResponse> {
     let pairs =
-        Query::<Vec<(String, String)>>::try_from_uri(raw.uri).map(|query| query.0).unwrap_or_default();
+        Query::<Vec<(String, String)>>::try_from_uri(request.uri()).map(|query| query.0).unwrap_or_default();
     let mut violations = Vec::new();
     let mut query = BTreeMap::new();
     for parameter in &operation.parameters {
         let sent: Vec<String> = match parameter.location {
-            ParameterLocation::Path => path.get(parameter.name).cloned().into_iter().collect(),
-            ParameterLocation::Query => pairs
+            "path" => path.get(parameter.name).cloned().into_iter().collect(),
+            "query" => pairs
                 .iter()
                 .filter(|(name, _)| name == parameter.name)
                 .map(|(_, value)| value.clone())
                 .collect(),
-            ParameterLocation::Header => {
-                let values = raw.headers.get_all(parameter.name).iter();
+            "header" => {
+                let values = request.headers().get_all(parameter.name).iter();
                 values.filter_map(|value| value.to_str().ok().map(str::to_owned)).collect()
             }
-            ParameterLocation::Cookie => continue,
+            _ => continue,
         };
         match check_parameter(parameter, &sent) {
-            Ok(value) if parameter.location == ParameterLocation::Query => {
+            Ok(value) if parameter.location == "query" => {
                 query.insert(parameter.name, value);
             }
             Ok(_) => {}
@@ -65,14 +59,14 @@ pub(crate) async fn check(
     let mut tags = BTreeMap::new();
     let mut body = Value::Null;
     if let Some(expected) = &operation.body {
-        match read_body(expected, &raw).await? {
-            ReadBody::Absent if expected.required => {
+        match read_body(expected, request).await? {
+            None if expected.required => {
                 violations.push(Violation::missing(vec!["body".into()], Value::Null));
             }
-            ReadBody::Absent => {
+            None => {
                 body = default_of(expected.schema.value).cloned().unwrap_or_else(|| json!({}));
             }
-            ReadBody::Content(value, found) => {
+            Some((value, found)) => {
                 let member = choose_member(&expected.members, &value);
                 let base = [Value::from("body")];
                 let errors: Vec<_> = member.unwrap_or(&expected.schema).errors(&value).collect();
@@ -91,13 +85,7 @@ pub(crate) async fn check(
 }
 
 fn check_parameter(parameter: &Parameter, sent: &[String]) -> Result<Value, Vec<Violation>> {
-    let container = match parameter.location {
-        ParameterLocation::Path => "path",
-        ParameterLocation::Query => "query",
-        ParameterLocation::Header => "header",
-        ParameterLocation::Cookie => "cookie",
-    };
-    let location = vec![Value::from(container), Value::from(parameter.name)];
+    let location = vec![Value::from(parameter.location), Value::from(parameter.name)];
     let Some(last) = sent.last() else {
         if parameter.required {
             return Err(vec![Violation::missing(location, Value::Null)]);
@@ -113,18 +101,6 @@ fn check_parameter(parameter: &Parameter, sent: &[String]) -> Result<Value, Vec<
         |violation: Violation| if is_list { violation } else { violation.with_input(last.as_str().into()) };
     let violations: Vec<_> = translate(&errors, &location).into_iter().map(echo).collect();
     if violations.is_empty() { Ok(value) } else { Err(violations) }
-}
-
-/// Returns the types that a schema allows, following references and unions.
-fn types(schema: &'static Value) -> Vec<&'static str> {
-    let schema = resolve(schema);
-    let union = ["anyOf", "oneOf"].iter().find_map(|keyword| schema.get(keyword)?.as_array());
-    match (union, schema.get("type")) {
-        (Some(members), _) => members.iter().flat_map(types).collect(),
-        (None, Some(Value::Array(types))) => types.iter().filter_map(Value::as_str).collect(),
-        (None, Some(single)) => single.as_str().into_iter().collect(),
-        (None, None) => Vec::new(),
-    }
 }
 
 /// Converts text from a URL or form to the first type of the schema that can be parsed from it, otherwise to a string.
@@ -155,29 +131,27 @@ fn integer(text: &str) -> Option<i64> {
     )
 }
 
-enum ReadBody {
-    Absent,
-    /// The body as one value, with the violations that its schema does not cover.
-    Content(Value, Vec<Violation>),
-}
+/// A body as one value, with the violations that its schema does not cover.
+type CheckedBody = (Value, Vec<Violation>);
 
-async fn read_body(body: &Body, raw: &RawRequest<'_>) -> Result<ReadBody, MockResponse> {
+/// Reads the body; `None` if it is absent.
+async fn read_body(body: &Body, request: &Request<Bytes>) -> Result<Option<CheckedBody>, MockResponse> {
     let content_type =
-        raw.headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if body.is_multipart() {
-        return read_form(body, content_type, raw).await;
+        request.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if body.content_type.starts_with("multipart/") {
+        return read_form(body, content_type, request).await.map(Some);
     }
-    if raw.bytes.is_empty() {
-        return Ok(ReadBody::Absent);
+    if request.body().is_empty() {
+        return Ok(None);
     }
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if !(essence.is_empty() || essence == "application/json" || essence.ends_with("+json")) {
         // The service's framework does not parse other types; validation then sees a string instead of an object.
-        let text = String::from_utf8_lossy(raw.bytes).into_owned();
-        return Ok(ReadBody::Content(text.into(), Vec::new()));
+        let text = String::from_utf8_lossy(request.body()).into_owned();
+        return Ok(Some((text.into(), Vec::new())));
     }
-    serde_json::from_slice(raw.bytes).map(|value| ReadBody::Content(value, Vec::new())).map_err(|error| {
-        let location = vec!["body".into(), offset(raw.bytes, &error).into()];
+    serde_json::from_slice(request.body()).map(|value| Some((value, Vec::new()))).map_err(|error| {
+        let location = vec!["body".into(), offset(request.body(), &error).into()];
         let violation = Violation::new("json_invalid", location, "JSON decode error", json!({}));
         MockResponse::unprocessable(vec![violation.with_context(json!({ "error": "Expecting value" }))])
     })
@@ -190,18 +164,22 @@ fn offset(bytes: &[u8], error: &serde_json::Error) -> usize {
     before + error.column().saturating_sub(1)
 }
 
-async fn read_form(body: &Body, content_type: &str, raw: &RawRequest<'_>) -> Result<ReadBody, MockResponse> {
+async fn read_form(
+    body: &Body,
+    content_type: &str,
+    request: &Request<Bytes>,
+) -> Result<CheckedBody, MockResponse> {
     let mut fields = Map::new();
     let mut violations = Vec::new();
     if !content_type.to_ascii_lowercase().starts_with("multipart/form-data") {
-        return Ok(ReadBody::Content(fields.into(), violations));
+        return Ok((fields.into(), violations));
     }
     let malformed = || MockResponse::no_route(400, "There was an error parsing the body");
-    let request = Request::builder()
+    let form = Request::builder()
         .header("content-type", content_type)
-        .body(axum::body::Body::from(replace_control_characters(raw.bytes, content_type)))
+        .body(axum::body::Body::from(replace_control_characters(request.body(), content_type)))
         .map_err(|_| malformed())?;
-    let mut form = Multipart::from_request(request, &()).await.map_err(|_| malformed())?;
+    let mut form = Multipart::from_request(form, &()).await.map_err(|_| malformed())?;
     let properties = resolve(body.schema.value).get("properties");
     while let Some(part) = form.next_field().await.map_err(|_| malformed())? {
         let Some(name) = part.name().map(str::to_owned) else { continue };
@@ -220,7 +198,7 @@ async fn read_form(body: &Body, content_type: &str, raw: &RawRequest<'_>) -> Res
         let value = if wants_upload { Value::from("") } else { coerce(&text, schema) };
         fields.insert(name, value);
     }
-    Ok(ReadBody::Content(fields.into(), violations))
+    Ok((fields.into(), violations))
 }
 
 /// Replaces control characters in the headers of a form's parts, which the service's framework accepts and ours rejects.

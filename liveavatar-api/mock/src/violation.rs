@@ -86,21 +86,29 @@ fn translate_one(error: &ValidationError<'_>, base: &[Value]) -> Vec<Violation> 
     let bounded = |kind, message: String, key: &str, limit: Value| {
         vec![Violation::new(kind, location.clone(), message, input()).with_context(json!({ key: limit }))]
     };
+    let below = |segment: Value| [location.as_slice(), &[segment]].concat();
+    let sized = |kind, key: &str, limit: u64| {
+        let bound = if key == "min_length" { "at least" } else { "at most" };
+        let s = if limit == 1 { "" } else { "s" };
+        let message = if error.instance().is_string() {
+            format!("String should have {bound} {limit} character{s}")
+        } else {
+            format!("List should have {bound} {limit} item{s} after validation")
+        };
+        bounded(kind, message, key, limit.into())
+    };
     let compared = |kind, relation: &str, key: &str, limit: &Value| {
         bounded(kind, format!("Input should be {relation} {limit}"), key, limit.clone())
     };
     match error.kind() {
         Kind::Required { property } => {
-            let mut location = location.clone();
-            location.push(property.clone());
-            vec![Violation::missing(location, input())]
+            vec![Violation::missing(below(property.clone()), input())]
         }
         Kind::AnyOf { context } | Kind::OneOfNotValid { context } => union(error, context, base),
         Kind::OneOfMultipleValid { .. } => overlap(error, &location),
         Kind::PropertyNames { error: name } => {
-            let mut base = location.clone();
-            base.extend([name.instance().as_ref().clone(), "[key]".into()]);
-            translate_one(name, &base)
+            let key = [name.instance().as_ref().clone(), "[key]".into()];
+            translate_one(name, &[location.as_slice(), &key].concat())
         }
         Kind::Type { kind } => wrong_type(error, kind, location, input()),
         Kind::Format { format } => match format.as_str() {
@@ -122,34 +130,18 @@ fn translate_one(error: &ValidationError<'_>, base: &[Value]) -> Vec<Violation> 
         Kind::Maximum { limit } => compared("less_than_equal", "less than or equal to", "le", limit),
         Kind::ExclusiveMinimum { limit } => compared("greater_than", "greater than", "gt", limit),
         Kind::ExclusiveMaximum { limit } => compared("less_than", "less than", "lt", limit),
-        Kind::MinLength { limit } => {
-            let message = format!("String should have at least {limit} character{}", plural(*limit));
-            bounded("string_too_short", message, "min_length", json!(limit))
-        }
-        Kind::MaxLength { limit } => {
-            let message = format!("String should have at most {limit} character{}", plural(*limit));
-            bounded("string_too_long", message, "max_length", json!(limit))
-        }
-        Kind::Pattern { pattern } => bounded(
-            "string_pattern_mismatch",
-            format!("String should match pattern '{pattern}'"),
-            "pattern",
-            json!(pattern),
-        ),
-        Kind::MinItems { limit } => {
-            let message =
-                format!("List should have at least {limit} item{} after validation", plural(*limit));
-            bounded("too_short", message, "min_length", json!(limit))
-        }
-        Kind::MaxItems { limit } => {
-            let message = format!("List should have at most {limit} item{} after validation", plural(*limit));
-            bounded("too_long", message, "max_length", json!(limit))
+        Kind::MinLength { limit } => sized("string_too_short", "min_length", *limit),
+        Kind::MaxLength { limit } => sized("string_too_long", "max_length", *limit),
+        Kind::MinItems { limit } => sized("too_short", "min_length", *limit),
+        Kind::MaxItems { limit } => sized("too_long", "max_length", *limit),
+        Kind::Pattern { pattern } => {
+            let message = format!("String should match pattern '{pattern}'");
+            bounded("string_pattern_mismatch", message, "pattern", json!(pattern))
         }
         Kind::AdditionalProperties { unexpected } => {
             let extra = |name: &String| {
-                let mut location = location.clone();
-                location.push(name.as_str().into());
                 let value = error.instance().get(name).cloned().unwrap_or_default();
+                let location = below(name.as_str().into());
                 Violation::new("extra_forbidden", location, "Extra inputs are not permitted", value)
             };
             unexpected.iter().map(extra).collect()
@@ -302,8 +294,4 @@ fn either(values: &[Value]) -> String {
         Some((last, _)) => last.clone(),
         None => String::new(),
     }
-}
-
-fn plural(count: u64) -> &'static str {
-    if count == 1 { "" } else { "s" }
 }
