@@ -84,7 +84,7 @@ pub fn run(
     let stale = stale_files(root, files, options.mode, shell)?;
     let counts = format!("{}: {} fresh, {}", count(total, "file"), total - stale.len(), stale.len());
     if stale.is_empty() {
-        shell.status("Finished", format_args!("{counts} stale; nothing to run"))?;
+        shell.status("Finished", format_args!("{counts} stale; nothing to do"))?;
         return Ok(TaskStatus::Success);
     }
     if options.mode == RegenMode::Check {

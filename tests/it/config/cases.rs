@@ -7,6 +7,7 @@ use super::bases::{
     too_long_variables, too_many_variables,
 };
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) fn of(rule: &str) -> &'static [Case] {
     match rule {
         "mode-unknown" => &[

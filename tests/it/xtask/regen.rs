@@ -41,7 +41,7 @@ fn the_committed_document_changes_nothing() {
         Fresh openapi/liveavatar-v1.json
         Fresh liveavatar-api/openapi/liveavatar-v1.json
         Fresh liveavatar-api/openapi/service.json
-     Finished 4 files: 4 fresh, 0 stale; nothing to run
+     Finished 4 files: 4 fresh, 0 stale; nothing to do
     ");
 }
 

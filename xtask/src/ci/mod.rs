@@ -101,7 +101,7 @@ pub fn run(root: &Path, options: &CiOptions, shell: &mut Shell<'_>) -> Result<Ta
         total.as_secs_f64()
     );
     let Some(error) = TaskError::all(errors) else {
-        shell.status("Finished", format_args!("{counts}; nothing to run"))?;
+        shell.status("Finished", format_args!("{counts}; nothing to do"))?;
         return Ok(TaskStatus::Success);
     };
     shell.failure("Finished", format_args!("{counts}; run `cargo xtask ci {}`", failed.join(" ")))?;

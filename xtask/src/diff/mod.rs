@@ -164,7 +164,7 @@ pub fn run(root: &Path, options: &DiffOptions, shell: &mut Shell<'_>) -> Result<
             Some(_) if diff.level().is_some() => {
                 format!("run `cargo xtask regen --from {revision_name}` to adopt the document")
             }
-            _ => "nothing to run".to_owned(),
+            _ => "nothing to do".to_owned(),
         };
         let found = count(diff.changes.len() + diff.unhandled.len(), "difference");
         shell.status("Finished", format_args!("{found}; {next}"))?;
