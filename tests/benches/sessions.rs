@@ -44,7 +44,7 @@ const PLAIN_CALLS: u32 = 20_000;
 /// The keep-alives that the server has received.
 #[derive(Default)]
 struct KeepAlives {
-    /// The time of each session's last one.
+    /// The time of each session's last keep-alive.
     last: HashMap<Uuid, Instant>,
     minted: u128,
     interval: Duration,

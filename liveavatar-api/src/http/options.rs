@@ -1,4 +1,4 @@
-//! How many attempts a call may take, and how long.
+//! Retries and time limits of calls.
 
 use std::time::Duration;
 

@@ -18,7 +18,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(8);
 /// Longest pause that the service may request; the caller handles longer ones.
 const MAX_REQUESTED_PAUSE: Duration = Duration::from_secs(30);
 
-/// The retries that a client and its clones can pay for, before successful calls refill the budget.
+/// The budget for retries that a client and its clones share; successful calls refill it.
 const BUDGET: u32 = 500;
 
 /// Cost of a retry; twice as much after a time-out, which held a connection for long.

@@ -69,7 +69,7 @@ pub(crate) struct StopGuard {
 pub(crate) struct GuardedSession {
     pub(crate) guard: StopGuard,
     pub(crate) started: types::StartSessionResponse,
-    /// When the start request was sent; the service counts from no earlier time.
+    /// When the start request was sent: the earliest time at which the session can have started.
     pub(crate) sent_at: SystemTime,
 }
 
