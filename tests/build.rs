@@ -174,7 +174,6 @@ fn builder_functions(items: &[Item]) -> impl Iterator<Item = (String, &ImplItemF
     })
 }
 
-/// Returns the `T` of `name<T>`.
 fn argument_of<'t>(kind: &'t Type, name: &str) -> Option<&'t Type> {
     let Type::Path(path) = kind else { return None };
     first_argument(path.path.segments.last().filter(|last| last.ident == name)?)

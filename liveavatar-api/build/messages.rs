@@ -22,7 +22,6 @@ pub(crate) fn enums(file: &syn::File) -> Enums {
     enums.map(|item| (item.ident.to_string(), item.variants.iter().map(wire_name).collect())).collect()
 }
 
-/// The name of a variant in JSON.
 fn wire_name(variant: &syn::Variant) -> String {
     let mut name = variant.ident.to_string();
     for attribute in variant.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")) {

@@ -70,7 +70,6 @@ impl Credential {
         self.kind
     }
 
-    /// The value of its header.
     pub(crate) fn header(&self) -> &HeaderValue {
         &self.value
     }

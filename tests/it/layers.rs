@@ -5,28 +5,22 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The modules of `liveavatar-api`, from the bottom layer to the top layer.
+/// The modules of `liveavatar-api`, from the bottom layer to the top layer; on one line, from left to right.
 const CLIENT: &[&str] = &[
     // The types that generated code refers to.
-    "wire",
-    "secret",
+    "wire, secret",
     // The table of operations, from build.rs.
     "operation",
     // The error type, and reading a failed response.
-    "error",
-    "credential",
+    "error, credential",
     // Sending one request: sign, send, retry, redact, read, trace, observe.
     "http",
     // The generated client.
-    "raw",
-    "types",
-    "builder",
+    "raw, types, builder",
     // Extensions of every generated call: data, pages, items. Calls by name, and the upload.
     "calls",
-    // Remembering running sessions outside the process.
-    "store",
-    // Keeping sessions alive and stopping them.
-    "supervisor",
+    // Remembering running sessions outside the process, keeping them alive and stopping them.
+    "store, supervisor",
     "client",
     // A session's configuration: one type per mode, rules, suggestions.
     "config",
@@ -41,86 +35,36 @@ const CLIENT: &[&str] = &[
 /// The modules of `liveavatar-mock`.
 const MOCK: &[&str] = &[
     // What the document says.
-    "schema",
-    "document",
-    "resource_operation",
-    "example",
+    "schema, document, resource_operation, example",
     // A request, its response, and what tests see of both.
-    "clock",
-    "credentials",
-    "recorded_request",
-    "violation",
-    "response",
-    "validation",
-    "cors",
-    "fault",
-    "rate_limit",
-    "call",
+    "clock, credentials, recorded_request, violation, response, validation, cors, fault, rate_limit, call",
     // What the service remembers.
-    "record",
-    "storage",
-    "transcript",
-    "sessions",
-    "state",
+    "record, storage, transcript, sessions, state",
     // What it does.
-    "session_operations",
-    "playback",
-    "socket_activity",
-    "socket",
-    "handler",
-    "server",
-    "builder",
+    "session_operations, playback, socket_activity, socket, handler, server, builder",
 ];
 
 /// The modules of `liveavatar-cli`.
 const CLI: &[&str] = &[
     // The document, files and text.
-    "document",
-    "source_map",
-    "mask",
+    "document, source_map, mask",
     // The terminal and standard streams.
-    "terminal",
-    "table",
-    "failure",
-    "output",
-    "input",
-    "signals",
+    "terminal, table, failure, output, input, signals",
     // The client.
-    "service",
-    "body",
-    "transcript",
+    "service, body, transcript",
     // The commands.
-    "check",
-    "foreground_session",
-    "watch",
-    "speak",
-    "doctor",
-    "session",
-    "resource",
-    "call",
-    "mock",
+    "check, foreground_session, watch, speak, doctor, session, resource, call, mock",
 ];
 
 /// The modules of `xtask`.
 const XTASK: &[&str] = &[
-    "error",
-    "shell",
-    "pointer",
+    "error, shell, pointer",
     // The documents and the workspace.
-    "documents",
-    "source",
-    "workspace",
+    "documents, source, workspace",
     // From the service's document to the lowered one.
-    "normalise",
-    "overlay",
-    "lower",
-    "pipeline",
-    "surface",
+    "normalise, overlay, lower, pipeline, surface",
     // The commands.
-    "diff",
-    "regen",
-    "bench",
-    "ci",
+    "diff, regen, bench, ci",
 ];
 
 const PACKAGES: &[(&str, &[&str])] = &[
@@ -189,7 +133,7 @@ fn upward_imports(module: &[String], text: &str, layers: &[&str], exports: &Expo
     if ABOVE_ALL.contains(&module[0].as_str()) {
         return Vec::new();
     }
-    let layer = |name: &str| layers.iter().position(|layer| *layer == name);
+    let layer = |name: &str| layers.iter().flat_map(|line| line.split(", ")).position(|layer| layer == name);
     let own = layer(&module[0]).unwrap_or_else(|| panic!("`{}` is missing in the list of layers", module[0]));
     let code: String = text
         .lines()

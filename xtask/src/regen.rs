@@ -45,7 +45,6 @@ pub struct RegenOptions {
     pub today: NaiveDate,
 }
 
-/// A file derived from the document.
 struct DerivedFile {
     path: &'static str,
     text: String,

@@ -253,7 +253,6 @@ fn last_name(path: &syn::Path) -> String {
     path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default()
 }
 
-/// The path of a type, if it is one.
 fn type_path(kind: &Type) -> Option<&syn::Path> {
     if let Type::Path(kind) = kind { Some(&kind.path) } else { None }
 }

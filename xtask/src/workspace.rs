@@ -9,9 +9,7 @@ use serde_json::Value;
 
 use crate::error::TaskError;
 
-/// The client.
 pub(crate) const API: &str = "liveavatar-api";
-/// The mock service.
 pub(crate) const MOCK: &str = "liveavatar-mock";
 /// The command line.
 pub(crate) const CLI: &str = "liveavatar-cli";
@@ -63,7 +61,6 @@ impl Workspace {
         command
     }
 
-    /// Runs `cargo`.
     pub(crate) fn cargo(&self, args: &[&str]) -> Result<(), TaskError> {
         run(self.command("cargo").args(args))
     }

@@ -29,7 +29,6 @@ pub(crate) struct Call {
     path: Vec<(String, String)>,
 }
 
-/// Returns the rows of `liveavatar operations`.
 pub(crate) fn operation_rows() -> Value {
     let row = |spec: OperationSpec| {
         let Operation { id, method, path, credentials, .. } = spec.operation;

@@ -80,7 +80,6 @@ fn kebab_case(text: &str) -> String {
     text.replace('_', "-")
 }
 
-/// Returns the command that calls an operation.
 pub(crate) fn command_of(spec: OperationSpec) -> Option<String> {
     let (name, verb) = resource_and_verb(spec)?;
     let resource = resources().into_iter().find(|resource| resource.name == name)?;

@@ -14,7 +14,6 @@ use toml::de::{DeTable, DeValue};
 /// The longest string that may be a keyword of the configuration, in bytes.
 const KEYWORD_MAX: usize = 40;
 
-/// A configuration file.
 pub(crate) struct SourceFile {
     pub(crate) name: String,
     pub(crate) text: String,

@@ -15,7 +15,6 @@ pub(crate) fn print_line(text: &str) {
     let _ = writeln!(anstream::stdout(), "{text}");
 }
 
-/// Prints a line to standard error.
 pub(crate) fn print_error_line(text: &str) {
     clear_status();
     let _ = writeln!(anstream::stderr(), "{text}");

@@ -103,7 +103,6 @@ impl Playback {
         }
     }
 
-    /// Returns when the next event is due.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         let first = self.queue.front()?;
         if !first.is_announced {
@@ -112,7 +111,6 @@ impl Playback {
         (first.is_closed || !first.is_starved).then_some(first.until)
     }
 
-    /// Returns the next event if it is due.
     pub(crate) fn next_event(&mut self, now: Instant) -> Option<PlaybackEvent> {
         if self.next_due()? > now {
             return None;

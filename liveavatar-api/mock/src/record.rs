@@ -238,7 +238,6 @@ fn is_time(schema: &'static Value) -> bool {
     non_null(schema)["format"] == "date-time"
 }
 
-/// Returns the id with this number.
 pub(crate) fn numbered_id(number: u128) -> String {
     Uuid::from_u128(ID_BASE + number).to_string()
 }

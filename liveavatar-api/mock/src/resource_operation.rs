@@ -70,7 +70,6 @@ impl ResourceOperation {
     }
 }
 
-/// Returns the operations on a collection.
 fn operations_on(collection: &str) -> impl Iterator<Item = (&'static Operation, ResourceOperation)> {
     let all =
         document::all().iter().filter_map(|operation| Some((operation, ResourceOperation::of(operation)?)));

@@ -99,7 +99,6 @@ pub(crate) enum StartError {
     Credits,
 }
 
-/// The limits of an account.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// Sessions that may run at the same time.
@@ -127,7 +126,6 @@ impl Sessions {
         Sessions { clock, limits, credits: limits.credits, socket_base: None, all: Vec::new() }
     }
 
-    /// Returns the remaining credits.
     pub(crate) fn credits(&mut self) -> u64 {
         self.settle();
         self.credits
@@ -323,7 +321,6 @@ impl Session {
         true
     }
 
-    /// Returns the data of the start response.
     pub(crate) fn start_data(&self) -> Value {
         let id = self.id;
         let terms = &self.terms;
@@ -348,7 +345,6 @@ impl Session {
         })
     }
 
-    /// Returns the next transition and its time.
     fn next_transition(&self, zombie_timeout: Option<Duration>) -> Option<(Instant, Transition)> {
         let Phase::Running { started, last_activity, was_kept_alive } = self.phase else { return None };
         // An instant that the clock cannot represent is never reached.

@@ -266,7 +266,6 @@ impl Socket {
         Ok(())
     }
 
-    /// Reports the pose if it changed.
     async fn report_pose(&mut self) -> Sent {
         let (previous, new) = (self.reported_pose, self.playback.pose());
         if previous == new {

@@ -297,9 +297,7 @@ impl ClientBuilder {
 struct Base {
     /// Without a trailing slash.
     url: String,
-    /// Whether it is `http`.
     plain: bool,
-    /// Whether it is on loopback.
     local: bool,
 }
 

@@ -20,7 +20,6 @@ const AVATAR_ID_LISTS: &str = "GET /v1/avatars/public and GET /v1/avatars list t
 const AVATAR_NAME_HINT: &str = "avatar names of the older HeyGen product are not ids; \
     GET /v1/avatars/public and GET /v1/avatars list the ids";
 
-/// The result of a check.
 pub(crate) struct Checked {
     pub(super) diagnostics: Diagnostics,
     /// When the token of the caller's LiveKit room expires, in seconds since 1970.

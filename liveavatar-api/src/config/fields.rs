@@ -16,7 +16,6 @@ pub(super) static DOCUMENT: LazyLock<Value> =
 /// Below this depth everything is allowed, so that a schema that refers to itself ends.
 const DEEPEST: usize = 12;
 
-/// The fields of one mode.
 pub(super) struct ModeFields {
     pub(super) root: Shape,
     /// All fields in one list, for suggestions.
@@ -152,7 +151,6 @@ impl Shape {
         }
     }
 
-    /// Whether the keys lead to a field.
     #[cfg(feature = "axum")]
     pub(super) fn leads_to(&self, keys: &[&str]) -> bool {
         let Some((name, rest)) = keys.split_first() else { return true };

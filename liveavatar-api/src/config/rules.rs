@@ -72,7 +72,6 @@ enum Check {
     Each(fn(&Rule, &Input<'_>) -> Vec<Diagnostic>),
 }
 
-/// How to choose a mode.
 pub(super) const MODE_HINT: &str =
     "use `FULL` if the service runs the conversation, `LITE` if you send the audio";
 

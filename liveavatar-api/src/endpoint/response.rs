@@ -192,7 +192,6 @@ fn chosen_fields<'p>(
     fields
 }
 
-/// Returns whether a path is the field or inside it.
 fn is_within(path: &str, field: &str) -> bool {
     !field.is_empty()
         && path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))

@@ -41,7 +41,6 @@ struct Entries<U> {
     sweep_at: usize,
 }
 
-/// A session that was given to a user.
 pub(super) enum UserSession {
     /// The browser has the token and may have started the session.
     Minted {

@@ -35,7 +35,6 @@ pub(crate) enum Failure {
 }
 
 impl FailedCall {
-    /// Whether there is a response to return to the caller.
     pub(crate) fn has_response(&self) -> bool {
         matches!(self.failure, Failure::Response { .. })
     }

@@ -115,7 +115,6 @@ impl Error {
         self
     }
 
-    /// Adds status, request id and attempts of the response.
     pub(crate) fn with_response(mut self, status: u16, request_id: Option<String>, attempts: u32) -> Self {
         self.0.status = Some(status);
         self.0.request_id = request_id;
@@ -192,7 +191,6 @@ impl Error {
 
     /// Returns whether the service may have received the request and acted on it.
     ///
-    /// # Troubleshooting
     /// After a start that timed out, a session may be running and cost credits: list the active sessions, or stop it by its id.
     /// [`SessionToken::start`](crate::session::SessionToken::start) does so itself.
     #[must_use]
@@ -202,7 +200,6 @@ impl Error {
 
     /// Returns whether an argument, a credential or a configuration is invalid; nothing was sent.
     ///
-    /// # Troubleshooting
     /// The message names the argument and the rule. For a wrong kind of credential, use
     /// [`Client::with_credential`](crate::Client::with_credential).
     #[must_use]
@@ -212,7 +209,6 @@ impl Error {
 
     /// Returns whether the service rejected the request's content.
     ///
-    /// # Troubleshooting
     /// [`fields`](Self::fields) names the fields. If a session configuration passed this crate's check, the service rejects
     /// something that only it knows: an avatar of another account, or a duration above the plan's limit.
     #[must_use]
@@ -222,7 +218,6 @@ impl Error {
 
     /// Returns whether the credential is missing, wrong or of another product.
     ///
-    /// # Troubleshooting
     /// Keys of the older HeyGen service are not valid here. Starting a session takes its token; everything else takes the API
     /// key.
     #[must_use]
@@ -232,7 +227,6 @@ impl Error {
 
     /// Returns whether the account lacks permission.
     ///
-    /// # Troubleshooting
     /// The credential is valid. The plan or the workspace lacks the permission, or the resource belongs to another account.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
@@ -241,7 +235,6 @@ impl Error {
 
     /// Returns whether the account is out of credits.
     ///
-    /// # Troubleshooting
     /// Add credits; starting a session needs one minute's worth. Sandbox sessions are free.
     #[must_use]
     pub fn is_insufficient_credits(&self) -> bool {
@@ -250,7 +243,6 @@ impl Error {
 
     /// Returns whether the account runs as many sessions as the plan allows.
     ///
-    /// # Troubleshooting
     /// List the active sessions and stop those that are not needed. A slot becomes free 0.8 to 3 s after its session stops.
     #[must_use]
     pub fn is_concurrency_limit(&self) -> bool {
@@ -259,7 +251,6 @@ impl Error {
 
     /// Returns whether the resource does not exist; a session that has ended does not.
     ///
-    /// # Troubleshooting
     /// Check the id and which account it belongs to. Stopping a session that has ended is not an error.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
@@ -268,7 +259,6 @@ impl Error {
 
     /// Returns whether there were too many requests per second.
     ///
-    /// # Troubleshooting
     /// The client has already waited and retried. Spread the calls, or raise
     /// [`max_attempts`](crate::RequestOptions::max_attempts); [`retry_after`](Self::retry_after) returns how long to wait.
     #[must_use]
@@ -278,7 +268,6 @@ impl Error {
 
     /// Returns whether the service failed.
     ///
-    /// # Troubleshooting
     /// The client has already retried, if that was safe. Give [`request_id`](Self::request_id) to the service's support.
     #[must_use]
     pub fn is_server(&self) -> bool {
@@ -287,7 +276,6 @@ impl Error {
 
     /// Returns whether the time limit passed before the response was complete.
     ///
-    /// # Troubleshooting
     /// See [`may_have_been_sent`](Self::may_have_been_sent), and [`RequestOptions`](crate::RequestOptions) for the limits.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
@@ -296,7 +284,6 @@ impl Error {
 
     /// Returns whether the service returned a failure that no other kind describes.
     ///
-    /// # Troubleshooting
     /// See [`status`](Self::status), [`code`](Self::code) and [`message`](Self::message). A redirect is of this kind: check the
     /// base URL.
     #[must_use]
@@ -306,7 +293,6 @@ impl Error {
 
     /// Returns whether the call succeeded, but its response cannot be decoded.
     ///
-    /// # Troubleshooting
     /// The service has acted. Either a proxy responded in its place, or the service is newer than this crate: look at the
     /// response with [`Client::operation`](crate::raw::Client::operation).
     #[must_use]
@@ -316,7 +302,6 @@ impl Error {
 
     /// Returns whether the connection failed.
     ///
-    /// # Troubleshooting
     /// See [`may_have_been_sent`](Self::may_have_been_sent); [`source`](std::error::Error::source) returns the cause.
     #[must_use]
     pub fn is_transport(&self) -> bool {
@@ -325,7 +310,6 @@ impl Error {
 
     /// Returns whether the session store failed.
     ///
-    /// # Troubleshooting
     /// Nothing was started. [`source`](std::error::Error::source) returns the store's error.
     #[must_use]
     pub fn is_store(&self) -> bool {
@@ -334,7 +318,6 @@ impl Error {
 
     /// Returns whether a session could not be confirmed stopped and may still run.
     ///
-    /// # Troubleshooting
     /// [`source`](std::error::Error::source) returns why. Stop it again, or by its id with another key; without keep-alives, the
     /// service ends it after some minutes.
     #[must_use]

@@ -17,7 +17,6 @@ const NAME: &str = "sessions";
 /// A new journal is written to this file, which then replaces the journal.
 const NEW_NAME: &str = "sessions.new";
 
-/// Format version.
 const VERSION: &str = "1";
 
 /// A shorter journal is not worth rewriting.

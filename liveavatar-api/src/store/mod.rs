@@ -144,7 +144,6 @@ impl StoreError {
 
     /// Returns whether all slots of the account are taken.
     ///
-    /// # Troubleshooting
     /// Try again after [`retry_after`](Self::retry_after). [`Client::reap`](crate::Client::reap) frees the slots of dead owners.
     #[must_use]
     pub fn is_no_slot(&self) -> bool {
@@ -153,7 +152,6 @@ impl StoreError {
 
     /// Returns whether the store cannot be used, or does not know which owners live.
     ///
-    /// # Troubleshooting
     /// [`source`](std::error::Error::source) returns the cause. Running sessions continue, and their records are renewed with the
     /// next keep-alive.
     #[must_use]

@@ -1,8 +1,9 @@
 //! Readers of values that the service writes in several forms.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use serde::de::Error as _;
+use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -10,15 +11,76 @@ use super::Nullable;
 
 /// Reads an envelope's code: a number in every recorded response, but a numeric text is accepted; anything else is `None`.
 pub(crate) fn integer_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    Ok(integer(&Value::deserialize(deserializer)?))
+    Ok(match Plain::deserialize(deserializer)? {
+        Plain::Integer(number) => Some(number),
+        Plain::Text(text) => text.trim().parse().ok(),
+        Plain::Other => None,
+    })
 }
 
 /// Reads an envelope's message: a text in every recorded response; anything else is `None`.
 pub(super) fn text_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(match Value::deserialize(deserializer)? {
-        Value::String(text) => Some(text),
-        _ => None,
+    Ok(match Plain::deserialize(deserializer)? {
+        Plain::Text(text) => Some(text),
+        Plain::Integer(_) | Plain::Other => None,
     })
+}
+
+/// A value that should be a number or a text. Other values are skipped, at any depth, which a [`Value`] limits.
+enum Plain {
+    Integer(i64),
+    Text(String),
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Plain {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Plain;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any value")
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Plain, E> {
+                Ok(Plain::Integer(number))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Plain, E> {
+                Ok(i64::try_from(number).map_or(Plain::Other, Plain::Integer))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Plain, E> {
+                Ok(Plain::Text(text.to_owned()))
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Plain, E> {
+                Ok(Plain::Other)
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Plain, E> {
+                Ok(Plain::Other)
+            }
+
+            fn visit_unit<E>(self) -> Result<Plain, E> {
+                Ok(Plain::Other)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Plain, A::Error> {
+                IgnoredAny.visit_seq(list)?;
+                Ok(Plain::Other)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Plain, A::Error> {
+                IgnoredAny.visit_map(map)?;
+                Ok(Plain::Other)
+            }
+        }
+
+        deserializer.deserialize_any(Reader)
+    }
 }
 
 pub(crate) fn integer(value: &Value) -> Option<i64> {

@@ -63,7 +63,6 @@ fn respond(mut stream: TcpStream, response: &[u8]) -> io::Result<()> {
     stream.write_all(response)
 }
 
-/// The secrets in the request.
 fn secrets(example: &Example) -> Vec<String> {
     fn collect(value: &serde_json::Value, found: &mut Vec<String>) {
         match value {

@@ -41,7 +41,6 @@ fn subcommands(help: &str) -> Vec<String> {
         .collect()
 }
 
-/// Returns a help text without the global options.
 fn without_global_options(help: &str) -> String {
     let (before, global) = help.split_once("\nGlobal options:\n").unwrap();
     let after = global.split_once("\n\n").map_or("", |(_, after)| after);

@@ -25,7 +25,6 @@ use liveavatar_mock::{Builder, EventStyle, Server};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_cli");
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../liveavatar-api/examples");
 
-/// A session that the mock does not have.
 const UNKNOWN_SESSION: &str = "6b1f3c1e-4a55-4a2c-9a90-0d2f6f5f8f10";
 
 /// Returns a mock whose LITE sessions have web sockets.

@@ -21,7 +21,6 @@ pub(crate) const OTHER_AVATAR: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a12";
 /// Response headers that the endpoint sets.
 const HEADERS: [&str; 4] = ["allow", "cache-control", "content-type", "retry-after"];
 
-/// An endpoint that is being served.
 struct ServedEndpoint {
     url: String,
     http: reqwest::Client,

@@ -244,7 +244,6 @@ async fn call_example(client: &Client, operation: &Operation) -> Result<(), Erro
     called.unwrap_or_else(|_| panic!("{} hangs", operation.id)).map(drop)
 }
 
-/// Returns a credential that the operation accepts.
 fn credential(operation: &Operation) -> Credential {
     let by_token = operation.credentials == [CredentialKind::SessionToken];
     let credential = if by_token { Credential::session_token(TOKEN) } else { Credential::api_key(KEY) };

@@ -144,7 +144,6 @@ impl Response {
         self
     }
 
-    /// Returns the bytes that are sent.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.pieces().concat()
     }

@@ -48,7 +48,6 @@ fn good(operation: &Operation) -> Response {
     example_response(operation.id).map_or_else(|| Response::empty(204), |body| Response::json(200, &body))
 }
 
-/// The result of a call.
 struct Called {
     result: Result<(), Error>,
     /// Requests that the server received.

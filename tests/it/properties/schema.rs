@@ -46,7 +46,6 @@ const KNOWN: [&str; 16] = [
     "type",
 ];
 
-/// Values that the schema allows.
 pub(crate) fn allowed(schema: &'static Value) -> BoxedStrategy<Value> {
     of(schema, Tags::Free)
 }

@@ -14,7 +14,6 @@ use super::full;
 
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// A page of a transcript.
 pub(super) fn page(lines: &[&str], next: impl Into<Value>, active: bool) -> MockResponse {
     let line = |text: &&str| json!({ "role": "user", "transcript": text, "absolute_timestamp": 1, "relative_timestamp": 1 });
     let lines: Vec<_> = lines.iter().map(line).collect();

@@ -22,7 +22,6 @@ fn remove_newer_actions(overlay: &mut Value) {
         .retain(|action| !action.to_string().contains("CustomSDKSessionTokenConfigData"));
 }
 
-/// Removes the preview of voices.
 pub(super) fn without_voice_preview(document: &mut Value) {
     document["paths"].as_object_mut().unwrap().remove("/v1/voices/{voice_id}/preview").unwrap();
     let schemas = document.pointer_mut(SCHEMAS).unwrap().as_object_mut().unwrap();

@@ -62,7 +62,6 @@ impl WorkspaceCopy {
         self.source(&document)
     }
 
-    /// A document as a source.
     pub(super) fn source(&self, document: &Value) -> DocumentSource {
         self.write("changed.json", &document.to_string());
         DocumentSource::File(self.path("changed.json"))

@@ -15,7 +15,6 @@ use crate::workspace::{self, Workspace};
 pub(super) const COLD_BUILD: &str = "small program: cold debug build";
 pub(super) const BINARY_SIZE: &str = "small program: binary size, release, stripped";
 
-/// The cost of one program.
 struct BuildCost {
     crates: usize,
     cold: Duration,

@@ -95,7 +95,6 @@ impl BenchRows {
         text
     }
 
-    /// The table of the README.
     fn readme(&self) -> Result<String, TaskError> {
         let head = ["| What | liveavatar-api | plain reqwest and serde |", "| --- | --- | --- |"];
         let mut rows = head.map(str::to_owned).to_vec();

@@ -12,7 +12,6 @@ use crate::regen::{self, RegenMode, RegenOptions};
 use crate::shell::Shell;
 use crate::workspace::{self, API, PUBLISHED, Workspace, select_published};
 
-/// One check.
 struct CiStep {
     name: &'static str,
     about: &'static str,

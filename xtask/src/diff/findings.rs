@@ -35,7 +35,6 @@ pub(super) struct FindingNode {
     pub(super) uses: BTreeSet<usize>,
 }
 
-/// What a node belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum NodeOwner {
     Document,
@@ -157,7 +156,6 @@ impl Findings {
         self.nodes.len() - 1
     }
 
-    /// Reports a change.
     pub(super) fn report(&mut self, scope: &DiffScope, rule: &'static DiffRule, pair: &Pair<'_>, text: &str) {
         self.report_as(scope, rule, rule.name, pair, text);
     }

@@ -291,7 +291,6 @@ fn compare(
     Diff { base: base.0.to_owned(), revision: revision.0.to_owned(), changes, unhandled, notes }
 }
 
-/// The operations that lead to each node.
 fn operations(nodes: &[findings::FindingNode]) -> Vec<BTreeSet<String>> {
     let mut operations = vec![BTreeSet::new(); nodes.len()];
     for (index, node) in nodes.iter().enumerate() {

@@ -28,13 +28,11 @@ impl<'a> Located<'a> {
         Self::new(self.value.get(key).unwrap_or(&ANYTHING), child(&self.pointer, key))
     }
 
-    /// The entries, if this is an object.
     pub(super) fn entries(&self) -> BTreeMap<&'a str, Self> {
         let entries = self.value.as_object().into_iter().flatten();
         entries.map(|(name, value)| (name.as_str(), Self::new(value, child(&self.pointer, name)))).collect()
     }
 
-    /// The items, if this is an array.
     pub(super) fn items(&self) -> Vec<Self> {
         let items = self.value.as_array().into_iter().flatten().enumerate();
         items.map(|(at, item)| Self::new(item, child(&self.pointer, &at.to_string()))).collect()
@@ -192,7 +190,6 @@ impl<'a> NormalisedSchema<'a> {
         self.keywords.get(key).map(Located::items).unwrap_or_default()
     }
 
-    /// The properties by name.
     pub(super) fn properties(&self) -> BTreeMap<&'a str, Located<'a>> {
         self.inner("properties").entries()
     }

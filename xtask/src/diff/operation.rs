@@ -12,7 +12,6 @@ use super::{body, response, schema, security};
 use crate::lower::short_operation_name;
 use crate::pointer::child;
 
-/// An operation of a document.
 #[derive(Clone, Copy)]
 pub(super) struct OperationRef<'a> {
     pub(super) path: &'a str,

@@ -66,7 +66,6 @@ pub struct DiffRule {
 }
 
 impl DiffRule {
-    /// Whether this is the same rule.
     pub(super) fn is(&self, other: &DiffRule) -> bool {
         std::ptr::eq(self, other)
     }

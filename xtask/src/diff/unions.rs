@@ -151,7 +151,6 @@ fn likeness<'a>((base, revision): (&'a Value, &'a Value), [before, after]: Schem
     if plain && old.types.is_some() && old.types == new.types { TYPE } else { 0 }
 }
 
-/// The name of a member in sentences.
 fn member_name(member: &NormalisedSchema<'_>) -> String {
     if let Some(name) = member.reference() {
         return format!("`{name}`");

@@ -189,12 +189,10 @@ pub(super) fn redirect(value: &mut Value, to: &impl Fn(&str) -> Option<String>) 
     }
 }
 
-/// Whether this is an enum of strings.
 pub(super) fn is_enum(schema: &Map<String, Value>) -> bool {
     schema.get("type").is_some_and(|kind| kind == "string") && !enum_values(schema).is_empty()
 }
 
-/// The values of an enum; none if it is not one.
 pub(super) fn enum_values(schema: &Map<String, Value>) -> &[Value] {
     schema.get("enum").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }

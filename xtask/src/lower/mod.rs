@@ -22,10 +22,8 @@ use crate::workspace::API;
 pub use document::{Document, closure, reached, references, short_operation_name};
 pub(crate) use document::{METHODS, SCHEMA_REF};
 
-/// What a step reports.
 #[derive(Default)]
 struct StepReport {
-    /// The places that it changed.
     places: Vec<String>,
     /// Why the document does not allow the step.
     error: Option<TaskError>,

@@ -156,7 +156,6 @@ pub(super) fn property_defaults(document: &mut Document, report: &mut StepReport
     }
 }
 
-/// The properties of an object schema.
 pub(super) fn properties(schema: &mut Value) -> impl Iterator<Item = (&String, &mut Map<String, Value>)> {
     let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
     properties.into_iter().flatten().filter_map(|(name, schema)| Some((name, schema.as_object_mut()?)))
@@ -168,7 +167,6 @@ pub(super) fn required(schema: &Value) -> BTreeSet<String> {
     names.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// The components that are members of a union.
 fn union_members(schemas: &Map<String, Value>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for schema in schemas.values() {

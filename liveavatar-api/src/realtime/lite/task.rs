@@ -43,7 +43,6 @@ pub enum CloseReason {
     ConnectionLost,
 }
 
-/// A request of a handle.
 pub(super) enum SocketRequest {
     Speak { id: String, source: AudioSource, outcome: oneshot::Sender<SpeechOutcome> },
     Interrupt,

@@ -28,7 +28,6 @@ const HANDSHAKE: usize = 300;
 /// After the handshake, the step between tried bytes.
 const STEP: usize = 61;
 
-/// Connects and speaks twice.
 async fn connect_and_speak(url: &Secret) -> String {
     let start = Instant::now();
     let socket = match Socket::connect(url).await {

@@ -379,7 +379,6 @@ impl Caller {
         }
     }
 
-    /// Reads the events that have arrived.
     async fn read_events(&mut self) {
         let events = self.events.as_mut().unwrap();
         let mut kinds: Vec<(String, usize)> = Vec::new();
