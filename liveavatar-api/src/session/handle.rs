@@ -55,7 +55,7 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// Before anything is sent: if there is no Tokio runtime, the client was shut down, an option is out of range, or the
+    /// Before anything is sent: without a Tokio runtime, if the client was shut down, an option is out of range, or the
     /// configuration's LiveKit token has expired. Later: if the token cannot be minted (see [`Client::mint`]), the session store
     /// has no free slot or fails, or the start fails. If a failed start may have taken effect, the session is stopped in the
     /// background.

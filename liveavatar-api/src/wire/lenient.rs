@@ -96,7 +96,7 @@ pub(crate) trait Numeric: Sized {
     fn of(value: &Value) -> Option<Self>;
 }
 
-/// Returns the integer that a float stands for, if there is exactly one: above 2^53 there are several.
+/// Returns the integer that a float represents, if it is exact: above 2^53, several integers share a float.
 pub(crate) fn exact_integer(float: f64) -> Option<i64> {
     let is_exact = float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0;
     #[expect(clippy::cast_possible_truncation, reason = "a whole number below 2^53")]

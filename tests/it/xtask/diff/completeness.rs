@@ -140,7 +140,7 @@ fn collect(value: &Value, pointer: String, found: &mut Vec<String>) {
     found.push(pointer);
 }
 
-/// The document without everything that has no meaning, computed independently of the differ.
+/// The document without its meaningless parts, computed independently of the differ.
 fn meaning(value: &Value) -> Value {
     const LISTS_WITHOUT_ORDER: [&str; 5] = ["enum", "required", "security", "tags", "type"];
     match value {
