@@ -10,24 +10,21 @@ use serde_json::{Map, Value, json};
 
 #[path = "build/generate.rs"]
 mod generate;
-#[path = "build/messages.rs"]
-mod messages;
 
 const LOWERED: &str = "openapi/liveavatar-v1.json";
 const CORRECTED: &str = "openapi/service.json";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    for input in [LOWERED, CORRECTED, "build.rs", "build/generate.rs", "build/messages.rs"] {
+    for input in [LOWERED, CORRECTED, "build.rs", "build/generate.rs", "build/builders.rs", "build/calls.rs", "build/docs.rs", "build/types.rs"] {
         println!("cargo::rerun-if-changed={input}");
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
 
     let lowered: Value = serde_json::from_str(&fs::read_to_string(LOWERED)?)?;
-    let document: openapiv3::OpenAPI = serde_json::from_value(lowered.clone())?;
-    let client = generate::generate(&document)?;
-    // The generator's examples are fragments that do not compile.
-    let code = prettyplease::unparse(&client).replace("```ignore", "```text");
-    fs::write(out.join("client.rs"), messages::reword(&code, &messages::enums(&client)))?;
+    let client = generate::generate(&lowered)?;
+    // The generator does not inflect.
+    let code = prettyplease::unparse(&client).replace("than 1 characters", "than 1 character");
+    fs::write(out.join("client.rs"), code)?;
     fs::write(out.join("operations.rs"), operations(&lowered)?)?;
 
     let corrected: Value = serde_json::from_str(&fs::read_to_string(CORRECTED)?)?;

@@ -2,6 +2,11 @@
 //!
 //! Shared by `build.rs` and `cargo xtask`. No rule names a type or an operation of the document.
 
+mod builders;
+mod calls;
+mod docs;
+mod types;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use progenitor::{CrateVers, GenerationSettings, Generator, HooksMode, InterfaceStyle, TagStyle};
@@ -9,11 +14,18 @@ use syn::{
     Fields, GenericArgument, Ident, ImplItem, Item, PathArguments, PathSegment, ReturnType, Type, parse_quote,
 };
 
-/// Generates the raw client from the lowered document.
-pub(crate) fn generate(document: &openapiv3::OpenAPI) -> Result<syn::File, String> {
+use calls::Call;
+use docs::Docs;
+use serde_json::Value;
+use types::{Types, identifiers, optional};
+
+/// Generates the raw client, the builders of request types and the call types from the lowered document.
+pub(crate) fn generate(document: &Value) -> Result<syn::File, String> {
+    let docs = Docs::new(document);
+    let document = serde_json::from_value(document.clone()).map_err(|error| error.to_string())?;
     let mut settings = GenerationSettings::default();
     settings
-        .with_interface(InterfaceStyle::Builder)
+        .with_interface(InterfaceStyle::Positional)
         .with_tag(TagStyle::Merged)
         .with_derive("PartialEq")
         // Without our hooks, requests would lack credentials; this makes that a compile error.
@@ -21,21 +33,32 @@ pub(crate) fn generate(document: &openapiv3::OpenAPI) -> Result<syn::File, Strin
         .with_inner_type(quote::quote!(crate::http::Transport))
         .with_map_type("::std::collections::BTreeMap")
         .with_crate("liveavatar-api", CrateVers::Any, None);
-    let tokens = Generator::new(&settings).generate_tokens(document).map_err(|error| error.to_string())?;
+    let tokens = Generator::new(&settings).generate_tokens(&document).map_err(|error| error.to_string())?;
     let mut file = syn::parse2(tokens).map_err(|error| error.to_string())?;
-    let calls = calls(&file);
+    let calls = calls::calls(&file);
     mark_non_exhaustive(&mut file);
     keep_nulls(&mut file);
+    allow_missing_nulls(&mut file);
     tolerate(&mut file, &calls);
-    implement_calls(&mut file, calls);
+    add_builders(&mut file, &calls, &docs);
     Ok(file)
 }
 
-/// A generated call: its method, its builder, and the response type of the builder's `send`.
-struct Call {
-    method: Ident,
-    builder: Ident,
-    response: Type,
+/// Adds the builders of request types and the call types.
+fn add_builders(file: &mut syn::File, calls: &[Call], docs: &Docs) {
+    let Some(items) = module(file, "types") else { return };
+    let mut types = Types::new(items);
+    let (mut requests, mut bodies) = (BTreeSet::new(), BTreeSet::new());
+    for call in calls {
+        call.collect_requests(&mut requests, &mut bodies);
+    }
+    let requests = types.closure(requests);
+    builders::open_enums(items, &requests, &mut types);
+    let members = bodies.iter().filter_map(|name| types.unions.get(name)).flatten();
+    let configurations =
+        members.filter_map(|(_, member)| Some(last(member)?.ident.to_string())).collect();
+    builders::add(items, &types, &requests, &configurations);
+    calls::add(file, calls, &types, docs);
 }
 
 fn module<'a>(file: &'a mut syn::File, name: &str) -> Option<&'a mut Vec<Item>> {
@@ -87,32 +110,6 @@ fn result(function: &syn::ImplItemFn) -> Option<&Type> {
     }
 }
 
-fn calls(file: &syn::File) -> Vec<Call> {
-    let builders: Vec<Item> = file
-        .items
-        .iter()
-        .find_map(|item| match item {
-            Item::Mod(module) if module.ident == "builder" => {
-                module.content.as_ref().map(|(_, items)| items.clone())
-            }
-            _ => None,
-        })
-        .unwrap_or_default();
-    let responses: BTreeMap<&Ident, &Type> = methods(&builders)
-        .filter(|(_, function)| function.sig.ident == "send")
-        // `Result<ResponseValue<T>, Error<()>>`
-        .filter_map(|(owner, function)| Some((owner, argument(last(argument(last(result(function)?)?)?)?)?)))
-        .collect();
-    methods(&file.items)
-        .filter(|(owner, _)| *owner == "Client")
-        .filter_map(|(_, function)| {
-            let builder = &last(result(function)?)?.ident;
-            let response = (*responses.get(builder)?).clone();
-            Some(Call { method: function.sig.ident.clone(), builder: builder.clone(), response })
-        })
-        .collect()
-}
-
 /// Marks the document's types `non_exhaustive`, so that a new field or value does not break callers.
 ///
 /// progenitor's own patches work by type name only.
@@ -141,16 +138,15 @@ fn keep_nulls(file: &mut syn::File) {
     }
 }
 
-/// Collects every identifier in a type, including its arguments.
-fn identifiers(kind: &Type, found: &mut BTreeSet<String>) {
-    if let Some(segment) = last(kind) {
-        found.insert(segment.ident.to_string());
-        if let PathArguments::AngleBracketed(arguments) = &segment.arguments {
-            for argument in &arguments.args {
-                if let GenericArgument::Type(kind) = argument {
-                    identifiers(kind, found);
-                }
-            }
+/// Makes a field that is required and nullable read as null if it is missing; it is always written.
+fn allow_missing_nulls(file: &mut syn::File) {
+    for item in module(file, "types").into_iter().flatten() {
+        let Item::Struct(item) = item else { continue };
+        for field in item.fields.iter_mut().filter(|field| optional(&field.ty).is_some()) {
+            field.attrs.retain(|attribute| {
+                let text = quote::ToTokens::to_token_stream(attribute).to_string();
+                !text.contains("Option::deserialize")
+            });
         }
     }
 }
@@ -212,49 +208,6 @@ fn tolerate(file: &mut syn::File, calls: &[Call]) {
                 continue;
             }
             field.attrs.push(parse_quote!(#[serde(default, deserialize_with = #reader)]));
-        }
-    }
-}
-
-/// Implements the traits of all calls for every builder.
-fn implement_calls(file: &mut syn::File, calls: Vec<Call>) {
-    let Some(builders) = module(file, "builder") else { return };
-    for Call { method, builder, response } in calls {
-        let id = method.to_string();
-        builders.push(parse_quote! {
-            impl crate::calls::Call for #builder<'_> {
-                type Response = #response;
-                type Data = <ResponseValue<#response> as crate::calls::IntoData>::Data;
-                const OPERATION: &'static str = #id;
-
-                fn client(&self) -> &super::Client {
-                    self.client
-                }
-
-                async fn response(self) -> Result<ResponseValue<Self::Response>, Error<()>> {
-                    self.send().await
-                }
-
-                fn open(response: ResponseValue<Self::Response>) -> Result<Self::Data, crate::Error> {
-                    crate::calls::IntoData::into_data(response)
-                }
-            }
-        });
-        let page = last(&response).filter(|last| last.ident == "Envelope").and_then(argument).and_then(last);
-        if let Some(item) = page.filter(|page| page.ident == "Page").and_then(argument) {
-            builders.push(parse_quote! {
-                impl crate::calls::pages::Paged for #builder<'_> {
-                    type Item = #item;
-
-                    fn number(&self) -> i64 {
-                        self.page.as_ref().ok().copied().flatten().unwrap_or(1)
-                    }
-
-                    fn at(self, number: i64) -> Self {
-                        self.page(number)
-                    }
-                }
-            });
         }
     }
 }

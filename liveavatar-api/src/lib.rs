@@ -51,7 +51,8 @@
 // Generated code refers to the crate's own types by absolute paths.
 extern crate self as liveavatar_api;
 
-mod calls;
+mod builder;
+pub mod calls;
 mod client;
 mod config;
 mod credential;
@@ -64,6 +65,7 @@ mod http;
 mod operation;
 pub mod raw;
 pub mod realtime;
+mod schema;
 mod secret;
 pub mod session;
 pub mod store;
@@ -71,15 +73,12 @@ mod supervisor;
 mod wire;
 
 pub use self::http::{Attempt, AttemptOutcome, Clock, Observer, RequestOptions};
-pub use calls::dynamic::{DynamicCall, RawResponse};
-pub use calls::pages::Paged;
-pub use calls::upload::CreateImageAvatar;
-pub use calls::{Call, IntoData, Sent};
+pub use builder::{IntoField, IntoList, IntoMap};
 pub use client::{API_KEY_ENV, BASE_URL, BASE_URL_ENV, Client, ClientBuilder};
 pub use credential::Credential;
 pub use error::{Error, ErrorKind, FieldError};
 pub use operation::CredentialKind;
-pub use raw::generated::{builder, types};
+pub use raw::generated::types;
 pub use secret::Secret;
 /// Ids of the service.
 pub use uuid::Uuid;

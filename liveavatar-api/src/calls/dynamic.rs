@@ -1,5 +1,7 @@
 //! Calling an operation by its name, with arguments that the generated types do not allow.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::HeaderMap;
 use progenitor_client::{ClientHooks as _, ClientInfo as _, OperationInfo};
@@ -8,46 +10,16 @@ use reqwest::header::{ACCEPT, HeaderValue};
 use reqwest::multipart::Form;
 use serde_json::Value;
 
-use crate::calls::upload::{file_part, with_form};
+use super::upload::{file_part, with_form};
 use crate::error::{Error, FailedCall};
 use crate::operation::Operation;
-use crate::raw::Client;
+use crate::raw;
 
-impl Client {
-    /// Returns a call of the operation with this name, for arguments that the generated types do not allow.
-    ///
-    /// Only the credential and the address are checked. Retries and time limits are those of generated calls.
-    ///
-    /// ```no_run
-    /// # async fn call(client: liveavatar_api::Client) -> Result<(), liveavatar_api::Error> {
-    /// let response = client.operation("list_voices")?.query("page_size", "5").send().await?;
-    /// println!("{} with {} bytes", response.status, response.body.len());
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// If the document does not list the operation.
-    pub fn operation(&self, id: &str) -> Result<DynamicCall<'_>, Error> {
-        let operation = Operation::find(id).ok_or_else(|| {
-            Error::invalid_request("there is no operation of this name; `raw::OPERATIONS` lists all")
-        })?;
-        Ok(DynamicCall {
-            client: self,
-            operation,
-            path: operation.path.to_owned(),
-            query: Vec::new(),
-            body: None,
-            form: Vec::new(),
-        })
-    }
-}
-
-/// A call by name; see [`Client::operation`].
+/// A call by name; see [`Client::operation`](crate::Client::operation).
 #[derive(Clone)]
 #[must_use]
-pub struct DynamicCall<'a> {
-    client: &'a Client,
+pub struct DynamicCall {
+    client: Arc<raw::Client>,
     operation: &'static Operation,
     path: String,
     query: Vec<(String, String)>,
@@ -73,7 +45,21 @@ pub struct RawResponse {
     pub body: Bytes,
 }
 
-impl DynamicCall<'_> {
+impl DynamicCall {
+    pub(crate) fn new(client: &Arc<raw::Client>, id: &str) -> Result<Self, Error> {
+        let operation = Operation::find(id).ok_or_else(|| {
+            Error::invalid_request("there is no operation of this name; `raw::OPERATIONS` lists all")
+        })?;
+        Ok(Self {
+            client: Arc::clone(client),
+            operation,
+            path: operation.path.to_owned(),
+            query: Vec::new(),
+            body: None,
+            form: Vec::new(),
+        })
+    }
+
     /// Sets a path parameter.
     pub fn path(mut self, name: &str, value: &str) -> Self {
         // Escapes every character that could end or split a path segment.
@@ -166,7 +152,7 @@ impl DynamicCall<'_> {
 
     async fn exchange(self) -> Result<reqwest::Response, Error> {
         let id = self.operation.id;
-        let raw = self.client;
+        let raw = &self.client;
         let invalid = |reason: &str| Error::invalid_request(reason).during(id);
         // Braces in values are escaped.
         if self.path.contains('{') {
@@ -204,7 +190,7 @@ impl DynamicCall<'_> {
     }
 }
 
-impl std::fmt::Debug for DynamicCall<'_> {
+impl std::fmt::Debug for DynamicCall {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("DynamicCall").field("operation", &self.operation.id).finish_non_exhaustive()
     }

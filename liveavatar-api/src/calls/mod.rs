@@ -1,122 +1,152 @@
-//! Traits of all generated calls, lists, calls by name, and the upload.
+//! One type per operation, returned by the method of [`Client`](crate::Client) of the same name.
+//!
+//! ```no_run
+//! # async fn calls(client: liveavatar_api::Client) -> Result<(), liveavatar_api::Error> {
+//! use futures_util::TryStreamExt as _;
+//!
+//! // The data of the response.
+//! let credits = client.get_user_credits().send().await?;
+//! // All items of all pages, at once or one after the other.
+//! let voices = client.list_voices().page_size(100).voice_type("public").all().await?;
+//! let mut avatars = client.list_public_avatars().items();
+//! while let Some(avatar) = avatars.try_next().await? {
+//!     println!("{}", avatar.name);
+//! }
+//! // Status, headers and the whole envelope.
+//! let response = client.get_user_credits().send_raw().await?;
+//! println!("{} after {} attempts", response.status, response.attempts());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A call owns all that it needs, so it can be kept, cloned and spawned. Nothing is sent before it is awaited. Errors in its
+//! arguments are reported together, before anything is sent; see [`Error::fields`](crate::Error::fields).
 
-pub(crate) mod dynamic;
-pub(crate) mod pages;
-pub(crate) mod upload;
+mod dynamic;
+mod pages;
+mod response;
+mod upload;
 
+use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 
 use progenitor_client::ResponseValue;
 use serde::de::DeserializeOwned;
-use serde::de::value::UnitDeserializer;
 
+use crate::builder::{Draft, Given};
 use crate::error::Error;
-use crate::http::{ATTEMPTS_HEADER, request_id};
 use crate::raw;
-use crate::wire::Envelope;
+use crate::schema;
 
-/// A call that is ready to be sent; the builder of every operation implements it.
-///
-/// [`data`](Self::data) returns the envelope's data, which is what most callers want. The builder's own `send` returns the
-/// whole response with status and headers; [`IntoData`] opens it.
-pub trait Call: Sized + Send {
-    /// The response, including its envelope.
-    type Response: Send;
+pub use crate::raw::generated::calls::*;
+pub use dynamic::{DynamicCall, RawResponse};
+pub(crate) use pages::{Paged, all, items, pages};
+pub use response::Response;
+pub(crate) use response::Open;
+pub use upload::CreateImageAvatar;
 
-    /// The data inside the envelope.
+/// The result of a generated function, whose failures the HTTP layer has marked.
+pub(crate) type RawResult<T> = Result<ResponseValue<T>, progenitor_client::Error<()>>;
+
+/// A call's client and arguments.
+#[derive(Clone)]
+pub(crate) struct Request {
+    client: Arc<raw::Client>,
+    parameters: Draft,
+    body: Draft,
+}
+
+impl Request {
+    pub(crate) fn new(client: &Arc<raw::Client>) -> Self {
+        Self { client: Arc::clone(client), parameters: Draft::default(), body: Draft::default() }
+    }
+
+    pub(crate) fn parameter(&mut self, name: &'static str, value: Given) {
+        self.parameters.set(name, value);
+    }
+
+    pub(crate) fn field(&mut self, name: &'static str, value: Given) {
+        self.body.set(name, value);
+    }
+
+    pub(crate) fn set_body(&mut self, body: Draft) {
+        self.body = body;
+    }
+
+    fn check(&self, operation: &str, body: Option<&str>) -> Result<(), Error> {
+        let Self { parameters, body: given, .. } = self;
+        let parameters = schema::check_parameters(operation, parameters.value(), parameters.texts());
+        let body = body.map(|name| schema::check_type(name, given.value(), given.texts()));
+        Error::invalid_fields(parameters.into_iter().chain(body.into_iter().flatten()))
+    }
+}
+
+/// Prints the names of the arguments; their values may be secrets.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { client: _, parameters, body } = self;
+        f.debug_struct("Request").field("parameters", parameters).field("body", body).finish_non_exhaustive()
+    }
+}
+
+/// The checked arguments of a call, from which its generated function is called.
+pub(crate) struct Arguments(Request);
+
+impl Arguments {
+    pub(crate) fn parameter<T: DeserializeOwned>(
+        &mut self,
+        name: &str,
+    ) -> Result<T, progenitor_client::Error<()>> {
+        self.0.parameters.take(name).map_err(|error| misread(name, &error))
+    }
+
+    pub(crate) fn body<T: DeserializeOwned>(&mut self) -> Result<T, progenitor_client::Error<()>> {
+        std::mem::take(&mut self.0.body).read().map_err(|error| misread("body", &error))
+    }
+}
+
+/// The check accepted a value that its type does not; a test of all request types excludes that.
+fn misread(name: &str, error: &serde_json::Error) -> progenitor_client::Error<()> {
+    // The error's own text may quote the value.
+    progenitor_client::Error::InvalidRequest(format!("`{name}` does not fit its type ({:?})", error.classify()))
+}
+
+/// What the build implements for every generated call.
+pub(crate) trait Call: Sized + Send + 'static {
+    /// The body of a successful response.
+    type Response: Open<Data = Self::Data> + Send;
+    /// The data in it.
     type Data: Send;
-
-    /// The operation's name, such as `list_voices`.
     const OPERATION: &'static str;
+    /// The name of the type of the JSON body.
+    const BODY: Option<&'static str>;
 
-    #[doc(hidden)]
-    fn client(&self) -> &raw::Client;
+    fn request(&mut self) -> &mut Request;
 
-    /// Sends the call and returns the response as the generated `send` does.
-    ///
-    /// # Errors
-    /// Those of the builder's `send`; they convert into [`Error`].
-    fn response(
-        self,
-    ) -> impl Future<Output = Result<ResponseValue<Self::Response>, progenitor_client::Error<()>>> + Send;
+    fn into_request(self) -> Request;
 
-    #[doc(hidden)]
-    fn open(response: ResponseValue<Self::Response>) -> Result<Self::Data, Error>;
-
-    /// Sends the call and returns the data of its response.
-    ///
-    /// # Errors
-    /// If the request is invalid, the call fails, or the response is not of the documented shape.
-    ///
-    /// # Cancel safety
-    /// If dropped after sending, the service may still act: a resource may be created, a session may be running.
-    fn data(self) -> impl Future<Output = Result<Self::Data, Error>> + Send {
-        async move {
-            let response = self.response().await.map_err(Error::from);
-            response.and_then(Self::open).map_err(|error| error.during(Self::OPERATION))
-        }
-    }
+    /// Calls the generated function.
+    fn exchange(
+        client: &raw::Client,
+        arguments: Arguments,
+    ) -> impl Future<Output = RawResult<Self::Response>> + Send;
 }
 
-/// Opens the envelope of a generated call's response.
-pub trait IntoData {
-    /// The data inside the envelope.
-    type Data;
-
-    /// Returns the data of a successful call.
-    ///
-    /// # Errors
-    /// If the call failed, the code in the envelope of a 2xx is neither 100, 1000 nor absent, or required data is missing.
-    fn into_data(self) -> Result<Self::Data, Error>;
+async fn exchange<C: Call>(call: C) -> Result<ResponseValue<C::Response>, Error> {
+    let request = call.into_request();
+    request.check(C::OPERATION, C::BODY)?;
+    let client = Arc::clone(&request.client);
+    Ok(C::exchange(&client, Arguments(request)).await?)
 }
 
-impl<T: DeserializeOwned> IntoData for ResponseValue<Envelope<T>> {
-    type Data = T;
-
-    fn into_data(self) -> Result<T, Error> {
-        let (status, attempts) = (self.status().as_u16(), self.attempts());
-        let request_id = request_id(self.headers(), None);
-        // The HTTP layer has already turned codes of failure into errors.
-        let error = match self.into_inner().into_decoded() {
-            Ok(Some(data)) => return Ok(data),
-            // The data type of operations without data deserializes from nothing.
-            Ok(None) => match T::deserialize(UnitDeserializer::<serde::de::value::Error>::new()) {
-                Ok(nothing) => return Ok(nothing),
-                Err(_) => Error::decode("the call succeeded, but the response has no data"),
-            },
-            Err(at) => Error::decode(format!(
-                "the response's data is not of the documented shape, at line {} column {} of the data",
-                at.line, at.column
-            )),
-        };
-        Err(error.with_response(status, request_id, attempts))
-    }
+/// Sends a call and returns the whole response.
+pub(crate) async fn send_raw<C: Call>(call: C) -> Result<Response<C::Response>, Error> {
+    exchange(call).await.map(Response::from).map_err(|error| error.during(C::OPERATION))
 }
 
-impl IntoData for ResponseValue<()> {
-    type Data = ();
-
-    fn into_data(self) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
-impl<V: IntoData> IntoData for Result<V, progenitor_client::Error<()>> {
-    type Data = V::Data;
-
-    fn into_data(self) -> Result<V::Data, Error> {
-        self?.into_data()
-    }
-}
-
-/// What the client knows of a response besides its content.
-pub trait Sent {
-    /// Returns how many requests the call took; 1 without retries.
-    fn attempts(&self) -> u32;
-}
-
-impl<T> Sent for ResponseValue<T> {
-    fn attempts(&self) -> u32 {
-        self.headers().get(ATTEMPTS_HEADER).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(1)
-    }
+/// Sends a call and returns the data of its response.
+pub(crate) async fn send<C: Call>(call: C) -> Result<C::Data, Error> {
+    let response = exchange(call).await.map(Response::from);
+    response.and_then(C::Response::open).map_err(|error| error.during(C::OPERATION))
 }

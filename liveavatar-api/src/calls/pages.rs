@@ -1,72 +1,53 @@
 //! Lists as streams of pages or items; pages are requested by number, and links are not followed.
 
-use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use progenitor_client::ClientInfo as _;
 use reqwest::Url;
+use serde_json::Value;
 
-use crate::calls::Call;
+use super::{Call, send};
+use crate::builder::Given;
 use crate::error::Error;
 use crate::wire::Page;
 
-/// A call that returns one page of a list; the builder of every such operation implements it.
-pub trait Paged: Call<Data = Page<Self::Item>> + Clone {
-    /// The type of the list's items.
-    type Item: Send;
+/// The parameter with the page's number.
+const PAGE: &str = "page";
 
-    #[doc(hidden)]
-    fn number(&self) -> i64;
+/// A call that returns one page of a list.
+pub(crate) trait Paged: Call<Data = Page<Self::Item>> + Clone {
+    type Item: Send + 'static;
+}
 
-    #[doc(hidden)]
-    #[must_use]
-    fn at(self, number: i64) -> Self;
-
-    /// Returns a stream of the pages from this call's page on, each with its number.
-    ///
-    /// Lazy: polling the stream requests the next page. The stream ends after a page without `next`, an empty page, a page whose
-    /// `next` leads to another host or does not lead forward, and after an error; `page(n)` with the number after the last
-    /// page resumes it.
-    ///
-    /// # Cancel safety
-    /// Cancel safe: a page that was not received is requested again.
-    fn pages(self) -> impl Stream<Item = Result<(i64, Page<Self::Item>), Error>> + Send {
-        let first = self.number();
-        // The first call is sent unchanged, so that an invalid page number is an error as in any other call.
-        stream::try_unfold(Some((self.clone(), first)), move |state| {
-            let filters = self.clone();
-            async move {
-                let Some((call, number)) = state else { return Ok(None) };
-                let base = call.client().baseurl().to_owned();
-                let page = call.data().await?;
-                if page.results.is_empty() {
-                    return Ok(None);
-                }
-                let next = page.next.as_deref().and_then(|next| next_number(next, &base, number));
-                Ok(Some(((number, page), next.map(|next| (filters.at(next), next)))))
-            }
-        })
-    }
-
-    /// Returns a stream of the items of all pages from this call's page on.
-    ///
-    /// Lazy, like [`pages`](Self::pages). An item that moves to a later page while the list is read may occur twice.
-    fn items(self) -> impl Stream<Item = Result<Self::Item, Error>> + Send {
-        self.pages().map_ok(|(_, page)| stream::iter(page.results.into_iter().map(Ok))).try_flatten()
-    }
-
-    /// Returns all items of all pages from this call's page on.
-    ///
-    /// # Errors
-    /// If a page fails; the pages before it are lost, unlike with [`items`](Self::items).
-    fn all(self) -> impl Future<Output = Result<Vec<Self::Item>, Error>> + Send {
+pub(crate) fn pages<C: Paged>(mut call: C) -> BoxStream<'static, Result<(i64, Page<C::Item>), Error>> {
+    let first = call.request().parameters.value().get(PAGE).and_then(Value::as_i64).unwrap_or(1);
+    // The first call is sent unchanged, so that an invalid page number is an error as in any other call.
+    let pages = stream::try_unfold(Some((call.clone(), first)), move |state| {
+        let filters = call.clone();
         async move {
-            let mut all = Vec::new();
-            let mut items = std::pin::pin!(self.items());
-            while let Some(item) = items.next().await {
-                all.push(item?);
+            let Some((mut call, number)) = state else { return Ok(None) };
+            let base = call.request().client.baseurl().to_owned();
+            let page = send(call).await?;
+            if page.results.is_empty() {
+                return Ok(None);
             }
-            Ok(all)
+            let next = page.next.as_deref().and_then(|next| next_number(next, &base, number));
+            let next = next.map(|next| {
+                let mut call = filters;
+                call.request().parameter(PAGE, Given::present(&next));
+                (call, next)
+            });
+            Ok(Some(((number, page), next)))
         }
-    }
+    });
+    pages.boxed()
+}
+
+pub(crate) fn items<C: Paged>(call: C) -> BoxStream<'static, Result<C::Item, Error>> {
+    pages(call).map_ok(|(_, page)| stream::iter(page.results.into_iter().map(Ok))).try_flatten().boxed()
+}
+
+pub(crate) async fn all<C: Paged>(call: C) -> Result<Vec<C::Item>, Error> {
+    items(call).try_collect().await
 }
 
 /// Returns the number of the next page, if the link leads forward on the same host.

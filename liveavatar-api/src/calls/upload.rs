@@ -2,40 +2,34 @@
 
 use std::fmt;
 use std::future::ready;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt as _;
-use progenitor_client::{ClientHooks as _, ClientInfo as _, Error, OperationInfo, ResponseValue};
+use futures_util::future::BoxFuture;
+use progenitor_client::{ClientHooks as _, ClientInfo as _, OperationInfo, ResponseValue};
 use reqwest::RequestBuilder;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use reqwest::multipart::{Form, Part};
 
-use crate::calls::{Call, IntoData};
+use super::{Open as _, RawResult, Response};
+use crate::builder::{Draft, IntoField};
+use crate::error::Error;
 use crate::operation::Operation;
-use crate::raw::Client;
+use crate::raw;
+use crate::schema;
 use crate::types;
 use crate::wire::Envelope;
 
 const ID: &str = "create_image_avatar";
 
-impl Client {
-    /// Trains an avatar from one picture.
-    ///
-    /// The picture must be a JPEG or PNG of exactly 16:9 or 9:16, at least 1080 px on its short side, and show one clearly framed
-    /// person (source: the service's documentation). The avatar is ready when its status is `ACTIVE`; if training fails,
-    /// `error_message` has the reason.
-    pub fn create_image_avatar(&self) -> CreateImageAvatar<'_> {
-        CreateImageAvatar { client: self, file: None, resolution: None }
-    }
-}
-
-/// A call of [`Client::create_image_avatar`].
+/// A call of [`Client::create_image_avatar`](crate::Client::create_image_avatar).
 #[derive(Clone)]
-#[must_use]
-pub struct CreateImageAvatar<'a> {
-    client: &'a Client,
+#[must_use = "nothing is sent before the call is awaited"]
+pub struct CreateImageAvatar {
+    client: Arc<raw::Client>,
     file: Option<Bytes>,
-    resolution: Option<types::CreateImageAvatarBodyResolution>,
+    arguments: Draft,
 }
 
 /// The formats that the service accepts: first bytes, media type, file name.
@@ -63,7 +57,11 @@ pub(crate) async fn with_form(request: RequestBuilder, form: Form) -> reqwest::R
     Ok(request.header(CONTENT_TYPE, media).body(body.await?.freeze()))
 }
 
-impl CreateImageAvatar<'_> {
+impl CreateImageAvatar {
+    pub(crate) fn new(client: &Arc<raw::Client>) -> Self {
+        Self { client: Arc::clone(client), file: None, arguments: Draft::default() }
+    }
+
     /// Sets the picture, as JPEG or PNG bytes.
     pub fn file(mut self, file: impl Into<Bytes>) -> Self {
         self.file = Some(file.into());
@@ -71,72 +69,89 @@ impl CreateImageAvatar<'_> {
     }
 
     /// Sets the training resolution; 720 by default, 1080 needs a Business or Enterprise plan.
-    pub fn resolution(mut self, resolution: types::CreateImageAvatarBodyResolution) -> Self {
-        self.resolution = Some(resolution);
+    pub fn resolution(
+        mut self,
+        resolution: impl IntoField<Option<types::CreateImageAvatarBodyResolution>>,
+    ) -> Self {
+        self.arguments.set("resolution", resolution.into_given());
         self
     }
 
-    /// Sends the picture.
+    /// Sends the picture and returns the avatar, whose training has begun.
     ///
     /// # Errors
     /// If the picture is missing or of another format, and every error of a generated call.
     ///
     /// # Cancel safety
     /// If dropped before the response, the training may have started; the list of avatars shows it.
-    pub async fn send(self) -> Result<ResponseValue<Envelope<types::Avatar>>, Error<()>> {
-        let invalid = |reason: &str| Error::InvalidRequest(format!("{ID}: `file` {reason}"));
-        let file = self.file.ok_or_else(|| invalid("is required"))?;
-        let format = format_of(&file);
-        format.ok_or_else(|| invalid("is neither JPEG nor PNG"))?;
-        let operation = Operation::find(ID).ok_or_else(|| invalid("is not an upload in the document"))?;
+    pub async fn send(self) -> Result<types::Avatar, Error> {
+        let response = self.exchange().await.map(Response::from);
+        response.and_then(Envelope::open).map_err(|error| error.during(ID))
+    }
 
-        let mut form = Form::new().part("file", file_part(file).map_err(Error::CommunicationError)?);
-        if let Some(resolution) = self.resolution {
-            form = form.text("resolution", resolution.to_string());
-        }
-        let url = format!("{}{}", self.client.baseurl(), operation.path);
-        let accept = HeaderValue::from_static("application/json");
-        let request = self.client.client().post(url).header(ACCEPT, accept);
-        let request = with_form(request, form).await.and_then(RequestBuilder::build);
-        let mut request = request.map_err(Error::CommunicationError)?;
+    /// Sends the picture and returns the whole response.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    /// As [`send`](Self::send).
+    pub async fn send_raw(self) -> Result<Response<Envelope<types::Avatar>>, Error> {
+        self.exchange().await.map(Response::from).map_err(|error| error.during(ID))
+    }
 
-        let info = OperationInfo { operation_id: operation.id };
-        self.client.pre(&mut request, &info).await?;
-        let result = self.client.exec(request, &info).await;
-        self.client.post(&result, &info).await?;
-        let response = result.map_err(Error::CommunicationError)?;
-        if response.status().is_success() {
-            ResponseValue::from_response(response).await
-        } else {
-            Err(Error::UnexpectedResponse(response))
+    async fn exchange(self) -> Result<ResponseValue<Envelope<types::Avatar>>, Error> {
+        let invalid = |reason| Err(Error::invalid_field("file", reason));
+        let Some(file) = self.file else { return invalid("is required") };
+        if format_of(&file).is_none() {
+            return invalid("is neither JPEG nor PNG");
         }
+        let mut arguments = self.arguments;
+        let body = schema::check_type("CreateImageAvatarBody", arguments.value(), arguments.texts());
+        Error::invalid_fields(body.into_iter().filter(|one| one.path() != "file"))?;
+        let operation = Operation::find(ID)
+            .ok_or_else(|| Error::invalid_request("the document does not list the upload"))?;
+
+        let mut form = Form::new().part("file", file_part(file)?);
+        if let Some(resolution) = arguments.take::<Option<String>>("resolution").unwrap_or_default() {
+            form = form.text("resolution", resolution);
+        }
+        Ok(upload(&self.client, operation, form).await?)
     }
 }
 
-impl fmt::Debug for CreateImageAvatar<'_> {
+async fn upload(client: &raw::Client, operation: &'static Operation, form: Form) -> RawResult<Envelope<types::Avatar>> {
+    let url = format!("{}{}", client.baseurl(), operation.path);
+    let accept = HeaderValue::from_static("application/json");
+    let request = client.client().post(url).header(ACCEPT, accept);
+    let mut request = with_form(request, form).await?.build()?;
+    let info = OperationInfo { operation_id: operation.id };
+    client.pre(&mut request, &info).await?;
+    let result = client.exec(request, &info).await;
+    client.post(&result, &info).await?;
+    let response = result?;
+    if response.status().is_success() {
+        ResponseValue::from_response(response).await
+    } else {
+        Err(progenitor_client::Error::UnexpectedResponse(response))
+    }
+}
+
+impl IntoFuture for CreateImageAvatar {
+    type Output = Result<types::Avatar, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
+}
+
+impl fmt::Debug for CreateImageAvatar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = self.file.as_ref().map(Bytes::len);
         f.debug_struct("CreateImageAvatar")
             .field("bytes", &bytes)
-            .field("resolution", &self.resolution)
-            .finish()
-    }
-}
-
-impl Call for CreateImageAvatar<'_> {
-    type Response = Envelope<types::Avatar>;
-    type Data = types::Avatar;
-    const OPERATION: &'static str = ID;
-
-    fn client(&self) -> &Client {
-        self.client
-    }
-
-    async fn response(self) -> Result<ResponseValue<Self::Response>, Error<()>> {
-        self.send().await
-    }
-
-    fn open(response: ResponseValue<Self::Response>) -> Result<Self::Data, crate::Error> {
-        response.into_data()
+            .field("arguments", &self.arguments)
+            .finish_non_exhaustive()
     }
 }

@@ -4,7 +4,6 @@ mod training;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use progenitor_client::ClientInfo as _;
 use reqwest::Url;
 use uuid::Uuid;
 
+use crate::calls::{CreateImageAvatar, DynamicCall};
 use crate::credential::Credential;
 use crate::error::Error;
 use crate::http::{Clock, Observer, RequestOptions, Retries, Shared, SystemClock, Transport, is_loopback};
@@ -34,15 +34,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A client of the service.
 ///
-/// Dereferences to the generated [`raw::Client`], whose methods are the operations. Clones are cheap and share one connection
-/// pool.
+/// Each operation is a method that returns a [call](crate::calls). Clones are cheap and share one connection pool.
 ///
 /// ```no_run
 /// # async fn list() -> Result<(), liveavatar_api::Error> {
-/// use liveavatar_api::{Call as _, Client};
+/// use liveavatar_api::Client;
 ///
 /// let client = Client::from_env()?;
-/// for avatar in client.list_public_avatars().data().await?.results {
+/// for avatar in client.list_public_avatars().send().await?.results {
 ///     println!("{} {}", avatar.id, avatar.name);
 /// }
 /// # Ok(())
@@ -109,8 +108,8 @@ impl Client {
     ///
     /// ```no_run
     /// # async fn once(client: liveavatar_api::Client) -> Result<(), liveavatar_api::Error> {
-    /// use liveavatar_api::{Call as _, RequestOptions};
-    /// let voices = client.with_options(RequestOptions::new().max_attempts(1)).list_voices().data().await?;
+    /// use liveavatar_api::RequestOptions;
+    /// let voices = client.with_options(RequestOptions::new().max_attempts(1)).list_voices().send().await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -125,6 +124,39 @@ impl Client {
 
     fn of(raw: raw::Client, supervisor: Arc<Supervisor>) -> Self {
         Self(Arc::new(Inner { calls: Arc::new(Calls::new(raw)), supervisor }))
+    }
+
+    /// Returns the generated client, for calls in the generator's own style.
+    #[must_use]
+    pub fn raw(&self) -> &raw::Client {
+        self.caller()
+    }
+
+    /// Returns a call of the operation with this name, for arguments that the generated types do not allow.
+    ///
+    /// Only the credential and the address are checked. Retries and time limits are those of generated calls.
+    ///
+    /// ```no_run
+    /// # async fn call(client: liveavatar_api::Client) -> Result<(), liveavatar_api::Error> {
+    /// let response = client.operation("list_voices")?.query("page_size", "5").send().await?;
+    /// println!("{} with {} bytes", response.status, response.body.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If the document does not list the operation.
+    pub fn operation(&self, id: &str) -> Result<DynamicCall, Error> {
+        DynamicCall::new(self.caller(), id)
+    }
+
+    /// Trains an avatar from one picture.
+    ///
+    /// The picture must be a JPEG or PNG of exactly 16:9 or 9:16, at least 1080 px on its short side, and show one clearly framed
+    /// person (source: the service's documentation). The avatar is ready when its status is `ACTIVE`; if training fails,
+    /// `error_message` has the reason.
+    pub fn create_image_avatar(&self) -> CreateImageAvatar {
+        CreateImageAvatar::new(self.caller())
     }
 
     /// Returns the supervised sessions of this client and its clones that run or may run, with their state.
@@ -165,16 +197,12 @@ impl Client {
         &self.0.calls
     }
 
-    pub(crate) fn clock(&self) -> &dyn Clock {
-        &*self.inner().shared.clock
+    pub(crate) fn caller(&self) -> &Arc<raw::Client> {
+        &self.calls().raw
     }
-}
 
-impl Deref for Client {
-    type Target = raw::Client;
-
-    fn deref(&self) -> &raw::Client {
-        &self.0.calls.raw
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.raw().inner().shared.clock
     }
 }
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::Client;
-use crate::calls::Call as _;
 use crate::error::{Error, ErrorKind};
 use crate::types::{Avatar, AvatarStatus};
 
@@ -25,7 +24,7 @@ impl Client {
         let clock = self.clock();
         let started = clock.now();
         loop {
-            let avatar = self.get_avatar_by_id().avatar_id(avatar_id).data().await?;
+            let avatar = self.get_avatar_by_id().avatar_id(avatar_id).send().await?;
             match avatar.status.as_ref().and_then(|status| status.known()) {
                 Some(AvatarStatus::Active) => return Ok(avatar),
                 Some(AvatarStatus::Failed) => {

@@ -49,18 +49,6 @@ pub struct Configuration<M: Mode> {
 }
 
 impl<M: Mode> Configuration<M> {
-    /// Builds a configuration with the generated builder of the mode's request.
-    ///
-    /// The builder starts with the mode set; FULL takes `mode(None)` if the voice agent determines the mode.
-    ///
-    /// # Errors
-    /// Every broken rule at once. A missing field, or a value that does not convert, such as text that is not a UUID, is
-    /// reported alone.
-    pub fn build(with: impl FnOnce(M::Builder) -> M::Builder) -> Result<Self, Diagnostics> {
-        let request = M::finish(with(M::begin())).map_err(|text| not_built(M::NAME, &text))?;
-        Self::new(request)
-    }
-
     /// Checks a request that was built elsewhere.
     ///
     /// # Errors
@@ -87,6 +75,11 @@ impl<M: Mode> Configuration<M> {
     pub fn from_json(text: &str) -> Result<Self, Diagnostics> {
         let (mode, value) = parse(text)?;
         Self::of_mode(mode, value)
+    }
+
+    /// STUB, replaced by the schema layer.
+    pub(super) fn from_draft(value: Value, _texts: &[String]) -> Result<Self, Diagnostics> {
+        Self::from_value(value)
     }
 
     fn of_mode(mode: ModeName, value: Value) -> Result<Self, Diagnostics> {
@@ -173,42 +166,6 @@ pub(crate) fn max_duration(body: &CreateSessionTokenBody) -> Option<Duration> {
     };
     let asked = asked.and_then(|seconds| u64::try_from(seconds).ok());
     asked.or((is_sandbox == Some(true)).then_some(SANDBOX_MAX_SESSION_DURATION)).map(Duration::from_secs)
-}
-
-/// The diagnostic for the first value that a generated builder lacks or cannot convert.
-///
-/// Its texts are `no value supplied for x` and `error converting supplied value for x: …`, or `` `x` is required`` and
-/// `` `x`: …``. The rest may be a text of a nested builder, or quote the value.
-fn not_built(mode: ModeName, mut text: &str) -> Diagnostics {
-    let mut keys = Vec::new();
-    let mut shape = &fields::of(mode).root;
-    let mut is_missing = false;
-    while let Some((name, rest, lacks_value)) = first_field(text) {
-        let Some((field, _)) = shape.variants.iter().find_map(|variant| variant.field(name)) else { break };
-        keys.push(name);
-        (shape, text, is_missing) = (field, rest, lacks_value);
-    }
-    let (rule, message) = match keys.as_slice() {
-        [] => (&WRONG_TYPE, "a value does not convert to the type of its field".to_owned()),
-        _ if is_missing => (&MISSING_FIELD, "is required".to_owned()),
-        _ => (&WRONG_TYPE, expectation(shape)),
-    };
-    let hint = keys.last().and_then(|name| missing_hint(shape, name));
-    Diagnostics::new(vec![Diagnostic::new(rule, Path::of(&keys), message).with_hint(hint)])
-}
-
-/// The field that a builder's text names, the rest of the text, and whether the field lacks a value.
-fn first_field(text: &str) -> Option<(&str, &str, bool)> {
-    if let Some(name) = text.strip_prefix("no value supplied for ") {
-        return Some((name, "", true));
-    }
-    if let Some(name) = text.strip_prefix('`').and_then(|text| text.strip_suffix("` is required")) {
-        return Some((name, "", true));
-    }
-    let plain =
-        text.strip_prefix("error converting supplied value for ").and_then(|text| text.split_once(": "));
-    let quoted = || text.strip_prefix('`')?.split_once("`: ");
-    plain.or_else(quoted).map(|(name, rest)| (name, rest, false))
 }
 
 fn undecodable(error: &serde_json::Error) -> Diagnostics {
@@ -395,38 +352,5 @@ impl Mintable for AnyConfiguration {
 
     fn diagnostics_at(&self, now: SystemTime) -> Diagnostics {
         each_mode!(self, configuration => configuration.diagnostics_at(now))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{ModeName, not_built};
-
-    #[test]
-    fn texts_of_generated_builders_become_diagnostics() {
-        let texts = [
-            "no value supplied for avatar_id",
-            "`avatar_id` is required",
-            "error converting supplied value for avatar_id: invalid length: canary",
-            "`interactivity_type`: canary",
-            "`max_session_duration`: canary",
-            "`avatar_persona`: `voice_settings`: canary",
-            "error converting supplied value for voice_agent: no value supplied for id",
-            "canary",
-        ];
-        let reports = texts.map(|text| not_built(ModeName::Full, text).to_string());
-        let expected = [
-            "error[missing-field] avatar_id: is required\n  hint: GET /v1/avatars/public and GET /v1/avatars list the ids",
-            "error[missing-field] avatar_id: is required\n  hint: GET /v1/avatars/public and GET /v1/avatars list the ids",
-            "error[wrong-type] avatar_id: must be a UUID\n  hint: GET /v1/avatars/public and GET /v1/avatars list the ids",
-            "error[wrong-type] interactivity_type: must be `CONVERSATIONAL` or `PUSH_TO_TALK`",
-            "error[wrong-type] max_session_duration: must be a whole number\n  hint: Session length cap in seconds, at most \
-             the limit of the subscription tier.",
-            "error[wrong-type] avatar_persona.voice_settings: must be an object\n  hint: Vendor-specific voice settings, \
-             told apart by provider.",
-            "error[missing-field] voice_agent.id: is required",
-            "error[wrong-type]: a value does not convert to the type of its field",
-        ];
-        assert_eq!(reports, expected);
     }
 }

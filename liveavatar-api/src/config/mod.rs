@@ -1,5 +1,6 @@
 //! Session configurations: one type per mode, the rules, and the check with suggestions.
 
+mod builder;
 mod check;
 mod configuration;
 mod diagnostic;
@@ -16,6 +17,7 @@ mod path;
 mod rules;
 mod suggest;
 
+pub use builder::{CustomSession, FullSession, LiteSession};
 pub use configuration::{AnyConfiguration, AnyMode, Configuration, Mintable};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use limits::*;

@@ -5,7 +5,7 @@ use std::fmt::{self, Debug};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::types::{self, CreateSessionTokenBody, builder};
+use crate::types::{self, CreateSessionTokenBody};
 
 mod sealed {
     pub trait Sealed {}
@@ -23,15 +23,6 @@ pub trait Mode: sealed::Sealed + Clone + Debug + PartialEq + 'static {
 
     /// The generated request.
     type Request: Serialize + DeserializeOwned + Clone + PartialEq + Debug;
-
-    /// The generated request's builder.
-    type Builder;
-
-    #[doc(hidden)]
-    fn begin() -> Self::Builder;
-
-    #[doc(hidden)]
-    fn finish(builder: Self::Builder) -> Result<Self::Request, String>;
 
     #[doc(hidden)]
     fn body(request: Self::Request) -> CreateSessionTokenBody;
@@ -106,22 +97,13 @@ impl fmt::Display for ModeName {
 }
 
 macro_rules! mode {
-    ($mode:ident, $wire:literal, $request:ident $(, mode: $value:expr)?) => {
+    ($mode:ident, $wire:literal, $request:ident) => {
         impl sealed::Sealed for $mode {}
 
         impl Mode for $mode {
             const NAME: ModeName = ModeName::$mode;
             const WIRE_NAME: &'static str = $wire;
             type Request = types::$request;
-            type Builder = builder::$request;
-
-            fn begin() -> Self::Builder {
-                types::$request::builder()$(.mode($value))?
-            }
-
-            fn finish(builder: Self::Builder) -> Result<Self::Request, String> {
-                builder.try_into().map_err(|error: types::error::ConversionError| error.to_string())
-            }
 
             fn body(request: Self::Request) -> CreateSessionTokenBody {
                 request.into()
@@ -130,6 +112,6 @@ macro_rules! mode {
     };
 }
 
-mode!(Full, "FULL", FullSessionConfig, mode: types::FullSessionConfigMode::Full);
+mode!(Full, "FULL", FullSessionConfig);
 mode!(Lite, "LITE", LiteSessionConfig);
 mode!(Custom, "LITE", LiteSessionConfig);

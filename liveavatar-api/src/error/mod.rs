@@ -6,6 +6,8 @@ mod response;
 use std::fmt;
 use std::time::Duration;
 
+use crate::schema::{Diagnostic, Diagnostics, Severity};
+
 pub(crate) use failure::{ENDS_EARLY, FailedCall, Failure, is_untrusted};
 
 /// An error of a call, or of a request that was not sent because it is invalid.
@@ -64,14 +66,16 @@ pub enum ErrorKind {
     StopFailed,
 }
 
-/// A field that the service rejected.
+/// A field that is missing or invalid, before sending or according to the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FieldError {
     /// The path of the field, such as `avatar_persona.voice_id`.
     pub path: String,
-    /// The service's message about it.
+    /// What is wrong with it, in the words of the service or of this crate.
     pub message: String,
+    /// What to write instead, if known.
+    pub hint: Option<String>,
 }
 
 impl Error {
@@ -93,6 +97,28 @@ impl Error {
 
     pub(crate) fn invalid_request(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::InvalidRequest, message)
+    }
+
+    /// An argument is missing or invalid.
+    pub(crate) fn invalid_field(path: &str, message: &str) -> Self {
+        Self::invalid(vec![FieldError { path: path.to_owned(), message: message.to_owned(), hint: None }])
+    }
+
+    /// Returns all errors among the diagnostics as one.
+    pub(crate) fn invalid_fields(diagnostics: impl IntoIterator<Item = Diagnostic>) -> Result<(), Self> {
+        let errors = diagnostics.into_iter().filter(|one| one.severity() == Severity::Error);
+        let fields: Vec<FieldError> = errors.map(FieldError::from).collect();
+        if fields.is_empty() { Ok(()) } else { Err(Self::invalid(fields)) }
+    }
+
+    fn invalid(fields: Vec<FieldError>) -> Self {
+        let message = match fields.len() {
+            1 => "a field is invalid".to_owned(),
+            number => format!("{number} fields are invalid"),
+        };
+        let mut error = Self::invalid_request(message);
+        error.0.fields = fields;
+        error
     }
 
     /// The call succeeded, but its response cannot be decoded.
@@ -165,7 +191,7 @@ impl Error {
         &self.0.message
     }
 
-    /// Returns the fields that the service rejected.
+    /// Returns the fields that are missing or invalid, before sending or according to the service.
     #[must_use]
     pub fn fields(&self) -> &[FieldError] {
         &self.0.fields
@@ -347,6 +373,24 @@ impl Error {
     }
 }
 
+impl From<Diagnostic> for FieldError {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self {
+            path: diagnostic.path().to_owned(),
+            message: diagnostic.message().to_owned(),
+            hint: diagnostic.hint().map(str::to_owned),
+        }
+    }
+}
+
+/// The errors among the diagnostics, in [`Error::fields`] and, with their rules, as the source.
+impl From<Diagnostics> for Error {
+    fn from(diagnostics: Diagnostics) -> Self {
+        let fields = diagnostics.errors().cloned().map(FieldError::from).collect();
+        Self::invalid(fields).caused_by(diagnostics)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.0;
@@ -360,6 +404,9 @@ impl fmt::Display for Error {
         for field in &inner.fields {
             let colon = if field.path.is_empty() { "" } else { ": " };
             write!(f, "; {}{colon}{}", field.path, field.message)?;
+            if let Some(hint) = &field.hint {
+                write!(f, " ({hint})")?;
+            }
         }
         let code = inner.code.map(|code| format!("code {code}"));
         let request = inner.request_id.as_ref().map(|id| format!("request {id}"));

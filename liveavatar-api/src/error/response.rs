@@ -167,5 +167,5 @@ fn field_error(value: &Value) -> Option<FieldError> {
         .map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned))
         .skip_while(|part| part == "body")
         .collect();
-    Some(FieldError { path: quote(&path.join(".")), message: quote(message) })
+    Some(FieldError { path: quote(&path.join(".")), message: quote(message), hint: None })
 }

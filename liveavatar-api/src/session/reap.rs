@@ -8,13 +8,11 @@ use std::sync::Arc;
 use futures_util::stream::{self, StreamExt as _};
 use uuid::Uuid;
 
-use crate::calls::Call as _;
-use crate::calls::pages::Paged as _;
 use crate::client::Client;
 use crate::error::Error;
 use crate::store::{SLOT_FREE_AFTER, Store, StoreError};
 use crate::supervisor::State;
-use crate::types::{ListHistoricEntry, ListSessionsType, SessionEndReason, StopSession};
+use crate::types::{ListHistoricEntry, ListSessionsType, SessionEndReason};
 
 /// The page size for listing active sessions: the service's maximum.
 const PAGE_SIZE: i64 = 100;
@@ -227,8 +225,7 @@ impl Reap {
             Scope::Named(_) => SessionEndReason::UserClosed,
             Scope::Active | Scope::Abandoned => SessionEndReason::ZombieSessionReap,
         };
-        let body = StopSession::builder().session_id(id).reason(reason);
-        match self.client.stop_session().body(body).data().await {
+        match self.client.stop_session().session_id(id).reason(reason).send().await {
             Ok(_) => ReapOutcome::Stopped,
             Err(error) if error.is_not_found() => ReapOutcome::Gone,
             Err(error) => ReapOutcome::Failed(error),

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::calls::Call as _;
 use crate::client::Client;
 use crate::error::Error;
 use crate::types::{self, SessionEndReason};
@@ -58,8 +57,7 @@ impl SessionRef {
     /// # Cancel safety
     /// Cancel safe: call it again.
     pub async fn keep_alive(&self) -> Result<(), Error> {
-        let body = types::KeepSessionAlive::builder().session_id(self.id);
-        self.client.keep_session_alive().body(body).data().await.map(drop)
+        self.client.keep_session_alive().session_id(self.id).send().await.map(drop)
     }
 
     /// Stops the session; succeeds if it has already ended.
@@ -72,8 +70,7 @@ impl SessionRef {
     /// # Cancel safety
     /// If the future is dropped before the response arrives, the session may still run. Call it again.
     pub async fn stop(&self, reason: SessionEndReason) -> Result<(), Error> {
-        let body = types::StopSession::builder().session_id(self.id).reason(reason);
-        match self.client.stop_session().body(body).data().await {
+        match self.client.stop_session().session_id(self.id).reason(reason).send().await {
             Ok(_) => Ok(()),
             Err(error) if error.is_not_found() => Ok(()),
             Err(error) => Err(error),
@@ -88,6 +85,6 @@ impl SessionRef {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn details(&self) -> Result<types::ListHistoricEntry, Error> {
-        self.client.get_session().session_id(self.id.to_string()).data().await
+        self.client.get_session().session_id(self.id).send().await
     }
 }

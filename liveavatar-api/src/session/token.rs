@@ -8,7 +8,6 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::SessionRef;
-use crate::calls::Call as _;
 use crate::client::Client;
 use crate::config::Mintable;
 use crate::credential::Credential;
@@ -30,7 +29,7 @@ impl Client {
     /// If the future is dropped before the response arrives, an unused token may exist. It costs nothing and expires.
     pub async fn mint<C: Mintable>(&self, configuration: &C) -> Result<SessionToken<C::Mode>, Error> {
         self.check(configuration)?;
-        let token = self.create_session_token().body(configuration.body().clone()).data().await?;
+        let token = self.create_session_token().body(configuration.body().clone()).send().await?;
         Ok(SessionToken {
             client: self.clone(),
             id: token.session_id,
@@ -85,7 +84,7 @@ impl<M> SessionToken<M> {
     /// for idleness. To stop it, pass its [`id`](Self::id) to [`Client::session`].
     pub async fn start(self) -> Result<StartedSession<M>, Error> {
         let bearer = self.client.with_credential(Credential::session_token(self.token.clone())?);
-        match bearer.start_session().data().await {
+        match bearer.start_session().send().await {
             Ok(response) => Ok(StartedSession {
                 session: self.client.session(self.id),
                 response: Arc::new(response),

@@ -5,7 +5,6 @@ use std::time::Duration;
 use futures_util::stream::{self, Stream, TryStreamExt as _};
 
 use super::SessionRef;
-use crate::calls::Call as _;
 use crate::error::Error;
 use crate::types;
 
@@ -69,7 +68,7 @@ impl SessionRef {
         if let Some(from) = from {
             call = call.start_timestamp(from);
         }
-        call.data().await
+        call.send().await
     }
 }
 

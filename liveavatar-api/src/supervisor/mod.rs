@@ -41,15 +41,15 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The generated clients that sessions use. They do not refer to the supervisor, which would be a reference cycle.
 #[derive(Debug)]
 pub(crate) struct Calls {
-    pub(crate) raw: raw::Client,
+    pub(crate) raw: Arc<raw::Client>,
     /// For background calls: they fail early, and the supervisor retries them.
-    pub(crate) background: raw::Client,
+    pub(crate) background: Arc<raw::Client>,
 }
 
 impl Calls {
     pub(crate) fn new(raw: raw::Client) -> Self {
         let options = raw.inner().options.clone().at_most(BACKGROUND_TIMEOUT);
-        Self { background: raw.with_options(options), raw }
+        Self { background: Arc::new(raw.with_options(options)), raw: Arc::new(raw) }
     }
 }
 

@@ -10,7 +10,7 @@ use super::Calls;
 use super::Supervisor;
 use super::status::{EndReason, State, StopFailed, StopFailedCause};
 use super::task::SessionTask;
-use crate::calls::Call as _;
+use crate::calls::{CreateSessionToken, GetSession, StartSession, StopSession};
 use crate::credential::Credential;
 use crate::error::Error;
 use crate::types::{self, CreateSessionTokenBody, SessionEndReason};
@@ -82,9 +82,9 @@ pub(crate) async fn mint_and_start(
     check_wanted: impl Fn() -> Result<(), Error>,
 ) -> Result<GuardedSession, Error> {
     check_wanted()?;
-    let token = client.raw.create_session_token().body(body.clone()).data().await?;
+    let token = CreateSessionToken::new(&client.raw).body(body.clone()).send().await?;
     check_wanted()?;
-    let bearer = client.raw.with_credential(Credential::session_token(token.session_token)?);
+    let bearer = Arc::new(client.raw.with_credential(Credential::session_token(token.session_token)?));
     let mut guard = StopGuard::minted(supervisor, client, token.session_id);
     guard.acquire_slot(max_duration).await?;
     // On an error, the dropped guard releases the slot.
@@ -92,7 +92,7 @@ pub(crate) async fn mint_and_start(
 
     guard.stage = Stage::Live;
     let sent_at = supervisor.clock().now();
-    let error = match bearer.start_session().data().await {
+    let error = match StartSession::new(&bearer).send().await {
         Ok(started) => {
             supervisor.set_state(guard.id, State::Started);
             return Ok(GuardedSession { guard, started, sent_at });
@@ -172,7 +172,7 @@ impl StopGuard {
         self.stage = Stage::Stopping;
         self.task = Some(task);
         self.supervisor.set_state(self.id, State::Ending);
-        let details = self.client.background.get_session().session_id(self.id.to_string()).data().await;
+        let details = GetSession::new(&self.client.background).session_id(self.id).send().await;
         let reason = details.ok().and_then(|details| details.end_reason);
         self.run_stop(EndReason::Service(reason)).await;
     }
@@ -203,8 +203,8 @@ impl StopGuard {
         let began = self.supervisor.clock().now();
         let mut pause = FIRST_PAUSE;
         loop {
-            let body = types::StopSession::builder().session_id(self.id).reason(reason);
-            let result = self.client.background.stop_session().body(body).data().await;
+            let stop = StopSession::new(&self.client.background).session_id(self.id).reason(reason);
+            let result = stop.send().await;
             let now = self.supervisor.clock().now();
             let start_pending = self.start_pending_until.is_some_and(|until| now < until);
             let last = match result {

@@ -11,7 +11,7 @@ use super::Calls;
 use super::Supervisor;
 use super::status::{EndReason, Listeners, SessionEvent, SessionEvents, State, Status, StopFailed};
 use super::stop_guard::{GuardedSession, StopGuard, mint_and_start};
-use crate::calls::Call as _;
+use crate::calls::{KeepSessionAlive, StopSession};
 use crate::error::Error;
 use crate::store::StoreError;
 use crate::types::{self, CreateSessionTokenBody};
@@ -333,8 +333,7 @@ impl SessionTask {
             if !call_service {
                 return Ok(());
             }
-            let body = types::KeepSessionAlive::builder().session_id(id);
-            client.background.keep_session_alive().body(body).data().await.map(drop)
+            KeepSessionAlive::new(&client.background).session_id(id).send().await.map(drop)
         };
         let renew = async {
             match self.supervisor.store() {
@@ -390,9 +389,9 @@ impl SessionTask {
         // An account with one slot needs the old one first. Its guard stays here until the session is replaced.
         let current = self.lock().guard.as_ref().map(|guard| (guard.id(), Arc::clone(guard.client())));
         let Some((id, client)) = current else { return };
-        let body = types::StopSession::builder().session_id(id).reason(EndReason::MaxDuration.wire());
+        let reason = EndReason::MaxDuration.wire();
         // Ignore an error: if the old session still holds the slot, the start below fails.
-        let _ = client.background.stop_session().body(body).data().await;
+        let _ = StopSession::new(&client.background).session_id(id).reason(reason).send().await;
         self.supervisor.clock().sleep(crate::store::SLOT_FREE_AFTER).await;
         if !self.replace(template).await {
             self.end(EndReason::MaxDuration);

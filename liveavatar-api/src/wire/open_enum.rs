@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::lenient::text;
 
-/// An enum in a response, which the service may extend; unknown values keep their text.
+/// An enum that the service may extend; unknown values keep their text.
 ///
 /// ```
 /// use liveavatar_api::{OpenEnum, types::SessionMode};
@@ -25,6 +25,13 @@ pub enum OpenEnum<E> {
 }
 
 impl<E> OpenEnum<E> {
+    /// Makes a value on purpose that this version of the crate does not know.
+    ///
+    /// A setter that is given text accepts listed values only. The check reports a value made here as a warning.
+    pub fn other(text: impl Into<String>) -> Self {
+        Self::Unknown(text.into())
+    }
+
     /// Returns the value, if this version of the crate knows it.
     pub fn known(&self) -> Option<&E> {
         match self {

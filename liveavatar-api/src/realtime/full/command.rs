@@ -41,7 +41,7 @@ impl PushToTalk {
     pub fn from_configuration(configuration: &Configuration<Full>) -> Option<Self> {
         match configuration.body() {
             CreateSessionTokenBody::FullSessionConfig(full)
-                if full.interactivity_type == Some(SessionInteractivityType::PushToTalk) =>
+                if full.interactivity_type == Some(SessionInteractivityType::PushToTalk.into()) =>
             {
                 Some(Self(()))
             }

@@ -1,0 +1,303 @@
+//! The builders of request types, and what their setters take. No rule names a type or a field.
+
+use std::collections::BTreeSet;
+
+use quote::format_ident;
+use syn::{Attribute, Expr, Field, Ident, ImplItem, Item, ItemStruct, Type, parse_quote};
+
+use super::types::{Types, default_path, doc_text, optional, wire_name};
+use super::{argument, last};
+
+/// Lets requests hold values that are not listed, which `OpenEnum::other` makes on purpose.
+///
+/// An enum of one value is the tag of a union's member, and not open.
+pub(super) fn open_enums(items: &mut [Item], requests: &BTreeSet<String>, types: &mut Types) {
+    for item in items {
+        let Item::Struct(item) = item else { continue };
+        let name = item.ident.to_string();
+        if !requests.contains(&name) || !types.structs.contains_key(&name) {
+            continue;
+        }
+        for field in &mut item.fields {
+            let inner = optional(&field.ty).unwrap_or(&field.ty).clone();
+            let values = last(&inner).and_then(|segment| types.texts.get(&segment.ident.to_string())).copied();
+            if values.flatten().is_none_or(|values| values < 2) {
+                continue;
+            }
+            field.ty = match optional(&field.ty) {
+                Some(_) => parse_quote!(::std::option::Option<::liveavatar_api::OpenEnum<#inner>>),
+                None => parse_quote!(::liveavatar_api::OpenEnum<#inner>),
+            };
+        }
+        types.structs.insert(name, item.clone());
+    }
+}
+
+/// Adds `builder()` to request types, and the module of their builders.
+///
+/// `configurations` are the members of a union of whole bodies. Their builders also build what the hand-written layer makes of
+/// such a body.
+pub(super) fn add(
+    items: &mut Vec<Item>,
+    types: &Types,
+    requests: &BTreeSet<String>,
+    configurations: &BTreeSet<String>,
+) {
+    let mut builders: Vec<Item> = Vec::new();
+    let of_requests = |name: &&String| requests.contains(*name);
+    for (name, item) in types.structs.iter().filter(|(name, _)| of_requests(name)) {
+        builders.extend(builder(item, types, configurations.contains(name)));
+        let ident = &item.ident;
+        items.push(parse_quote! {
+            impl #ident {
+                /// Returns a builder, with a setter for each field.
+                pub fn builder() -> builder::#ident {
+                    ::std::default::Default::default()
+                }
+            }
+        });
+    }
+    for name in types.texts.keys().filter(of_requests) {
+        let ident = format_ident!("{name}");
+        items.push(parse_quote!(impl crate::builder::Text for #ident {}));
+    }
+    for (name, members) in types.unions.iter().filter(|(name, _)| of_requests(name)) {
+        let ident = format_ident!("{name}");
+        for (_, member) in members {
+            let own = last(member).map(|segment| segment.ident.clone());
+            let mut sources: Vec<(Type, Expr)> = vec![(member.clone(), parse_quote!(|member| crate::builder::Given::typed(&member)))];
+            match own {
+                Some(own) if types.structs.contains_key(&own.to_string()) => {
+                    sources.push((parse_quote!(builder::#own), parse_quote!(|builder| crate::builder::Draft::from(builder).into())));
+                }
+                Some(own) if own == "String" => sources.push((parse_quote!(&str), parse_quote!(|text| crate::builder::Given::text(text)))),
+                _ => {}
+            }
+            let (sources, given): (Vec<Type>, Vec<Expr>) = sources.into_iter().unzip();
+            items.push(parse_quote! {
+                crate::builder::conversions! {
+                    #(#sources => #ident, ::std::option::Option<#ident>: #given;)*
+                }
+            });
+        }
+    }
+    items.push(parse_quote! {
+        /// The builders of request types.
+        pub mod builder {
+            use crate::builder::{Draft, FromDraft, Given};
+
+            #(#builders)*
+        }
+    });
+}
+
+fn builder(item: &ItemStruct, types: &Types, is_configuration: bool) -> Vec<Item> {
+    let (name, id) = (&item.ident, item.ident.to_string());
+    let setters = setters(item, types, &parse_quote!(super), &parse_quote!(self.draft.set));
+    let title = format!("Builds [`{name}`](super::{name}).");
+    let text = format!("Builds a [`{name}`](super::{name}).");
+    let errors = "All fields that are missing or invalid; see [`Error::fields`](crate::Error::fields).";
+    let mut items: Vec<Item> = if is_configuration {
+        let title = format!("{title} As the builder of a session configuration, it builds a checked `B`.");
+        vec![
+            parse_quote! {
+                #[doc = #title]
+                #[must_use]
+                pub struct #name<B = super::#name> {
+                    draft: Draft,
+                    built: ::std::marker::PhantomData<fn() -> B>,
+                }
+            },
+            parse_quote! {
+                impl<B> #name<B> {
+                    #(#setters)*
+
+                    pub(crate) fn with_draft(draft: Draft) -> Self {
+                        Self { draft, built: ::std::marker::PhantomData }
+                    }
+                }
+            },
+            parse_quote! {
+                impl<B: FromDraft> #name<B> {
+                    /// Checks all fields and builds.
+                    ///
+                    /// # Errors
+                    #[doc = #errors]
+                    pub fn build(self) -> ::std::result::Result<B, B::Error> {
+                        B::from_draft(self.draft)
+                    }
+                }
+            },
+            parse_quote! {
+                impl FromDraft for super::#name {
+                    type Error = crate::Error;
+
+                    fn from_draft(draft: Draft) -> ::std::result::Result<Self, crate::Error> {
+                        draft.build(#id)
+                    }
+                }
+            },
+            parse_quote! {
+                impl<B> ::std::clone::Clone for #name<B> {
+                    fn clone(&self) -> Self {
+                        Self::with_draft(self.draft.clone())
+                    }
+                }
+            },
+            parse_quote! {
+                impl<B> ::std::fmt::Debug for #name<B> {
+                    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                        f.debug_tuple(#id).field(&self.draft).finish()
+                    }
+                }
+            },
+        ]
+    } else {
+        vec![
+            parse_quote! {
+                #[doc = #title]
+                #[derive(Clone, Debug)]
+                #[must_use]
+                pub struct #name {
+                    draft: Draft,
+                }
+            },
+            parse_quote! {
+                impl #name {
+                    #(#setters)*
+
+                    #[doc = #text]
+                    ///
+                    /// # Errors
+                    #[doc = #errors]
+                    #[inline]
+                    pub fn build(self) -> ::std::result::Result<super::#name, crate::Error> {
+                        self.draft.build(#id)
+                    }
+
+                    fn with_draft(draft: Draft) -> Self {
+                        Self { draft }
+                    }
+                }
+            },
+        ]
+    };
+    let defaults = item.fields.iter().filter_map(|field| {
+        let (name, path) = (wire_name(field), default_path(field)?);
+        Some(parse_quote!(draft.set(#name, Given::present(&super::#path()));))
+    });
+    let defaults: Vec<syn::Stmt> = defaults.collect();
+    let generics: Option<syn::Generics> = is_configuration.then(|| parse_quote!(<B>));
+    let draft: syn::Pat = if defaults.is_empty() { parse_quote!(draft) } else { parse_quote!(mut draft) };
+    items.push(parse_quote! {
+        impl #generics ::std::default::Default for #name #generics {
+            #[inline]
+            fn default() -> Self {
+                let #draft = Draft::default();
+                #(#defaults)*
+                Self::with_draft(draft)
+            }
+        }
+    });
+    items.push(parse_quote! {
+        impl ::std::convert::From<super::#name> for #name {
+            #[inline]
+            fn from(value: super::#name) -> Self {
+                Self::with_draft(Draft::of(&value))
+            }
+        }
+    });
+    items.push(parse_quote! {
+        impl #generics ::std::convert::From<#name #generics> for Draft {
+            #[inline]
+            fn from(builder: #name #generics) -> Self {
+                builder.draft
+            }
+        }
+    });
+    items.push(parse_quote! {
+        crate::builder::conversions! {
+            #name => super::#name, ::std::option::Option<super::#name>, ::std::option::Option<crate::Nullable<super::#name>>:
+                |builder| builder.draft.into();
+        }
+    });
+    items
+}
+
+/// A setter for each field of a struct; `set` is called with the field's name in JSON and what was given.
+pub(super) fn setters(
+    item: &ItemStruct,
+    types: &Types,
+    prefix: &syn::Path,
+    set: &Expr,
+) -> Vec<ImplItem> {
+    let setter_of = |field: &Field| {
+        let name = field.ident.as_ref()?;
+        let kind = types.relocated(&field.ty, prefix);
+        Some(setter(name, &wire_name(field), &kind, &doc_text(&field.attrs), types, set))
+    };
+    item.fields.iter().filter_map(setter_of).collect()
+}
+
+pub(super) fn setter(
+    name: &Ident,
+    wire_name: &str,
+    kind: &Type,
+    doc: &str,
+    types: &Types,
+    set: &Expr,
+) -> ImplItem {
+    let doc = if doc.trim().is_empty() { format!("Sets `{wire_name}`.") } else { doc.to_owned() };
+    let inner = optional(kind);
+    let bare = inner.unwrap_or(kind);
+    let nullable = last(bare).filter(|segment| segment.ident == "Nullable").and_then(argument);
+    let element = |name: &str| {
+        last(nullable.unwrap_or(bare)).filter(|segment| segment.ident == name).and_then(|segment| arguments(segment).last().copied())
+    };
+    let mut note: Option<&str> = None;
+    let (generic, taken): (Option<Ident>, Type) = if let Some(item) = element("Vec") {
+        note = Some("Without items, write the type: `[] as [&str; 0]`.");
+        (Some(format_ident!("Via")), parse_quote!(impl crate::IntoList<#item, Via>))
+    } else if let Some(value) = element("BTreeMap") {
+        (Some(format_ident!("Via")), parse_quote!(impl crate::IntoMap<#value, Via>))
+    } else {
+        let is_text = last(bare).is_some_and(|segment| {
+            let name = segment.ident.to_string();
+            matches!(name.as_str(), "String" | "Uuid" | "Secret" | "OpenEnum") || types.texts.contains_key(&name)
+        });
+        note = (inner.is_some() && is_text).then_some("To leave it out in an expression, write `None::<&str>`.");
+        (None, parse_quote!(impl crate::IntoField<#kind>))
+    };
+    let convert: Expr = match &generic {
+        Some(_) if element("Vec").is_some() => parse_quote!(crate::IntoList::into_given(#name)),
+        Some(_) => parse_quote!(crate::IntoMap::into_given(#name)),
+        None => parse_quote!(crate::IntoField::into_given(#name)),
+    };
+    let mut docs: Vec<Attribute> = vec![parse_quote!(#[doc = #doc])];
+    if let Some(note) = note {
+        docs.push(parse_quote!(#[doc = ""]));
+        docs.push(parse_quote!(#[doc = #note]));
+    }
+    let generics: Option<syn::Generics> = generic.map(|via| parse_quote!(<#via>));
+    parse_quote! {
+        #(#docs)*
+        pub fn #name #generics(mut self, #name: #taken) -> Self {
+            #set(#wire_name, #convert);
+            self
+        }
+    }
+}
+
+fn arguments(segment: &syn::PathSegment) -> Vec<&Type> {
+    match &segment.arguments {
+        syn::PathArguments::AngleBracketed(arguments) => arguments
+            .args
+            .iter()
+            .filter_map(|argument| match argument {
+                syn::GenericArgument::Type(kind) => Some(kind),
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}

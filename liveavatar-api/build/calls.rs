@@ -1,0 +1,323 @@
+//! One call type per operation, from the signatures of the generated functions. No rule names an operation.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quote::format_ident;
+use syn::{Attribute, Expr, FnArg, Ident, ImplItem, ImplItemFn, Item, Pat, Type, parse_quote};
+
+use super::builders::{setter, setters};
+use super::docs::Docs;
+use super::types::{Types, doc_text, identifiers, optional};
+use super::{argument, last, methods, result};
+
+/// A generated function, and the type of its response.
+pub(super) struct Call {
+    function: ImplItemFn,
+    pub(super) response: Type,
+}
+
+/// An argument of a generated function.
+struct Argument {
+    name: Ident,
+    /// The type as a call keeps it.
+    kept: Type,
+    /// Reads the argument and passes it on.
+    passed: Expr,
+}
+
+pub(super) fn calls(file: &syn::File) -> Vec<Call> {
+    methods(&file.items)
+        .filter(|(owner, function)| *owner == "Client" && function.sig.asyncness.is_some())
+        .filter_map(|(_, function)| {
+            // `Result<ResponseValue<T>, Error<()>>`
+            let response = argument(last(argument(last(result(function)?)?)?)?)?.clone();
+            Some(Call { function: function.clone(), response })
+        })
+        .collect()
+}
+
+impl Call {
+    fn arguments(&self) -> Vec<Argument> {
+        self.function.sig.inputs.iter().filter_map(Argument::new).collect()
+    }
+
+    /// Collects the types that the call sends, and those of whole bodies.
+    pub(super) fn collect_requests(&self, requests: &mut BTreeSet<String>, bodies: &mut BTreeSet<String>) {
+        for argument in self.arguments() {
+            identifiers(&argument.kept, requests);
+            if argument.is_body() {
+                identifiers(&argument.kept, bodies);
+            }
+        }
+    }
+}
+
+impl Argument {
+    fn new(input: &FnArg) -> Option<Self> {
+        let FnArg::Typed(input) = input else { return None };
+        let Pat::Ident(name) = &*input.pat else { return None };
+        let name = name.ident.clone();
+        let wire = name.to_string().trim_end_matches('_').to_owned();
+        let is_text = |kind: &Type| last(kind).is_some_and(|segment| segment.ident == "str");
+        let owned = |kind: &Type| if is_text(kind) { parse_quote!(::std::string::String) } else { kind.clone() };
+        let read = |kept: &Type| -> Expr {
+            if name == "body" {
+                parse_quote!(arguments.body::<#kept>()?)
+            } else {
+                parse_quote!(arguments.parameter::<#kept>(#wire)?)
+            }
+        };
+        let (kept, passed) = match (&*input.ty, optional(&input.ty)) {
+            (Type::Reference(reference), _) => {
+                let kept = owned(&reference.elem);
+                let read = read(&kept);
+                (kept, parse_quote!(&#read))
+            }
+            (_, Some(Type::Reference(reference))) => {
+                let inner = owned(&reference.elem);
+                let kept = parse_quote!(::std::option::Option<#inner>);
+                let read = read(&kept);
+                let borrow = format_ident!("{}", if is_text(&reference.elem) { "as_deref" } else { "as_ref" });
+                (kept, parse_quote!(#read.#borrow()))
+            }
+            (kept, _) => (kept.clone(), read(kept)),
+        };
+        Some(Self { name, kept, passed })
+    }
+
+    fn is_body(&self) -> bool {
+        self.name == "body"
+    }
+
+    fn wire_name(&self) -> String {
+        self.name.to_string().trim_end_matches('_').to_owned()
+    }
+}
+
+/// Adds the module of the call types, and the methods of the client that return them.
+pub(super) fn add(file: &mut syn::File, calls: &[Call], types: &Types, docs: &Docs) {
+    let mut items: Vec<Item> = vec![
+        parse_quote!(use crate::calls::{Arguments, RawResult, Request, Response};),
+        parse_quote!(use super::types;),
+    ];
+    let mut entries: Vec<ImplItem> = Vec::new();
+    for call in calls {
+        items.extend(call_type(call, types, docs));
+        let id = &call.function.sig.ident;
+        let name = type_name(&id.to_string());
+        let about = docs.method(&id.to_string());
+        entries.push(parse_quote! {
+            #[doc = #about]
+            pub fn #id(&self) -> calls::#name {
+                calls::#name::new(self.caller())
+            }
+        });
+    }
+    file.items.push(parse_quote! {
+        /// One call type per operation.
+        pub mod calls {
+            #(#items)*
+        }
+    });
+    file.items.push(parse_quote! {
+        /// The operations of the service, one method each; [`calls`] has what they return.
+        impl crate::Client {
+            #(#entries)*
+        }
+    });
+}
+
+fn call_type(call: &Call, types: &Types, docs: &Docs) -> Vec<Item> {
+    let method = &call.function.sig.ident;
+    let id = method.to_string();
+    let name = type_name(&id);
+    let response = &call.response;
+    let data = last(response).filter(|segment| segment.ident == "Envelope").and_then(argument).unwrap_or(response);
+    let described = parameter_docs(&call.function.attrs);
+    let arguments = call.arguments();
+    let prefix: syn::Path = parse_quote!(types);
+    let mut setters_: Vec<ImplItem> = Vec::new();
+    let mut body_name: Expr = parse_quote!(::std::option::Option::None);
+    for argument in &arguments {
+        if !argument.is_body() {
+            let wire = argument.wire_name();
+            let doc = described.get(&argument.name.to_string()).cloned().unwrap_or_default();
+            let set: Expr = parse_quote!(self.0.parameter);
+            setters_.push(setter(&argument.name, &wire, &argument.kept, &doc, types, &set));
+            continue;
+        }
+        let Some(own) = last(&argument.kept).map(|segment| segment.ident.clone()) else { continue };
+        let own_name = own.to_string();
+        body_name = parse_quote!(::std::option::Option::Some(#own_name));
+        let kept = &argument.kept;
+        if let Some(item) = types.structs.get(&own_name) {
+            setters_.push(parse_quote! {
+                /// Sets the whole body, as a value or a builder, in place of its fields.
+                pub fn body(mut self, body: impl ::std::convert::Into<types::builder::#own>) -> Self {
+                    self.0.set_body(body.into().into());
+                    self
+                }
+            });
+            let is_parameter =
+                |setter: &ImplItem| matches!(setter, ImplItem::Fn(setter) if arguments.iter().any(|argument| argument.name == setter.sig.ident));
+            let set: Expr = parse_quote!(self.0.field);
+            setters_.extend(setters(item, types, &prefix, &set).into_iter().filter(|setter| !is_parameter(setter)));
+        } else {
+            setters_.push(parse_quote! {
+                /// Sets the body.
+                pub fn body(mut self, body: impl crate::IntoField<#kept>) -> Self {
+                    self.0.set_body(crate::IntoField::into_given(body).into());
+                    self
+                }
+            });
+        }
+    }
+    let passed = arguments.iter().map(|argument| &argument.passed);
+    let arguments_pattern: Pat =
+        if arguments.is_empty() { parse_quote!(_) } else { parse_quote!(mut arguments) };
+    let about = docs.call(&id);
+    let mut items: Vec<Item> = vec![
+        parse_quote! {
+            #[doc = #about]
+            #[derive(Clone, Debug)]
+            #[must_use = "nothing is sent before the call is awaited"]
+            pub struct #name(Request);
+        },
+        parse_quote! {
+            impl #name {
+                #[inline]
+                pub(crate) fn new(client: &::std::sync::Arc<super::Client>) -> Self {
+                    Self(Request::new(client))
+                }
+
+                #(#setters_)*
+
+                /// Sends the call and returns the data of its response.
+                ///
+                /// # Errors
+                /// If an argument is missing or invalid, the call fails, or the response is not of the documented shape.
+                ///
+                /// # Cancel safety
+                /// If dropped after sending, the service may still act.
+                #[inline]
+                pub async fn send(self) -> ::std::result::Result<#data, crate::Error> {
+                    crate::calls::send(self).await
+                }
+
+                /// Sends the call and returns the whole response: status, headers and body.
+                ///
+                /// # Errors
+                /// If an argument is missing or invalid, or the call fails.
+                ///
+                /// # Cancel safety
+                /// If dropped after sending, the service may still act.
+                #[inline]
+                pub async fn send_raw(self) -> ::std::result::Result<Response<#response>, crate::Error> {
+                    crate::calls::send_raw(self).await
+                }
+            }
+        },
+        parse_quote! {
+            impl ::std::future::IntoFuture for #name {
+                type Output = ::std::result::Result<#data, crate::Error>;
+                type IntoFuture = ::futures_util::future::BoxFuture<'static, Self::Output>;
+
+                #[inline]
+                fn into_future(self) -> Self::IntoFuture {
+                    ::std::boxed::Box::pin(self.send())
+                }
+            }
+        },
+        parse_quote! {
+            impl crate::calls::Call for #name {
+                type Response = #response;
+                type Data = #data;
+                const OPERATION: &'static str = #id;
+                const BODY: ::std::option::Option<&'static str> = #body_name;
+
+                #[inline]
+                fn request(&mut self) -> &mut Request {
+                    &mut self.0
+                }
+
+                #[inline]
+                fn into_request(self) -> Request {
+                    self.0
+                }
+
+                #[inline]
+                async fn exchange(client: &super::Client, #arguments_pattern: Arguments) -> RawResult<#response> {
+                    client.#method(#(#passed),*).await
+                }
+            }
+        },
+    ];
+    let page = last(data).filter(|segment| segment.ident == "Page").and_then(argument);
+    if let Some(item) = page.filter(|_| arguments.iter().any(|argument| argument.name == "page")) {
+        items.push(parse_quote! {
+            impl crate::calls::Paged for #name {
+                type Item = #item;
+            }
+        });
+        items.push(parse_quote! {
+            impl #name {
+                /// Returns a stream of the pages from this call's page on, each with its number.
+                ///
+                /// Lazy: polling the stream requests the next page. The stream ends after a page without `next`, an empty page,
+                /// a page whose `next` leads to another host or does not lead forward, and after an error; `page(n)` with the
+                /// number after the last page resumes it.
+                ///
+                /// # Cancel safety
+                /// Cancel safe: a page that was not received is requested again.
+                #[inline]
+                pub fn pages(self) -> ::futures_util::stream::BoxStream<'static, ::std::result::Result<(i64, #data), crate::Error>> {
+                    crate::calls::pages(self)
+                }
+
+                /// Returns a stream of the items of all pages from this call's page on.
+                ///
+                /// Lazy, like [`pages`](Self::pages). An item that moves to a later page while the list is read may occur twice.
+                ///
+                /// # Cancel safety
+                /// Cancel safe: a page that was not received is requested again.
+                #[inline]
+                pub fn items(self) -> ::futures_util::stream::BoxStream<'static, ::std::result::Result<#item, crate::Error>> {
+                    crate::calls::items(self)
+                }
+
+                /// Returns all items of all pages from this call's page on.
+                ///
+                /// # Errors
+                /// If a page fails; the pages before it are lost, unlike with [`items`](Self::items).
+                ///
+                /// # Cancel safety
+                /// Cancel safe: nothing changes on the service.
+                #[inline]
+                pub async fn all(self) -> ::std::result::Result<::std::vec::Vec<#item>, crate::Error> {
+                    crate::calls::all(self).await
+                }
+            }
+        });
+    }
+    items
+}
+
+/// The descriptions of the parameters in the doc comment of a generated function.
+fn parameter_docs(attributes: &[Attribute]) -> BTreeMap<String, String> {
+    let text = doc_text(attributes);
+    let listed = text.split_once("Arguments:").map_or("", |(_, listed)| listed);
+    let described = listed.lines().filter_map(|line| {
+        let (name, doc) = line.trim().strip_prefix("- `")?.split_once('`')?;
+        Some((name.to_owned(), doc.trim_start_matches(':').trim().to_owned()))
+    });
+    described.collect()
+}
+
+/// The name of an operation's call type: `ListVoices` of `list_voices`.
+fn type_name(id: &str) -> Ident {
+    let words = id.split('_').map(|word| {
+        let mut letters = word.chars();
+        letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
+    });
+    format_ident!("{}", words.collect::<String>())
+}
