@@ -15,7 +15,16 @@ const LOWERED: &str = "openapi/liveavatar-v1.json";
 const CORRECTED: &str = "openapi/service.json";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    for input in [LOWERED, CORRECTED, "build.rs", "build/generate.rs", "build/builders.rs", "build/calls.rs", "build/docs.rs", "build/types.rs"] {
+    for input in [
+        LOWERED,
+        CORRECTED,
+        "build.rs",
+        "build/generate.rs",
+        "build/builders.rs",
+        "build/calls.rs",
+        "build/docs.rs",
+        "build/types.rs",
+    ] {
         println!("cargo::rerun-if-changed={input}");
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
@@ -25,6 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // The generator does not inflect.
     let code = prettyplease::unparse(&client).replace("than 1 characters", "than 1 character");
     fs::write(out.join("client.rs"), code)?;
+    fs::write(out.join("operations.md"), generate::index(&lowered))?;
     fs::write(out.join("operations.rs"), operations(&lowered)?)?;
 
     let corrected: Value = serde_json::from_str(&fs::read_to_string(CORRECTED)?)?;

@@ -20,7 +20,8 @@ pub(super) fn open_enums(items: &mut [Item], requests: &BTreeSet<String>, types:
         }
         for field in &mut item.fields {
             let inner = optional(&field.ty).unwrap_or(&field.ty).clone();
-            let values = last(&inner).and_then(|segment| types.texts.get(&segment.ident.to_string())).copied();
+            let values =
+                last(&inner).and_then(|segment| types.texts.get(&segment.ident.to_string())).copied();
             if values.flatten().is_none_or(|values| values < 2) {
                 continue;
             }
@@ -65,12 +66,18 @@ pub(super) fn add(
         let ident = format_ident!("{name}");
         for (_, member) in members {
             let own = last(member).map(|segment| segment.ident.clone());
-            let mut sources: Vec<(Type, Expr)> = vec![(member.clone(), parse_quote!(|member| crate::builder::Given::typed(&member)))];
+            let mut sources: Vec<(Type, Expr)> =
+                vec![(member.clone(), parse_quote!(|member| crate::builder::Given::typed(&member)))];
             match own {
                 Some(own) if types.structs.contains_key(&own.to_string()) => {
-                    sources.push((parse_quote!(builder::#own), parse_quote!(|builder| crate::builder::Draft::from(builder).into())));
+                    sources.push((
+                        parse_quote!(builder::#own),
+                        parse_quote!(|builder| crate::builder::Draft::from(builder).into()),
+                    ));
                 }
-                Some(own) if own == "String" => sources.push((parse_quote!(&str), parse_quote!(|text| crate::builder::Given::text(text)))),
+                Some(own) if own == "String" => {
+                    sources.push((parse_quote!(&str), parse_quote!(|text| crate::builder::Given::text(text))))
+                }
                 _ => {}
             }
             let (sources, given): (Vec<Type>, Vec<Expr>) = sources.into_iter().unzip();
@@ -225,12 +232,7 @@ fn builder(item: &ItemStruct, types: &Types, is_configuration: bool) -> Vec<Item
 }
 
 /// A setter for each field of a struct; `set` is called with the field's name in JSON and what was given.
-pub(super) fn setters(
-    item: &ItemStruct,
-    types: &Types,
-    prefix: &syn::Path,
-    set: &Expr,
-) -> Vec<ImplItem> {
+pub(super) fn setters(item: &ItemStruct, types: &Types, prefix: &syn::Path, set: &Expr) -> Vec<ImplItem> {
     let setter_of = |field: &Field| {
         let name = field.ident.as_ref()?;
         let kind = types.relocated(&field.ty, prefix);
@@ -252,7 +254,9 @@ pub(super) fn setter(
     let bare = inner.unwrap_or(kind);
     let nullable = last(bare).filter(|segment| segment.ident == "Nullable").and_then(argument);
     let element = |name: &str| {
-        last(nullable.unwrap_or(bare)).filter(|segment| segment.ident == name).and_then(|segment| arguments(segment).last().copied())
+        last(nullable.unwrap_or(bare))
+            .filter(|segment| segment.ident == name)
+            .and_then(|segment| arguments(segment).last().copied())
     };
     let mut note: Option<&str> = None;
     let (generic, taken): (Option<Ident>, Type) = if let Some(item) = element("Vec") {
@@ -263,9 +267,11 @@ pub(super) fn setter(
     } else {
         let is_text = last(bare).is_some_and(|segment| {
             let name = segment.ident.to_string();
-            matches!(name.as_str(), "String" | "Uuid" | "Secret" | "OpenEnum") || types.texts.contains_key(&name)
+            matches!(name.as_str(), "String" | "Uuid" | "Secret" | "OpenEnum")
+                || types.texts.contains_key(&name)
         });
-        note = (inner.is_some() && is_text).then_some("To leave it out in an expression, write `None::<&str>`.");
+        note =
+            (inner.is_some() && is_text).then_some("To leave it out in an expression, write `None::<&str>`.");
         (None, parse_quote!(impl crate::IntoField<#kind>))
     };
     let convert: Expr = match &generic {

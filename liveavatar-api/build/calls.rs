@@ -1,13 +1,14 @@
 //! One call type per operation, from the signatures of the generated functions. No rule names an operation.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use quote::format_ident;
 use syn::{Attribute, Expr, FnArg, Ident, ImplItem, ImplItemFn, Item, Pat, Type, parse_quote};
 
 use super::builders::{setter, setters};
-use super::docs::Docs;
-use super::types::{Types, doc_text, identifiers, optional};
+use super::docs::{Docs, plain};
+use super::types::{Types, default_path, doc_text, identifiers, optional};
 use super::{argument, last, methods, result};
 
 /// A generated function, and the type of its response.
@@ -59,7 +60,8 @@ impl Argument {
         let name = name.ident.clone();
         let wire = name.to_string().trim_end_matches('_').to_owned();
         let is_text = |kind: &Type| last(kind).is_some_and(|segment| segment.ident == "str");
-        let owned = |kind: &Type| if is_text(kind) { parse_quote!(::std::string::String) } else { kind.clone() };
+        let owned =
+            |kind: &Type| if is_text(kind) { parse_quote!(::std::string::String) } else { kind.clone() };
         let read = |kept: &Type| -> Expr {
             if name == "body" {
                 parse_quote!(arguments.body::<#kept>()?)
@@ -77,7 +79,8 @@ impl Argument {
                 let inner = owned(&reference.elem);
                 let kept = parse_quote!(::std::option::Option<#inner>);
                 let read = read(&kept);
-                let borrow = format_ident!("{}", if is_text(&reference.elem) { "as_deref" } else { "as_ref" });
+                let borrow =
+                    format_ident!("{}", if is_text(&reference.elem) { "as_deref" } else { "as_ref" });
                 (kept, parse_quote!(#read.#borrow()))
             }
             (kept, _) => (kept.clone(), read(kept)),
@@ -95,17 +98,21 @@ impl Argument {
 }
 
 /// Adds the module of the call types, and the methods of the client that return them.
-pub(super) fn add(file: &mut syn::File, calls: &[Call], types: &Types, docs: &Docs) {
+pub(super) fn add(file: &mut syn::File, calls: &[Call], types: &Types, docs: &Docs<'_>) {
     let mut items: Vec<Item> = vec![
-        parse_quote!(use crate::calls::{Arguments, RawResult, Request, Response};),
-        parse_quote!(use super::types;),
+        parse_quote!(
+            use crate::calls::{Arguments, RawResult, Request, Response};
+        ),
+        parse_quote!(
+            use super::types;
+        ),
     ];
     let mut entries: Vec<ImplItem> = Vec::new();
     for call in calls {
-        items.extend(call_type(call, types, docs));
+        items.extend(call_type(call, types));
         let id = &call.function.sig.ident;
         let name = type_name(&id.to_string());
-        let about = docs.method(&id.to_string());
+        let about = docs.method(&id.to_string(), data_of(&call.response), &example(call, types));
         entries.push(parse_quote! {
             #[doc = #about]
             pub fn #id(&self) -> calls::#name {
@@ -127,12 +134,12 @@ pub(super) fn add(file: &mut syn::File, calls: &[Call], types: &Types, docs: &Do
     });
 }
 
-fn call_type(call: &Call, types: &Types, docs: &Docs) -> Vec<Item> {
+fn call_type(call: &Call, types: &Types) -> Vec<Item> {
     let method = &call.function.sig.ident;
     let id = method.to_string();
     let name = type_name(&id);
     let response = &call.response;
-    let data = last(response).filter(|segment| segment.ident == "Envelope").and_then(argument).unwrap_or(response);
+    let data = data_of(response);
     let described = parameter_docs(&call.function.attrs);
     let arguments = call.arguments();
     let prefix: syn::Path = parse_quote!(types);
@@ -158,10 +165,11 @@ fn call_type(call: &Call, types: &Types, docs: &Docs) -> Vec<Item> {
                     self
                 }
             });
-            let is_parameter =
-                |setter: &ImplItem| matches!(setter, ImplItem::Fn(setter) if arguments.iter().any(|argument| argument.name == setter.sig.ident));
+            let is_parameter = |setter: &ImplItem| matches!(setter, ImplItem::Fn(setter) if arguments.iter().any(|argument| argument.name == setter.sig.ident));
             let set: Expr = parse_quote!(self.0.field);
-            setters_.extend(setters(item, types, &prefix, &set).into_iter().filter(|setter| !is_parameter(setter)));
+            setters_.extend(
+                setters(item, types, &prefix, &set).into_iter().filter(|setter| !is_parameter(setter)),
+            );
         } else {
             setters_.push(parse_quote! {
                 /// Sets the body.
@@ -175,7 +183,7 @@ fn call_type(call: &Call, types: &Types, docs: &Docs) -> Vec<Item> {
     let passed = arguments.iter().map(|argument| &argument.passed);
     let arguments_pattern: Pat =
         if arguments.is_empty() { parse_quote!(_) } else { parse_quote!(mut arguments) };
-    let about = docs.call(&id);
+    let about = format!("A call of [`Client::{id}`](crate::Client::{id}).");
     let mut items: Vec<Item> = vec![
         parse_quote! {
             #[doc = #about]
@@ -314,10 +322,81 @@ fn parameter_docs(attributes: &[Attribute]) -> BTreeMap<String, String> {
 }
 
 /// The name of an operation's call type: `ListVoices` of `list_voices`.
-fn type_name(id: &str) -> Ident {
+pub(super) fn type_name(id: &str) -> Ident {
     let words = id.split('_').map(|word| {
         let mut letters = word.chars();
-        letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
+        letters
+            .next()
+            .map(|first| first.to_ascii_uppercase().to_string() + letters.as_str())
+            .unwrap_or_default()
     });
     format_ident!("{}", words.collect::<String>())
+}
+
+/// The data in a response.
+fn data_of(response: &Type) -> &Type {
+    last(response).filter(|segment| segment.ident == "Envelope").and_then(argument).unwrap_or(response)
+}
+
+/// An example with all required arguments: texts and other values are parameters of a hidden function.
+fn example(call: &Call, types: &Types) -> String {
+    let mut parameters = vec!["client: liveavatar_api::Client".to_owned()];
+    let mut setters = String::new();
+    let mut require = |name: &str, kind: &Type| {
+        if optional(kind).is_some() {
+            return;
+        }
+        let own = last(kind).map(|segment| segment.ident.to_string()).unwrap_or_default();
+        let open = last(kind).filter(|segment| segment.ident == "OpenEnum").and_then(argument).and_then(last);
+        let text = open.map_or(own.clone(), |segment| segment.ident.to_string());
+        let _ = if let Some(value) = types.first_values.get(&text) {
+            write!(setters, ".{name}(\"{value}\")")
+        } else {
+            let is_text =
+                matches!(own.as_str(), "String" | "Uuid" | "Secret") || types.texts.contains_key(&own);
+            let kind = if is_text { "&str".to_owned() } else { plain(kind) };
+            let kind = if types.contains(&own) && !is_text {
+                format!("liveavatar_api::types::{kind}")
+            } else {
+                kind
+            };
+            parameters.push(format!("{name}: {kind}"));
+            write!(setters, ".{name}({name})")
+        };
+    };
+    for argument in call.arguments() {
+        let own = last(&argument.kept).map(|segment| segment.ident.to_string()).unwrap_or_default();
+        match types.structs.get(&own).filter(|_| argument.is_body()) {
+            Some(body) => {
+                for field in body.fields.iter().filter(|field| default_path(field).is_none()) {
+                    let name = field.ident.as_ref().map(ToString::to_string).unwrap_or_default();
+                    require(&name, &field.ty);
+                }
+            }
+            None => require(&argument.name.to_string(), &argument.kept),
+        }
+    }
+    let (id, parameters) = (&call.function.sig.ident, parameters.join(", "));
+    let name = result_name(data_of(&call.response));
+    format!(
+        "# async fn example({parameters}) -> Result<(), liveavatar_api::Error> {{\n{name}client.{id}(){setters}.send().await?;\n\
+         # Ok(())\n# }}\n"
+    )
+}
+
+/// What an example calls the data: `let voice = `.
+fn result_name(data: &Type) -> String {
+    let Some(segment) = last(data) else { return String::new() };
+    let mut name = String::new();
+    for letter in segment.ident.to_string().chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    match name.as_str() {
+        "vec" => "let list = ".to_owned(),
+        "btree_map" | "value" => "let data = ".to_owned(),
+        _ => format!("let {name} = "),
+    }
 }

@@ -44,8 +44,13 @@ pub(crate) fn generate(document: &Value) -> Result<syn::File, String> {
     Ok(file)
 }
 
+/// All operations in Markdown, by the document's tags.
+pub(crate) fn index(document: &Value) -> String {
+    Docs::new(document).index()
+}
+
 /// Adds the builders of request types and the call types.
-fn add_builders(file: &mut syn::File, calls: &[Call], docs: &Docs) {
+fn add_builders(file: &mut syn::File, calls: &[Call], docs: &Docs<'_>) {
     let Some(items) = module(file, "types") else { return };
     let mut types = Types::new(items);
     let (mut requests, mut bodies) = (BTreeSet::new(), BTreeSet::new());
@@ -55,8 +60,7 @@ fn add_builders(file: &mut syn::File, calls: &[Call], docs: &Docs) {
     let requests = types.closure(requests);
     builders::open_enums(items, &requests, &mut types);
     let members = bodies.iter().filter_map(|name| types.unions.get(name)).flatten();
-    let configurations =
-        members.filter_map(|(_, member)| Some(last(member)?.ident.to_string())).collect();
+    let configurations = members.filter_map(|(_, member)| Some(last(member)?.ident.to_string())).collect();
     builders::add(items, &types, &requests, &configurations);
     calls::add(file, calls, &types, docs);
 }

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use syn::{Attribute, Expr, ExprLit, Field, Fields, GenericArgument, Ident, Item, ItemStruct, Lit, Meta, PathArguments, Type, Variant, parse_quote};
+use syn::{
+    Attribute, Expr, ExprLit, Field, Fields, GenericArgument, Ident, Item, ItemStruct, Lit, Meta,
+    PathArguments, Type, Variant, parse_quote,
+};
 
 use super::{argument, last};
 
@@ -14,6 +17,8 @@ pub(super) struct Types {
     pub(super) unions: BTreeMap<String, Vec<(Ident, Type)>>,
     /// Types that are written as text; the number of values of an enum.
     pub(super) texts: BTreeMap<String, Option<usize>>,
+    /// The first value of each enum, in JSON.
+    pub(super) first_values: BTreeMap<String, String>,
     all: BTreeSet<String>,
 }
 
@@ -29,8 +34,13 @@ impl Types {
                 _ => None,
             })
             .collect();
-        let mut types =
-            Self { structs: BTreeMap::new(), unions: BTreeMap::new(), texts: BTreeMap::new(), all: BTreeSet::new() };
+        let mut types = Self {
+            structs: BTreeMap::new(),
+            unions: BTreeMap::new(),
+            texts: BTreeMap::new(),
+            first_values: BTreeMap::new(),
+            all: BTreeSet::new(),
+        };
         for item in items {
             let name = match item {
                 Item::Struct(item) => {
@@ -46,6 +56,10 @@ impl Types {
                     let name = item.ident.to_string();
                     if from_str.contains(&name) {
                         types.texts.insert(name.clone(), Some(item.variants.len()));
+                        let first = item.variants.first().map(|first| {
+                            serde_value(&first.attrs, "rename").unwrap_or_else(|| first.ident.to_string())
+                        });
+                        types.first_values.extend(first.map(|first| (name.clone(), first)));
                     } else {
                         let member = |variant: &Variant| {
                             Some((variant.ident.clone(), variant.fields.iter().next()?.ty.clone()))
@@ -135,20 +149,19 @@ pub(super) fn optional(kind: &Type) -> Option<&Type> {
 
 /// The field's name in JSON.
 pub(super) fn wire_name(field: &Field) -> String {
-    serde_value(field, "rename").unwrap_or_else(|| {
-        field.ident.as_ref().map(ToString::to_string).unwrap_or_default()
-    })
+    serde_value(&field.attrs, "rename")
+        .unwrap_or_else(|| field.ident.as_ref().map(ToString::to_string).unwrap_or_default())
 }
 
 /// The function that makes the field's default.
 pub(super) fn default_path(field: &Field) -> Option<syn::Path> {
-    syn::parse_str(&serde_value(field, "default")?).ok()
+    syn::parse_str(&serde_value(&field.attrs, "default")?).ok()
 }
 
-/// The text of `key = "text"` in the field's serde attributes.
-fn serde_value(field: &Field, key: &str) -> Option<String> {
+/// The text of `key = "text"` in the serde attributes.
+fn serde_value(attributes: &[Attribute], key: &str) -> Option<String> {
     let mut found = None;
-    for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")) {
+    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("serde")) {
         // Every attribute that the generator writes is a list of keys, some of which have a value.
         let _ = attribute.parse_nested_meta(|meta| {
             if meta.input.peek(syn::Token![=]) {

@@ -42,8 +42,8 @@ use crate::schema;
 pub use crate::raw::generated::calls::*;
 pub use dynamic::{DynamicCall, RawResponse};
 pub(crate) use pages::{Paged, all, items, pages};
-pub use response::Response;
 pub(crate) use response::Open;
+pub use response::Response;
 pub use upload::CreateImageAvatar;
 
 /// The result of a generated function, whose failures the HTTP layer has marked.
@@ -109,7 +109,10 @@ impl Arguments {
 /// The check accepted a value that its type does not; a test of all request types excludes that.
 fn misread(name: &str, error: &serde_json::Error) -> progenitor_client::Error<()> {
     // The error's own text may quote the value.
-    progenitor_client::Error::InvalidRequest(format!("`{name}` does not fit its type ({:?})", error.classify()))
+    progenitor_client::Error::InvalidRequest(format!(
+        "`{name}` does not fit its type ({:?})",
+        error.classify()
+    ))
 }
 
 /// What the build implements for every generated call.

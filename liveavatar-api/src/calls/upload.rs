@@ -120,7 +120,11 @@ impl CreateImageAvatar {
     }
 }
 
-async fn upload(client: &raw::Client, operation: &'static Operation, form: Form) -> RawResult<Envelope<types::Avatar>> {
+async fn upload(
+    client: &raw::Client,
+    operation: &'static Operation,
+    form: Form,
+) -> RawResult<Envelope<types::Avatar>> {
     let url = format!("{}{}", client.baseurl(), operation.path);
     let accept = HeaderValue::from_static("application/json");
     let request = client.client().post(url).header(ACCEPT, accept);

@@ -8,6 +8,7 @@
 //! | [`life`] | the life of a session: opening, watching, ending, many at once, crashes, credits |
 //! | [`talking`] | commands and events of a running session |
 //! | [`browsers`] | a token endpoint for web pages |
+//! | [`operations`] | all operations, by subject |
 //! | [`errors`] | what can go wrong, and what to do about it |
 //! | [`testing`] | tests without an API key, a network or waiting |
 //! | [`regenerating`] | following changes of the service's API |
@@ -25,6 +26,8 @@ pub mod life {}
 pub mod talking {}
 #[doc = include_str!("browsers.md")]
 pub mod browsers {}
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/operations.md"))]
+pub mod operations {}
 #[doc = include_str!("errors.md")]
 pub mod errors {}
 #[doc = include_str!("testing.md")]

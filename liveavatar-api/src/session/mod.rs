@@ -45,8 +45,9 @@ mod transcript;
 pub use crate::config::{
     AnyConfiguration, AnyMode, Configuration, Custom, CustomSession, DOCUMENTED_OPENAI_MODELS,
     DYNAMIC_VARIABLE_KEY_CHARACTERS, DYNAMIC_VARIABLE_VALUE_CHARACTERS, DYNAMIC_VARIABLES_ENTRIES,
-    Diagnostic, Diagnostics, Full, FullSession, Lite, LiteSession, Mintable, Mode, ModeName, RULES, Rule, SANDBOX_AVATAR_ID,
-    SANDBOX_MAX_SESSION_DURATION, SHORTEST_MAX_SESSION_DURATION, Severity, SuppliesAudio, validate,
+    Diagnostic, Diagnostics, Full, FullSession, Lite, LiteSession, Mintable, Mode, ModeName, RULES, Rule,
+    SANDBOX_AVATAR_ID, SANDBOX_MAX_SESSION_DURATION, SHORTEST_MAX_SESSION_DURATION, Severity, SuppliesAudio,
+    validate,
 };
 #[cfg(feature = "livekit")]
 pub use crate::config::{LIVEKIT_ENV, LiveKitServer};
