@@ -26,6 +26,7 @@ pub(crate) fn generate(document: &openapiv3::OpenAPI) -> Result<syn::File, Strin
     let calls = calls(&file);
     mark_non_exhaustive(&mut file);
     keep_nulls(&mut file);
+    allow_missing_nulls(&mut file);
     tolerate(&mut file, &calls);
     implement_calls(&mut file, calls);
     Ok(file)
@@ -137,6 +138,20 @@ fn keep_nulls(file: &mut syn::File) {
             if inner.is_some_and(|inner| inner.ident == "Nullable") {
                 field.attrs.push(parse_quote!(#[serde(default, deserialize_with = "crate::wire::nullable")]));
             }
+        }
+    }
+}
+
+/// Reads a missing field as null where the document requires a nullable one; serde's `Option` does so by default.
+fn allow_missing_nulls(file: &mut syn::File) {
+    let is_strict = |attribute: &syn::Attribute| {
+        let text = quote::ToTokens::to_token_stream(attribute).to_string();
+        text.contains("\"::std::option::Option::deserialize\"")
+    };
+    for item in module(file, "types").into_iter().flatten() {
+        let Item::Struct(item) = item else { continue };
+        for field in &mut item.fields {
+            field.attrs.retain(|attribute| !is_strict(attribute));
         }
     }
 }

@@ -64,6 +64,7 @@ mod http;
 mod operation;
 pub mod raw;
 pub mod realtime;
+mod schema;
 mod secret;
 pub mod session;
 pub mod store;

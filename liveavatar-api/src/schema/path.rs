@@ -1,4 +1,4 @@
-//! Where in a configuration something is.
+//! Where in a value something is.
 
 use std::fmt::{self, Write as _};
 
@@ -14,7 +14,7 @@ pub(crate) struct Path {
 
 /// A position during a walk, linked to its parent so that the walk allocates nothing.
 #[derive(Clone, Copy)]
-pub(super) enum Cursor<'a> {
+pub(crate) enum Cursor<'a> {
     Root,
     Key(&'a Cursor<'a>, &'a str),
     Index(&'a Cursor<'a>, usize),
@@ -29,12 +29,12 @@ impl Path {
         path
     }
 
-    pub(super) fn is_root(&self) -> bool {
+    pub(crate) fn is_root(&self) -> bool {
         self.pointer.is_empty()
     }
 
     /// Whether `other` is this path or a path below it.
-    pub(super) fn contains(&self, other: &Self) -> bool {
+    pub(crate) fn contains(&self, other: &Self) -> bool {
         let rest = other.pointer.strip_prefix(&self.pointer);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
@@ -55,12 +55,12 @@ impl Path {
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn key(&'a self, key: &'a str) -> Self {
+    pub(crate) fn key(&'a self, key: &'a str) -> Self {
         Self::Key(self, key)
     }
 
     /// The keys from the root to here, without positions in lists.
-    pub(super) fn keys(&self) -> Vec<&'a str> {
+    pub(crate) fn keys(&self) -> Vec<&'a str> {
         match self {
             Self::Root => Vec::new(),
             Self::Key(parent, key) => parent.keys().into_iter().chain([*key]).collect(),
