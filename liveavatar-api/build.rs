@@ -10,21 +10,14 @@ use serde_json::{Map, Value, json};
 
 #[path = "build/generate.rs"]
 mod generate;
+#[path = "build/requests.rs"]
+mod requests;
 
 const LOWERED: &str = "openapi/liveavatar-v1.json";
 const CORRECTED: &str = "openapi/service.json";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    for input in [
-        LOWERED,
-        CORRECTED,
-        "build.rs",
-        "build/generate.rs",
-        "build/builders.rs",
-        "build/calls.rs",
-        "build/docs.rs",
-        "build/types.rs",
-    ] {
+    for input in [LOWERED, CORRECTED, "build.rs", "build"] {
         println!("cargo::rerun-if-changed={input}");
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
@@ -36,6 +29,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("client.rs"), code)?;
     fs::write(out.join("operations.md"), generate::index(&lowered))?;
     fs::write(out.join("operations.rs"), operations(&lowered)?)?;
+
+    let requests = requests::requests(&lowered)?;
+    fs::write(out.join("requests.json"), requests.to_string())?;
+    fs::write(out.join("request_readers.rs"), requests::readers(&requests))?;
 
     let corrected: Value = serde_json::from_str(&fs::read_to_string(CORRECTED)?)?;
     fs::write(out.join("session.json"), session_schemas(&corrected)?.to_string())?;

@@ -11,19 +11,21 @@ const CLIENT: &[&str] = &[
     "wire, secret",
     // The table of operations, from build.rs.
     "operation",
+    // The check of values against the document's schemas, and what it reports.
+    "schema",
     // The error type, and reading a failed response.
     "error, credential",
     // Sending one request: sign, send, retry, redact, read, trace, observe.
     "http",
     // The generated client.
     "raw, types, builder",
+    // A session's configuration: one type per mode, rules, suggestions.
+    "config",
     // Extensions of every generated call: data, pages, items. Calls by name, and the upload.
     "calls",
     // Remembering running sessions outside the process, keeping them alive and stopping them.
     "store, supervisor",
     "client",
-    // A session's configuration: one type per mode, rules, suggestions.
-    "config",
     // The token, the session by id, the supervised session, reaping.
     "session",
     // Talking to the avatar: data channel, web socket, audio.

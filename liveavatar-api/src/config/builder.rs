@@ -1,9 +1,9 @@
 //! Builders of session configurations: those of the requests, which build a checked configuration.
 
 use super::configuration::Configuration;
-use super::diagnostic::Diagnostics;
 use super::mode::{Custom, Full, Lite, Mode};
 use crate::builder::{Draft, FromDraft};
+use crate::schema::Diagnostics;
 use crate::types::{FullSessionConfigMode, builder};
 
 /// The configuration of a FULL session; the service runs the conversation.

@@ -8,15 +8,13 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::check::{Checked, as_integer, check, expectation, missing_hint, mode_of};
-use super::diagnostic::{Diagnostic, Diagnostics};
-use super::fields;
+use super::check::{Checked, check, draft_mode, mode_of, wrong_mode};
 use super::limits::SANDBOX_MAX_SESSION_DURATION;
 use super::livekit::expired;
 use super::mode::{Custom, Full, Lite, Mode, ModeName};
 use super::parse::parse;
-use super::path::Path;
-use super::rules::{LIVEKIT_TOKEN_EXPIRED, MISSING_FIELD, MODE_UNKNOWN, WRONG_MODE_FIELD, WRONG_TYPE};
+use super::rules::{LIVEKIT_TOKEN_EXPIRED, WRONG_MODE_FIELD};
+use crate::schema::{Diagnostic, Diagnostics, Path, Strictness, WRONG_TYPE, read};
 use crate::types::CreateSessionTokenBody;
 
 /// A checked configuration of a session in one mode.
@@ -25,19 +23,15 @@ use crate::types::CreateSessionTokenBody;
 /// ignore is an error that says where the field belongs. Serializing writes it as JSON again.
 ///
 /// ```
-/// use liveavatar_api::session::{Configuration, Full, SANDBOX_AVATAR_ID};
+/// use liveavatar_api::session::{FullSession, SANDBOX_AVATAR_ID};
 /// use liveavatar_api::types::AvatarPersona;
 ///
-/// let persona: AvatarPersona = AvatarPersona::builder().language("en".to_owned()).try_into()?;
-/// let configuration = Configuration::<Full>::build(|full| {
-///     full.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true).avatar_persona(persona)
-/// })?;
+/// let session = FullSession::builder().avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true);
+/// let configuration = session.clone().avatar_persona(AvatarPersona::builder().language("en")).build()?;
 /// // All errors are reported at once: no persona or agent, and too long for the sandbox.
-/// let wrong = Configuration::<Full>::build(|full| {
-///     full.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true).max_session_duration(600)
-/// });
+/// let wrong = session.max_session_duration(600).build();
 /// assert_eq!(wrong.unwrap_err().errors().count(), 2);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # Ok::<(), liveavatar_api::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Configuration<M: Mode> {
@@ -65,7 +59,7 @@ impl<M: Mode> Configuration<M> {
     pub fn unchecked(request: M::Request) -> Self {
         // The request's types always serialize to a JSON object.
         let value = serde_json::to_value(&request).unwrap_or_default();
-        Self::of_request(request, check(M::NAME, &value))
+        Self::of_request(request, check(M::NAME, &value, Strictness::Texts(&[])))
     }
 
     /// Reads a configuration from JSON text.
@@ -77,29 +71,39 @@ impl<M: Mode> Configuration<M> {
         Self::of_mode(mode, value)
     }
 
-    /// STUB, replaced by the schema layer.
-    pub(super) fn from_draft(value: Value, _texts: &[String]) -> Result<Self, Diagnostics> {
-        Self::from_value(value)
-    }
-
     fn of_mode(mode: ModeName, value: Value) -> Result<Self, Diagnostics> {
         if mode == M::NAME {
-            return Self::from_value(value);
+            return Self::from_value(value, Strictness::Everything);
         }
-        let message = format!("must be {}, but the configuration is for {mode}", M::NAME);
-        let hint = "read it as `AnyConfiguration`, or change its `mode`".to_owned();
-        Err(Diagnostics::new(vec![Diagnostic::new(&MODE_UNKNOWN, ["mode"], message).with_hint(hint)]))
+        Err(Diagnostics::new(vec![wrong_mode(M::NAME, mode)]))
+    }
+
+    /// Checks what a builder was given, of which the values at the JSON pointers `texts` were given as text.
+    ///
+    /// # Errors
+    /// Every broken rule at once. An unlisted value is a warning if it was not given as text.
+    pub(crate) fn from_draft(mut value: Value, texts: &[String]) -> Result<Self, Diagnostics> {
+        let strictness = Strictness::Texts(texts);
+        if let Some(wrong) = draft_mode(M::NAME, M::WIRE_NAME, &value) {
+            let rest = check(M::NAME, &value, strictness).diagnostics;
+            return Err(Diagnostics::new(rest.into_iter().chain([wrong]).collect()));
+        }
+        if let Some(object) = value.as_object_mut()
+            && object.get("mode").is_some_and(Value::is_null)
+        {
+            object.remove("mode");
+        }
+        Self::from_value(value, strictness)
     }
 
     /// Checks a value whose mode is known to be this one.
-    fn from_value(mut value: Value) -> Result<Self, Diagnostics> {
-        let checked = check(M::NAME, &value);
+    fn from_value(mut value: Value, strictness: Strictness<'_>) -> Result<Self, Diagnostics> {
+        let checked = check(M::NAME, &value, strictness);
         if checked.diagnostics.has_errors() {
             return Err(checked.diagnostics);
         }
         rename(&mut value, M::WIRE_NAME);
-        remove_decimal_points(&mut value);
-        let request = serde_json::from_value(value).map_err(|error| undecodable(&error))?;
+        let request = read(value).map_err(|error| undecodable(&error))?;
         Ok(Self::of_request(request, checked))
     }
 
@@ -172,21 +176,7 @@ fn undecodable(error: &serde_json::Error) -> Diagnostics {
     // The error's own text may quote the value.
     let message =
         format!("the value at line {} column {} does not fit its field", error.line(), error.column());
-    Diagnostics::new(vec![Diagnostic::new(&WRONG_TYPE, Path::default(), message)])
-}
-
-/// Rewrites whole numbers such as `60.0`, which the check accepts and serde rejects for integers.
-fn remove_decimal_points(value: &mut Value) {
-    match value {
-        Value::Number(number) => {
-            if let Some(integer) = as_integer(number) {
-                *number = integer.into();
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(remove_decimal_points),
-        Value::Object(map) => map.values_mut().for_each(remove_decimal_points),
-        _ => {}
-    }
+    Diagnostics::new(vec![Diagnostic::new(WRONG_TYPE, Path::default(), message)])
 }
 
 /// Sets the mode of a configuration that has one.
@@ -257,10 +247,11 @@ impl AnyConfiguration {
     }
 
     fn of_mode(mode: ModeName, value: Value) -> Result<Self, Diagnostics> {
+        let strictness = Strictness::Everything;
         Ok(match mode {
-            ModeName::Full => Self::Full(Configuration::from_value(value)?),
-            ModeName::Lite => Self::Lite(Configuration::from_value(value)?),
-            ModeName::Custom => Self::Custom(Configuration::from_value(value)?),
+            ModeName::Full => Self::Full(Configuration::from_value(value, strictness)?),
+            ModeName::Lite => Self::Lite(Configuration::from_value(value, strictness)?),
+            ModeName::Custom => Self::Custom(Configuration::from_value(value, strictness)?),
         })
     }
 
@@ -352,5 +343,52 @@ impl Mintable for AnyConfiguration {
 
     fn diagnostics_at(&self, now: SystemTime) -> Diagnostics {
         each_mode!(self, configuration => configuration.diagnostics_at(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{Configuration, Custom, Full, Lite, Mode};
+
+    const ID: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
+
+    fn of_draft<M: Mode>(draft: Value, texts: &[&str]) -> Result<Configuration<M>, String> {
+        let texts: Vec<String> = texts.iter().copied().map(str::to_owned).collect();
+        Configuration::from_draft(draft, &texts).map_err(|diagnostics| diagnostics.to_string())
+    }
+
+    #[test]
+    fn every_error_of_a_draft_is_found_at_once() {
+        let draft =
+            json!({"avatar_id": "Anna", "video_settings": {"quality": "hgih"}, "max_session_duration": 0});
+        let wrong = of_draft::<Lite>(draft, &["/avatar_id", "/video_settings/quality"]).unwrap_err();
+        let expected = "\
+            error[not-a-uuid] avatar_id: is not a UUID\n  \
+            hint: avatar names of the older HeyGen product are not ids; \
+            GET /v1/avatars/public and GET /v1/avatars list the ids\n\
+            error[session-duration] max_session_duration: is 0, must be at least 1\n  \
+            hint: remove it for the longest session that the subscription allows\n\
+            error[mode-missing] mode: is required without `voice_agent`\n  \
+            hint: use `FULL` if the service runs the conversation, `LITE` if you send the audio\n\
+            error[not-allowed-value] video_settings.quality: must be `very_high`, `high`, `medium` or `low`, not `hgih`\n  \
+            hint: did you mean `high`?";
+        assert_eq!(wrong, expected);
+    }
+
+    #[test]
+    fn the_mode_of_a_draft_is_that_of_its_builder() {
+        let draft = |mode: Value| json!({"mode": mode, "avatar_id": ID, "voice_agent": {"id": ID}});
+        assert!(of_draft::<Full>(draft(json!("FULL")), &[]).is_ok());
+        // The voice agent determines it.
+        assert!(of_draft::<Full>(draft(Value::Null), &[]).is_ok());
+        let wrong = of_draft::<Full>(draft(json!("LITE")), &[]).unwrap_err();
+        assert!(wrong.starts_with("error[mode-unknown] mode: must be FULL"), "{wrong}");
+        let room = json!({"livekit_url": "wss://a", "livekit_room": "r", "livekit_client_token": "t"});
+        for mode in ["LITE", "CUSTOM"] {
+            let draft = json!({"mode": mode, "avatar_id": ID, "livekit_config": room});
+            assert!(of_draft::<Custom>(draft, &[]).is_ok());
+        }
     }
 }

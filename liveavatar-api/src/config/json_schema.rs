@@ -7,9 +7,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use super::configuration::{AnyConfiguration, Configuration};
-use super::fields::{DOCUMENT, resolved};
+use super::fields::DOCUMENT;
 use super::mode::{Custom, Full, Lite, Mode, ModeName};
 use super::rules::RULES;
+use crate::schema::resolved;
 
 impl<M: Mode> JsonSchema for Configuration<M> {
     fn schema_name() -> Cow<'static, str> {
@@ -37,7 +38,7 @@ impl<M: Mode> JsonSchema for Configuration<M> {
                 generator.definitions_mut().insert(name.clone(), closed(schema));
             }
         }
-        let mut schema = closed(resolved(&DOCUMENT[M::WIRE_NAME]));
+        let mut schema = closed(resolved(&DOCUMENT, &DOCUMENT[M::WIRE_NAME]));
         schema["properties"]["mode"] = json!({ "const": M::NAME.as_str() });
         for rule in RULES.iter().filter(|rule| rule.requires.0.contains(&M::NAME)) {
             match (rule.requires.1, schema["required"].as_array_mut()) {

@@ -3,7 +3,6 @@
 mod builder;
 mod check;
 mod configuration;
-mod diagnostic;
 mod fields;
 #[cfg(feature = "schemars")]
 mod json_schema;
@@ -13,24 +12,24 @@ mod livekit;
 mod livekit_server;
 mod mode;
 mod parse;
-mod path;
 mod rules;
 mod suggest;
 
 pub use builder::{CustomSession, FullSession, LiteSession};
 pub use configuration::{AnyConfiguration, AnyMode, Configuration, Mintable};
-pub use diagnostic::{Diagnostic, Diagnostics};
 pub use limits::*;
 #[cfg(feature = "livekit")]
 pub use livekit_server::{LIVEKIT_ENV, LiveKitServer};
 pub use mode::{Custom, Full, Lite, Mode, ModeName, SuppliesAudio};
-pub use rules::{RULES, Rule, Severity};
+pub use rules::{RULES, Rule};
 
 pub(crate) use configuration::max_duration;
 #[cfg(feature = "axum")]
 pub(crate) use livekit::claims;
-#[cfg(feature = "axum")]
-pub(crate) use path::Path;
+
+pub use crate::schema::{Diagnostic, Diagnostics, Severity};
+
+use crate::schema::Strictness;
 
 /// Checks a session configuration, and returns all errors and warnings.
 ///
@@ -50,7 +49,7 @@ pub(crate) use path::Path;
 #[must_use]
 pub fn validate(text: &str) -> Diagnostics {
     match parse::parse(text) {
-        Ok((mode, value)) => check::check(mode, &value).diagnostics,
+        Ok((mode, value)) => check::check(mode, &value, Strictness::Everything).diagnostics,
         Err(diagnostics) => diagnostics,
     }
 }
@@ -62,6 +61,8 @@ pub fn validate(text: &str) -> Diagnostics {
 pub(crate) fn no_field(mode: Option<ModeName>, keys: &[&str]) -> Option<String> {
     use serde_json::Value;
 
+    use crate::schema::Path;
+
     let modes = || ModeName::ALL.into_iter().filter(|it| mode.is_none_or(|mode| mode == *it));
     if modes().any(|mode| fields::of(mode).root.leads_to(keys)) {
         return None;
@@ -71,7 +72,10 @@ pub(crate) fn no_field(mode: Option<ModeName>, keys: &[&str]) -> Option<String> 
         Value::Object(serde_json::Map::from_iter([((*key).to_owned(), value)]))
     });
     let path = Path::of(keys);
-    let diagnostics = modes().next().map(|mode| check::check(mode, &value).diagnostics).unwrap_or_default();
+    let diagnostics = modes()
+        .next()
+        .map(|mode| check::check(mode, &value, Strictness::Everything).diagnostics)
+        .unwrap_or_default();
     let found = diagnostics.iter().find(|one| !one.at().is_root() && one.at().contains(&path));
     let of = mode.map_or("any mode", ModeName::as_str);
     let hint = found.and_then(Diagnostic::hint).unwrap_or("write a path such as `video_settings.quality`");

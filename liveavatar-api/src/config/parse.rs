@@ -6,10 +6,9 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde_json::{Map, Value};
 
 use super::check::mode_of;
-use super::diagnostic::{Diagnostic, Diagnostics};
 use super::mode::ModeName;
-use super::path::{Cursor, Path};
 use super::rules::{DUPLICATE_KEY, INVALID_JSON};
+use crate::schema::{Cursor, Diagnostic, Diagnostics, Path};
 
 /// Parses a configuration and determines its mode.
 ///

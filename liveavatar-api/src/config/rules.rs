@@ -1,21 +1,15 @@
 //! The table of all rules for session configurations.
 //!
 //! Rules across fields have their checks in `checks`. The others are checked while the text is parsed or the fields are
-//! walked, which refer to them by their constants.
-//!
-//! Two pairs of modules use each other: a `diagnostic` names its rule and a check makes diagnostics; `suggest` reports rules
-//! and a check lists suggestions.
+//! walked, which refer to them by their constants; those that follow from the schema alone are constants of `schema`.
 
 mod checks;
 
-use std::fmt;
-
 use serde_json::Value;
 
-use super::diagnostic::Diagnostic;
 use super::limits::{DYNAMIC_VARIABLE_KEY_CHARACTERS, DYNAMIC_VARIABLE_VALUE_CHARACTERS};
 use super::mode::ModeName;
-use super::path::Path;
+use crate::schema::{self, Diagnostic, Path, RuleInfo, Severity};
 use Check::{Each, When};
 use ModeName::{Custom, Full, Lite};
 use checks::{CONNECTORS, DYNAMIC_VARIABLES, LLM_MODEL, NORMALIZATION, TOKEN, TRANSPORTS, several, too_long};
@@ -43,25 +37,6 @@ pub struct Rule {
     /// Exactly one of these fields is required in these modes; for the JSON Schema.
     #[cfg_attr(not(feature = "schemars"), expect(dead_code, reason = "only the JSON Schema reads it"))]
     pub(super) requires: (&'static [ModeName], &'static [&'static str]),
-}
-
-/// How serious a diagnostic is.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    /// The service rejects it or silently ignores it.
-    Error,
-    /// The service accepts it, but it probably has another effect than intended, or its effect is not known.
-    Warning,
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-        })
-    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -96,15 +71,16 @@ pub static RULES: &[Rule] = &[
     NOT_AN_OBJECT,
     MODE_UNKNOWN,
     MODE_MISSING,
-    UNKNOWN_FIELD,
-    MISPLACED_FIELD,
+    Rule::of_schema(schema::UNKNOWN_FIELD),
+    Rule::of_schema(schema::MISPLACED_FIELD),
     WRONG_MODE_FIELD,
-    MISSING_FIELD,
-    WRONG_TYPE,
-    NULL_NOT_ALLOWED,
-    NOT_ALLOWED_VALUE,
-    OUT_OF_RANGE,
-    NOT_A_UUID,
+    Rule::of_schema(schema::MISSING_FIELD),
+    Rule::of_schema(schema::WRONG_TYPE),
+    Rule::of_schema(schema::NULL_NOT_ALLOWED),
+    Rule::of_schema(schema::NOT_ALLOWED_VALUE),
+    Rule::of_schema(schema::UNLISTED_VALUE),
+    Rule::of_schema(schema::OUT_OF_RANGE),
+    Rule::of_schema(schema::NOT_A_UUID),
     Rule::error("persona-or-voice-agent", FULL)
         .source("field reports; docs core-concepts/voice-agents")
         .text("FULL needs exactly one of `avatar_persona` and `voice_agent`.")
@@ -287,27 +263,9 @@ pub(super) const LIVEKIT_TOKEN_EXPIRED: Rule = Rule::error("livekit-token-expire
     .at(TOKEN)
     .hint("mint it just before the session, and make it valid for longer than the session can last")
     .check(Each(checks::token_expires_too_soon));
-pub(super) const UNKNOWN_FIELD: Rule = Rule::error("unknown-field", ALL)
-    .source("field reports; sdk livekit-plugins-liveavatar")
-    .text("The service silently ignores unknown fields.");
-pub(super) const MISPLACED_FIELD: Rule = Rule::error("misplaced-field", ALL)
-    .source("field reports")
-    .text("A field has an effect only inside the object that it belongs to.");
 pub(super) const WRONG_MODE_FIELD: Rule = Rule::error("wrong-mode-field", ALL)
     .source("field reports; docs create_session_token and start_session; spec")
     .text("A mode ignores the fields of the other mode.");
-pub(super) const MISSING_FIELD: Rule =
-    Rule::error("missing-field", ALL).source("spec").text("Required fields are set.");
-pub(super) const WRONG_TYPE: Rule =
-    Rule::error("wrong-type", ALL).source("spec").text("A value has the type of its field.");
-pub(super) const NULL_NOT_ALLOWED: Rule =
-    Rule::error("null-not-allowed", ALL).source("spec").text("Only nullable fields are null.");
-pub(super) const NOT_ALLOWED_VALUE: Rule =
-    Rule::error("not-allowed-value", ALL).source("spec").text("A field with listed values has one of them.");
-pub(super) const OUT_OF_RANGE: Rule =
-    Rule::error("out-of-range", ALL).source("spec").text("Numbers and lengths are within their ranges.");
-pub(super) const NOT_A_UUID: Rule =
-    Rule::error("not-a-uuid", ALL).source("spec; field reports").text("The service's ids are UUIDs.");
 
 macro_rules! setters {
     ($($field:ident: $of:ty),*) => {
@@ -337,6 +295,12 @@ impl Rule {
         Self { severity: Severity::Warning, ..Self::error(id, modes) }
     }
 
+    /// A rule that follows from the schema, in every mode.
+    const fn of_schema(info: RuleInfo) -> Self {
+        let RuleInfo { id, severity, source, text } = info;
+        Self { severity, source, text, ..Self::error(id, ALL) }
+    }
+
     setters!(source: &'static str, text: &'static str, message: &'static str, hint: &'static str);
     setters!(at: &'static [&'static str], check: Check, requires: (&'static [ModeName], &'static [&'static str]));
 
@@ -352,5 +316,12 @@ impl Rule {
             Check::Elsewhere | When(_) => Vec::new(),
             Each(check) => check(self, input),
         }
+    }
+}
+
+impl From<&Rule> for RuleInfo {
+    fn from(rule: &Rule) -> Self {
+        let Rule { id, severity, source, text, .. } = *rule;
+        Self { id, severity, source, text }
     }
 }

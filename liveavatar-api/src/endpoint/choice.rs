@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::response::InvalidField;
-use crate::config::Path;
+use crate::schema::Path;
 
 /// How many options an error message lists.
 const MAX_LISTED_OPTIONS: usize = 10;

@@ -6,7 +6,7 @@ mod response;
 use std::fmt;
 use std::time::Duration;
 
-use crate::schema::{Diagnostic, Diagnostics, Severity};
+use crate::schema::{Diagnostic, Diagnostics, Path, Severity};
 
 pub(crate) use failure::{ENDS_EARLY, FailedCall, Failure, is_untrusted};
 
@@ -70,8 +70,10 @@ pub enum ErrorKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FieldError {
-    /// The path of the field, such as `avatar_persona.voice_id`.
+    /// The path of the field, such as `avatar_persona.voice_id` or `links[0].url`.
     pub path: String,
+    /// The same path as a JSON pointer (RFC 6901), in which keys with dots are unambiguous.
+    pub pointer: String,
     /// What is wrong with it, in the words of the service or of this crate.
     pub message: String,
     /// What to write instead, if known.
@@ -101,7 +103,7 @@ impl Error {
 
     /// An argument is missing or invalid.
     pub(crate) fn invalid_field(path: &str, message: &str) -> Self {
-        Self::invalid(vec![FieldError { path: path.to_owned(), message: message.to_owned(), hint: None }])
+        Self::invalid(vec![FieldError::new(Path::of(&[path]), message.to_owned())])
     }
 
     /// Returns all errors among the diagnostics as one.
@@ -373,10 +375,18 @@ impl Error {
     }
 }
 
+impl FieldError {
+    fn new(at: Path, message: String) -> Self {
+        let Path { dotted: path, pointer } = at;
+        Self { path, pointer, message, hint: None }
+    }
+}
+
 impl From<Diagnostic> for FieldError {
     fn from(diagnostic: Diagnostic) -> Self {
         Self {
             path: diagnostic.path().to_owned(),
+            pointer: diagnostic.pointer().to_owned(),
             message: diagnostic.message().to_owned(),
             hint: diagnostic.hint().map(str::to_owned),
         }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::failure::{ENDS_EARLY, FailedCall, Failure, is_untrusted};
 use super::{Error, ErrorKind, FieldError};
 use crate::operation::Operation;
+use crate::schema::Path;
 use crate::wire::{integer, one_line};
 
 /// Longest part of the service's text that an error repeats, in characters.
@@ -163,9 +164,12 @@ fn field_error(value: &Value) -> Option<FieldError> {
         .map_or(std::slice::from_ref(location), Vec::as_slice)
         .iter()
         .filter(|part| !part.is_null());
-    let path: Vec<String> = parts
-        .map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned))
-        .skip_while(|part| part == "body")
-        .collect();
-    Some(FieldError { path: quote(&path.join(".")), message: quote(message), hint: None })
+    let mut at = Path::default();
+    for part in parts.skip_while(|part| part.as_str() == Some("body")) {
+        match part.as_str() {
+            Some(key) => at.push_key(&quote(key)),
+            None => at.push_index(part.as_u64().and_then(|index| usize::try_from(index).ok())?),
+        }
+    }
+    Some(FieldError::new(at, quote(message)))
 }

@@ -1,14 +1,25 @@
-pub use crate::config::{Diagnostic, Diagnostics, Severity};
-use serde_json::Value;
-pub(crate) fn check_parameters(_: &str, _: &Value, _: &[String]) -> Diagnostics {
-    Diagnostics::default()
-}
-pub(crate) fn check_type(_: &str, _: &Value, _: &[String]) -> Diagnostics {
-    Diagnostics::default()
-}
-pub(crate) fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, serde_json::Error> {
-    serde_json::from_value(value)
-}
-pub(crate) fn escape(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
-}
+//! The check of a JSON value against the document's schemas, with suggestions.
+
+mod diagnostic;
+mod path;
+mod requests;
+mod rule;
+mod shape;
+mod unknown;
+mod value;
+mod walk;
+mod words;
+
+pub use diagnostic::{Diagnostic, Diagnostics};
+pub use rule::Severity;
+
+pub(crate) use path::{Cursor, Path, escape};
+pub(crate) use requests::{check_parameters, check_type};
+pub(crate) use rule::*;
+#[cfg(feature = "schemars")]
+pub(crate) use shape::resolved;
+pub(crate) use shape::{Location, Shape};
+pub(crate) use unknown::{Reach, Unknown, place};
+pub(crate) use value::{not_allowed, read, wrong_type};
+pub(crate) use walk::{Strictness, Walk};
+pub(crate) use words::{list, nearest};

@@ -58,6 +58,9 @@ const TEXTS: [(&str, &str, &str); 3] = [
     ("duplicate-key", "a key twice", r#"{"mode": "LITE", "mode": "LITE", "avatar_id": ""}"#),
 ];
 
+/// Rules that only values typed in code can break; the unit tests of `schema` have their cases.
+pub(crate) const ONLY_IN_CODE: [&str; 1] = ["unlisted-value"];
+
 /// Rule, name and text of every case.
 fn all_cases() -> impl Iterator<Item = (&'static str, &'static str, String)> {
     let cases = RULES.iter().flat_map(|rule| {
@@ -82,7 +85,7 @@ fn base_configurations_have_no_diagnostics() {
 
 #[test]
 fn every_rule_reports_its_cases() {
-    for rule in RULES {
+    for rule in RULES.iter().filter(|rule| !ONLY_IN_CODE.contains(&rule.id)) {
         let mut report = String::new();
         for (_, name, text) in all_cases().filter(|(of, ..)| *of == rule.id) {
             writeln!(report, "# {name}\n{}\n", validate(&text)).unwrap();
@@ -103,7 +106,10 @@ fn every_case_breaks_its_rule() {
 
 #[test]
 fn every_rule_has_a_case() {
-    let listed: BTreeSet<&str> = RULES.iter().map(|rule| rule.id).collect();
+    let mut listed: BTreeSet<&str> = RULES.iter().map(|rule| rule.id).collect();
+    for rule in ONLY_IN_CODE {
+        assert!(listed.remove(rule), "{rule} is not in the table");
+    }
     let reported: BTreeSet<&str> =
         all_cases().flat_map(|(.., text)| validate(&text)).map(|one| one.rule()).collect();
     assert_eq!(reported, listed);

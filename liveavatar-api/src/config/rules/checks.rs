@@ -6,15 +6,13 @@ use serde_json::{Map, Number, Value};
 use uuid::Uuid;
 
 use super::Rule;
-use crate::config::diagnostic::Diagnostic;
 use crate::config::limits::{
     DOCUMENTED_OPENAI_MODELS, DYNAMIC_VARIABLES_ENTRIES, SANDBOX_AVATAR_ID, SANDBOX_MAX_SESSION_DURATION,
     SHORTEST_MAX_SESSION_DURATION,
 };
 use crate::config::livekit::{claims, expired};
 use crate::config::mode::ModeName;
-use crate::config::path::Path;
-use crate::config::suggest::{list, nearest};
+use crate::schema::{Diagnostic, Path, list, nearest};
 
 pub(super) const NORMALIZATION: &[&str] =
     &["avatar_persona", "voice_settings", "apply_language_text_normalization"];

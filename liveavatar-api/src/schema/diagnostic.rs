@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::path::Path;
-use super::rules::{Rule, Severity};
+use super::rule::{RuleInfo, Severity};
 
 /// Everything found in one session configuration, sorted by path.
 ///
@@ -25,17 +25,17 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    pub(super) fn new(rule: &Rule, at: impl Into<Path>, message: impl Into<String>) -> Self {
-        let Rule { id, severity, source, .. } = *rule;
+    pub(crate) fn new(rule: impl Into<RuleInfo>, at: impl Into<Path>, message: impl Into<String>) -> Self {
+        let RuleInfo { id, severity, source, .. } = rule.into();
         Self { at: at.into(), rule: id, severity, message: message.into(), hint: None, source }
     }
 
-    pub(super) fn with_hint(mut self, hint: impl Into<Option<String>>) -> Self {
+    pub(crate) fn with_hint(mut self, hint: impl Into<Option<String>>) -> Self {
         self.hint = hint.into();
         self
     }
 
-    pub(super) fn at(&self) -> &Path {
+    pub(crate) fn at(&self) -> &Path {
         &self.at
     }
 
@@ -51,7 +51,7 @@ impl Diagnostic {
         &self.at.pointer
     }
 
-    /// Returns the id of the broken rule, one of [`RULES`](super::RULES).
+    /// Returns the id of the broken rule, one of [`RULES`](crate::session::RULES).
     #[must_use]
     pub fn rule(&self) -> &'static str {
         self.rule
@@ -95,7 +95,7 @@ impl fmt::Display for Diagnostic {
 }
 
 impl Diagnostics {
-    pub(super) fn new(mut found: Vec<Diagnostic>) -> Self {
+    pub(crate) fn new(mut found: Vec<Diagnostic>) -> Self {
         found.sort_by(|a, b| (a.path(), a.severity, a.rule).cmp(&(b.path(), b.severity, b.rule)));
         found.dedup();
         Self(found)

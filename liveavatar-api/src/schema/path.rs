@@ -1,4 +1,4 @@
-//! Where in a configuration something is.
+//! Where in a value something is.
 
 use std::fmt::{self, Write as _};
 
@@ -8,13 +8,13 @@ const SHOWN_KEY_CHARACTERS: usize = 40;
 /// A path as text: dotted for people, and as a JSON pointer (RFC 6901) for programs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Path {
-    pub(super) dotted: String,
-    pub(super) pointer: String,
+    pub(crate) dotted: String,
+    pub(crate) pointer: String,
 }
 
 /// A position during a walk, linked to its parent so that the walk allocates nothing.
 #[derive(Clone, Copy)]
-pub(super) enum Cursor<'a> {
+pub(crate) enum Cursor<'a> {
     Root,
     Key(&'a Cursor<'a>, &'a str),
     Index(&'a Cursor<'a>, usize),
@@ -29,19 +29,24 @@ impl Path {
         path
     }
 
-    pub(super) fn is_root(&self) -> bool {
+    pub(crate) fn is_root(&self) -> bool {
         self.pointer.is_empty()
     }
 
     /// Whether `other` is this path or a path below it.
-    pub(super) fn contains(&self, other: &Self) -> bool {
+    pub(crate) fn contains(&self, other: &Self) -> bool {
         let rest = other.pointer.strip_prefix(&self.pointer);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    fn push_key(&mut self, key: &str) {
+    pub(crate) fn push_index(&mut self, index: usize) {
+        let _ = write!(self.pointer, "/{index}");
+        let _ = write!(self.dotted, "[{index}]");
+    }
+
+    pub(crate) fn push_key(&mut self, key: &str) {
         self.pointer.push('/');
-        self.pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+        self.pointer.push_str(&escape(key));
         if is_plain(key) {
             let dot = if self.dotted.is_empty() { "" } else { "." };
             self.dotted.push_str(dot);
@@ -55,12 +60,12 @@ impl Path {
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn key(&'a self, key: &'a str) -> Self {
+    pub(crate) fn key(&'a self, key: &'a str) -> Self {
         Self::Key(self, key)
     }
 
     /// The keys from the root to here, without positions in lists.
-    pub(super) fn keys(&self) -> Vec<&'a str> {
+    pub(crate) fn keys(&self) -> Vec<&'a str> {
         match self {
             Self::Root => Vec::new(),
             Self::Key(parent, key) => parent.keys().into_iter().chain([*key]).collect(),
@@ -79,8 +84,9 @@ impl From<&Cursor<'_>> for Path {
                 path
             }
             Cursor::Index(parent, index) => {
-                let Self { dotted, pointer } = Self::from(*parent);
-                Self { dotted: format!("{dotted}[{index}]"), pointer: format!("{pointer}/{index}") }
+                let mut path = Self::from(*parent);
+                path.push_index(*index);
+                path
             }
         }
     }
@@ -96,6 +102,11 @@ impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.dotted)
     }
+}
+
+/// A key as a part of a JSON pointer.
+pub(crate) fn escape(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
 }
 
 /// Whether a key is unambiguous after a dot.
