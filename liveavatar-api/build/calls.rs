@@ -38,6 +38,10 @@ pub(super) fn calls(file: &syn::File) -> Vec<Call> {
 }
 
 impl Call {
+    pub(super) fn id(&self) -> String {
+        self.function.sig.ident.to_string()
+    }
+
     fn arguments(&self) -> Vec<Argument> {
         self.function.sig.inputs.iter().filter_map(Argument::new).collect()
     }

@@ -4,10 +4,11 @@
 
 mod builders;
 mod calls;
+mod decoding;
 mod docs;
 mod types;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use progenitor::{CrateVers, GenerationSettings, Generator, HooksMode, InterfaceStyle, TagStyle};
 use syn::{
@@ -17,12 +18,13 @@ use syn::{
 use calls::Call;
 use docs::Docs;
 use serde_json::Value;
-use types::{Types, identifiers, optional};
+use types::Types;
 
 /// Generates the raw client, the builders of request types and the call types from the lowered document.
 pub(crate) fn generate(document: &Value) -> Result<syn::File, String> {
     let docs = Docs::new(document);
-    let document = serde_json::from_value(document.clone()).map_err(|error| error.to_string())?;
+    let document: openapiv3::OpenAPI =
+        serde_json::from_value(document.clone()).map_err(|error| error.to_string())?;
     let mut settings = GenerationSettings::default();
     settings
         .with_interface(InterfaceStyle::Positional)
@@ -37,9 +39,9 @@ pub(crate) fn generate(document: &Value) -> Result<syn::File, String> {
     let mut file = syn::parse2(tokens).map_err(|error| error.to_string())?;
     let calls = calls::calls(&file);
     mark_non_exhaustive(&mut file);
-    keep_nulls(&mut file);
-    allow_missing_nulls(&mut file);
-    tolerate(&mut file, &calls);
+    decoding::keep_nulls(&mut file);
+    decoding::allow_missing_nulls(&mut file);
+    decoding::tolerate(&mut file, &calls, &document);
     add_builders(&mut file, &calls, &docs);
     Ok(file)
 }
@@ -125,93 +127,5 @@ fn mark_non_exhaustive(file: &mut syn::File) {
             _ => continue,
         };
         attributes.push(parse_quote!(#[non_exhaustive]));
-    }
-}
-
-/// Makes PATCH bodies keep a null when they are read from JSON; serde's `Option` would read it as an absent field.
-fn keep_nulls(file: &mut syn::File) {
-    for item in module(file, "types").into_iter().flatten() {
-        let Item::Struct(item) = item else { continue };
-        for field in &mut item.fields {
-            let inner =
-                last(&field.ty).filter(|outer| outer.ident == "Option").and_then(argument).and_then(last);
-            if inner.is_some_and(|inner| inner.ident == "Nullable") {
-                field.attrs.push(parse_quote!(#[serde(default, deserialize_with = "crate::wire::nullable")]));
-            }
-        }
-    }
-}
-
-/// Makes a field that is required and nullable read as null if it is missing; it is always written.
-fn allow_missing_nulls(file: &mut syn::File) {
-    for item in module(file, "types").into_iter().flatten() {
-        let Item::Struct(item) = item else { continue };
-        for field in item.fields.iter_mut().filter(|field| optional(&field.ty).is_some()) {
-            field.attrs.retain(|attribute| {
-                let text = quote::ToTokens::to_token_stream(attribute).to_string();
-                !text.contains("Option::deserialize")
-            });
-        }
-    }
-}
-
-/// Makes responses decode when a value is unexpectedly null or missing, or a number is written as text.
-///
-/// Ids and secrets stay strict, because an empty one would be used. Response types are those that calls return, and the
-/// types of their fields.
-fn tolerate(file: &mut syn::File, calls: &[Call]) {
-    let Some(types) = module(file, "types") else { return };
-    let mut holds = BTreeMap::new();
-    for item in &*types {
-        let (name, fields): (_, Vec<&Fields>) = match item {
-            Item::Struct(item) => (&item.ident, vec![&item.fields]),
-            Item::Enum(item) => (&item.ident, item.variants.iter().map(|variant| &variant.fields).collect()),
-            _ => continue,
-        };
-        let mut inner = BTreeSet::new();
-        fields.into_iter().flatten().for_each(|field| identifiers(&field.ty, &mut inner));
-        holds.insert(name.to_string(), inner);
-    }
-    let mut open = BTreeSet::new();
-    for call in calls {
-        identifiers(&call.response, &mut open);
-    }
-    let mut responses = BTreeSet::new();
-    while let Some(name) = open.pop_first() {
-        if let Some(inner) = holds.get(&name)
-            && responses.insert(name)
-        {
-            open.extend(inner.iter().cloned());
-        }
-    }
-
-    for item in types {
-        let Item::Struct(item) = item else { continue };
-        if !responses.contains(&item.ident.to_string()) {
-            continue;
-        }
-        for field in &mut item.fields {
-            let name = field.ident.as_ref().map(ToString::to_string).unwrap_or_default();
-            let Some(segment) = last(&field.ty) else { continue };
-            let inner = argument(segment).and_then(last).map(|inner| inner.ident.to_string());
-            let reader = match (segment.ident.to_string().as_str(), inner.as_deref()) {
-                ("Option", Some("i64" | "f64")) => "crate::wire::number_or_none",
-                ("i64" | "f64", _) => "crate::wire::number",
-                ("String", _) if name == "id" || name.ends_with("_id") => continue,
-                ("String" | "bool" | "Vec" | "BTreeMap" | "OpenEnum" | "Timestamp" | "Credits", _) => {
-                    "crate::wire::null_as_default"
-                }
-                _ => continue,
-            };
-            // A second default does not compile; the generator adds one to the tag of a union.
-            if field
-                .attrs
-                .iter()
-                .any(|attribute| quote::ToTokens::to_token_stream(attribute).to_string().contains("default"))
-            {
-                continue;
-            }
-            field.attrs.push(parse_quote!(#[serde(default, deserialize_with = #reader)]));
-        }
     }
 }

@@ -4,17 +4,17 @@
 //! of the `livekit` crate, and a room with an avatar that repeats each text. To use the real crate, replace the module by
 //! `use livekit::prelude::*`.
 
-use liveavatar_api::realtime::full::{Command, FullEvent, FullEventKind, Packet};
+use liveavatar_api::realtime::full::{FullCommand, FullEvent, FullEventKind, Packet};
 use livekit::{DataPacket, RoomEvent};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut room = livekit::Room::default();
 
     // With the real crate: `room.local_participant().publish_data(packet).await`.
-    let hello = Command::SpeakText("Good morning.".into()).packet();
+    let hello = FullCommand::SpeakText("Good morning.".into()).packet();
     let hello_id = hello.event_id.clone();
     room.publish_data(data_packet(hello))?;
-    room.publish_data(data_packet(Command::Interrupt.packet()))?;
+    room.publish_data(data_packet(FullCommand::Interrupt.packet()))?;
 
     while let Some(event) = room.recv() {
         let RoomEvent::DataReceived { payload, topic } = event;
@@ -50,7 +50,7 @@ fn data_packet(packet: Packet) -> DataPacket {
 mod livekit {
     use std::collections::VecDeque;
 
-    use liveavatar_api::realtime::full::{Command, RESPONSE_TOPIC, Received, ReceivedCommand};
+    use liveavatar_api::realtime::full::{FullCommand, RESPONSE_TOPIC, Received, ReceivedCommand};
     use serde_json::json;
 
     #[derive(Debug, Default)]
@@ -83,11 +83,11 @@ mod livekit {
                 self.0.push_back(RoomEvent::DataReceived { payload, topic: Some(RESPONSE_TOPIC.to_owned()) });
             };
             match command {
-                ReceivedCommand::Avatar(Command::SpeakText(text)) if packet.reliable => {
+                ReceivedCommand::Avatar(FullCommand::SpeakText(text)) if packet.reliable => {
                     say("avatar.transcription", Some(text.expose()));
                     say("avatar.speak_started", None);
                 }
-                ReceivedCommand::Avatar(Command::Interrupt) => say("avatar.speak_ended", None),
+                ReceivedCommand::Avatar(FullCommand::Interrupt) => say("avatar.speak_ended", None),
                 _ => say("avatar.shrugged", None),
             }
             Ok(())

@@ -20,8 +20,8 @@ async fn the_socket_logs_neither_its_address_nor_audio() {
     let client = client(&server);
     let configuration =
         Configuration::<Lite>::build(|lite| lite.avatar_id("0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11")).unwrap();
-    let session = client.mint(&configuration).await.unwrap().start().await.unwrap();
-    let ws_url = session.started().ws_url.clone().unwrap();
+    let token = client.mint(&configuration).await.unwrap();
+    let ws_url = token.start().await.unwrap().ws_url.unwrap();
     assert!(ws_url.expose().contains("canary"));
 
     let mut leaks = Leaks::default();
@@ -35,7 +35,7 @@ async fn the_socket_logs_neither_its_address_nor_audio() {
     let speech = socket.speak(stream::iter([audio]));
     leaks.look_debug("socket", "the speech handle", &speech);
     leaks.look_debug("socket", "the outcome", &speech.await);
-    session.stop(SessionEndReason::UserClosed).await.unwrap();
+    client.session(token.id()).stop(SessionEndReason::UserClosed).await.unwrap();
     socket.closed().await;
     for port in [9, server.url().rsplit(':').next().unwrap().parse().unwrap()] {
         for scheme in ["ws", "wss"] {

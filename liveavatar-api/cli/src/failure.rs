@@ -1,6 +1,7 @@
 //! Why a command failed, and its exit code.
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 
 use clap::builder::styling::{AnsiColor, Style};
 use liveavatar_api::{Error, ErrorKind};
@@ -17,7 +18,7 @@ const EXIT_NETWORK: u8 = 3;
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// A call failed, or was invalid and not sent.
-    Call(Error),
+    Call(Arc<Error>),
     /// The command line or its environment is wrong: message and hint.
     Usage(String, Option<String>),
     /// The command did only a part of its work.
@@ -112,6 +113,12 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
+        Self::Call(Arc::new(error))
+    }
+}
+
+impl From<Arc<Error>> for Failure {
+    fn from(error: Arc<Error>) -> Self {
         Self::Call(error)
     }
 }

@@ -123,7 +123,7 @@ async fn speak<M: SuppliesAudio>(
     };
     match foreground.run(speaking).await {
         Outcome::Done(spoken) => {
-            if matches!(spoken.end, SpeechEnd::Finished) {
+            if spoken.end.is_finished() {
                 let seconds = spoken.audio.as_secs_f64();
                 let first = spoken.first_frame_after.map(|after| after.as_secs_f64());
                 output.print_as(

@@ -15,7 +15,7 @@ use crate::recorded_request::RecordedRequest;
 use crate::response::MockResponse;
 use crate::socket_activity::{SocketActivity, SocketFault};
 use crate::state::lock;
-use liveavatar_api::realtime::lite::Command;
+use liveavatar_api::realtime::lite::LiteCommand;
 
 /// A running mock of the service on a loopback port.
 ///
@@ -102,7 +102,7 @@ impl Server {
     }
 
     /// Injects faults into command sockets: calls `faults` for each command that arrives.
-    pub fn socket_faults(&self, faults: impl FnMut(&Command) -> Option<SocketFault> + Send + 'static) {
+    pub fn socket_faults(&self, faults: impl FnMut(&LiteCommand) -> Option<SocketFault> + Send + 'static) {
         lock(&self.shared.monitor).faults = Some(Box::new(faults));
     }
 

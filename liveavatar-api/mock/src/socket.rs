@@ -24,7 +24,7 @@ use crate::playback::{Playback, PlaybackEvent, Pose};
 use crate::socket_activity::{SocketActivity, SocketFault, SocketMonitor, Utterance, UtteranceEnd};
 use crate::state::{ServerState, lock};
 use liveavatar_api::realtime::audio;
-use liveavatar_api::realtime::lite::Command;
+use liveavatar_api::realtime::lite::LiteCommand;
 
 /// How often a socket checks whether its session is still running.
 const SESSION_CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -167,7 +167,7 @@ impl Socket {
             self.reject("the message is larger than 1 MB", "").await?;
             return CONTINUE;
         }
-        let Ok((command, id)) = Command::decode(text.as_bytes()) else {
+        let Ok((command, id)) = LiteCommand::decode(text.as_bytes()) else {
             self.reject("the message is not a JSON object with a type", "").await?;
             return CONTINUE;
         };
@@ -194,11 +194,11 @@ impl Socket {
         CONTINUE
     }
 
-    async fn execute(&mut self, command: Command, id: String) -> Sent {
+    async fn execute(&mut self, command: LiteCommand, id: String) -> Sent {
         let _ = self.keep_alive();
         let now = self.context.clock.now();
         match command {
-            Command::Speak(pcm) => {
+            LiteCommand::Speak(pcm) => {
                 if self.playback.opens_new_utterance() {
                     let number = self.record(|activity| {
                         activity.utterances.push(Utterance { event_id: id.clone(), ..Utterance::default() });
@@ -215,11 +215,11 @@ impl Socket {
                 }
                 self.acknowledge("agent.audio_buffer_appended", &id).await
             }
-            Command::SpeakEnd => {
+            LiteCommand::SpeakEnd => {
                 self.playback.close();
                 self.acknowledge("agent.audio_buffer_committed", &id).await
             }
-            Command::Interrupt => {
+            LiteCommand::Interrupt => {
                 self.record(|activity| activity.interrupts += 1);
                 self.acknowledge("agent.audio_buffer_cleared", &id).await?;
                 for speech in self.playback.interrupt() {
@@ -231,12 +231,12 @@ impl Socket {
                 }
                 self.report_pose().await
             }
-            Command::StartListening | Command::StopListening => {
-                let is_listening = command == Command::StartListening;
+            LiteCommand::StartListening | LiteCommand::StopListening => {
+                let is_listening = command == LiteCommand::StartListening;
                 self.playback.resting_pose = if is_listening { Pose::Listening } else { Pose::Idle };
                 self.report_pose().await
             }
-            Command::KeepAlive => {
+            LiteCommand::KeepAlive => {
                 self.record(|activity| activity.keep_alives += 1);
                 Ok(())
             }

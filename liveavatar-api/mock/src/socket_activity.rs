@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use liveavatar_api::realtime::lite::Command;
+use liveavatar_api::realtime::lite::LiteCommand;
 
 /// What one session received on its command sockets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub enum SocketFault {
     Garbage(String),
 }
 
-pub(crate) type SocketFaultFn = Box<dyn FnMut(&Command) -> Option<SocketFault> + Send>;
+pub(crate) type SocketFaultFn = Box<dyn FnMut(&LiteCommand) -> Option<SocketFault> + Send>;
 
 /// The activity of every session of one server.
 #[derive(Default)]

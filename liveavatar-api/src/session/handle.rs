@@ -1,10 +1,11 @@
 //! The supervised session: opening it, observing it and stopping it.
 
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use futures_util::Stream;
@@ -14,7 +15,7 @@ use uuid::Uuid;
 
 use super::{KEEP_ALIVE_INTERVAL, SessionRef};
 use crate::client::Client;
-use crate::config::{Mintable, max_duration};
+use crate::config::{Mintable, ModeName, max_duration};
 use crate::error::Error;
 use crate::supervisor::{
     EndReason, RotationTemplate, SessionEvents, SessionOptions, SessionTask, State, Status, in_current_span,
@@ -36,9 +37,9 @@ const MAX_KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(180);
 impl Client {
     /// Opens a supervised session: mints its token, starts it and keeps it alive.
     ///
-    /// Await the returned builder, or set options on it first. The session runs, and costs credits, until [`Session::stop`] is
-    /// called, the handle is dropped, or it reaches its maximum duration. See [`session`](crate::session) for what happens when
-    /// something fails.
+    /// Await or spawn the returned future, after setting options on it if needed. The session runs, and costs credits, until
+    /// [`Session::stop`] is called, the handle is dropped, or it reaches its maximum duration. See [`session`](crate::session) for
+    /// what happens when something fails.
     ///
     /// ```no_run
     /// # async fn open(client: liveavatar_api::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -64,28 +65,45 @@ impl Client {
     /// Cancel safe. If the future is dropped before the start request is sent, nothing is started. If it is dropped later, the
     /// start completes in the background and the session is then stopped.
     pub fn open<C: Mintable>(&self, configuration: &C) -> OpenSession<C::Mode> {
-        OpenSession {
+        let opening = Opening {
             client: self.clone(),
             checked: self.check(configuration),
             body: configuration.body().clone(),
+        };
+        OpenSession {
             options: SessionOptions {
                 keep_alive_interval: KEEP_ALIVE_INTERVAL,
                 warn_before: WARN_BEFORE,
                 auto_rotate: false,
             },
-            mode: PhantomData,
+            stage: Stage::NotPolled(Some(Box::new(opening))),
         }
     }
 }
 
-/// Builder returned by [`Client::open`]; await it to open the session.
+/// A future of a supervised session, returned by [`Client::open`].
+///
+/// Nothing is sent before it is polled. Set options before that; afterwards they have no effect.
+///
+/// # Cancel safety
+/// Cancel safe; see [`Client::open`].
 #[must_use = "the session is only opened when this is awaited"]
 pub struct OpenSession<M> {
+    options: SessionOptions,
+    stage: Stage<M>,
+}
+
+enum Stage<M> {
+    /// `None` once it was taken for the first poll.
+    NotPolled(Option<Box<Opening>>),
+    Running(Pin<Box<dyn Future<Output = Result<Session<M>, Error>> + Send>>),
+}
+
+/// What to open, and whether it can be opened.
+struct Opening {
     client: Client,
     checked: Result<(), Error>,
     body: CreateSessionTokenBody,
-    options: SessionOptions,
-    mode: PhantomData<fn() -> M>,
 }
 
 impl<M> OpenSession<M> {
@@ -116,44 +134,65 @@ impl<M> OpenSession<M> {
         self.options.auto_rotate = true;
         self
     }
+}
 
-    fn check(&self) -> Result<(), Error> {
-        let interval = self.options.keep_alive_interval;
-        if interval < MIN_KEEP_ALIVE_INTERVAL || interval > MAX_KEEP_ALIVE_INTERVAL {
-            let [interval, min, max, default] =
-                [interval, MIN_KEEP_ALIVE_INTERVAL, MAX_KEEP_ALIVE_INTERVAL, KEEP_ALIVE_INTERVAL]
-                    .map(|duration| duration.as_secs_f64());
-            return Err(Error::invalid_request(format!(
-                "keep_alive_interval: {interval} s is outside {min} s to {max} s; omit it to use {default} s"
-            )));
-        }
-        Ok(())
+impl Opening {
+    async fn run<M>(self, options: SessionOptions) -> Result<Session<M>, Error> {
+        check_interval(options.keep_alive_interval)?;
+        self.checked?;
+        let Ok(runtime) = Handle::try_current() else {
+            return Err(Error::invalid_request(
+                "a session needs a Tokio runtime to keep it alive; open it within one",
+            ));
+        };
+        let mode_name = mode_name(&self.body);
+        let (result_sender, result) = oneshot::channel();
+        // A separate task, so that dropping this future never interrupts the opening half-way.
+        runtime.spawn(in_current_span(open(self.client.clone(), self.body, options, result_sender)));
+        let task = result.await.unwrap_or_else(|_| {
+            Err(Error::invalid_request(
+                "the Tokio runtime shut down while the session was opening, or an observer panicked",
+            ))
+        })?;
+        Ok(Session { task, client: self.client, mode_name, mode: PhantomData })
     }
 }
 
-impl<M: 'static> IntoFuture for OpenSession<M> {
-    type Output = Result<Session<M>, Error>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+fn check_interval(interval: Duration) -> Result<(), Error> {
+    if interval < MIN_KEEP_ALIVE_INTERVAL || interval > MAX_KEEP_ALIVE_INTERVAL {
+        let [interval, min, max, default] =
+            [interval, MIN_KEEP_ALIVE_INTERVAL, MAX_KEEP_ALIVE_INTERVAL, KEEP_ALIVE_INTERVAL]
+                .map(|duration| duration.as_secs_f64());
+        return Err(Error::invalid_request(format!(
+            "keep_alive_interval: {interval} s is outside {min} s to {max} s; omit it to use {default} s"
+        )));
+    }
+    Ok(())
+}
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            self.check()?;
-            self.checked?;
-            let Ok(runtime) = Handle::try_current() else {
-                return Err(Error::invalid_request(
-                    "a session needs a Tokio runtime to keep it alive; open it within one",
-                ));
-            };
-            let (result_sender, result) = oneshot::channel();
-            // A separate task, so that dropping this future never interrupts the opening half-way.
-            runtime.spawn(in_current_span(open(self.client.clone(), self.body, self.options, result_sender)));
-            let task = result.await.unwrap_or_else(|_| {
-                Err(Error::invalid_request(
-                    "the Tokio runtime shut down while the session was opening, or an observer panicked",
-                ))
-            })?;
-            Ok(Session { task, client: self.client, mode: PhantomData })
-        })
+fn mode_name(body: &CreateSessionTokenBody) -> ModeName {
+    match body {
+        CreateSessionTokenBody::FullSessionConfig(_) => ModeName::Full,
+        CreateSessionTokenBody::LiteSessionConfig(_) => ModeName::Lite,
+        CreateSessionTokenBody::CustomSessionConfig(_) => ModeName::Custom,
+    }
+}
+
+impl<M: 'static> Future for OpenSession<M> {
+    type Output = Result<Session<M>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if let Stage::NotPolled(opening) = &mut this.stage
+            && let Some(opening) = opening.take()
+        {
+            this.stage = Stage::Running(Box::pin(opening.run(this.options.clone())));
+        }
+        match &mut this.stage {
+            Stage::Running(opening) => opening.as_mut().poll(cx),
+            // Unreachable: the stage changes when the opening is taken.
+            Stage::NotPolled(_) => Poll::Pending,
+        }
     }
 }
 
@@ -207,6 +246,8 @@ impl Drop for StopOnDrop {
 pub struct Session<M> {
     task: StopOnDrop,
     client: Client,
+    /// The mode of the configuration, which [`AnyMode`](super::AnyMode) does not tell.
+    mode_name: ModeName,
     mode: PhantomData<fn() -> M>,
 }
 
@@ -343,6 +384,11 @@ impl<M> Session<M> {
         &self.task.0
     }
 
+    #[cfg(feature = "lite")]
+    pub(crate) fn mode_name(&self) -> ModeName {
+        self.mode_name
+    }
+
     async fn wait_until_over(&self) -> State {
         let mut status = self.watch();
         match status.wait_for(|status| status.state.is_over()).await {
@@ -353,10 +399,14 @@ impl<M> Session<M> {
     }
 }
 
-/// Prints the id and the state, and omits the media endpoints.
+/// Prints the mode, the id and the state, and omits the media endpoints.
 impl<M> fmt::Debug for Session<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Status { id, state, .. } = self.status();
-        f.debug_struct("Session").field("id", &id).field("state", &state).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("mode", &self.mode_name)
+            .field("id", &id)
+            .field("state", &state)
+            .finish_non_exhaustive()
     }
 }

@@ -10,8 +10,11 @@
 //! [`auto_rotate`](OpenSession::auto_rotate) is set, and stops it at the end. [`Session::watch`] publishes the [`Status`], and
 //! [`Session::events`] reports what happens.
 //!
-//! Two lower-level handles are not supervised: [`Client::mint`](crate::Client::mint) and [`SessionToken::start`] return a
-//! [`StartedSession`], and [`Client::session`](crate::Client::session) addresses any session by its id.
+//! | Handle | Made by | What it does |
+//! | --- | --- | --- |
+//! | [`Session`] | [`Client::open`](crate::Client::open) | Supervises a session: dropping it stops the session. |
+//! | [`SessionToken`] | [`Client::mint`](crate::Client::mint) | Starts a session without supervision, in this program or in a browser. |
+//! | [`SessionRef`] | [`Client::session`](crate::Client::session) | Addresses any session by its id: keep-alive, stop, transcript. |
 //!
 //! The supervisor guarantees that **every session that was started is either stopped or reported**.
 //!
@@ -57,4 +60,4 @@ pub use crate::supervisor::{
 pub use handle::{OpenSession, Session, WARN_BEFORE};
 pub use reap::{KeepReason, Reap, ReapOutcome, Reaped, ReapedSession};
 pub use session_ref::{KEEP_ALIVE_INTERVAL, SessionRef};
-pub use token::{SessionToken, StartedSession};
+pub use token::SessionToken;

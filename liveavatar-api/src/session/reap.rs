@@ -136,8 +136,7 @@ impl Reap {
     /// ```no_run
     /// # async fn open(client: liveavatar_api::Client, configuration: liveavatar_api::session::AnyConfiguration)
     /// # -> Result<(), liveavatar_api::Error> {
-    /// # use std::future::IntoFuture as _;
-    /// let session = client.reap().or_retry(|| client.open(&configuration).into_future()).await?;
+    /// let session = client.reap().or_retry(|| client.open(&configuration)).await?;
     /// # let _ = session;
     /// # Ok(())
     /// # }

@@ -1,13 +1,9 @@
 //! Minting a session token, and starting the session with it.
 
 use std::marker::PhantomData;
-use std::ops::Deref;
-use std::sync::Arc;
-use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::SessionRef;
 use crate::client::Client;
 use crate::config::Mintable;
 use crate::credential::Credential;
@@ -50,7 +46,24 @@ impl Client {
     }
 }
 
-/// The token of a session that has not been started.
+/// The token of one session, to start it in this program or in a browser.
+///
+/// ```no_run
+/// # async fn start(
+/// #     client: liveavatar_api::Client,
+/// #     configuration: liveavatar_api::session::AnyConfiguration,
+/// # ) -> Result<(), liveavatar_api::Error> {
+/// use liveavatar_api::types::SessionEndReason;
+///
+/// let token = client.mint(&configuration).await?;
+/// let started = token.start().await?;
+/// println!("join {:?}", started.livekit_url);
+/// let session = client.session(token.id());
+/// session.keep_alive().await?;
+/// session.stop(SessionEndReason::UserClosed).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "the token only takes effect when the session is started"]
 pub struct SessionToken<M> {
@@ -73,23 +86,23 @@ impl<M> SessionToken<M> {
         &self.token
     }
 
-    /// Starts the session, which costs credits from then on.
+    /// Starts the session without supervision; it costs credits from then on.
+    ///
+    /// The response has the LiveKit room to join and the LITE socket's address. The session runs until it is stopped through
+    /// [`Client::session`] or the service ends it; nothing in this program keeps it alive or stops it. [`Client::open`] does.
     ///
     /// # Errors
-    /// If the concurrency limit is reached, no credits are left, or the configuration refers to something that does not
-    /// exist. If the failure leaves open whether the session runs, one attempt is made to stop it before the error is returned.
+    /// If the session has already started, the concurrency limit is reached, no credits are left, or the configuration refers to
+    /// something that does not exist. If the failure leaves open whether the session runs, one attempt is made to stop it before
+    /// the error is returned.
     ///
     /// # Cancel safety
     /// Not cancel safe: if the future is dropped before the response arrives, the session may run until the service ends it
     /// for idleness. To stop it, pass its [`id`](Self::id) to [`Client::session`].
-    pub async fn start(self) -> Result<StartedSession<M>, Error> {
+    pub async fn start(&self) -> Result<types::StartSessionResponse, Error> {
         let bearer = self.client.with_credential(Credential::session_token(self.token.clone())?);
         match bearer.start_session().send().await {
-            Ok(response) => Ok(StartedSession {
-                session: self.client.session(self.id),
-                response: Arc::new(response),
-                mode: PhantomData,
-            }),
+            Ok(started) => Ok(started),
             Err(error) => {
                 if !proves_not_started(&error) {
                     // The error of the start is more useful to the caller than one of the stop.
@@ -98,43 +111,5 @@ impl<M> SessionToken<M> {
                 Err(error)
             }
         }
-    }
-}
-
-/// A running session without supervision.
-///
-/// It runs, and costs credits, until [`stop`](SessionRef::stop) is called or the service ends it. Dropping this handle does not
-/// stop it. It dereferences to [`SessionRef`], whose methods keep the session alive, stop it and read its transcript. For a
-/// session that is kept alive and stopped automatically, use [`Client::open`].
-#[derive(Clone, Debug)]
-#[must_use = "the session runs until it is stopped"]
-pub struct StartedSession<M> {
-    session: SessionRef,
-    response: Arc<types::StartSessionResponse>,
-    mode: PhantomData<fn() -> M>,
-}
-
-impl<M> StartedSession<M> {
-    /// Returns the start's response, with the LiveKit room to join and the LITE socket's address.
-    #[must_use]
-    pub fn started(&self) -> &types::StartSessionResponse {
-        &self.response
-    }
-
-    /// Returns the session's maximum duration, counted from its start.
-    #[must_use]
-    pub fn max_duration(&self) -> Option<Duration> {
-        self.response
-            .max_session_duration
-            .and_then(|seconds| u64::try_from(seconds).ok())
-            .map(Duration::from_secs)
-    }
-}
-
-impl<M> Deref for StartedSession<M> {
-    type Target = SessionRef;
-
-    fn deref(&self) -> &SessionRef {
-        &self.session
     }
 }

@@ -26,6 +26,15 @@ pub(super) fn text_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     })
 }
 
+/// Reads an id that the caller knows already: a text, or a number as text; anything else is empty.
+pub(crate) fn echo<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(match Plain::deserialize(deserializer)? {
+        Plain::Text(text) => text,
+        Plain::Integer(number) => number.to_string(),
+        Plain::Other => String::new(),
+    })
+}
+
 /// A value that should be a number or a text. Other values are skipped, at any depth, which a [`Value`] limits.
 enum Plain {
     Integer(i64),

@@ -12,7 +12,7 @@ mod timestamp;
 pub use credits::Credits;
 pub use envelope::Envelope;
 pub(crate) use lenient::{
-    exact_integer, integer, integer_or_none, null_as_default, nullable, number, number_or_none,
+    echo, exact_integer, integer, integer_or_none, null_as_default, nullable, number, number_or_none,
 };
 pub use nullable::Nullable;
 pub use open_enum::OpenEnum;

@@ -22,11 +22,11 @@ pub fn socket_events(input: &[u8]) {
         (Ok(event), None) => panic!("an event from invalid JSON: {event:?}"),
         (Err(error), _) => check_no_secret(&error),
     }
-    match lite::Command::decode(input) {
+    match lite::LiteCommand::decode(input) {
         Ok((Some(command), id)) => {
             let id = id.unwrap_or_default();
-            let (decoded, decoded_id) =
-                lite::Command::decode(command.encode(&id).as_bytes()).expect("an encoded command is valid");
+            let (decoded, decoded_id) = lite::LiteCommand::decode(command.encode(&id).as_bytes())
+                .expect("an encoded command is valid");
             assert_eq!((decoded, decoded_id), (Some(command), Some(id)));
         }
         Ok((None, _)) => {}

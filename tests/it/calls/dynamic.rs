@@ -60,7 +60,7 @@ async fn every_session_operation_can_be_called_by_name() {
             if operation.credentials == [CredentialKind::SessionToken] {
                 client = client.with_credential(token);
             } else {
-                let _running = minted.start().await.unwrap();
+                minted.start().await.unwrap();
             }
             if let Some(value) = example.path.get_mut("session_id") {
                 *value = json!(id);

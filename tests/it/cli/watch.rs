@@ -16,7 +16,9 @@ async fn a_session_is_followed_until_it_is_stopped() {
     let client = Client::builder().base_url(server.url()).credential(key).build().unwrap();
     let text = std::fs::read_to_string(format!("{EXAMPLES}/full-sandbox.json")).unwrap();
     let configuration = AnyConfiguration::from_json(&text).unwrap();
-    let session = client.mint(&configuration).await.unwrap().start().await.unwrap();
+    let token = client.mint(&configuration).await.unwrap();
+    token.start().await.unwrap();
+    let session = client.session(token.id());
     let id = session.id().to_string();
     let mut child = program(Some(&server), &["session", "watch", &id, "--every", "1", "--json"])
         .stdout(Stdio::piped())

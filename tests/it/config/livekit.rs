@@ -50,8 +50,8 @@ async fn a_minted_room_passes_every_rule_and_reaches_the_service() {
     .unwrap();
     assert!(custom.warnings().is_empty(), "{}", custom.warnings());
     let server = Server::start().await.unwrap();
-    let session = client(&server).mint(&custom).await.unwrap().start().await.unwrap();
-    assert_eq!(session.started().livekit_url.as_deref(), Some("wss://room.example"));
+    let started = client(&server).mint(&custom).await.unwrap().start().await.unwrap();
+    assert_eq!(started.livekit_url.as_deref(), Some("wss://room.example"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use liveavatar_api::realtime::audio;
-use liveavatar_api::realtime::lite::Command;
+use liveavatar_api::realtime::lite::LiteCommand;
 use liveavatar_mock::{Builder, EventStyle, Server, SocketActivity, SocketFault, UtteranceEnd};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -43,7 +43,7 @@ impl Connection {
     /// Sends a complete utterance and waits for its acknowledgement.
     async fn say(&mut self, milliseconds: u64, id: &str) {
         self.send(&speak(milliseconds), id).await;
-        self.send(&Command::SpeakEnd, id).await;
+        self.send(&LiteCommand::SpeakEnd, id).await;
         self.until("agent.audio_buffer_committed").await;
     }
 
@@ -55,7 +55,7 @@ impl Connection {
         self.mock.server.socket_activity(self.id)
     }
 
-    async fn send(&mut self, command: &Command, id: &str) {
+    async fn send(&mut self, command: &LiteCommand, id: &str) {
         self.text(command.encode(id)).await;
     }
 
@@ -106,15 +106,15 @@ fn without_acknowledgements(events: Vec<String>) -> String {
     events.join("\n")
 }
 
-fn speak(milliseconds: u64) -> Command {
-    Command::Speak(vec![0; audio::bytes(Duration::from_millis(milliseconds))].into())
+fn speak(milliseconds: u64) -> LiteCommand {
+    LiteCommand::Speak(vec![0; audio::bytes(Duration::from_millis(milliseconds))].into())
 }
 
 #[tokio::test]
 async fn frames_before_the_socket_is_ready_are_dropped_silently() {
     let mut connection = Connection::open(Server::builder().socket_delay(Duration::from_secs(3600))).await;
     connection.send(&speak(400), "early").await;
-    connection.send(&Command::SpeakEnd, "early").await;
+    connection.send(&LiteCommand::SpeakEnd, "early").await;
     while connection.activity().early_frames < 2 {
         tokio::task::yield_now().await;
     }
@@ -182,7 +182,7 @@ async fn slow_audio_is_reported_as_starvation() {
         connection.advance(20_000);
         connection.until("error video_starvation").await;
     }
-    connection.send(&Command::SpeakEnd, "u1").await;
+    connection.send(&LiteCommand::SpeakEnd, "u1").await;
     connection.until("agent.speak_ended").await;
     let utterance = connection.activity().utterances.remove(0);
     assert_eq!((utterance.starvations, utterance.end), (2, Some(UtteranceEnd::Finished)));
@@ -194,7 +194,7 @@ async fn an_interrupt_drops_playing_and_queued_utterances() {
     connection.say(10_000, "u1").await;
     connection.say(10_000, "u2").await;
     connection.advance(200);
-    connection.send(&Command::Interrupt, "i1").await;
+    connection.send(&LiteCommand::Interrupt, "i1").await;
     let interrupted = without_acknowledgements(connection.until("agent.speak_interrupted").await);
     connection.say(5000, "u3").await;
     connection.advance(5200);
@@ -218,11 +218,11 @@ async fn an_interrupt_drops_playing_and_queued_utterances() {
 #[tokio::test]
 async fn the_avatar_returns_to_the_commanded_pose() {
     let mut connection = Connection::ready(Server::builder()).await;
-    connection.send(&Command::StartListening, "l1").await;
+    connection.send(&LiteCommand::StartListening, "l1").await;
     connection.say(5000, "u1").await;
     connection.advance(5200);
     let mut events = connection.until("agent.state_updated listening").await;
-    connection.send(&Command::StopListening, "l2").await;
+    connection.send(&LiteCommand::StopListening, "l2").await;
     events.extend(connection.until("agent.state_updated idle").await);
     let poses: Vec<_> =
         events.iter().filter_map(|event| event.strip_prefix("agent.state_updated ")).collect();
@@ -245,8 +245,8 @@ async fn invalid_frames_are_rejected_and_the_socket_stays_open() {
             &text[..text.len().min(40)]
         );
     }
-    connection.send(&Command::KeepAlive, "k").await;
-    connection.send(&Command::SpeakEnd, "e").await;
+    connection.send(&LiteCommand::KeepAlive, "k").await;
+    connection.send(&LiteCommand::SpeakEnd, "e").await;
     assert_eq!(connection.event().await, "agent.audio_buffer_committed e");
     assert_eq!((connection.activity().rejected_frames, connection.activity().keep_alives), (5, 1));
 }
@@ -263,8 +263,8 @@ async fn socket_faults_are_injected() {
         connection
             .mock
             .server
-            .socket_faults(move |command| (*command == Command::SpeakEnd).then(|| injected.clone()));
-        connection.send(&Command::SpeakEnd, "e").await;
+            .socket_faults(move |command| (*command == LiteCommand::SpeakEnd).then(|| injected.clone()));
+        connection.send(&LiteCommand::SpeakEnd, "e").await;
         assert_eq!(connection.event().await, expected, "{fault:?}");
         assert_eq!(connection.mock.server.running_sessions(), [connection.id]);
     }

@@ -13,14 +13,14 @@ use std::time::Duration;
 use liveavatar_api::realtime::audio::{
     self, BYTES_PER_SECOND, Chunks, Converter, Framer, MAX_FRAME_BYTES, Wav,
 };
-use liveavatar_api::realtime::lite::Command;
+use liveavatar_api::realtime::lite::LiteCommand;
 use proptest::prelude::*;
 
 /// Decodes the PCM of a frame.
 fn pcm(text: &[u8], id: &str) -> Vec<u8> {
     assert!(text.len() < MAX_FRAME_BYTES);
-    match Command::decode(text).unwrap() {
-        (Some(Command::Speak(pcm)), Some(read)) => {
+    match LiteCommand::decode(text).unwrap() {
+        (Some(LiteCommand::Speak(pcm)), Some(read)) => {
             assert_eq!(read, id);
             pcm.to_vec()
         }

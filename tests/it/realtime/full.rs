@@ -2,8 +2,8 @@
 
 use liveavatar_api::Uuid;
 use liveavatar_api::realtime::full::{
-    CONTROL_TOPIC, Command, ElevenLabsCommand, FullEvent, FullEventKind, Packet, PushToTalk, RESPONSE_TOPIC,
-    Received, ReceivedCommand,
+    CONTROL_TOPIC, ElevenLabsCommand, FullCommand, FullEvent, FullEventKind, Packet, PushToTalk,
+    RESPONSE_TOPIC, Received, ReceivedCommand,
 };
 use liveavatar_api::session::{Configuration, Full};
 use liveavatar_api::types::{AvatarPersona, SessionInteractivityType};
@@ -12,15 +12,15 @@ use serde_json::Value;
 
 use super::any_json::any_json;
 
-fn avatar_commands() -> Vec<Command> {
+fn avatar_commands() -> Vec<FullCommand> {
     vec![
-        Command::Interrupt,
-        Command::SpeakText("Good \"morning\"\n☀".into()),
-        Command::SpeakResponse("Who are you?".into()),
-        Command::StartListening,
-        Command::StopListening,
-        Command::StartPushToTalk(PushToTalk::assume_enabled()),
-        Command::StopPushToTalk(PushToTalk::assume_enabled()),
+        FullCommand::Interrupt,
+        FullCommand::SpeakText("Good \"morning\"\n☀".into()),
+        FullCommand::SpeakResponse("Who are you?".into()),
+        FullCommand::StartListening,
+        FullCommand::StopListening,
+        FullCommand::StartPushToTalk(PushToTalk::assume_enabled()),
+        FullCommand::StopPushToTalk(PushToTalk::assume_enabled()),
     ]
 }
 
@@ -56,7 +56,7 @@ fn commands_encode_to_exact_json() {
 
 #[test]
 fn each_packet_gets_a_new_random_uuid() {
-    let id = || Command::StartListening.packet().event_id.unwrap();
+    let id = || FullCommand::StartListening.packet().event_id.unwrap();
     let (one, two) = (id(), id());
     assert_ne!(one, two);
     assert_eq!(one.parse::<Uuid>().unwrap().get_version_num(), 4);
@@ -80,7 +80,7 @@ fn push_to_talk_requires_a_push_to_talk_configuration() {
 
 #[test]
 fn debug_hides_the_text_of_commands() {
-    let command = Command::SpeakText("canary-prompt".into());
+    let command = FullCommand::SpeakText("canary-prompt".into());
     let agent = ElevenLabsCommand::UserMessage("canary-prompt".into());
     let shown = format!("{command:?} {:?} {agent:?} {:?}", command.packet(), agent.packet(Uuid::nil()));
     assert!(!shown.contains("canary"), "{shown}");
@@ -139,11 +139,11 @@ fn packets_on_other_topics_decode_to_none() {
     assert_eq!(FullEvent::decode("lk.chat", b"not even JSON").unwrap(), None);
 }
 
-fn any_avatar_command() -> impl Strategy<Value = Command> {
+fn any_avatar_command() -> impl Strategy<Value = FullCommand> {
     (0..avatar_commands().len(), any::<String>()).prop_map(|(at, text)| {
         match avatar_commands().swap_remove(at) {
-            Command::SpeakText(_) => Command::SpeakText(text.into()),
-            Command::SpeakResponse(_) => Command::SpeakResponse(text.into()),
+            FullCommand::SpeakText(_) => FullCommand::SpeakText(text.into()),
+            FullCommand::SpeakResponse(_) => FullCommand::SpeakResponse(text.into()),
             other => other,
         }
     })

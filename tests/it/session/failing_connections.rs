@@ -1,7 +1,6 @@
 //! Sessions over a connection that fails after any byte: at most one is started, and none leaks.
 
 use std::fmt::Write as _;
-use std::future::IntoFuture as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -147,7 +146,8 @@ async fn unsupervised(lab: &Lab) -> String {
     };
     let started = token.start().await;
     let mut result = describe("started", &started);
-    if let Ok(session) = started {
+    if started.is_ok() {
+        let session = lab.client.session(token.id());
         write!(result, ", {}", describe("kept alive", &session.keep_alive().await)).unwrap();
         let stopped = session.stop(SessionEndReason::UserClosed).await;
         write!(result, ", {}", describe("stopped", &stopped)).unwrap();
@@ -203,8 +203,7 @@ fn a_session_is_reported_if_the_network_fails_and_stopped_once_it_recovers() {
         for fault in [Fault::Closed, Fault::Reset, Fault::Stalled] {
             lab.client = client(&lab.server, &lab.proxy, &lab.reported);
             lab.proxy.gone_after(Cut { fault, ..IN_START_RESPONSE });
-            let opened =
-                timeout(TIMEOUT, lab.client.open(&lite()).into_future()).await.expect("it completes");
+            let opened = timeout(TIMEOUT, lab.client.open(&lite())).await.expect("it completes");
             assert!(opened.unwrap_err().may_have_been_sent());
             sleep(TIMEOUT).await;
             let running = lab.server.running_sessions();

@@ -1,6 +1,7 @@
-//! Sessions against the mock: token, start, calls by id, transcript, reaping, and connections that fail.
+//! Sessions against the mock: token, start, opening, calls by id, transcript, reaping, and connections that fail.
 
 mod failing_connections;
+mod handle;
 mod reap;
 mod session_ref;
 mod token;
@@ -8,8 +9,20 @@ mod transcript;
 
 use liveavatar_api::session::{Configuration, Custom, Full, Lite, SANDBOX_AVATAR_ID};
 use liveavatar_api::types;
+use serde_json::{Value, json};
 
 pub(crate) const ID: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
+
+/// The data of a response that echoes the session's id, in forms that the document does not allow.
+fn odd_echoes() -> [Value; 5] {
+    [
+        json!({ "session_id": "odd" }),
+        json!({ "session_id": "" }),
+        json!({ "session_id": null }),
+        json!({ "session_id": 7 }),
+        json!({ "session_id": { "id": ID } }),
+    ]
+}
 
 pub(crate) fn full() -> Configuration<Full> {
     let persona = types::AvatarPersona::builder().context_id(Some(ID.parse().unwrap()));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use liveavatar_api::session::{Lite, Reaped, StartedSession};
+use liveavatar_api::session::{Lite, Reaped, SessionToken};
 use liveavatar_api::store::{BoxFuture, FileStore, SLOT_FREE_AFTER, Store, StoreError};
 use liveavatar_api::{Client, Clock as _, Credential, Error, Uuid};
 use liveavatar_mock::{MockResponse, Server};
@@ -19,8 +19,10 @@ fn client(server: &Server, clock: &TestClock) -> Client {
     Client::builder().base_url(server.url()).credential(key).clock(clock.clone()).build().unwrap()
 }
 
-async fn open(client: &Client) -> Result<StartedSession<Lite>, Error> {
-    client.mint(&lite()).await?.start().await
+async fn open(client: &Client) -> Result<SessionToken<Lite>, Error> {
+    let token = client.mint(&lite()).await?;
+    token.start().await?;
+    Ok(token)
 }
 
 /// One line per session, with the number that the mock assigned to it.

@@ -6,7 +6,7 @@ use liveavatar_mock::{MockResponse, Server};
 use liveavatar_tests::client;
 use serde_json::{Value, json};
 
-use super::{custom, full, lite};
+use super::{custom, full, lite, odd_echoes};
 
 /// The requests so far: method, path, status and body.
 fn log(server: &Server) -> String {
@@ -21,13 +21,15 @@ fn log(server: &Server) -> String {
 #[tokio::test]
 async fn a_full_session_runs_from_token_to_transcript() {
     let server = Server::start().await.unwrap();
-    let token = client(&server).mint(&full()).await.unwrap();
+    let client = client(&server);
+    let token = client.mint(&full()).await.unwrap();
     assert!(server.running_sessions().is_empty());
-    let session = token.start().await.unwrap();
-    assert_eq!(server.running_sessions(), [session.id()]);
-    assert!(session.started().livekit_client_token.is_some());
-    assert_eq!(session.started().ws_url, None);
-    assert_eq!(session.max_duration().unwrap().as_secs(), 60);
+    let started = token.start().await.unwrap();
+    assert_eq!(server.running_sessions(), [token.id()]);
+    assert!(started.livekit_client_token.is_some());
+    assert_eq!(started.ws_url, None);
+    assert_eq!(started.max_session_duration, Some(60));
+    let session = client.session(token.id());
     session.keep_alive().await.unwrap();
     session.stop(SessionEndReason::UserClosed).await.unwrap();
     assert!(server.running_sessions().is_empty());
@@ -67,9 +69,9 @@ async fn lite_has_a_socket_and_custom_its_own_room() {
     let server = Server::start().await.unwrap();
     let client = client(&server);
     let lite = client.mint(&lite()).await.unwrap().start().await.unwrap();
-    assert!(lite.started().ws_url.is_some());
+    assert!(lite.ws_url.is_some());
     let custom = client.mint(&custom()).await.unwrap().start().await.unwrap();
-    assert_eq!(custom.started().livekit_url.as_deref(), Some("wss://room.example"));
+    assert_eq!(custom.livekit_url.as_deref(), Some("wss://room.example"));
     assert_eq!(server.running_sessions().len(), 2);
 }
 
@@ -110,4 +112,39 @@ async fn a_rejected_start_is_not_stopped() {
     server.mock_response("start_session", MockResponse::json(403, no_credits));
     assert_eq!(token.start().await.unwrap_err().kind(), ErrorKind::InsufficientCredits);
     assert_eq!(server.requests().pop().unwrap().operation.as_deref(), Some("start_session"));
+}
+
+#[tokio::test]
+async fn a_start_succeeds_whatever_id_the_response_echoes() {
+    let server = Server::start().await.unwrap();
+    let client = client(&server);
+    for mut data in odd_echoes() {
+        data["livekit_url"] = json!("wss://room.example");
+        let response = json!({ "code": 1000, "data": data, "message": null });
+        server.mock_response("start_session", MockResponse::json(201, response));
+        let token = client.mint(&full()).await.unwrap();
+        let started = token.start().await.unwrap_or_else(|error| panic!("{data}: {error}"));
+        assert_eq!(started.livekit_url.as_deref(), Some("wss://room.example"));
+    }
+}
+
+#[tokio::test]
+async fn a_token_with_an_unusable_id_is_an_error() {
+    let server = Server::start().await.unwrap();
+    for mut data in odd_echoes() {
+        data["session_token"] = json!("token");
+        let response = json!({ "code": 1000, "data": data, "message": null });
+        server.mock_response("create_session_token", MockResponse::json(200, response));
+        assert_eq!(client(&server).mint(&full()).await.unwrap_err().kind(), ErrorKind::Decode, "{data}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_can_start_only_one_session() {
+    let server = Server::start().await.unwrap();
+    let token = client(&server).mint(&full()).await.unwrap();
+    token.start().await.unwrap();
+    token.start().await.unwrap_err();
+    // The second start does not stop the session of the first.
+    assert_eq!(server.running_sessions(), [token.id()]);
 }

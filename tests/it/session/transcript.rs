@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use liveavatar_api::session::{Full, StartedSession};
+use liveavatar_api::session::SessionRef;
 use liveavatar_api::{Client, Credential, Error};
 use liveavatar_mock::{MockResponse, Server};
 use liveavatar_tests::TestClock;
@@ -22,20 +22,21 @@ pub(super) fn page(lines: &[&str], next: impl Into<Value>, active: bool) -> Mock
 }
 
 /// A server with a running session and prepared pages, and the clock of the session's client.
-async fn running(pages: impl IntoIterator<Item = MockResponse>) -> (Server, StartedSession<Full>, TestClock) {
+async fn running(pages: impl IntoIterator<Item = MockResponse>) -> (Server, SessionRef, TestClock) {
     let server = Server::start().await.unwrap();
     let clock = TestClock::default();
     let builder = Client::builder().base_url(server.url()).clock(clock.clone());
     let client = builder.credential(Credential::api_key(server.api_key()).unwrap()).build().unwrap();
-    let session = client.mint(&full()).await.unwrap().start().await.unwrap();
+    let token = client.mint(&full()).await.unwrap();
+    token.start().await.unwrap();
     let _ = server.take_requests();
     for page in pages {
         server.mock_response("get_session_transcript", page);
     }
-    (server, session, clock)
+    (server, client.session(token.id()), clock)
 }
 
-async fn follow(session: &StartedSession<Full>) -> Result<Vec<String>, Error> {
+async fn follow(session: &SessionRef) -> Result<Vec<String>, Error> {
     session.follow_transcript(INTERVAL).map_ok(|line| line.transcript).try_collect().await
 }
 

@@ -1,6 +1,6 @@
 //! Every operation can be cancelled at every await point: a session that was started is stopped or reported.
 
-use std::future::{Future, IntoFuture as _, poll_fn};
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -75,10 +75,8 @@ fn unavailable() -> Failure {
 fn opening_can_be_cancelled_at_every_point() {
     runtime().block_on(async {
         let lab = Lab::start().await;
-        at_every_point("open", &lab, async |lab, polls| {
-            cancel_after(polls, lab.client.open(&lite()).into_future()).await
-        })
-        .await;
+        at_every_point("open", &lab, async |lab, polls| cancel_after(polls, lab.client.open(&lite())).await)
+            .await;
     });
 }
 
@@ -95,7 +93,7 @@ fn opening_with_a_failing_start_can_be_cancelled_at_every_point() {
         for fault in faults {
             at_every_point(&format!("open with {fault:?}"), &lab, async |lab, polls| {
                 fail(lab, "start_session", 1, &fault);
-                cancel_after(polls, lab.client.open(&lite()).into_future()).await
+                cancel_after(polls, lab.client.open(&lite())).await
             })
             .await;
         }
@@ -174,7 +172,7 @@ fn a_shutdown_can_be_cancelled_at_every_point() {
         for polls in 0.. {
             let (client, reported) = reporting(&lab.server, None);
             let kept = client.open(&lite()).await.unwrap();
-            let opening = tokio::spawn(client.open(&lite()).into_future());
+            let opening = tokio::spawn(client.open(&lite()));
             let done = cancel_after(polls, client.shutdown()).await;
             settle().await;
             // A shutdown that was never polled does nothing.
@@ -201,7 +199,7 @@ fn the_runtime_can_shut_down_at_every_point() {
         let short_lived =
             tokio::runtime::Builder::new_current_thread().enable_all().event_interval(1).build().unwrap();
         short_lived.block_on(async {
-            let session = client.open(&lite()).into_future();
+            let session = client.open(&lite());
             let mut session = pin!(session);
             for _ in 0..polls {
                 if let Poll::Ready(session) =

@@ -153,7 +153,7 @@ async fn a_keep_alive_interval_out_of_range_is_an_error() {
 #[test]
 fn opening_a_session_outside_a_runtime_is_an_error() {
     let client = Client::new("canary").unwrap();
-    let opening = client.open(&lite()).into_future();
+    let opening = client.open(&lite());
     let error = futures_util::FutureExt::now_or_never(opening).unwrap().unwrap_err();
     insta::assert_snapshot!(error, @"a session needs a Tokio runtime to keep it alive; open it within one");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::stream;
 use liveavatar_api::realtime::audio;
-use liveavatar_api::realtime::lite::{CloseReason, SocketOptions, SpeechEnd};
+use liveavatar_api::realtime::lite::{CloseReason, SocketOptions};
 use liveavatar_mock::{EventStyle, Server};
 use tokio::time::sleep;
 
@@ -23,7 +23,7 @@ async fn the_socket_speaks_and_closes_when_the_session_is_stopped() {
     let socket = session.connect().await.unwrap();
     tokio::time::pause();
     let spoken = socket.speak(stream::iter([vec![0_u8; audio::bytes(Duration::from_secs(2))]])).await;
-    assert!(matches!(spoken.end, SpeechEnd::Finished), "{spoken:?}");
+    assert!(spoken.end.is_finished(), "{spoken:?}");
     session.stop().await.unwrap();
     assert_eq!(socket.closed().await, CloseReason::SessionEnded);
 }

@@ -1,6 +1,5 @@
 //! A thousand sessions whose owners end in various ways while the service fails at random: none leaks.
 
-use std::future::IntoFuture as _;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -63,7 +62,7 @@ async fn own(client: Client, mut random: Rng, kept: Arc<Mutex<Vec<Session<liveav
             Err(_) => return,
         }
     } else {
-        opening.into_future().await
+        opening.await
     };
     let Ok(session) = opened else { return };
     // The socket is rejected, which drops the session as `?` would.

@@ -12,7 +12,7 @@ use crate::types::{CreateSessionTokenBody, SessionInteractivityType};
 /// A command to the avatar of a FULL session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Command {
+pub enum FullCommand {
     /// Stops speech and drops all queued speech.
     Interrupt,
     /// Speaks the text verbatim; the official SDK calls this `repeat`.
@@ -56,19 +56,19 @@ impl PushToTalk {
     }
 }
 
-type ReadCommand = fn(&mut Fields) -> Option<Command>;
+type ReadCommand = fn(&mut Fields) -> Option<FullCommand>;
 
 const COMMANDS: &[(&str, ReadCommand)] = &[
-    ("avatar.interrupt", |_| Some(Command::Interrupt)),
-    ("avatar.speak_text", |fields| Some(Command::SpeakText(fields.take_string("text")?.into()))),
-    ("avatar.speak_response", |fields| Some(Command::SpeakResponse(fields.take_string("text")?.into()))),
-    ("avatar.start_listening", |_| Some(Command::StartListening)),
-    ("avatar.stop_listening", |_| Some(Command::StopListening)),
-    ("user.start_push_to_talk", |_| Some(Command::StartPushToTalk(PushToTalk::assume_enabled()))),
-    ("user.stop_push_to_talk", |_| Some(Command::StopPushToTalk(PushToTalk::assume_enabled()))),
+    ("avatar.interrupt", |_| Some(FullCommand::Interrupt)),
+    ("avatar.speak_text", |fields| Some(FullCommand::SpeakText(fields.take_string("text")?.into()))),
+    ("avatar.speak_response", |fields| Some(FullCommand::SpeakResponse(fields.take_string("text")?.into()))),
+    ("avatar.start_listening", |_| Some(FullCommand::StartListening)),
+    ("avatar.stop_listening", |_| Some(FullCommand::StopListening)),
+    ("user.start_push_to_talk", |_| Some(FullCommand::StartPushToTalk(PushToTalk::assume_enabled()))),
+    ("user.stop_push_to_talk", |_| Some(FullCommand::StopPushToTalk(PushToTalk::assume_enabled()))),
 ];
 
-impl Command {
+impl FullCommand {
     /// Encodes the command with a random id.
     ///
     /// Interrupt and the push-to-talk commands get no id, as in the official SDK.

@@ -13,7 +13,7 @@ const COMMAND_TYPE: &str = "elevenlabs_agent_command";
 /// A command to the ElevenLabs agent of a session.
 ///
 /// The service silently drops it in a session without such an agent. A session with one does not accept
-/// [`SpeakText`](super::Command::SpeakText) or [`SpeakResponse`](super::Command::SpeakResponse) (official SDK).
+/// [`SpeakText`](super::FullCommand::SpeakText) or [`SpeakResponse`](super::FullCommand::SpeakResponse) (official SDK).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ElevenLabsCommand {

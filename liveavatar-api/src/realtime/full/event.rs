@@ -41,7 +41,7 @@ pub enum FullEventKind {
     UserTranscription(String),
     /// A partial transcription of the user's speech.
     UserTranscriptionChunk(String),
-    /// What the avatar says: sent at once for [`SpeakText`](super::Command::SpeakText), else when the text is generated.
+    /// What the avatar says: sent at once for [`SpeakText`](super::FullCommand::SpeakText), else when the text is generated.
     AvatarTranscription(String),
     /// A part of what the avatar says.
     AvatarTranscriptionChunk(String),

@@ -5,9 +5,9 @@
 //! packet's fields into a `DataPacket` for `publish_data`; see the example `full_events`.
 //!
 //! ```
-//! use liveavatar_api::realtime::full::{Command, FullEvent, FullEventKind};
+//! use liveavatar_api::realtime::full::{FullCommand, FullEvent, FullEventKind};
 //!
-//! let packet = Command::SpeakText("Good morning.".into()).packet();
+//! let packet = FullCommand::SpeakText("Good morning.".into()).packet();
 //! assert_eq!(packet.topic, "agent-control");
 //!
 //! let received = br#"{"event_type": "avatar.transcription", "event_id": "e-17", "text": "Good morning."}"#;
@@ -22,7 +22,7 @@ mod event;
 mod packet;
 mod received;
 
-pub use command::{Command, PushToTalk};
+pub use command::{FullCommand, PushToTalk};
 pub use elevenlabs::{ElevenLabsCommand, ElevenLabsEvent};
 pub use event::{FullEvent, FullEventKind, RESPONSE_TOPIC};
 pub use packet::{CONTROL_TOPIC, Packet};

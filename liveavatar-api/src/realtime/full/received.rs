@@ -1,6 +1,6 @@
 //! Decoding commands on the avatar's side.
 
-use super::command::Command;
+use super::command::FullCommand;
 use super::elevenlabs::ElevenLabsCommand;
 use super::packet::CONTROL_TOPIC;
 use crate::error::Error;
@@ -21,7 +21,7 @@ pub struct Received {
 #[non_exhaustive]
 pub enum ReceivedCommand {
     /// A command to the avatar.
-    Avatar(Command),
+    Avatar(FullCommand),
     /// A command to the ElevenLabs agent behind the avatar.
     ElevenLabs(ElevenLabsCommand),
     /// The event type of a command that this version does not know.
@@ -39,7 +39,7 @@ impl Received {
         }
         let mut fields = Fields::parse(payload)?;
         let event_id = fields.take_string("event_id");
-        let command = Command::from_fields(&mut fields)
+        let command = FullCommand::from_fields(&mut fields)
             .map(ReceivedCommand::Avatar)
             .or_else(|| ElevenLabsCommand::from_fields(&mut fields).map(ReceivedCommand::ElevenLabs))
             .unwrap_or_else(|| ReceivedCommand::Unknown(fields.event_type().to_owned()));

@@ -5,6 +5,7 @@
 //! an interrupted one, may still cause events while the next one is in flight.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -321,5 +322,5 @@ impl InFlight {
 }
 
 fn failed(notice: &ServerNotice) -> SpeechEnd {
-    SpeechEnd::Failed(Error::reported("the service reports", &notice.message))
+    SpeechEnd::Failed(Arc::new(Error::reported("the service reports", &notice.message)))
 }

@@ -51,7 +51,7 @@ mod task;
 
 pub use super::audio::Chunks;
 pub use options::{AHEAD, END_MARGIN, FLUSH_AFTER, READY_TIMEOUT, SocketOptions};
-pub use protocol::{AgentState, Command, LiteEvent, LiteEventKind, ServerNotice, SessionState};
+pub use protocol::{AgentState, LiteCommand, LiteEvent, LiteEventKind, ServerNotice, SessionState};
 pub use socket::{LiteEvents, Socket, SpeechHandle};
 pub use speech::{Audio, SpeechEnd, SpeechOutcome};
 pub use task::CloseReason;

@@ -13,7 +13,7 @@ use crate::realtime::fields::Fields;
 /// A command to the avatar of a LITE session.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Command {
+pub enum LiteCommand {
     /// Appends PCM in the format of [`audio`](crate::realtime::audio) to the utterance, and starts one if none is open.
     Speak(Bytes),
     /// Ends the utterance; without it the avatar does not return to idle or listening.
@@ -29,7 +29,7 @@ pub enum Command {
 }
 
 /// Shows only the size of audio.
-impl fmt::Debug for Command {
+impl fmt::Debug for LiteCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Speak(pcm) => write!(f, "Speak({} bytes)", pcm.len()),
@@ -42,20 +42,20 @@ impl fmt::Debug for Command {
     }
 }
 
-type ReadCommand = fn(&mut Fields) -> Option<Command>;
+type ReadCommand = fn(&mut Fields) -> Option<LiteCommand>;
 
 const COMMANDS: &[(&str, ReadCommand)] = &[
     ("agent.speak", |fields| {
-        STANDARD.decode(fields.take_string("audio")?).ok().map(|pcm| Command::Speak(pcm.into()))
+        STANDARD.decode(fields.take_string("audio")?).ok().map(|pcm| LiteCommand::Speak(pcm.into()))
     }),
-    ("agent.speak_end", |_| Some(Command::SpeakEnd)),
-    ("agent.interrupt", |_| Some(Command::Interrupt)),
-    ("agent.start_listening", |_| Some(Command::StartListening)),
-    ("agent.stop_listening", |_| Some(Command::StopListening)),
-    ("session.keep_alive", |_| Some(Command::KeepAlive)),
+    ("agent.speak_end", |_| Some(LiteCommand::SpeakEnd)),
+    ("agent.interrupt", |_| Some(LiteCommand::Interrupt)),
+    ("agent.start_listening", |_| Some(LiteCommand::StartListening)),
+    ("agent.stop_listening", |_| Some(LiteCommand::StopListening)),
+    ("session.keep_alive", |_| Some(LiteCommand::KeepAlive)),
 ];
 
-impl Command {
+impl LiteCommand {
     /// Encodes the command as the text of a frame.
     #[must_use]
     pub fn encode(&self, event_id: &str) -> String {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::options::SocketOptions;
 use super::socket::Socket;
 use crate::error::Error;
-use crate::session::{Session, SuppliesAudio};
+use crate::session::{AnyMode, ModeName, Session, SuppliesAudio};
 
 impl<M: SuppliesAudio> Session<M> {
     /// Connects the session's WebSocket and waits until the service is ready.
@@ -43,10 +43,51 @@ impl<M: SuppliesAudio> Session<M> {
     /// # Cancel safety
     /// See [`connect`](Self::connect).
     pub async fn connect_with(&self, options: SocketOptions) -> Result<Socket, Error> {
+        self.connect_socket(options).await
+    }
+}
+
+/// For sessions whose configuration was read from a file.
+impl Session<AnyMode> {
+    /// Connects the session's WebSocket and waits until the service is ready.
+    ///
+    /// Every frame of the socket postpones the session's next keep-alive call. After a rotation, connect again, because the new
+    /// session has another address.
+    ///
+    /// # Errors
+    /// If the session is FULL, a connector supplies its audio, and for the reasons of [`Socket::connect`]. The session keeps
+    /// running; drop it to stop it.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the connection; the session keeps running.
+    pub async fn connect(&self) -> Result<Socket, Error> {
+        self.connect_with(SocketOptions::new()).await
+    }
+
+    /// Connects with other options.
+    ///
+    /// # Errors
+    /// See [`connect`](Self::connect).
+    ///
+    /// # Cancel safety
+    /// See [`connect`](Self::connect).
+    pub async fn connect_with(&self, options: SocketOptions) -> Result<Socket, Error> {
+        self.connect_socket(options).await
+    }
+}
+
+impl<M> Session<M> {
+    async fn connect_socket(&self, options: SocketOptions) -> Result<Socket, Error> {
         let Some(ws_url) = &self.started().ws_url else {
-            return Err(Error::invalid_request(
-                "a connector supplies the session's audio, so there is no WebSocket; send commands through the LiveKit room",
-            ));
+            return Err(Error::invalid_request(match self.mode_name() {
+                ModeName::Full => {
+                    "a FULL session has no WebSocket, because the service supplies its audio; send commands through the LiveKit \
+                     room, or open a LITE session"
+                }
+                ModeName::Lite | ModeName::Custom => {
+                    "a connector supplies the session's audio, so there is no WebSocket; send commands through the LiveKit room"
+                }
+            }));
         };
         // The socket may outlive the session's handle and must not keep the session running.
         let task = Arc::downgrade(self.task());

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::connect::Address;
 use super::options::SocketOptions;
-use super::protocol::{Command, LiteEvent};
+use super::protocol::{LiteCommand, LiteEvent};
 use super::speech::{Audio, SpeechEnd, SpeechOutcome};
 use super::task::{CloseReason, SocketRequest, SocketTask};
 use crate::error::{Error, ErrorKind};
@@ -106,7 +106,7 @@ impl Socket {
     /// # Errors
     /// If the socket is closed.
     pub fn start_listening(&self) -> Result<(), Error> {
-        self.send(SocketRequest::Command(Command::StartListening))
+        self.send(SocketRequest::Command(LiteCommand::StartListening))
     }
 
     /// Returns the avatar to the idle pose.
@@ -114,7 +114,7 @@ impl Socket {
     /// # Errors
     /// If the socket is closed.
     pub fn stop_listening(&self) -> Result<(), Error> {
-        self.send(SocketRequest::Command(Command::StopListening))
+        self.send(SocketRequest::Command(LiteCommand::StopListening))
     }
 
     /// Sends a keep-alive now; the socket also sends one by itself after an idle interval.
@@ -122,7 +122,7 @@ impl Socket {
     /// # Errors
     /// If the socket is closed.
     pub fn keep_alive(&self) -> Result<(), Error> {
-        self.send(SocketRequest::Command(Command::KeepAlive))
+        self.send(SocketRequest::Command(LiteCommand::KeepAlive))
     }
 
     /// Returns a new stream of all events from now on.

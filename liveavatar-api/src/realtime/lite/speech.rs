@@ -1,6 +1,7 @@
 //! The audio of an utterance and its outcome.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -52,7 +53,7 @@ impl<A: Audio, E: std::error::Error + Send + Sync + 'static> Audio for Result<A,
 pub(super) type AudioSource = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
 
 /// The outcome of an utterance.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SpeechOutcome {
     /// How it ended.
@@ -64,7 +65,7 @@ pub struct SpeechOutcome {
 }
 
 /// How an utterance ended.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SpeechEnd {
     /// It was played to its end.
@@ -72,7 +73,36 @@ pub enum SpeechEnd {
     /// [`Socket::interrupt`](super::Socket::interrupt) or the server cut it off.
     Interrupted,
     /// The audio is unusable, its source failed, or the server rejected it.
-    Failed(Error),
+    Failed(Arc<Error>),
     /// The connection was lost, or the server did not report the end in time.
     Lost,
+}
+
+impl SpeechEnd {
+    /// Returns whether the utterance was played to its end.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        matches!(self, Self::Finished)
+    }
+
+    /// Returns whether the utterance was cut off by an interrupt.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        matches!(self, Self::Interrupted)
+    }
+
+    /// Returns whether the connection was lost, or the server did not report the end in time.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::Lost)
+    }
+
+    /// Returns the error of an utterance that failed.
+    #[must_use]
+    pub fn error(&self) -> Option<&Error> {
+        match self {
+            Self::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use tokio_websockets::Message;
 use super::connect::{Address, Connection};
 use super::in_flight::InFlight;
 use super::options::SocketOptions;
-use super::protocol::{Command, LiteEvent, LiteEventKind, SessionState};
+use super::protocol::{LiteCommand, LiteEvent, LiteEventKind, SessionState};
 use super::send_queue::{NextSend, SendQueue};
 use super::speech::{AudioSource, SpeechEnd, SpeechOutcome};
 use crate::error::{Error, ErrorKind};
@@ -46,7 +47,7 @@ pub enum CloseReason {
 pub(super) enum SocketRequest {
     Speak { id: String, source: AudioSource, outcome: oneshot::Sender<SpeechOutcome> },
     Interrupt,
-    Command(Command),
+    Command(LiteCommand),
     Subscribe(mpsc::UnboundedSender<LiteEvent>),
     Close,
 }
@@ -150,7 +151,7 @@ impl SocketTask {
                 for (_, outcome) in self.outcomes.drain() {
                     outcome.send(SpeechEnd::Interrupted);
                 }
-                self.control(&Command::Interrupt);
+                self.control(&LiteCommand::Interrupt);
             }
             SocketRequest::Command(command) => self.control(&command),
             SocketRequest::Subscribe(subscriber) => self.subscribers.push(subscriber),
@@ -158,7 +159,7 @@ impl SocketTask {
         }
     }
 
-    fn control(&mut self, command: &Command) {
+    fn control(&mut self, command: &LiteCommand) {
         let id = new_event_id();
         self.controls.push_back(command.encode(&id).into());
         self.in_flight.remember(id);
@@ -231,7 +232,7 @@ impl SocketTask {
         let was_sending = self.send_queue.stop_sending(id);
         if was_sending && matches!(end, SpeechEnd::Failed(_)) {
             // Otherwise the audio of the next utterance would be added to this one.
-            self.controls.push_back(Command::SpeakEnd.encode(id).into());
+            self.controls.push_back(LiteCommand::SpeakEnd.encode(id).into());
         }
         self.report(id, end);
     }
@@ -366,14 +367,14 @@ impl SocketTask {
                     if let Some((id, end)) = self.in_flight.complete(&id, deadline) {
                         self.ended(&id, end);
                     }
-                    return Some(Command::SpeakEnd.encode(&id).into());
+                    return Some(LiteCommand::SpeakEnd.encode(&id).into());
                 }
                 NextSend::Empty { id } => self.report(&id, SpeechEnd::Finished),
                 NextSend::Failed { id, error, begun } => {
                     self.in_flight.give_up(&id, now);
-                    self.report(&id, SpeechEnd::Failed(error));
+                    self.report(&id, SpeechEnd::Failed(Arc::new(error)));
                     if begun {
-                        return Some(Command::SpeakEnd.encode(&id).into());
+                        return Some(LiteCommand::SpeakEnd.encode(&id).into());
                     }
                 }
             }
@@ -415,7 +416,7 @@ impl SocketTask {
             Link::Open(_) if self.ready && self.stalled.is_none() && self.controls.is_empty() => {
                 let interval = self.options.keep_alive_interval;
                 if interval.is_some_and(|interval| self.last_frame + interval <= now) {
-                    self.control(&Command::KeepAlive);
+                    self.control(&LiteCommand::KeepAlive);
                 }
             }
             _ => {}

@@ -59,15 +59,15 @@ async fn results(cut: Cut) -> String {
     let mut lines = OffsetTable::default();
     let mut after = 0;
     loop {
-        let session = api.mint(&configuration).await.unwrap().start().await.unwrap();
-        let direct = session.started().ws_url.clone().unwrap();
+        let token = api.mint(&configuration).await.unwrap();
+        let direct = token.start().await.unwrap().ws_url.unwrap();
         let (address, path) = direct.expose().trim_start_matches("ws://").split_once('/').unwrap();
         let proxy = FaultyProxy::to(address.parse().unwrap()).await;
         proxy.cut_next(vec![Cut { after, ..cut }]);
         let url = format!("ws://127.0.0.1:{}/{path}", proxy.port).into();
         let result = timeout(PATIENCE, connect_and_speak(&url)).await;
         lines.add(after, result.unwrap_or_else(|_| panic!("{cut:?} after {after} bytes: hangs")));
-        session.stop(SessionEndReason::UserClosed).await.unwrap();
+        api.session(token.id()).stop(SessionEndReason::UserClosed).await.unwrap();
         if proxy.failed() == 0 {
             assert!(after > HANDSHAKE * 2, "the connection had only {after} bytes");
             break;

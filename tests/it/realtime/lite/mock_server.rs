@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
+use liveavatar_api::Secret;
 use liveavatar_api::realtime::audio;
-use liveavatar_api::realtime::lite::{AHEAD, CloseReason, Socket, SpeechEnd};
-use liveavatar_api::session::{Configuration, Lite, StartedSession};
+use liveavatar_api::realtime::lite::{AHEAD, CloseReason, Socket};
+use liveavatar_api::session::{Configuration, Lite, SessionRef};
 use liveavatar_api::types::SessionEndReason;
 use liveavatar_mock::{EventStyle, Server};
 use liveavatar_tests::client;
@@ -14,9 +15,13 @@ use tokio::time::{Instant, sleep};
 
 const ID: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
 
-async fn session(server: &Server) -> StartedSession<Lite> {
+/// Starts a session; returns its handle and its `ws_url`.
+async fn session(server: &Server) -> (SessionRef, Secret) {
     let configuration = Configuration::<Lite>::build(|lite| lite.avatar_id(ID)).unwrap();
-    client(server).mint(&configuration).await.unwrap().start().await.unwrap()
+    let client = client(server);
+    let token = client.mint(&configuration).await.unwrap();
+    let ws_url = token.start().await.unwrap().ws_url.unwrap();
+    (client.session(token.id()), ws_url)
 }
 
 fn silence(time: Duration) -> Vec<u8> {
@@ -30,12 +35,12 @@ const STYLES: [EventStyle; 4] =
 async fn every_event_style_reports_every_end() {
     for style in STYLES {
         let server = Server::builder().sockets(style).start().await.unwrap();
-        let session = session(&server).await;
-        let socket = Socket::connect(session.started().ws_url.as_ref().unwrap()).await.unwrap();
+        let (_, ws_url) = session(&server).await;
+        let socket = Socket::connect(&ws_url).await.unwrap();
         tokio::time::pause();
         let begin = Instant::now();
         let outcome = socket.speak(stream::iter([silence(Duration::from_secs(5))])).await;
-        assert!(matches!(outcome.end, SpeechEnd::Finished), "{style:?}: {outcome:?}");
+        assert!(outcome.end.is_finished(), "{style:?}: {outcome:?}");
         assert_eq!(outcome.audio, Duration::from_secs(5));
         // The end arrives right after playback.
         let took = begin.elapsed();
@@ -45,9 +50,9 @@ async fn every_event_style_reports_every_end() {
         sleep(Duration::from_secs(2)).await;
         socket.interrupt().unwrap();
         let short = socket.speak(stream::iter([silence(Duration::from_secs(1))]));
-        assert!(matches!(long.await.end, SpeechEnd::Interrupted), "{style:?}");
+        assert!(long.await.end.is_interrupted(), "{style:?}");
         let begin = Instant::now();
-        assert!(matches!(short.await.end, SpeechEnd::Finished), "{style:?}");
+        assert!(short.await.end.is_finished(), "{style:?}");
         let took = begin.elapsed();
         assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(2), "{style:?}: {took:?}");
         tokio::time::resume();
@@ -58,8 +63,8 @@ async fn every_event_style_reports_every_end() {
 async fn the_source_is_polled_only_a_limited_time_ahead_of_playback() {
     const CHUNK: Duration = Duration::from_millis(20);
     let server = Server::builder().sockets(EventStyle::EventId).start().await.unwrap();
-    let session = session(&server).await;
-    let socket = Socket::connect(session.started().ws_url.as_ref().unwrap()).await.unwrap();
+    let (_, ws_url) = session(&server).await;
+    let socket = Socket::connect(&ws_url).await.unwrap();
     tokio::time::pause();
     let begin = Instant::now();
     let max_ahead = Arc::new(Mutex::new(Duration::ZERO));
@@ -71,7 +76,7 @@ async fn the_source_is_polled_only_a_limited_time_ahead_of_playback() {
         silence(CHUNK)
     });
     let outcome = socket.speak(chunks).await;
-    assert!(matches!(outcome.end, SpeechEnd::Finished));
+    assert!(outcome.end.is_finished());
     assert_eq!(outcome.audio, Duration::from_secs(180));
     // The audio sent ahead, plus one frame that is not due yet.
     let max = *max_ahead.lock().unwrap();
@@ -81,8 +86,7 @@ async fn the_source_is_polled_only_a_limited_time_ahead_of_playback() {
 #[tokio::test]
 async fn the_socket_closes_when_its_session_ends() {
     let server = Server::builder().sockets(EventStyle::EventId).start().await.unwrap();
-    let session = session(&server).await;
-    let ws_url = session.started().ws_url.clone().unwrap();
+    let (session, ws_url) = session(&server).await;
     let socket = Socket::connect(&ws_url).await.unwrap();
     session.stop(SessionEndReason::UserClosed).await.unwrap();
     tokio::time::pause();
@@ -94,8 +98,8 @@ async fn the_socket_closes_when_its_session_ends() {
 #[tokio::test]
 async fn a_socket_keeps_its_session_alive() {
     let server = Server::builder().sockets(EventStyle::EventId).start().await.unwrap();
-    let session = session(&server).await;
-    let socket = Socket::connect(session.started().ws_url.as_ref().unwrap()).await.unwrap();
+    let (session, ws_url) = session(&server).await;
+    let socket = Socket::connect(&ws_url).await.unwrap();
     tokio::time::pause();
     sleep(Duration::from_secs(10 * 60)).await;
     assert_eq!(server.running_sessions(), [session.id()]);

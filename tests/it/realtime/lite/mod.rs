@@ -6,3 +6,5 @@ mod mock_server;
 mod protocol;
 mod script;
 mod scripts;
+mod session;
+mod speech;

@@ -1,6 +1,6 @@
 //! Commands and events of the LITE socket.
 
-use liveavatar_api::realtime::lite::{Command, LiteEvent};
+use liveavatar_api::realtime::lite::{LiteCommand, LiteEvent};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -9,12 +9,12 @@ use crate::realtime::any_json::any_json;
 #[test]
 fn commands_encode_to_exact_json() {
     let commands = [
-        Command::Speak(vec![0, 0, 1, 0, 2, 0, 3, 0].into()),
-        Command::SpeakEnd,
-        Command::Interrupt,
-        Command::StartListening,
-        Command::StopListening,
-        Command::KeepAlive,
+        LiteCommand::Speak(vec![0, 0, 1, 0, 2, 0, 3, 0].into()),
+        LiteCommand::SpeakEnd,
+        LiteCommand::Interrupt,
+        LiteCommand::StartListening,
+        LiteCommand::StopListening,
+        LiteCommand::KeepAlive,
     ];
     let lines = commands.map(|command| format!("{command:?} {}", command.encode("e-1")));
     insta::assert_snapshot!(lines.join("\n"), @r#"
@@ -60,14 +60,14 @@ fn events_decode_in_every_spelling() {
     insta::assert_snapshot!(decoded.join("\n"));
 }
 
-fn any_command() -> impl Strategy<Value = Command> {
+fn any_command() -> impl Strategy<Value = LiteCommand> {
     prop_oneof![
-        any::<Vec<u8>>().prop_map(|pcm| Command::Speak(pcm.into())),
-        Just(Command::SpeakEnd),
-        Just(Command::Interrupt),
-        Just(Command::StartListening),
-        Just(Command::StopListening),
-        Just(Command::KeepAlive),
+        any::<Vec<u8>>().prop_map(|pcm| LiteCommand::Speak(pcm.into())),
+        Just(LiteCommand::SpeakEnd),
+        Just(LiteCommand::Interrupt),
+        Just(LiteCommand::StartListening),
+        Just(LiteCommand::StopListening),
+        Just(LiteCommand::KeepAlive),
     ]
 }
 
@@ -77,7 +77,7 @@ proptest! {
         if let Err(error) = LiteEvent::decode(&bytes) {
             prop_assert!(error.to_string().starts_with("the message "), "{error}");
         }
-        let _ = Command::decode(&bytes);
+        let _ = LiteCommand::decode(&bytes);
     }
 
     #[test]
@@ -90,13 +90,13 @@ proptest! {
             fields.insert("type".to_owned(), names.get(name).map_or(other, |it| (*it).to_owned()).into());
             let bytes = serde_json::to_vec(fields).unwrap();
             LiteEvent::decode(&bytes).unwrap();
-            Command::decode(&bytes).unwrap();
+            LiteCommand::decode(&bytes).unwrap();
         }
     }
 
     #[test]
     fn every_command_round_trips(command in any_command(), id in any::<String>()) {
         let text = command.encode(&id);
-        prop_assert_eq!(Command::decode(text.as_bytes()).unwrap(), (Some(command), Some(id)));
+        prop_assert_eq!(LiteCommand::decode(text.as_bytes()).unwrap(), (Some(command), Some(id)));
     }
 }

@@ -17,7 +17,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use liveavatar_api::Secret;
 use liveavatar_api::realtime::audio;
 use liveavatar_api::realtime::lite::{
-    Command, LiteEvents, Socket, SocketOptions, SpeechEnd, SpeechHandle, SpeechOutcome,
+    LiteCommand, LiteEvents, Socket, SocketOptions, SpeechEnd, SpeechHandle, SpeechOutcome,
 };
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -208,26 +208,26 @@ impl Server {
                 return None;
             }
         };
-        let (command, id) = Command::decode(text.as_bytes()).unwrap();
+        let (command, id) = LiteCommand::decode(text.as_bytes()).unwrap();
         let (command, id) = (command.unwrap(), id.unwrap());
         let read = match command {
-            Command::Speak(pcm) => {
+            LiteCommand::Speak(pcm) => {
                 let at = self.utterances.iter().position(|it| *it == id).unwrap_or_else(|| {
                     self.utterances.push(id);
                     self.utterances.len() - 1
                 });
                 format!("speak u{} {:?}", at + 1, audio::duration(pcm.len()))
             }
-            Command::SpeakEnd => {
+            LiteCommand::SpeakEnd => {
                 let at = self.utterances.iter().position(|it| *it == id).unwrap();
                 format!("end u{}", at + 1)
             }
             other => {
                 self.other = id;
                 match other {
-                    Command::Interrupt => "interrupt",
-                    Command::StartListening => "start listening",
-                    Command::StopListening => "stop listening",
+                    LiteCommand::Interrupt => "interrupt",
+                    LiteCommand::StartListening => "start listening",
+                    LiteCommand::StopListening => "stop listening",
                     _ => "keep alive",
                 }
                 .to_owned()
