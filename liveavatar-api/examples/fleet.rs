@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use liveavatar_api::session::{Configuration, Lite, SANDBOX_AVATAR_ID};
+use liveavatar_api::session::{LiteSession, SANDBOX_AVATAR_ID};
 use liveavatar_api::store::{FileStore, Store as _};
 use liveavatar_api::types::SessionEndReason;
 use liveavatar_api::{API_KEY_ENV, BASE_URL_ENV, Client};
@@ -40,8 +40,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-fn configuration() -> Result<Configuration<Lite>, Box<dyn Error>> {
-    Ok(Configuration::<Lite>::build(|lite| lite.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true))?)
+fn configuration() -> Result<LiteSession, Box<dyn Error>> {
+    Ok(LiteSession::builder().avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true).build()?)
 }
 
 /// Starts a session and aborts, which skips every destructor.

@@ -7,7 +7,7 @@ mod support;
 
 use std::time::Duration;
 
-use liveavatar_api::session::{Configuration, Custom, LiveKitServer, SANDBOX_AVATAR_ID};
+use liveavatar_api::session::{CustomSession, LiveKitServer, SANDBOX_AVATAR_ID};
 use support::{Connected, connect};
 
 const SESSION_MAX: Duration = Duration::from_secs(60);
@@ -22,13 +22,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // The token is valid only for this room, and slightly longer than the session.
     let room = server.room("lobby", SESSION_MAX + Duration::from_secs(60))?;
-    let configuration = Configuration::<Custom>::build(|custom| {
-        custom
-            .avatar_id(SANDBOX_AVATAR_ID)
-            .is_sandbox(true)
-            .max_session_duration(SESSION_MAX.as_secs().try_into().ok())
-            .livekit_config(Some(room))
-    })?;
+    let configuration = CustomSession::builder()
+        .avatar_id(SANDBOX_AVATAR_ID)
+        .is_sandbox(true)
+        .max_session_duration(SESSION_MAX.as_secs())
+        .livekit_config(room)
+        .build()?;
 
     let session = client.open(&configuration).await?;
     let started = session.started();

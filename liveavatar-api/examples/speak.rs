@@ -9,15 +9,14 @@ use std::time::Duration;
 use futures_util::{Stream, StreamExt as _, stream};
 use liveavatar_api::realtime::audio::SAMPLE_RATE;
 use liveavatar_api::realtime::lite::{LiteEventKind, SpeechEnd, SpeechOutcome};
-use liveavatar_api::session::{Configuration, Lite, SANDBOX_AVATAR_ID, Session};
+use liveavatar_api::session::{Lite, LiteSession, SANDBOX_AVATAR_ID, Session};
 use support::{Connected, connect};
 use tokio::time::{Instant, sleep};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let Connected { client, mock: _mock } = connect().await?;
-    let configuration =
-        Configuration::<Lite>::build(|lite| lite.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true))?;
+    let configuration = LiteSession::builder().avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true).build()?;
     let session = client.open(&configuration).await?;
     let result = converse(&session).await;
     // Stop the session even after an error: it costs credits while it is running.

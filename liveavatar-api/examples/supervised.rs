@@ -10,7 +10,7 @@ mod support;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use liveavatar_api::session::{Configuration, Lite, SANDBOX_AVATAR_ID, SessionEvent, SessionEvents};
+use liveavatar_api::session::{LiteSession, SANDBOX_AVATAR_ID, SessionEvent, SessionEvents};
 use liveavatar_api::{Client, Error};
 use support::{Connected, connect};
 
@@ -20,8 +20,7 @@ const WAIT_MAX: Duration = Duration::from_secs(90);
 #[tokio::main]
 async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let Connected { client, mock } = connect().await?;
-    let configuration =
-        Configuration::<Lite>::build(|lite| lite.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true))?;
+    let configuration = LiteSession::builder().avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true).build()?;
 
     let session = client.open(&configuration).await?;
     println!("{} is running, {:.0?} left", session.id(), session.time_left().unwrap_or_default());
@@ -51,7 +50,7 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
 }
 
 /// Opens a session in a task that panics; the session is stopped in the background.
-async fn panic_with_session(client: &Client, configuration: &Configuration<Lite>) -> Result<(), Error> {
+async fn panic_with_session(client: &Client, configuration: &LiteSession) -> Result<(), Error> {
     let session = client.open(configuration).await?;
     let (id, mut status) = (session.id(), session.watch());
     let owner = tokio::spawn(async move {

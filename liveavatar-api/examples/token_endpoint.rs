@@ -7,7 +7,7 @@ mod support;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE};
 use axum::http::request::Parts;
 use liveavatar_api::endpoint::{Choice, Rejection, TokenEndpoint};
-use liveavatar_api::session::{Configuration, Full, SANDBOX_AVATAR_ID};
+use liveavatar_api::session::{FullSession, SANDBOX_AVATAR_ID};
 use liveavatar_api::types::AvatarPersona;
 use support::{Connected, connect};
 
@@ -21,10 +21,12 @@ async fn user(request: Parts) -> Result<String, Rejection> {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let Connected { client, mock: _mock } = connect().await?;
-    let persona: AvatarPersona = AvatarPersona::builder().language("en".to_owned()).try_into()?;
-    let configuration = Configuration::<Full>::build(|full| {
-        full.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true).max_session_duration(60).avatar_persona(persona)
-    })?;
+    let configuration = FullSession::builder()
+        .avatar_id(SANDBOX_AVATAR_ID)
+        .is_sandbox(true)
+        .max_session_duration(60)
+        .avatar_persona(AvatarPersona::builder().language("en"))
+        .build()?;
 
     // With `starting`, the server starts and supervises the sessions, and the browser gets a LiveKit URL and token.
     let router = TokenEndpoint::new(client.clone(), configuration, user)

@@ -4,17 +4,19 @@
 
 mod support;
 
-use liveavatar_api::session::{Configuration, Full, SANDBOX_AVATAR_ID};
-use liveavatar_api::types::{AvatarPersona, CreateSessionMemory, MemoryRef, MemoryType};
-use liveavatar_api::{Call as _, Uuid};
+use liveavatar_api::session::{FullSession, SANDBOX_AVATAR_ID};
+use liveavatar_api::types::{AvatarPersona, CreateSessionMemory, MemoryRef};
 use support::{Connected, connect};
 
-fn configuration(memory: Option<Uuid>) -> Result<Configuration<Full>, Box<dyn std::error::Error>> {
-    let persona: AvatarPersona = AvatarPersona::builder().language("en".to_owned()).try_into()?;
-    let memory = memory.map(|id| MemoryRef::builder().session_memory_id(id).try_into()).transpose()?;
-    Ok(Configuration::<Full>::build(|full| {
-        full.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true).avatar_persona(persona).memory(memory)
-    })?)
+fn configuration(memory: Option<&str>) -> Result<FullSession, Box<dyn std::error::Error>> {
+    let configuration = FullSession::builder()
+        .avatar_id(SANDBOX_AVATAR_ID)
+        .is_sandbox(true)
+        .avatar_persona(AvatarPersona::builder().language("en"));
+    Ok(match memory {
+        Some(id) => configuration.memory(MemoryRef::builder().session_memory_id(id)).build()?,
+        None => configuration.build()?,
+    })
 }
 
 #[tokio::main]
@@ -28,9 +30,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     // A memory requires a FULL session that has ended and has a transcript.
-    let memory = CreateSessionMemory::builder().memory_type(MemoryType::Session).session_id(session.id());
-    let memory = client.create_memory().body(memory).data().await?;
-    let next = client.mint(&configuration(Some(memory.id.parse()?))?).await?;
+    let memory = client.create_memory().body(CreateSessionMemory::builder().session_id(session.id())).await?;
+    let next = client.mint(&configuration(Some(&memory.id))?).await?;
     println!("session {} will remember this conversation", next.id());
     Ok(())
 }

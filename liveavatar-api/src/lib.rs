@@ -27,9 +27,9 @@
 //!
 //! # Overview
 //!
-//! - [`Client`] has a method for each of the 44 operations, generated from the service's OpenAPI document (see [`raw`]).
-//!   [`Call::data`] sends a call and returns the data of its response; [`Paged`] reads lists. [`DynamicCall`] calls an operation
-//!   by name.
+//! - [`Client`] has a method for each of the 44 operations, generated from the service's OpenAPI document; the guide lists
+//!   [all of them](guide::operations). A [call](calls) has a setter for each parameter and each field of its body; `send` returns
+//!   the data of the response, and `all`, `items` and `pages` read lists.
 //! - [`session`] has the configuration of each mode with its rules, and sessions that are kept alive and stopped.
 //! - [`store`] remembers running sessions outside the process, so that [`Client::reap`] can stop them after a crash.
 //! - [`realtime`] talks to the avatar: the LiveKit data channel of FULL sessions, the web socket of LITE sessions (feature

@@ -1,7 +1,7 @@
 //! The client that progenitor generates from the document, and the table of its operations.
 //!
-//! Generated code is never edited. Applications use [`Client`](crate::Client), which dereferences to [`raw::Client`](Client), so
-//! that every operation is a method of both.
+//! Generated code is never edited. Applications use the methods of [`Client`](crate::Client) instead, which take arguments
+//! by name and return this crate's errors; [`Client::raw`](crate::Client::raw) returns this client.
 
 use progenitor_client::{ClientHooks, ClientInfo as _, Error, OperationInfo};
 use reqwest::{Request, Response};

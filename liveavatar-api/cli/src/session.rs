@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 use liveavatar_api::session::{ReapOutcome, ReapedSession};
 use liveavatar_api::types::ListSessionsType;
-use liveavatar_api::{Client, Paged as _, Uuid};
+use liveavatar_api::{Client, Uuid};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -156,7 +156,7 @@ async fn list(client: &Client, list_type: ListType, output: Output) -> Result<()
 impl Stop {
     async fn run(self, client: &Client, output: Output) -> Result<(), Failure> {
         let ids: Vec<Uuid> = if self.all {
-            let active = client.list_sessions().type_(ListSessionsType::Active).page_size(100).all().await?;
+            let active = client.list_sessions().type_("active").page_size(100).all().await?;
             active.iter().map(|session| session.id).collect()
         } else {
             self.session_id

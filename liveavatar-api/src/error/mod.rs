@@ -322,7 +322,7 @@ impl Error {
     /// Returns whether the call succeeded, but its response cannot be decoded.
     ///
     /// The service has acted. Either a proxy responded in its place, or the service is newer than this crate: look at the
-    /// response with [`Client::operation`](crate::raw::Client::operation).
+    /// response with [`Client::operation`](crate::Client::operation).
     #[must_use]
     pub fn is_decode(&self) -> bool {
         self.0.kind == ErrorKind::Decode
