@@ -3,10 +3,14 @@
 use std::collections::BTreeSet;
 
 use quote::format_ident;
-use syn::{Attribute, Expr, Field, Ident, ImplItem, Item, ItemStruct, Type, parse_quote};
+use syn::{
+    Attribute, Expr, Field, Generics, Ident, ImplItem, Item, ItemStruct, Pat, Stmt, Type, parse_quote,
+};
 
 use super::types::{Types, default_path, doc_text, optional, wire_name};
 use super::{argument, last};
+
+const BUILD_ERRORS: &str = "All fields that are missing or invalid, at once.";
 
 /// Lets requests hold values that are not listed, which `OpenEnum::other` makes on purpose.
 ///
@@ -58,7 +62,7 @@ pub(super) fn add(
             }
         });
     }
-    for name in types.texts.keys().filter(of_requests) {
+    for name in types.texts.keys() {
         let ident = format_ident!("{name}");
         items.push(parse_quote!(impl crate::builder::Text for #ident {}));
     }
@@ -76,7 +80,8 @@ pub(super) fn add(
                     ));
                 }
                 Some(own) if own == "String" => {
-                    sources.push((parse_quote!(&str), parse_quote!(|text| crate::builder::Given::text(text))))
+                    sources
+                        .push((parse_quote!(&str), parse_quote!(|text| crate::builder::Given::text(text))));
                 }
                 _ => {}
             }
@@ -99,136 +104,145 @@ pub(super) fn add(
 }
 
 fn builder(item: &ItemStruct, types: &Types, is_configuration: bool) -> Vec<Item> {
-    let (name, id) = (&item.ident, item.ident.to_string());
-    let setters = setters(item, types, &parse_quote!(super), &parse_quote!(self.draft.set));
-    let title = format!("Builds [`{name}`](super::{name}).");
-    let text = format!("Builds a [`{name}`](super::{name}).");
-    let errors = "All fields that are missing or invalid; see [`Error::fields`](crate::Error::fields).";
-    let mut items: Vec<Item> = if is_configuration {
-        let title = format!("{title} As the builder of a session configuration, it builds a checked `B`.");
-        vec![
-            parse_quote! {
-                #[doc = #title]
-                #[must_use]
-                pub struct #name<B = super::#name> {
-                    draft: Draft,
-                    built: ::std::marker::PhantomData<fn() -> B>,
-                }
-            },
-            parse_quote! {
-                impl<B> #name<B> {
-                    #(#setters)*
-
-                    pub(crate) fn with_draft(draft: Draft) -> Self {
-                        Self { draft, built: ::std::marker::PhantomData }
-                    }
-                }
-            },
-            parse_quote! {
-                impl<B: FromDraft> #name<B> {
-                    /// Checks all fields and builds.
-                    ///
-                    /// # Errors
-                    #[doc = #errors]
-                    pub fn build(self) -> ::std::result::Result<B, B::Error> {
-                        B::from_draft(self.draft)
-                    }
-                }
-            },
-            parse_quote! {
-                impl FromDraft for super::#name {
-                    type Error = crate::Error;
-
-                    fn from_draft(draft: Draft) -> ::std::result::Result<Self, crate::Error> {
-                        draft.build(#id)
-                    }
-                }
-            },
-            parse_quote! {
-                impl<B> ::std::clone::Clone for #name<B> {
-                    fn clone(&self) -> Self {
-                        Self::with_draft(self.draft.clone())
-                    }
-                }
-            },
-            parse_quote! {
-                impl<B> ::std::fmt::Debug for #name<B> {
-                    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-                        f.debug_tuple(#id).field(&self.draft).finish()
-                    }
-                }
-            },
-        ]
-    } else {
-        vec![
-            parse_quote! {
-                #[doc = #title]
-                #[derive(Clone, Debug)]
-                #[must_use]
-                pub struct #name {
-                    draft: Draft,
-                }
-            },
-            parse_quote! {
-                impl #name {
-                    #(#setters)*
-
-                    #[doc = #text]
-                    ///
-                    /// # Errors
-                    #[doc = #errors]
-                    #[inline]
-                    pub fn build(self) -> ::std::result::Result<super::#name, crate::Error> {
-                        self.draft.build(#id)
-                    }
-
-                    fn with_draft(draft: Draft) -> Self {
-                        Self { draft }
-                    }
-                }
-            },
-        ]
-    };
+    let name = &item.ident;
+    let set = parse_quote!(self.draft.set);
+    let setters = setters(item, types, &parse_quote!(super), &set);
+    let mut items =
+        if is_configuration { configuration_builder(name, &setters) } else { plain_builder(name, &setters) };
     let defaults = item.fields.iter().filter_map(|field| {
         let (name, path) = (wire_name(field), default_path(field)?);
         Some(parse_quote!(draft.set(#name, Given::present(&super::#path()));))
     });
-    let defaults: Vec<syn::Stmt> = defaults.collect();
-    let generics: Option<syn::Generics> = is_configuration.then(|| parse_quote!(<B>));
-    let draft: syn::Pat = if defaults.is_empty() { parse_quote!(draft) } else { parse_quote!(mut draft) };
-    items.push(parse_quote! {
-        impl #generics ::std::default::Default for #name #generics {
-            #[inline]
-            fn default() -> Self {
-                let #draft = Draft::default();
-                #(#defaults)*
-                Self::with_draft(draft)
+    let defaults: Vec<Stmt> = defaults.collect();
+    let draft: Pat = if defaults.is_empty() { parse_quote!(draft) } else { parse_quote!(mut draft) };
+    let generics: Option<Generics> = is_configuration.then(|| parse_quote!(<B>));
+    items.extend([
+        parse_quote! {
+            impl #generics ::std::default::Default for #name #generics {
+                #[inline]
+                fn default() -> Self {
+                    let #draft = Draft::default();
+                    #(#defaults)*
+                    Self::with_draft(draft)
+                }
             }
-        }
-    });
-    items.push(parse_quote! {
-        impl ::std::convert::From<super::#name> for #name {
-            #[inline]
-            fn from(value: super::#name) -> Self {
-                Self::with_draft(Draft::of(&value))
+        },
+        parse_quote! {
+            impl ::std::convert::From<super::#name> for #name {
+                #[inline]
+                fn from(value: super::#name) -> Self {
+                    Self::with_draft(Draft::of(&value))
+                }
             }
-        }
-    });
-    items.push(parse_quote! {
-        impl #generics ::std::convert::From<#name #generics> for Draft {
-            #[inline]
-            fn from(builder: #name #generics) -> Self {
-                builder.draft
+        },
+        parse_quote! {
+            impl #generics ::std::convert::From<#name #generics> for Draft {
+                #[inline]
+                fn from(builder: #name #generics) -> Self {
+                    builder.draft
+                }
             }
-        }
-    });
-    items.push(parse_quote! {
-        crate::builder::conversions! {
-            #name => super::#name, ::std::option::Option<super::#name>, ::std::option::Option<crate::Nullable<super::#name>>:
-                |builder| builder.draft.into();
-        }
-    });
+        },
+        parse_quote! {
+            crate::builder::conversions! {
+                #name => super::#name, ::std::option::Option<super::#name>,
+                    ::std::option::Option<crate::Nullable<super::#name>>: |builder| builder.draft.into();
+            }
+        },
+    ]);
     items
+}
+
+fn plain_builder(name: &Ident, setters: &[ImplItem]) -> Vec<Item> {
+    let id = name.to_string();
+    let title = format!("Builds [`{name}`](super::{name}).");
+    vec![
+        parse_quote! {
+            #[doc = #title]
+            #[derive(Clone, Debug)]
+            #[must_use]
+            pub struct #name {
+                draft: Draft,
+            }
+        },
+        parse_quote! {
+            impl #name {
+                #(#setters)*
+
+                /// Checks all fields and builds.
+                ///
+                /// # Errors
+                #[doc = #BUILD_ERRORS]
+                #[inline]
+                pub fn build(self) -> ::std::result::Result<super::#name, crate::Error> {
+                    self.draft.build(#id)
+                }
+
+                fn with_draft(draft: Draft) -> Self {
+                    Self { draft }
+                }
+            }
+        },
+    ]
+}
+
+/// The builder of a request that also builds the session configuration `B`, which has rules beyond the schema.
+fn configuration_builder(name: &Ident, setters: &[ImplItem]) -> Vec<Item> {
+    let id = name.to_string();
+    let title = format!("Builds [`{name}`](super::{name}), or a session configuration of that request.");
+    vec![
+        parse_quote! {
+            #[doc = #title]
+            #[must_use]
+            pub struct #name<B = super::#name> {
+                draft: Draft,
+                built: ::std::marker::PhantomData<fn() -> B>,
+            }
+        },
+        parse_quote! {
+            impl<B> #name<B> {
+                #(#setters)*
+
+                fn with_draft(draft: Draft) -> Self {
+                    Self { draft, built: ::std::marker::PhantomData }
+                }
+            }
+        },
+        parse_quote! {
+            impl<B: FromDraft> #name<B> {
+                /// Checks all fields and builds.
+                ///
+                /// # Errors
+                #[doc = #BUILD_ERRORS]
+                pub fn build(self) -> ::std::result::Result<B, B::Error> {
+                    B::from_draft(self.draft)
+                }
+            }
+        },
+        parse_quote! {
+            impl FromDraft for super::#name {
+                type Error = crate::Error;
+
+                fn from_draft(draft: Draft) -> ::std::result::Result<Self, crate::Error> {
+                    draft.build(#id)
+                }
+            }
+        },
+        parse_quote! {
+            impl<B> ::std::clone::Clone for #name<B> {
+                fn clone(&self) -> Self {
+                    Self::with_draft(self.draft.clone())
+                }
+            }
+        },
+        parse_quote! {
+            impl<B> ::std::fmt::Debug for #name<B> {
+                fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                    f.debug_tuple(#id).field(&self.draft).finish()
+                }
+            }
+        },
+    ]
 }
 
 /// A setter for each field of a struct; `set` is called with the field's name in JSON and what was given.
@@ -284,7 +298,7 @@ pub(super) fn setter(
         docs.push(parse_quote!(#[doc = ""]));
         docs.push(parse_quote!(#[doc = #note]));
     }
-    let generics: Option<syn::Generics> = generic.map(|via| parse_quote!(<#via>));
+    let generics: Option<Generics> = generic.map(|via| parse_quote!(<#via>));
     parse_quote! {
         #(#docs)*
         pub fn #name #generics(mut self, #name: #taken) -> Self {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use quote::format_ident;
-use syn::{Attribute, Expr, FnArg, Ident, ImplItem, ImplItemFn, Item, Pat, Type, parse_quote};
+use syn::{Attribute, Expr, FnArg, Ident, ImplItem, ImplItemFn, Item, ItemStruct, Pat, Type, parse_quote};
 
 use super::builders::{setter, setters};
 use super::docs::{Docs, plain};
@@ -96,6 +96,11 @@ impl Argument {
         self.name == "body"
     }
 
+    /// The struct whose fields the body has, if it is one.
+    fn fields<'t>(&self, types: &'t Types) -> Option<&'t ItemStruct> {
+        types.structs.get(&last(&self.kept)?.ident.to_string())
+    }
+
     fn wire_name(&self) -> String {
         self.name.to_string().trim_end_matches('_').to_owned()
     }
@@ -139,54 +144,10 @@ pub(super) fn add(file: &mut syn::File, calls: &[Call], types: &Types, docs: &Do
 }
 
 fn call_type(call: &Call, types: &Types) -> Vec<Item> {
-    let method = &call.function.sig.ident;
-    let id = method.to_string();
+    let id = call.id();
     let name = type_name(&id);
-    let response = &call.response;
-    let data = data_of(response);
-    let described = parameter_docs(&call.function.attrs);
     let arguments = call.arguments();
-    let prefix: syn::Path = parse_quote!(types);
-    let mut setters_: Vec<ImplItem> = Vec::new();
-    let mut body_name: Expr = parse_quote!(::std::option::Option::None);
-    for argument in &arguments {
-        if !argument.is_body() {
-            let wire = argument.wire_name();
-            let doc = described.get(&argument.name.to_string()).cloned().unwrap_or_default();
-            let set: Expr = parse_quote!(self.0.parameter);
-            setters_.push(setter(&argument.name, &wire, &argument.kept, &doc, types, &set));
-            continue;
-        }
-        let Some(own) = last(&argument.kept).map(|segment| segment.ident.clone()) else { continue };
-        let own_name = own.to_string();
-        body_name = parse_quote!(::std::option::Option::Some(#own_name));
-        let kept = &argument.kept;
-        if let Some(item) = types.structs.get(&own_name) {
-            setters_.push(parse_quote! {
-                /// Sets the whole body, as a value or a builder, in place of its fields.
-                pub fn body(mut self, body: impl ::std::convert::Into<types::builder::#own>) -> Self {
-                    self.0.set_body(body.into().into());
-                    self
-                }
-            });
-            let is_parameter = |setter: &ImplItem| matches!(setter, ImplItem::Fn(setter) if arguments.iter().any(|argument| argument.name == setter.sig.ident));
-            let set: Expr = parse_quote!(self.0.field);
-            setters_.extend(
-                setters(item, types, &prefix, &set).into_iter().filter(|setter| !is_parameter(setter)),
-            );
-        } else {
-            setters_.push(parse_quote! {
-                /// Sets the body.
-                pub fn body(mut self, body: impl crate::IntoField<#kept>) -> Self {
-                    self.0.set_body(crate::IntoField::into_given(body).into());
-                    self
-                }
-            });
-        }
-    }
-    let passed = arguments.iter().map(|argument| &argument.passed);
-    let arguments_pattern: Pat =
-        if arguments.is_empty() { parse_quote!(_) } else { parse_quote!(mut arguments) };
+    let setters = call_setters(call, &arguments, types);
     let about = format!("A call of [`Client::{id}`](crate::Client::{id}).");
     let mut items: Vec<Item> = vec![
         parse_quote! {
@@ -202,8 +163,70 @@ fn call_type(call: &Call, types: &Types) -> Vec<Item> {
                     Self(Request::new(client))
                 }
 
-                #(#setters_)*
+                #(#setters)*
+            }
+        },
+    ];
+    items.extend(sending(call, &name, &arguments, types));
+    let page = last(data_of(&call.response)).filter(|segment| segment.ident == "Page").and_then(argument);
+    if let Some(item) = page.filter(|_| arguments.iter().any(|argument| argument.name == "page")) {
+        items.extend(paging(&name, item));
+    }
+    items
+}
 
+/// A setter for each parameter, and for the body or each of its fields.
+fn call_setters(call: &Call, arguments: &[Argument], types: &Types) -> Vec<ImplItem> {
+    let described = parameter_docs(&call.function.attrs);
+    let (parameter, field): (Expr, Expr) = (parse_quote!(self.0.parameter), parse_quote!(self.0.field));
+    let mut items: Vec<ImplItem> = Vec::new();
+    for argument in arguments {
+        let kept = &argument.kept;
+        if !argument.is_body() {
+            let doc = described.get(&argument.name.to_string()).cloned().unwrap_or_default();
+            items.push(setter(&argument.name, &argument.wire_name(), kept, &doc, types, &parameter));
+        } else if let Some(body) = argument.fields(types) {
+            let own = &body.ident;
+            items.push(parse_quote! {
+                /// Sets the whole body, as a value or a builder, in place of its fields.
+                pub fn body(mut self, body: impl ::std::convert::Into<types::builder::#own>) -> Self {
+                    self.0.set_body(body.into().into());
+                    self
+                }
+            });
+            // A parameter hides a field of the same name, which `body` can still set.
+            let is_free = |setter: &ImplItem| match setter {
+                ImplItem::Fn(setter) => arguments.iter().all(|argument| argument.name != setter.sig.ident),
+                _ => true,
+            };
+            items.extend(setters(body, types, &parse_quote!(types), &field).into_iter().filter(is_free));
+        } else {
+            items.push(parse_quote! {
+                /// Sets the body.
+                pub fn body(mut self, body: impl crate::IntoField<#kept>) -> Self {
+                    self.0.set_body(crate::IntoField::into_given(body).into());
+                    self
+                }
+            });
+        }
+    }
+    items
+}
+
+fn sending(call: &Call, name: &Ident, arguments: &[Argument], types: &Types) -> Vec<Item> {
+    let (method, id, response) = (&call.function.sig.ident, call.id(), &call.response);
+    let data = data_of(response);
+    let body =
+        arguments.iter().filter(|argument| argument.is_body()).find_map(|argument| argument.fields(types));
+    let body: Expr = match body.map(|body| body.ident.to_string()) {
+        Some(body) => parse_quote!(::std::option::Option::Some(#body)),
+        None => parse_quote!(::std::option::Option::None),
+    };
+    let passed = arguments.iter().map(|argument| &argument.passed);
+    let taken: Pat = if arguments.is_empty() { parse_quote!(_) } else { parse_quote!(mut arguments) };
+    vec![
+        parse_quote! {
+            impl #name {
                 /// Sends the call and returns the data of its response.
                 ///
                 /// # Errors
@@ -245,7 +268,7 @@ fn call_type(call: &Call, types: &Types) -> Vec<Item> {
                 type Response = #response;
                 type Data = #data;
                 const OPERATION: &'static str = #id;
-                const BODY: ::std::option::Option<&'static str> = #body_name;
+                const BODY: ::std::option::Option<&'static str> = #body;
 
                 #[inline]
                 fn request(&mut self) -> &mut Request {
@@ -258,20 +281,22 @@ fn call_type(call: &Call, types: &Types) -> Vec<Item> {
                 }
 
                 #[inline]
-                async fn exchange(client: &super::Client, #arguments_pattern: Arguments) -> RawResult<#response> {
-                    client.#method(#(#passed),*).await
+                async fn exchange(client: &super::Client, #taken: Arguments) -> RawResult<#response> {
+                    Ok(client.#method(#(#passed),*).await?)
                 }
             }
         },
-    ];
-    let page = last(data).filter(|segment| segment.ident == "Page").and_then(argument);
-    if let Some(item) = page.filter(|_| arguments.iter().any(|argument| argument.name == "page")) {
-        items.push(parse_quote! {
+    ]
+}
+
+fn paging(name: &Ident, item: &Type) -> Vec<Item> {
+    vec![
+        parse_quote! {
             impl crate::calls::Paged for #name {
                 type Item = #item;
             }
-        });
-        items.push(parse_quote! {
+        },
+        parse_quote! {
             impl #name {
                 /// Returns a stream of the pages from this call's page on, each with its number.
                 ///
@@ -282,7 +307,7 @@ fn call_type(call: &Call, types: &Types) -> Vec<Item> {
                 /// # Cancel safety
                 /// Cancel safe: a page that was not received is requested again.
                 #[inline]
-                pub fn pages(self) -> ::futures_util::stream::BoxStream<'static, ::std::result::Result<(i64, #data), crate::Error>> {
+                pub fn pages(self) -> ::futures_util::stream::BoxStream<'static, ::std::result::Result<(i64, crate::Page<#item>), crate::Error>> {
                     crate::calls::pages(self)
                 }
 
@@ -309,9 +334,8 @@ fn call_type(call: &Call, types: &Types) -> Vec<Item> {
                     crate::calls::all(self).await
                 }
             }
-        });
-    }
-    items
+        },
+    ]
 }
 
 /// The descriptions of the parameters in the doc comment of a generated function.
@@ -369,8 +393,7 @@ fn example(call: &Call, types: &Types) -> String {
         };
     };
     for argument in call.arguments() {
-        let own = last(&argument.kept).map(|segment| segment.ident.to_string()).unwrap_or_default();
-        match types.structs.get(&own).filter(|_| argument.is_body()) {
+        match argument.fields(types).filter(|_| argument.is_body()) {
             Some(body) => {
                 for field in body.fields.iter().filter(|field| default_path(field).is_none()) {
                     let name = field.ident.as_ref().map(ToString::to_string).unwrap_or_default();

@@ -46,8 +46,8 @@ pub(crate) use response::Open;
 pub use response::Response;
 pub use upload::CreateImageAvatar;
 
-/// The result of a generated function, whose failures the HTTP layer has marked.
-pub(crate) type RawResult<T> = Result<ResponseValue<T>, progenitor_client::Error<()>>;
+/// The result of a generated function.
+pub(crate) type RawResult<T> = Result<ResponseValue<T>, Error>;
 
 /// A call's client and arguments.
 #[derive(Clone)]
@@ -94,25 +94,18 @@ impl fmt::Debug for Request {
 pub(crate) struct Arguments(Request);
 
 impl Arguments {
-    pub(crate) fn parameter<T: DeserializeOwned>(
-        &mut self,
-        name: &str,
-    ) -> Result<T, progenitor_client::Error<()>> {
-        self.0.parameters.take(name).map_err(|error| misread(name, &error))
+    pub(crate) fn parameter<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, Error> {
+        self.0.parameters.take(name).map_err(|_| misread(name))
     }
 
-    pub(crate) fn body<T: DeserializeOwned>(&mut self) -> Result<T, progenitor_client::Error<()>> {
-        std::mem::take(&mut self.0.body).read().map_err(|error| misread("body", &error))
+    pub(crate) fn body<T: DeserializeOwned>(&mut self) -> Result<T, Error> {
+        std::mem::take(&mut self.0.body).read().map_err(|_| misread("body"))
     }
 }
 
-/// The check accepted a value that its type does not; a test of all request types excludes that.
-fn misread(name: &str, error: &serde_json::Error) -> progenitor_client::Error<()> {
-    // The error's own text may quote the value.
-    progenitor_client::Error::InvalidRequest(format!(
-        "`{name}` does not fit its type ({:?})",
-        error.classify()
-    ))
+/// The check accepted a value that its type does not, which a test of all request types excludes.
+fn misread(name: &str) -> Error {
+    Error::invalid_field(name, "does not fit its type")
 }
 
 /// What the build implements for every generated call.
@@ -122,7 +115,7 @@ pub(crate) trait Call: Sized + Send + 'static {
     /// The data in it.
     type Data: Send;
     const OPERATION: &'static str;
-    /// The name of the type of the JSON body.
+    /// The name of the JSON body's type, if its fields have setters. Other bodies are given whole, as a value that is valid.
     const BODY: Option<&'static str>;
 
     fn request(&mut self) -> &mut Request;
@@ -140,7 +133,7 @@ async fn exchange<C: Call>(call: C) -> Result<ResponseValue<C::Response>, Error>
     let request = call.into_request();
     request.check(C::OPERATION, C::BODY)?;
     let client = Arc::clone(&request.client);
-    Ok(C::exchange(&client, Arguments(request)).await?)
+    C::exchange(&client, Arguments(request)).await
 }
 
 /// Sends a call and returns the whole response.

@@ -18,7 +18,10 @@ pub(crate) trait Paged: Call<Data = Page<Self::Item>> + Clone {
     type Item: Send + 'static;
 }
 
-pub(crate) fn pages<C: Paged>(mut call: C) -> BoxStream<'static, Result<(i64, Page<C::Item>), Error>> {
+/// Pages with their numbers.
+type Pages<T> = BoxStream<'static, Result<(i64, Page<T>), Error>>;
+
+pub(crate) fn pages<C: Paged>(mut call: C) -> Pages<C::Item> {
     let first = call.request().parameters.value().get(PAGE).and_then(Value::as_i64).unwrap_or(1);
     // The first call is sent unchanged, so that an invalid page number is an error as in any other call.
     let pages = stream::try_unfold(Some((call.clone(), first)), move |state| {

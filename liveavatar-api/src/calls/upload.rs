@@ -116,7 +116,7 @@ impl CreateImageAvatar {
         if let Some(resolution) = arguments.take::<Option<String>>("resolution").unwrap_or_default() {
             form = form.text("resolution", resolution);
         }
-        Ok(upload(&self.client, operation, form).await?)
+        upload(&self.client, operation, form).await
     }
 }
 
@@ -130,14 +130,14 @@ async fn upload(
     let request = client.client().post(url).header(ACCEPT, accept);
     let mut request = with_form(request, form).await?.build()?;
     let info = OperationInfo { operation_id: operation.id };
-    client.pre(&mut request, &info).await?;
+    client.pre::<()>(&mut request, &info).await?;
     let result = client.exec(request, &info).await;
-    client.post(&result, &info).await?;
+    client.post::<()>(&result, &info).await?;
     let response = result?;
     if response.status().is_success() {
-        ResponseValue::from_response(response).await
+        Ok(ResponseValue::from_response::<()>(response).await?)
     } else {
-        Err(progenitor_client::Error::UnexpectedResponse(response))
+        Err(progenitor_client::Error::<()>::UnexpectedResponse(response).into())
     }
 }
 

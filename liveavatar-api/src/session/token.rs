@@ -40,9 +40,7 @@ impl Client {
         if !diagnostics.has_errors() {
             return Ok(());
         }
-        let lines = diagnostics.errors().map(|error| format!("{}: {}", error.path(), error.message()));
-        let text = lines.collect::<Vec<_>>().join("; ");
-        Err(Error::invalid_request(text).during("create_session_token").caused_by(diagnostics))
+        Err(Error::from(diagnostics).during("create_session_token"))
     }
 }
 
