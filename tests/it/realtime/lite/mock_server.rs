@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, stream};
 use liveavatar_api::realtime::audio;
 use liveavatar_api::realtime::lite::{AHEAD, CloseReason, Socket, SpeechEnd};
-use liveavatar_api::session::{Configuration, Lite, StartedSession};
+use liveavatar_api::session::{Lite, LiteSession, StartedSession};
 use liveavatar_api::types::SessionEndReason;
 use liveavatar_mock::{EventStyle, Server};
 use liveavatar_tests::client;
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 const ID: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
 
 async fn session(server: &Server) -> StartedSession<Lite> {
-    let configuration = Configuration::<Lite>::build(|lite| lite.avatar_id(ID)).unwrap();
+    let configuration = LiteSession::builder().avatar_id(ID).build().unwrap();
     client(server).mint(&configuration).await.unwrap().start().await.unwrap()
 }
 
