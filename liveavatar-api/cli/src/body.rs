@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use liveavatar_api::DynamicCall;
+use liveavatar_api::calls::DynamicCall;
 use serde_json::Value;
 
 use crate::document::{OperationSpec, Parameter, secret_fields};
@@ -23,7 +23,7 @@ pub(crate) enum FormValue {
 }
 
 impl Body {
-    pub(crate) fn add_to(self, call: DynamicCall<'_>) -> DynamicCall<'_> {
+    pub(crate) fn add_to(self, call: DynamicCall) -> DynamicCall {
         match self {
             Self::None => call,
             Self::Json(body) => call.json(body),

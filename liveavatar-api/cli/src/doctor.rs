@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use clap::Args;
 use liveavatar_api::types::ListSessionsType;
-use liveavatar_api::{Call as _, Error, Paged as _, RequestOptions};
+use liveavatar_api::{Error, RequestOptions};
 use serde_json::{Value, json};
 
 use crate::failure::{Failure, causes};
@@ -81,7 +81,7 @@ async fn check_service(service: &Service, checks: &mut Checks) -> Result<(), Fai
     checks.pass("address", address.clone());
 
     let begin = Instant::now();
-    if let Err(error) = client.list_public_avatars().page_size(1).data().await
+    if let Err(error) = client.list_public_avatars().page_size(1).send().await
         && error.status().is_none()
     {
         if is_tls_error(&address, &error) {
@@ -103,7 +103,7 @@ async fn check_service(service: &Service, checks: &mut Checks) -> Result<(), Fai
 
 async fn check_account(service: &Service, checks: &mut Checks) -> Result<(), Failure> {
     let client = service.client().map_err(|failure| checks.fail("key", failure, None))?;
-    let credits = client.get_user_credits().data().await;
+    let credits = client.get_user_credits().send().await;
     let credits = credits.map_err(|error| checks.fail("key", error, None))?;
     checks.pass("key", "accepted");
     let note = credits.credits_left.map_or_else(

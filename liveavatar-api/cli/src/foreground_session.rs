@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use liveavatar_api::Client;
 use liveavatar_api::session::{
-    Configuration, EndReason, KEEP_ALIVE_INTERVAL, Lite, Mintable, SANDBOX_AVATAR_ID, Session, SessionEvent,
+    EndReason, KEEP_ALIVE_INTERVAL, LiteSession, Mintable, SANDBOX_AVATAR_ID, Session, SessionEvent,
     SessionEvents, State, StopFailed,
 };
 use serde_json::{Value, json};
@@ -77,9 +77,8 @@ pub(crate) async fn open<C: Mintable<Mode: 'static>>(
 }
 
 /// Returns a configuration with the sandbox avatar, which costs no credits.
-pub(crate) fn sandbox_configuration() -> Result<Configuration<Lite>, Failure> {
-    let configuration =
-        Configuration::<Lite>::build(|lite| lite.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true));
+pub(crate) fn sandbox_configuration() -> Result<LiteSession, Failure> {
+    let configuration = LiteSession::builder().avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true).build();
     configuration.map_err(|diagnostics| Failure::Usage(diagnostics.to_string(), None))
 }
 

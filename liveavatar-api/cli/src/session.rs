@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 use liveavatar_api::session::{ReapOutcome, ReapedSession};
 use liveavatar_api::types::ListSessionsType;
-use liveavatar_api::{Client, Paged as _, Uuid};
+use liveavatar_api::{Client, Uuid};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
