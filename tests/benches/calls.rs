@@ -10,8 +10,8 @@ mod support;
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group};
-use liveavatar_api::session::{Configuration, Full};
-use liveavatar_api::types;
+use liveavatar_api::session::FullSession;
+use liveavatar_api::types::{self, builder::FullSessionConfig};
 use serde::Serialize;
 use support::{CALL, CALL_OF_100, Callers, DECODING, PlainCredits, decode_ours, decode_plain, page, plain};
 
@@ -44,24 +44,19 @@ fn token_request_plain() -> Vec<u8> {
     serde_json::to_vec(&request).unwrap()
 }
 
-fn full(builder: types::builder::FullSessionConfig) -> types::builder::FullSessionConfig {
-    let persona =
-        types::AvatarPersona::builder().context_id(Some(ID.parse().unwrap())).language("en".to_owned());
-    builder
-        .avatar_id(ID)
-        .is_sandbox(false)
-        .max_session_duration(600)
-        .avatar_persona(Some(persona.try_into().unwrap()))
+fn full<B>(builder: FullSessionConfig<B>) -> FullSessionConfig<B> {
+    let persona = types::AvatarPersona::builder().context_id(ID).language("en");
+    builder.avatar_id(ID).is_sandbox(false).max_session_duration(600).avatar_persona(persona)
 }
 
 fn token_request_generated() -> Vec<u8> {
     let builder = types::FullSessionConfig::builder().mode(types::FullSessionConfigMode::Full);
-    let request: types::FullSessionConfig = full(builder).try_into().unwrap();
+    let request = full(builder).build().unwrap();
     serde_json::to_vec(&types::CreateSessionTokenBody::from(request)).unwrap()
 }
 
 fn token_request_checked() -> Vec<u8> {
-    serde_json::to_vec(Configuration::<Full>::build(full).unwrap().body()).unwrap()
+    serde_json::to_vec(full(FullSession::builder()).build().unwrap().body()).unwrap()
 }
 
 fn times(criterion: &mut Criterion) {

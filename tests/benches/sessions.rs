@@ -20,7 +20,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::post;
-use liveavatar_api::session::{Configuration, KEEP_ALIVE_INTERVAL, Lite, SANDBOX_AVATAR_ID, Session};
+use liveavatar_api::session::{KEEP_ALIVE_INTERVAL, Lite, LiteSession, SANDBOX_AVATAR_ID, Session};
 use liveavatar_api::{Client, Credential, Uuid};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -143,8 +143,7 @@ fn open(
     sessions: &mut Vec<Session<Lite>>,
 ) {
     let configuration =
-        Configuration::<Lite>::build(|lite| lite.avatar_id(SANDBOX_AVATAR_ID).max_session_duration(3600))
-            .unwrap();
+        LiteSession::builder().avatar_id(SANDBOX_AVATAR_ID).max_session_duration(3600).build().unwrap();
     runtime.block_on(async {
         for _ in 0..count {
             sessions.push(client.open(&configuration).keep_alive_interval(every).await.unwrap());

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use liveavatar_api::session::{Configuration, EndReason, Lite, State};
+use liveavatar_api::session::{EndReason, LiteSession, State};
 use liveavatar_api::store::{FileStore, RedisStore, Store};
 use liveavatar_api::{Client, Clock, Credential, RequestOptions};
 
@@ -25,7 +25,7 @@ const MAX_KEEP_ALIVES: u64 = 12;
 
 struct Fleet {
     client: Client,
-    configuration: Configuration<Lite>,
+    configuration: LiteSession,
     /// Real time between two keep-alives.
     interval: Duration,
     finishing: AtomicBool,
@@ -64,9 +64,7 @@ async fn main() -> Result<(), Failure> {
         .build()?;
     let fleet = Arc::new(Fleet {
         client,
-        configuration: Configuration::<Lite>::build(|lite| {
-            lite.avatar_id(liveavatar_api::Uuid::from_u128(7))
-        })?,
+        configuration: LiteSession::builder().avatar_id(liveavatar_api::Uuid::from_u128(7)).build()?,
         interval,
         finishing: AtomicBool::new(false),
         random: Mutex::new(number("SEED")?),

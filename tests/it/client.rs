@@ -2,11 +2,9 @@
 
 use std::fmt::Write as _;
 
-use liveavatar_api::session::{Configuration, Full};
-use liveavatar_api::types::FullSessionConfigMode;
-use liveavatar_api::{
-    Call as _, Client, Credential, Error, ErrorKind, IntoData as _, RequestOptions, Secret, types,
-};
+use liveavatar_api::session::FullSession;
+use liveavatar_api::types::{FullSessionConfig, FullSessionConfigMode};
+use liveavatar_api::{Client, Credential, ErrorKind, Nullable, RequestOptions, Secret};
 use liveavatar_mock::{MockResponse, Server, example_request};
 use liveavatar_tests::{TestClock, client};
 use serde_json::{Value, json};
@@ -77,10 +75,9 @@ async fn an_empty_or_dotted_path_parameter_is_an_error() {
     let server = Server::start().await.unwrap();
     let client = client(&server);
     for id in ["", ".", ".."] {
-        let error: Error = client.delete_secret().secret_id(id).send().await.into_data().unwrap_err();
+        let error = client.delete_secret().secret_id(id).send().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{id:?}");
-        let error: Error =
-            client.get_session_transcript().session_id(id).send().await.into_data().unwrap_err();
+        let error = client.get_session_transcript().session_id(id).send().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{id:?}");
     }
     assert_eq!(server.requests().len(), 0);
@@ -94,7 +91,7 @@ async fn a_path_parameter_is_percent_encoded() {
         "delete_secret",
         MockResponse::json(200, json!({ "code": 100, "data": null, "message": null })),
     );
-    client.delete_secret().secret_id("../a b?c#d%2e").send().await.into_data().unwrap();
+    client.delete_secret().secret_id("../a b?c#d%2e").send().await.unwrap();
     insta::assert_snapshot!(server.requests()[0].path, @"/v1/secrets/..%2Fa%20b%3Fc%23d%252e");
 }
 
@@ -105,9 +102,9 @@ async fn a_number_out_of_bounds_is_an_error() {
     let mut errors = Vec::new();
     for (page, size) in [(0, 20), (-1, 20), (1, 0), (1, 101)] {
         let response = client.list_voices().page(page).page_size(size).send().await;
-        errors.push(response.into_data().unwrap_err().to_string());
+        errors.push(response.unwrap_err().to_string());
     }
-    client.list_voices().page(1).page_size(100).send().await.into_data().unwrap();
+    client.list_voices().page(1).page_size(100).send().await.unwrap();
     assert_eq!(server.requests().len(), 1);
     insta::assert_snapshot!(errors.join("\n"), @"
     list voices: page: 0 is below the minimum of 1
@@ -127,8 +124,8 @@ async fn an_empty_optional_body_is_not_sent() {
             MockResponse::json(200, json!({ "code": 1000, "data": null, "message": "ok" })),
         );
     }
-    client.stop_session().send().await.into_data().unwrap();
-    client.keep_session_alive().send().await.into_data().unwrap();
+    client.stop_session().send().await.unwrap();
+    client.keep_session_alive().send().await.unwrap();
     for request in server.requests() {
         assert_eq!(
             (request.body.as_slice(), request.header("content-type")),
@@ -143,13 +140,13 @@ async fn a_patch_distinguishes_absent_null_and_a_value() {
     let server = Server::start().await.unwrap();
     let client = client(&server);
     let avatar = example_request("update_avatar").unwrap().path["avatar_id"].as_str().unwrap().to_owned();
-    let bodies = [
-        types::UpdateAvatar::builder(),
-        types::UpdateAvatar::builder().default_voice_id(Some(liveavatar_api::Nullable::Null)),
-        types::UpdateAvatar::builder().default_voice_id(Some("v".to_owned().into())),
+    let calls = [
+        client.update_avatar(),
+        client.update_avatar().default_voice_id(Nullable::Null),
+        client.update_avatar().default_voice_id("v"),
     ];
-    for body in bodies {
-        client.update_avatar().avatar_id(&avatar).body(body).send().await.into_data().unwrap();
+    for call in calls {
+        call.avatar_id(&avatar).send().await.unwrap();
     }
     let sent: Vec<_> =
         server.requests().iter().map(|request| String::from_utf8_lossy(&request.body).into_owned()).collect();
@@ -165,7 +162,7 @@ async fn a_redirect_is_not_followed() {
             "get_user_credits",
             MockResponse::raw(status, "text/plain", "").header("location", &location),
         );
-        let error = client(&server).get_user_credits().send().await.into_data().unwrap_err();
+        let error = client(&server).get_user_credits().send().await.unwrap_err();
         assert_eq!((error.kind(), error.status()), (ErrorKind::Service, Some(status)));
     }
     assert_eq!(other.requests().len(), 0);
@@ -174,13 +171,10 @@ async fn a_redirect_is_not_followed() {
 #[tokio::test]
 async fn an_unchecked_configuration_is_sent_unchanged() {
     let server = Server::start().await.unwrap();
-    let request: types::FullSessionConfig = types::FullSessionConfig::builder()
-        .mode(FullSessionConfigMode::Full)
-        .avatar_id(ID)
-        .try_into()
-        .unwrap();
-    Configuration::<Full>::new(request.clone()).unwrap_err();
-    let configuration = Configuration::<Full>::unchecked(request);
+    let request = FullSessionConfig::builder().mode(FullSessionConfigMode::Full).avatar_id(ID);
+    let request = request.build().unwrap();
+    FullSession::new(request.clone()).unwrap_err();
+    let configuration = FullSession::unchecked(request);
     insta::assert_snapshot!(configuration.warnings(), @r#"
     error[persona-or-voice-agent]: FULL needs `voice_agent` or `avatar_persona`
       hint: use a stored agent: `"voice_agent": {"id": …}`
@@ -197,10 +191,10 @@ async fn options_can_be_changed_for_one_call() {
     let client = client(&server);
     server.mock_response("get_user_credits", MockResponse::json(503, json!({})));
     let once = client.with_options(RequestOptions::new().max_attempts(1));
-    assert!(once.get_user_credits().send().await.into_data().unwrap_err().is_server());
+    assert!(once.get_user_credits().send().await.unwrap_err().is_server());
     assert_eq!(server.take_requests().len(), 1);
     server.mock_response("get_user_credits", MockResponse::json(503, json!({})));
-    client.get_user_credits().send().await.into_data().unwrap();
+    client.get_user_credits().send().await.unwrap();
     assert_eq!(server.take_requests().len(), 2);
 }
 
@@ -216,7 +210,7 @@ async fn a_custom_http_client_does_not_follow_redirects() {
         "get_user_credits",
         MockResponse::raw(307, "text/plain", "").header("location", &location),
     );
-    let error = client.get_user_credits().send().await.into_data().unwrap_err();
+    let error = client.get_user_credits().send().await.unwrap_err();
     assert_eq!((error.kind(), error.status()), (ErrorKind::Service, Some(307)));
     assert_eq!(other.requests().len(), 0);
     assert_eq!(server.requests()[0].header("user-agent"), Some("custom/1"));
@@ -269,7 +263,7 @@ async fn errors_show_kind_code_fields_request_id_and_hint() {
     let mut report = String::new();
     for response in responses {
         server.mock_response("get_user_credits", response);
-        let error = client.get_user_credits().send().await.into_data().unwrap_err();
+        let error = client.get_user_credits().send().await.unwrap_err();
         let shown = format!("{error} / {error:?}");
         assert!(!shown.contains("canary"), "{shown}");
         writeln!(report, "{:?}: {error}", error.kind()).unwrap();
@@ -289,8 +283,7 @@ async fn an_error_redacts_request_data_that_the_service_echoes() {
         { "loc": ["prompt"], "message": format!("{prompt} and key {}", server.api_key()) },
     ] });
     server.mock_response("create_context", MockResponse::json(400, echo));
-    let body = types::CreateContext::builder().name("n".to_owned()).prompt(prompt).opening_text(None);
-    let error = client.create_context().body(body).send().await.into_data().unwrap_err();
+    let error = client.create_context().name("n").prompt(prompt).send().await.unwrap_err();
     insta::assert_snapshot!(error.to_string(), @"create context: 400 bad prompt: [as sent]; prompt: [as sent] and key [credential] (code 4000, request mock-request-1)");
     assert!(!format!("{error:?}").contains("canary"));
 }
@@ -300,7 +293,7 @@ async fn an_unreachable_service_is_a_transport_error_and_nothing_is_sent() {
     let client =
         Client::builder().base_url("http://127.0.0.1:1").credential(Credential::api_key(KEY).unwrap());
     let client = client.options(RequestOptions::new().max_attempts(1)).build().unwrap();
-    let error = client.list_secrets().data().await.unwrap_err();
+    let error = client.list_secrets().send().await.unwrap_err();
     assert_eq!((error.kind(), error.may_have_been_sent()), (ErrorKind::Transport, false));
     assert_eq!(error.to_string(), "list secrets: the service could not be reached");
 }
@@ -312,14 +305,14 @@ async fn only_jpeg_and_png_files_are_uploaded() {
     let mut errors = Vec::new();
     for file in [&b""[..], b"GIF89a", b"<svg/>"] {
         let response = client.create_image_avatar().file(file).send().await;
-        errors.push(response.into_data().unwrap_err().to_string());
+        errors.push(response.unwrap_err().to_string());
     }
-    errors.push(client.create_image_avatar().send().await.into_data().unwrap_err().to_string());
+    errors.push(client.create_image_avatar().send().await.unwrap_err().to_string());
     assert_eq!(server.requests().len(), 0);
     insta::assert_snapshot!(errors.join("\n"), @"
-    create image avatar: `file` is neither JPEG nor PNG
-    create image avatar: `file` is neither JPEG nor PNG
-    create image avatar: `file` is neither JPEG nor PNG
-    create image avatar: `file` is required
+    create image avatar: a field is invalid; file: is neither JPEG nor PNG
+    create image avatar: a field is invalid; file: is neither JPEG nor PNG
+    create image avatar: a field is invalid; file: is neither JPEG nor PNG
+    create image avatar: a field is invalid; file: is required
     ");
 }

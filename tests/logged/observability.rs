@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use liveavatar_api::session::{Configuration, Lite, SANDBOX_AVATAR_ID};
-use liveavatar_api::{Attempt, AttemptOutcome, Client, Credential, IntoData as _, Observer, RequestOptions};
+use liveavatar_api::session::{LiteSession, SANDBOX_AVATAR_ID};
+use liveavatar_api::{Attempt, AttemptOutcome, Client, Credential, Observer, RequestOptions};
 use liveavatar_mock::{MockResponse, Server};
 use liveavatar_tests::TestClock;
 use serde_json::json;
@@ -65,7 +65,7 @@ async fn a_successful_call_is_a_span_and_an_event() {
     capture::start();
     let server = Server::start().await.unwrap();
     let (client, recorder) = observed_client(server.url(), RequestOptions::new());
-    client.get_user_credits().send().await.into_data().unwrap();
+    client.get_user_credits().send().await.unwrap();
     insta::assert_snapshot!(logged(), @r#"
     INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::http::trace: new
     DEBUG liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port] http.response.status_code=200 liveavatar.request_id="mock-request-1"}: liveavatar_api::http::trace: request succeeded operation="get_user_credits" attempt=1 status=200 milliseconds=0
@@ -83,7 +83,7 @@ async fn a_retry_is_a_warning_and_is_counted_in_the_span() {
     let server = Server::start().await.unwrap();
     let (client, recorder) = observed_client(server.url(), RequestOptions::new());
     server.mock_response("get_user_credits", MockResponse::json(503, json!({})));
-    client.get_user_credits().send().await.into_data().unwrap();
+    client.get_user_credits().send().await.unwrap();
     insta::assert_snapshot!(logged(), @r#"
     INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::http::trace: new
     WARN liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::http::trace: request failed, will retry operation="get_user_credits" attempt=1 status=503 milliseconds=0 pause_milliseconds=328
@@ -104,8 +104,7 @@ async fn an_observer_receives_the_pause_of_retry_after() {
     let server = Server::start().await.unwrap();
     let (client, recorder) = observed_client(server.url(), RequestOptions::new());
     server.mock_response("create_context", MockResponse::json(429, json!({})).header("retry-after", "7"));
-    let body = liveavatar_api::types::CreateContext::builder().name("n".to_owned()).prompt("p");
-    client.create_context().body(body.opening_text(None)).send().await.into_data().unwrap();
+    client.create_context().name("n").prompt("p").await.unwrap();
     insta::assert_snapshot!(recorder.take(), @r#"
     before create_context #1
     after create_context #1: Some(429), Some("mock-request-1"), retry in Some(7.328519756s)
@@ -122,7 +121,7 @@ async fn a_failed_validation_is_logged_without_its_details() {
     let detail =
         json!([{ "loc": ["query", "page"], "msg": "private", "type": "value_error", "input": "private" }]);
     server.mock_response("list_voices", MockResponse::json(422, json!({ "detail": detail })));
-    client.list_voices().page(2).send().await.into_data().unwrap_err();
+    client.list_voices().page(2).send().await.unwrap_err();
     insta::assert_snapshot!(logged(), @r#"
     INFO liveavatar{otel.name="list_voices" otel.kind="client" http.request.method="GET" url.template="/v1/voices" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::http::trace: new
     WARN liveavatar{otel.name="list_voices" otel.kind="client" http.request.method="GET" url.template="/v1/voices" server.address="127.0.0.1" server.port=[port] http.response.status_code=422 liveavatar.request_id="mock-request-1" otel.status_code="ERROR"}: liveavatar_api::http::trace: request failed operation="list_voices" attempt=1 status=422 milliseconds=0
@@ -139,7 +138,7 @@ async fn a_path_is_logged_as_its_template() {
     capture::start();
     let server = Server::start().await.unwrap();
     let (client, _) = observed_client(server.url(), RequestOptions::new());
-    let error = client.get_voice_by_id().voice_id("private-voice").send().await.into_data().unwrap_err();
+    let error = client.get_voice_by_id().voice_id("private-voice").send().await.unwrap_err();
     assert!(error.is_not_found(), "{error}");
     let everything = capture::take();
     assert!(!everything.contains("private-voice"), "{everything}");
@@ -154,8 +153,8 @@ async fn a_path_is_logged_as_its_template() {
 async fn an_invalid_request_is_not_logged() {
     capture::start();
     let (client, recorder) = observed_client("http://127.0.0.1:1", RequestOptions::new());
-    client.list_voices().page(0).send().await.into_data().unwrap_err();
-    client.start_session().send().await.into_data().unwrap_err();
+    client.list_voices().page(0).send().await.unwrap_err();
+    client.start_session().send().await.unwrap_err();
     client.operation("get_voice_by_id").unwrap().send().await.unwrap_err();
     assert_eq!(capture::take(), "");
     assert_eq!(recorder.take(), "");
@@ -165,7 +164,7 @@ async fn an_invalid_request_is_not_logged() {
 async fn a_refused_connection_is_logged_without_a_status() {
     capture::start();
     let (client, recorder) = observed_client("http://127.0.0.1:1", RequestOptions::new().max_attempts(2));
-    client.get_user_credits().send().await.into_data().unwrap_err();
+    client.get_user_credits().send().await.unwrap_err();
     insta::assert_snapshot!(logged(), @r#"
     INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::http::trace: new
     WARN liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::http::trace: request failed, will retry operation="get_user_credits" attempt=1 milliseconds=0 pause_milliseconds=328
@@ -186,7 +185,7 @@ async fn a_session_that_may_still_run_is_logged_as_an_error() {
     let server = Server::start().await.unwrap();
     let key = Credential::api_key(server.api_key()).unwrap();
     let client = Client::builder().base_url(server.url()).credential(key).build().unwrap();
-    let configuration = Configuration::<Lite>::build(|lite| lite.avatar_id(SANDBOX_AVATAR_ID)).unwrap();
+    let configuration = LiteSession::builder().avatar_id(SANDBOX_AVATAR_ID).build().unwrap();
     let session = client.open(&configuration).await.unwrap();
     server.mock_response("stop_session", MockResponse::json(401, json!({})));
     session.stop().await.unwrap_err();

@@ -12,7 +12,7 @@ use liveavatar_api::{
     Attempt, AttemptOutcome, Client, Credential, CredentialKind, Observer, RequestOptions, Secret,
 };
 use liveavatar_mock::{Example, MockResponse, Server, example_requests, example_response, operations};
-use liveavatar_tests::{TestClock, show};
+use liveavatar_tests::{TestClock, call, show};
 use serde_json::{Value, json};
 
 use crate::capture;
@@ -68,22 +68,19 @@ async fn check_call(leaks: &mut Leaks, at: &str, client: &Observed, id: &str, ex
     let Observed { client, observed } = client;
     capture::take();
     let shown = show(client, id, example).await;
-    leaks.look(at, "Debug of the builder", &shown.builder);
-    leaks.look(at, "Debug of what `send` returns", &shown.response);
-    match &shown.result {
-        Ok(decoded) => leaks.look(at, "Debug of the data", &decoded.debug),
-        Err(error) => leaks.look_error(at, error),
-    }
+    leaks.look(at, "Debug of the call", &shown.call);
+    leaks.look(at, "Debug of what `send_raw` returns", &shown.result);
+    shown.error.iter().for_each(|error| leaks.look_error(at, error));
     leaks.look(at, "logs", &capture::take());
     leaks.look(at, "observers", &std::mem::take(&mut *observed.0.lock().unwrap()));
-    shown.result.map_or_else(|error| error.to_string(), |_| String::new())
+    shown.error.map_or_else(String::new, |error| error.to_string())
 }
 
 /// Calls an operation and checks only the error and the logs. Data may show the mark in fields that are not secret.
 async fn check_failure(leaks: &mut Leaks, at: &str, client: &Observed, id: &str, example: &Example) {
     let Observed { client, .. } = client;
     capture::take();
-    if let Err(error) = show(client, id, example).await.result {
+    if let Err(error) = call(client, id, example).await {
         leaks.look_error(at, &error);
     }
     leaks.look(at, "logs", &capture::take());
@@ -304,7 +301,7 @@ async fn no_debug_output_of_a_public_type_shows_a_secret() {
     leaks.look_debug("", "a client's builder", &builder);
     let client = builder.build().unwrap();
     leaks.look_debug("", "a client", &client);
-    leaks.look_debug("", "a generated client", &*client);
+    leaks.look_debug("", "a generated client", client.raw());
     let token = client.with_credential(Credential::session_token(TOKEN).unwrap());
     leaks.look_debug("", "a client with a token", &token);
 

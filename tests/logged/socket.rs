@@ -2,7 +2,7 @@
 
 use futures_util::stream;
 use liveavatar_api::realtime::lite::{Socket, SocketOptions};
-use liveavatar_api::session::{Configuration, Lite};
+use liveavatar_api::session::LiteSession;
 use liveavatar_api::types::SessionEndReason;
 use liveavatar_mock::{EventStyle, Server};
 use liveavatar_tests::client;
@@ -19,7 +19,7 @@ async fn the_socket_logs_neither_its_address_nor_audio() {
     let server = Server::builder().sockets(EventStyle::EventId).start().await.unwrap();
     let client = client(&server);
     let configuration =
-        Configuration::<Lite>::build(|lite| lite.avatar_id("0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11")).unwrap();
+        LiteSession::builder().avatar_id("0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11").build().unwrap();
     let token = client.mint(&configuration).await.unwrap();
     let ws_url = token.start().await.unwrap().ws_url.unwrap();
     assert!(ws_url.expose().contains("canary"));

@@ -5,14 +5,13 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use liveavatar_api::calls::{CreateImageAvatar, Response};
 use liveavatar_api::types::CreateImageAvatarBodyResolution;
-use liveavatar_api::{Client, Clock, Credential, Envelope, Error, IntoData, types};
+use liveavatar_api::{Client, Clock, Credential, Envelope, Error, types};
 use liveavatar_mock::{Example, Server};
-use progenitor_client::ResponseValue;
-use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::de::value::UnitDeserializer;
 use serde_json::Value;
 
 /// The decoded data of a response.
@@ -24,38 +23,31 @@ pub struct Decoded {
     pub debug: String,
 }
 
-/// A call's result, and the `Debug` output of its builder and its response.
+impl Decoded {
+    fn new(data: &(impl Serialize + Debug)) -> Self {
+        Self { json: to_json(data), debug: format!("{data:#?}") }
+    }
+}
+
+/// The `Debug` output of a call and of what its `send_raw` returns.
 #[derive(Debug)]
 pub struct Shown {
-    /// The builder with its arguments.
-    pub builder: String,
-    /// The result of `send`: envelope or error.
-    pub response: String,
-    /// The data or the error.
-    pub result: Result<Decoded, Error>,
+    /// The call with its arguments.
+    pub call: String,
+    /// The response with its data, or the error.
+    pub result: String,
+    /// The error, if there is one.
+    pub error: Option<Error>,
 }
 
 impl Shown {
-    fn new<R: IntoData<Data: Serialize + Debug> + Debug>(builder: String, result: R) -> Self {
-        let response = format!("{result:?} {result:#?}");
-        Self { builder, response, result: decoded(result) }
+    fn new<T: Debug>(call: &impl Debug, result: Result<Response<T>, Error>) -> Self {
+        let (call, shown) = (format!("{call:?} {call:#?}"), format!("{result:?} {result:#?}"));
+        Self { call, result: shown, error: result.err() }
     }
 }
 
 include!(concat!(env!("OUT_DIR"), "/calls.rs"));
-
-/// Calls the operation with all arguments of the example.
-///
-/// # Errors
-/// Returns the error of the call.
-pub async fn call(client: &Client, operation: &str, example: &Example) -> Result<Decoded, Error> {
-    show(client, operation, example).await.result
-}
-
-fn decoded<R: IntoData<Data: Serialize + Debug>>(result: R) -> Result<Decoded, Error> {
-    let data = result.into_data()?;
-    Ok(Decoded { json: to_json(&data), debug: format!("{data:#?}") })
-}
 
 /// Takes an argument of a call from the example.
 fn argument<T: DeserializeOwned>(example: &Example, name: &str) -> T {
@@ -69,68 +61,61 @@ fn argument<T: DeserializeOwned>(example: &Example, name: &str) -> T {
         .unwrap_or_else(|error| panic!("{name}: {value} is invalid: {error}"))
 }
 
-/// Calls an operation that the document marks as hand-written.
-async fn handwritten(client: &Client, operation: &str, example: &Example) -> Shown {
-    match operation {
-        "create_image_avatar" => {
-            let resolution =
-                example.body.as_ref().and_then(|body| body["resolution"].as_str()).unwrap_or("720");
-            let resolution = resolution.parse().unwrap_or(CreateImageAvatarBodyResolution::X720);
-            let call = client.create_image_avatar().file(PNG).resolution(resolution);
-            Shown::new(format!("{call:?} {call:#?}"), call.send().await)
-        }
-        other => panic!("add a call of {other} here"),
-    }
+/// An operation that the document marks as hand-written.
+fn upload(client: &Client, operation: &str, example: &Example) -> CreateImageAvatar {
+    assert_eq!(operation, "create_image_avatar", "add a call of this operation here");
+    let resolution: Option<CreateImageAvatarBodyResolution> =
+        example.body.as_ref().and_then(|body| body["resolution"].as_str()?.parse().ok());
+    client.create_image_avatar().file(PNG).resolution(resolution)
 }
 
-/// Returns the bytes as a response of a generated call.
-#[expect(clippy::result_large_err, reason = "generated calls return this type")]
-fn response<E: DeserializeOwned>(bytes: &[u8]) -> Result<ResponseValue<E>, progenitor_client::Error<()>> {
-    serde_json::from_slice::<E>(bytes)
-        .map(|envelope| ResponseValue::new(envelope, StatusCode::OK, HeaderMap::new()))
-        .map_err(|error| progenitor_client::Error::InvalidResponsePayload(bytes.to_vec().into(), error))
+async fn call_handwritten(client: &Client, operation: &str, example: &Example) -> Result<Decoded, Error> {
+    Ok(Decoded::new(&upload(client, operation, example).send().await?))
 }
 
-/// Decodes a response as a call does, and returns the `Debug` output of its envelope and its data.
-fn decode_as<E>(bytes: &[u8]) -> Result<String, Error>
-where
-    E: DeserializeOwned + Debug,
-    Result<ResponseValue<E>, progenitor_client::Error<()>>: IntoData<Data: Debug>,
-{
-    let response = response::<E>(bytes);
-    let envelope = response.as_ref().map(|envelope| format!("{envelope:?}")).unwrap_or_default();
-    Ok(format!("{envelope}\n{:?}", response.into_data()?))
+async fn show_handwritten(client: &Client, operation: &str, example: &Example) -> Shown {
+    let call = upload(client, operation, example);
+    Shown::new(&call.clone(), call.send_raw().await)
+}
+
+/// Decodes a response as a call does. Returns the `Debug` output of its envelope, and the data; or all that a failure shows.
+fn open<T: DeserializeOwned + Debug>(bytes: &[u8]) -> Result<(String, T), String> {
+    let envelope: Envelope<T> = serde_json::from_slice(bytes).map_err(|error| {
+        let bytes = bytes.to_vec().into();
+        let error: Error = progenitor_client::Error::<()>::InvalidResponsePayload(bytes, error).into();
+        format!("{error}\n{error:?}\n{error:#?}")
+    })?;
+    let (shown, is_absent) = (format!("{envelope:?}"), envelope.raw_data().is_none());
+    let nothing = || T::deserialize(UnitDeserializer::<serde::de::value::Error>::new()).ok();
+    let data = envelope.into_data().or_else(|| is_absent.then(nothing).flatten());
+    Ok((shown, data.ok_or("the envelope has no data of this type")?))
+}
+
+fn decode_as<T: DeserializeOwned + Debug>(bytes: &[u8]) -> Result<String, String> {
+    open::<T>(bytes).map(|(envelope, data)| format!("{envelope}\n{data:?}"))
 }
 
 /// Decodes a response, serializes its data, and does both again with the result.
-fn round_trip_as<E>(bytes: &[u8]) -> Result<[Value; 2], Error>
-where
-    E: DeserializeOwned,
-    Result<ResponseValue<E>, progenitor_client::Error<()>>: IntoData<Data: Serialize + DeserializeOwned>,
-{
-    let mut data = response::<E>(bytes).into_data()?;
+fn round_trip_as<T: DeserializeOwned + Serialize + Debug>(bytes: &[u8]) -> Result<[Value; 2], String> {
+    let (_, data) = open::<T>(bytes)?;
     let once = to_json(&data);
-    data = serde_json::from_value(once.clone())
+    let again: T = serde_json::from_value(once.clone())
         .unwrap_or_else(|error| panic!("the serialized data cannot be decoded: {error}: {once}"));
-    Ok([once, to_json(&data)])
+    Ok([once, to_json(&again)])
 }
 
 fn to_json(data: &impl Serialize) -> Value {
     serde_json::to_value(data).unwrap_or_else(|error| panic!("the data cannot be serialized: {error}"))
 }
 
-fn decode_handwritten(operation: &str, bytes: &[u8]) -> Result<String, Error> {
-    match operation {
-        "create_image_avatar" => decode_as::<Envelope<types::Avatar>>(bytes),
-        other => panic!("add the response of {other} here"),
-    }
+fn decode_handwritten(operation: &str, bytes: &[u8]) -> Result<String, String> {
+    assert_eq!(operation, "create_image_avatar", "add the response of this operation here");
+    decode_as::<types::Avatar>(bytes)
 }
 
-fn round_trip_handwritten(operation: &str, bytes: &[u8]) -> Result<[Value; 2], Error> {
-    match operation {
-        "create_image_avatar" => round_trip_as::<Envelope<types::Avatar>>(bytes),
-        other => panic!("add the response of {other} here"),
-    }
+fn round_trip_handwritten(operation: &str, bytes: &[u8]) -> Result<[Value; 2], String> {
+    assert_eq!(operation, "create_image_avatar", "add the response of this operation here");
+    round_trip_as::<types::Avatar>(bytes)
 }
 
 fn round_trip_body_as<T: DeserializeOwned + Serialize>(body: Value) -> serde_json::Result<Value> {

@@ -21,6 +21,7 @@ use crate::error::TaskError;
 use crate::lower::{Document, closure, references};
 
 #[path = "../../liveavatar-api/build/generate.rs"]
+#[expect(dead_code, reason = "the index of operations is for the build")]
 mod generate;
 
 /// The module that the generated code is included in.
@@ -89,9 +90,7 @@ pub fn generated(lowered: &Value) -> Result<Vec<PublicItem>, TaskError> {
             "add a lowering step for the new quirk to xtask/src/lower/mod.rs",
         )
     };
-    let document: openapiv3::OpenAPI =
-        serde_json::from_value(lowered.clone()).map_err(|error| rejected(error.to_string()))?;
-    let file = catch_panic(|| generate::generate(&document)).and_then(|file| file).map_err(rejected)?;
+    let file = catch_panic(|| generate::generate(lowered)).and_then(|file| file).map_err(rejected)?;
     let mut found = Vec::new();
     read_items(&file.items, GENERATED, &mut found);
     Ok(sorted(found))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use liveavatar_api::{Call as _, Client, Credential, Envelope, Page, types};
+use liveavatar_api::{Client, Credential, Envelope, Page, types};
 use liveavatar_mock::example_response;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -138,11 +138,11 @@ impl Callers {
     }
 
     pub(crate) fn credits(&self) -> types::UserCredits {
-        self.runtime.block_on(async { self.client.get_user_credits().data().await.unwrap() })
+        self.runtime.block_on(async { self.client.get_user_credits().send().await.unwrap() })
     }
 
     pub(crate) fn avatars(&self) -> Page<types::Avatar> {
-        self.runtime.block_on(async { self.client.list_user_avatars().data().await.unwrap() })
+        self.runtime.block_on(async { self.client.list_user_avatars().send().await.unwrap() })
     }
 }
 

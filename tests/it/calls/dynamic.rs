@@ -1,14 +1,15 @@
 //! Calls by name, without the generated types.
 
+use liveavatar_api::calls::DynamicCall;
 use liveavatar_api::raw::OPERATIONS;
-use liveavatar_api::session::{Configuration, Lite, SANDBOX_AVATAR_ID};
-use liveavatar_api::{Client, Credential, CredentialKind, DynamicCall, ErrorKind};
+use liveavatar_api::session::{LiteSession, SANDBOX_AVATAR_ID};
+use liveavatar_api::{Client, Credential, CredentialKind, ErrorKind};
 use liveavatar_mock::{Example, MockResponse, Server, example_requests, operations};
 use liveavatar_tests::client;
 use serde_json::{Value, json};
 
 /// Builds a call by name with the arguments of an example.
-fn by_name<'a>(client: &'a Client, operation: &str, example: &Example) -> DynamicCall<'a> {
+fn by_name(client: &Client, operation: &str, example: &Example) -> DynamicCall {
     let mut call = client.operation(operation).unwrap();
     for (name, value) in &example.path {
         call = call.path(name, value.as_str().unwrap());
@@ -52,8 +53,7 @@ async fn every_session_operation_can_be_called_by_name() {
     let client = client(&server);
     for operation in OPERATIONS.iter().filter(|operation| operation.path.starts_with("/v1/sessions")) {
         for mut example in example_requests(operation.id) {
-            let lite =
-                Configuration::<Lite>::build(|lite| lite.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true));
+            let lite = LiteSession::builder().avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true).build();
             let minted = client.mint(&lite.unwrap()).await.unwrap();
             let (id, token) = (minted.id(), Credential::session_token(minted.token().clone()).unwrap());
             let mut client = client.clone();

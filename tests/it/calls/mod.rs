@@ -1,8 +1,10 @@
-//! Calls: every generated operation, calls by name, pages, and waiting for an avatar.
+//! Calls: every generated operation, setters, calls by name, pages, and waiting for an avatar.
 
 mod avatars;
 mod dynamic;
 mod operations;
+mod owned;
 mod page_links;
 mod pages;
 mod random_bodies;
+mod setters;

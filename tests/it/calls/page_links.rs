@@ -1,6 +1,5 @@
 //! The `next` link of a page: which links a list follows, and where it ends.
 
-use liveavatar_api::{Call as _, Paged as _};
 use serde_json::{Value, json};
 
 use crate::http::scripted_server::{Response, ScriptedServer};
@@ -117,7 +116,7 @@ async fn a_list_ends_at_its_last_page() {
 #[tokio::test]
 async fn a_single_page_is_requested_once_and_without_a_page_number() {
     let server = ScriptedServer::start(vec![Response::json(200, &page(&json!("?page=2")))]);
-    let page = Harness::new(&server, Time::Test).client.list_voices().data().await.unwrap();
+    let page = Harness::new(&server, Time::Test).client.list_voices().send().await.unwrap();
     assert_eq!(page.results.len(), 1);
     assert_eq!(server.requests(), ["get /v1/voices"]);
 }

@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use liveavatar_api::types::{ListSessionsType, VoiceListType};
-use liveavatar_api::{ErrorKind, Paged as _, RequestOptions};
+use liveavatar_api::{ErrorKind, RequestOptions};
 use liveavatar_mock::{MockResponse, Server, example_response};
 use liveavatar_tests::client;
 use serde_json::{Value, json};

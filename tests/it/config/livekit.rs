@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use liveavatar_api::session::{Configuration, Custom, Lite, LiveKitServer, Mintable as _};
+use liveavatar_api::session::{CustomSession, LiteSession, LiveKitServer, Mintable as _};
 use liveavatar_api::types::LiveKitConfig;
 use liveavatar_api::{Clock as _, Error};
 use liveavatar_mock::Server;
@@ -44,10 +44,8 @@ fn two_avatars_in_a_room_do_not_share_an_identity() {
 #[tokio::test]
 async fn a_minted_room_passes_every_rule_and_reaches_the_service() {
     let room = livekit().room("lobby", Duration::from_secs(600)).unwrap();
-    let custom = Configuration::<Custom>::build(|custom| {
-        custom.avatar_id(AVATAR).max_session_duration(300).livekit_config(Some(room.clone()))
-    })
-    .unwrap();
+    let custom = CustomSession::builder().avatar_id(AVATAR).max_session_duration(300).livekit_config(room);
+    let custom = custom.build().unwrap();
     assert!(custom.warnings().is_empty(), "{}", custom.warnings());
     let server = Server::start().await.unwrap();
     let started = client(&server).mint(&custom).await.unwrap().start().await.unwrap();
@@ -88,15 +86,11 @@ fn debug_output_hides_key_secret_and_token() {
 }
 
 /// A LITE configuration whose token expires this many seconds after the start of 2100.
-fn expiring(seconds: i64, max_session_duration: Option<i64>) -> Configuration<Lite> {
+fn expiring(seconds: i64, max_session_duration: Option<i64>) -> LiteSession {
     let token = jwt(&json!({"exp": 4_102_444_800_i64 + seconds, "video": {"room": "r", "roomJoin": true}}));
-    let room = LiveKitConfig::builder().livekit_url("wss://room.example".to_owned());
-    let room: LiveKitConfig =
-        room.livekit_room("r".to_owned()).livekit_client_token(token).try_into().unwrap();
-    Configuration::<Lite>::build(|lite| {
-        lite.avatar_id(AVATAR).livekit_config(Some(room)).max_session_duration(max_session_duration)
-    })
-    .unwrap()
+    let room = LiveKitConfig::builder().livekit_url("wss://room.example").livekit_room("r");
+    let lite = LiteSession::builder().avatar_id(AVATAR).max_session_duration(max_session_duration);
+    lite.livekit_config(room.livekit_client_token(token)).build().unwrap()
 }
 
 #[tokio::test]

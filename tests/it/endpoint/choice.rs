@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use liveavatar_api::endpoint::{Choice, Rejection, TokenEndpoint};
-use liveavatar_api::session::{Configuration, Lite};
+use liveavatar_api::session::LiteSession;
 use liveavatar_mock::Server;
 use reqwest::Method;
 use serde_json::json;
@@ -149,7 +149,7 @@ async fn each_user_can_have_a_different_configuration() {
         "long" => {
             Ok(configuration(&json!({ "mode": "LITE", "avatar_id": AVATAR, "max_session_duration": 601 })))
         }
-        _ => Ok(Configuration::<Lite>::build(|lite| lite.avatar_id(OTHER_AVATAR)).unwrap().into()),
+        _ => Ok(LiteSession::builder().avatar_id(OTHER_AVATAR).build().unwrap().into()),
     };
     let endpoint = TokenEndpoint::per_user(client(&server), configure, authorize)
         .allow("avatar_persona.language", Choice::one_of(["de"]));

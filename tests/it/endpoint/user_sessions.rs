@@ -184,9 +184,7 @@ async fn a_token_counts_as_a_session_until_its_end_is_known() {
 
     let opened = endpoint.open("ada").await;
     lab.start_with(opened["session_token"].as_str().unwrap()).await;
-    let id = opened["session_id"].as_str().unwrap().parse().unwrap();
-    let stop = liveavatar_api::types::StopSession::builder().session_id(Some(id));
-    lab.client.stop_session().body(stop).send().await.unwrap();
+    lab.client.stop_session().session_id(opened["session_id"].as_str()).await.unwrap();
     exchanges.push(
         exchange(
             "a new session after the browser stopped the first",

@@ -28,10 +28,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use liveavatar_api::raw::Operation;
-use liveavatar_api::session::{Configuration, Lite};
+use liveavatar_api::session::LiteSession;
+use liveavatar_api::types::SecretType;
 use liveavatar_api::{
-    Attempt, AttemptOutcome, Call, Client, Clock, Credential, CredentialKind, Error, Observer,
-    RequestOptions, types,
+    Attempt, AttemptOutcome, Client, Clock, Credential, CredentialKind, Error, Observer, RequestOptions,
 };
 use liveavatar_mock::{example_request, example_response};
 use liveavatar_tests::TestClock;
@@ -202,8 +202,8 @@ impl Harness {
 
 /// Calls an operation and returns its data as `Debug` shows it.
 async fn call(client: Client, operation: &'static str) -> Result<String, Error> {
-    async fn shown<C: Call<Data: Debug>>(call: C) -> Result<String, Error> {
-        call.data().await.map(|data| format!("{data:?}"))
+    async fn shown<T: Debug>(call: impl IntoFuture<Output = Result<T, Error>>) -> Result<String, Error> {
+        call.await.map(|data| format!("{data:?}"))
     }
     match operation {
         GET => shown(client.get_user_credits()).await,
@@ -211,18 +211,12 @@ async fn call(client: Client, operation: &'static str) -> Result<String, Error> 
         "delete_secret" => shown(client.delete_secret().secret_id(ID)).await,
         "delete_memory" => shown(client.delete_memory().memory_id(ID)).await,
         "create_secret" => {
-            let body = types::CreateSecretRequest::builder()
-                .secret_name("name".to_owned())
-                .secret_type(types::SecretType::OpenaiApiKey)
-                .secret_value(SECRET);
-            shown(client.create_secret().body(body)).await
+            let call = client.create_secret().secret_name("name").secret_value(SECRET);
+            shown(call.secret_type(SecretType::OpenaiApiKey)).await
         }
-        "create_context" => {
-            let body = types::CreateContext::builder().name("n".to_owned()).prompt(PROMPT).opening_text(None);
-            shown(client.create_context().body(body)).await
-        }
+        "create_context" => shown(client.create_context().name("n").prompt(PROMPT)).await,
         "create_session_token" => {
-            let lite = Configuration::<Lite>::build(|lite| lite.avatar_id(ID)).unwrap();
+            let lite = LiteSession::builder().avatar_id(ID).build().unwrap();
             shown(client.create_session_token().body(lite.body().clone())).await
         }
         "start_session" | "keep_session_alive" | "stop_session" => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use liveavatar_api::{Call as _, IntoData as _, RequestOptions, Sent as _};
+use liveavatar_api::RequestOptions;
 
 use super::scripted_server::{Response, ScriptedServer};
 use super::{Case, GET, Harness, Time, call, coded, failure, run, success};
@@ -109,10 +109,11 @@ async fn a_response_reports_its_number_of_attempts() {
         // The service cannot forge the number.
         script.push(success(GET).header("x-liveavatar-client-attempts", header));
         let server = ScriptedServer::start(script);
-        let response = Harness::new(&server, Time::Test).client.get_user_credits().send().await.unwrap();
+        let call = Harness::new(&server, Time::Test).client.get_user_credits();
+        let response = call.send_raw().await.unwrap();
         assert_eq!(response.attempts() as usize, failures + 1);
         assert_eq!(server.requests().len(), failures + 1);
-        response.into_data().unwrap();
+        response.body.into_data().unwrap();
     }
 }
 
@@ -122,8 +123,8 @@ async fn the_same_seed_gives_the_same_pauses() {
     for _ in 0..2 {
         let server = ScriptedServer::start(vec![failure(503)]);
         let harness = Harness::new(&server, Time::Test);
-        harness.client.get_user_credits().data().await.unwrap_err();
-        harness.client.get_user_credits().data().await.unwrap_err();
+        harness.client.get_user_credits().send().await.unwrap_err();
+        harness.client.get_user_credits().send().await.unwrap_err();
         all.push(harness.clock.slept());
     }
     assert_eq!(all[0], all[1]);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use liveavatar_api::{Call as _, Client, Credential, RequestOptions};
+use liveavatar_api::{Client, Credential, RequestOptions};
 use liveavatar_mock::{Failure, Fault, MockResponse, Mutation, Server, example_requests};
 use liveavatar_tests::call;
 use serde_json::json;
@@ -47,7 +47,7 @@ async fn an_injected_fault_ends_after_its_last_request() {
     server.inject_fault("get_user_credits", 1, Fault::After(Failure::Disconnect));
     let mut kinds = Vec::new();
     for _ in 0..4 {
-        kinds.push(client.get_user_credits().data().await.err().map(|error| format!("{:?}", error.kind())));
+        kinds.push(client.get_user_credits().send().await.err().map(|error| format!("{:?}", error.kind())));
     }
     let expected = [Some("Server"), Some("Server"), Some("Transport"), None].map(|it| it.map(str::to_owned));
     assert_eq!(kinds, expected);
@@ -59,7 +59,7 @@ async fn a_redirect_is_not_followed() {
     let other = Server::start().await.unwrap();
     let location = format!("{}/v1/users/credits", other.url());
     server.mock_response("get_user_credits", MockResponse::redirect(307, &location));
-    let error = client(&server).get_user_credits().data().await.unwrap_err();
+    let error = client(&server).get_user_credits().send().await.unwrap_err();
     insta::assert_snapshot!(error.to_string(), @"get user credits: 307 the service redirects, and this client does not follow redirects: check the base URL (request mock-request-1)");
     assert!(other.requests().is_empty());
 }
@@ -70,7 +70,7 @@ async fn clear_faults_removes_all_faults() {
     server.inject_fault("get_user_credits", 9, Fault::After(Failure::Disconnect));
     server.faults(|_| Some(Fault::Before(Failure::Disconnect)));
     server.clear_faults();
-    client(&server).get_user_credits().data().await.unwrap();
+    client(&server).get_user_credits().send().await.unwrap();
 }
 
 #[tokio::test]

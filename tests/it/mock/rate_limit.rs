@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use liveavatar_api::{Call as _, RequestOptions};
+use liveavatar_api::RequestOptions;
 use liveavatar_mock::Server;
 use liveavatar_tests::client;
 
@@ -47,9 +47,9 @@ async fn after_the_retry_after_time_a_client_is_below_the_limit() {
     let server = Server::builder().rate_limit(1).start().await.unwrap();
     tokio::time::pause();
     let client = client(&server).with_options(RequestOptions::new().max_attempts(1));
-    client.get_user_credits().data().await.unwrap();
-    let error = client.get_user_credits().data().await.unwrap_err();
+    client.get_user_credits().send().await.unwrap();
+    let error = client.get_user_credits().send().await.unwrap_err();
     assert!(error.is_rate_limited(), "{error}");
     server.advance(error.retry_after().unwrap());
-    client.get_user_credits().data().await.unwrap();
+    client.get_user_credits().send().await.unwrap();
 }

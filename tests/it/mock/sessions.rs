@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use liveavatar_api::session::{Configuration, Lite};
+use liveavatar_api::session::LiteSession;
 use liveavatar_mock::Server;
 use liveavatar_tests::client;
 use serde_json::{Value, json};
@@ -322,7 +322,7 @@ async fn every_end_reason_can_be_produced() {
 #[tokio::test]
 async fn the_client_reports_insufficient_credits() {
     let server = Server::builder().credits(0).start().await.unwrap();
-    let configuration = Configuration::<Lite>::build(|lite| lite.avatar_id(AVATAR)).unwrap();
+    let configuration = LiteSession::builder().avatar_id(AVATAR).build().unwrap();
     let minted = client(&server).mint(&configuration).await.unwrap();
     let error = minted.start().await.unwrap_err();
     assert!(error.is_insufficient_credits(), "{error}");

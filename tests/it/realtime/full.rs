@@ -5,7 +5,7 @@ use liveavatar_api::realtime::full::{
     CONTROL_TOPIC, ElevenLabsCommand, FullCommand, FullEvent, FullEventKind, Packet, PushToTalk,
     RESPONSE_TOPIC, Received, ReceivedCommand,
 };
-use liveavatar_api::session::{Configuration, Full};
+use liveavatar_api::session::FullSession;
 use liveavatar_api::types::{AvatarPersona, SessionInteractivityType};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -65,13 +65,9 @@ fn each_packet_gets_a_new_random_uuid() {
 #[test]
 fn push_to_talk_requires_a_push_to_talk_configuration() {
     let of = |interactivity: Option<SessionInteractivityType>| {
-        let configuration = Configuration::<Full>::build(|full| {
-            let persona = AvatarPersona::builder().language("en".to_owned());
-            full.avatar_id(Uuid::nil().to_string())
-                .avatar_persona(Some(persona.try_into().unwrap()))
-                .interactivity_type(interactivity)
-        });
-        PushToTalk::from_configuration(&configuration.unwrap())
+        let full = FullSession::builder().avatar_id(Uuid::nil()).interactivity_type(interactivity);
+        let full = full.avatar_persona(AvatarPersona::builder().language("en"));
+        PushToTalk::from_configuration(&full.build().unwrap())
     };
     assert_eq!(of(Some(SessionInteractivityType::PushToTalk)), Some(PushToTalk::assume_enabled()));
     assert_eq!(of(Some(SessionInteractivityType::Conversational)), None);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use liveavatar_api::session::{Configuration, Lite, StopFailed};
+use liveavatar_api::session::{LiteSession, StopFailed};
 use liveavatar_api::types::SessionEndReason;
 use liveavatar_api::{Client, Credential};
 use liveavatar_mock::Server;
@@ -72,8 +72,8 @@ fn client(server: &Server, proxy: &FaultyProxy, reported: &Arc<Mutex<Vec<StopFai
     builder.credential(key).build().unwrap()
 }
 
-fn lite() -> Configuration<Lite> {
-    Configuration::<Lite>::build(|lite| lite.avatar_id(AVATAR)).unwrap()
+fn lite() -> LiteSession {
+    LiteSession::builder().avatar_id(AVATAR).build().unwrap()
 }
 
 fn describe<T, E: std::fmt::Display>(what: &str, result: &Result<T, E>) -> String {

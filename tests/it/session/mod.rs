@@ -7,7 +7,7 @@ mod session_ref;
 mod token;
 mod transcript;
 
-use liveavatar_api::session::{Configuration, Custom, Full, Lite, SANDBOX_AVATAR_ID};
+use liveavatar_api::session::{CustomSession, FullSession, LiteSession, SANDBOX_AVATAR_ID};
 use liveavatar_api::types;
 use serde_json::{Value, json};
 
@@ -24,23 +24,21 @@ fn odd_echoes() -> [Value; 5] {
     ]
 }
 
-pub(crate) fn full() -> Configuration<Full> {
-    let persona = types::AvatarPersona::builder().context_id(Some(ID.parse().unwrap()));
-    Configuration::<Full>::build(|full| {
-        full.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true).avatar_persona(Some(persona.try_into().unwrap()))
-    })
-    .unwrap()
+pub(crate) fn full() -> FullSession {
+    let persona = types::AvatarPersona::builder().context_id(ID);
+    let full = FullSession::builder().avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true).avatar_persona(persona);
+    full.build().unwrap()
 }
 
-pub(crate) fn lite() -> Configuration<Lite> {
-    Configuration::<Lite>::build(|lite| lite.avatar_id(ID)).unwrap()
+pub(crate) fn lite() -> LiteSession {
+    LiteSession::builder().avatar_id(ID).build().unwrap()
 }
 
 pub(crate) fn room() -> types::LiveKitConfig {
-    let room = types::LiveKitConfig::builder().livekit_url("wss://room.example".to_owned());
-    room.livekit_room("lobby".to_owned()).livekit_client_token("canary-room-token").try_into().unwrap()
+    let room = types::LiveKitConfig::builder().livekit_url("wss://room.example").livekit_room("lobby");
+    room.livekit_client_token("canary-room-token").build().unwrap()
 }
 
-pub(crate) fn custom() -> Configuration<Custom> {
-    Configuration::<Custom>::build(|custom| custom.avatar_id(ID).livekit_config(Some(room()))).unwrap()
+pub(crate) fn custom() -> CustomSession {
+    CustomSession::builder().avatar_id(ID).livekit_config(room()).build().unwrap()
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use liveavatar_api::Client;
 use liveavatar_api::session::{EndReason, KEEP_ALIVE_INTERVAL, State};
-use liveavatar_api::types::{SessionEndReason, StopSession};
-use liveavatar_api::{Call as _, Client};
+use liveavatar_api::types::SessionEndReason;
 use liveavatar_mock::{MockResponse, Server};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
@@ -73,8 +73,8 @@ async fn a_session_warns_before_its_maximum_duration_and_is_stopped_then() {
 async fn a_session_ended_by_the_service_has_the_services_reason() {
     let lab = Lab::start().await;
     let session = lab.client.open(&lite()).await.unwrap();
-    let body = StopSession::builder().session_id(session.id()).reason(SessionEndReason::NoCredits);
-    lab.client.stop_session().body(body).data().await.unwrap();
+    let stop = lab.client.stop_session().session_id(session.id()).reason(SessionEndReason::NoCredits);
+    stop.await.unwrap();
     let reason = session.ended().await.unwrap();
     assert_eq!(reason, EndReason::Service(Some(SessionEndReason::NoCredits.into())));
     // A stop has nothing left to do.

@@ -12,10 +12,10 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use liveavatar_api::session::{Configuration, Lite, StopFailed};
+use liveavatar_api::session::{LiteSession, StopFailed};
 use liveavatar_api::store::Store;
 use liveavatar_api::types::{ListHistoricEntry, ListSessionsType};
-use liveavatar_api::{Client, Credential, Paged as _, Uuid};
+use liveavatar_api::{Client, Credential, Uuid};
 use liveavatar_mock::{Builder, Server};
 use tokio::time::sleep;
 
@@ -99,12 +99,12 @@ fn reporting(server: &Server, store: Option<Arc<dyn Store>>) -> (Client, Arc<Mut
     (builder.build().unwrap(), reported)
 }
 
-fn lite() -> Configuration<Lite> {
-    Configuration::<Lite>::build(|lite| lite.avatar_id(AVATAR)).unwrap()
+fn lite() -> LiteSession {
+    LiteSession::builder().avatar_id(AVATAR).build().unwrap()
 }
 
-fn lasting(seconds: i64) -> Configuration<Lite> {
-    Configuration::<Lite>::build(|lite| lite.avatar_id(AVATAR).max_session_duration(seconds)).unwrap()
+fn lasting(seconds: i64) -> LiteSession {
+    LiteSession::builder().avatar_id(AVATAR).max_session_duration(seconds).build().unwrap()
 }
 
 /// Waits, in virtual time, until every stop has succeeded or was reported.

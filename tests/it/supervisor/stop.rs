@@ -4,7 +4,7 @@ use std::panic::resume_unwind;
 use std::time::Duration;
 
 use liveavatar_api::session::{EndReason, STOP_LIMIT, State};
-use liveavatar_api::{Call as _, Credential, ErrorKind};
+use liveavatar_api::{Credential, ErrorKind};
 use liveavatar_mock::{Failure, Fault, MockResponse, Server};
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -138,7 +138,7 @@ async fn a_failed_start_that_takes_effect_later_is_stopped_then() {
     sleep(Duration::from_secs(10)).await;
     assert!(lab.count("stop_session") > 1);
     let late = lab.client.with_credential(Credential::session_token(token).unwrap());
-    late.start_session().data().await.unwrap();
+    late.start_session().send().await.unwrap();
     assert_eq!(lab.server.running_sessions().len(), 1);
     sleep(Duration::from_secs(40)).await;
     assert!(lab.server.running_sessions().is_empty() && lab.client.sessions().is_empty());

@@ -182,7 +182,7 @@ async fn an_envelope_keeps_the_raw_data() {
     let data = r#"{"credits_left": "1.50",  "brand_new": [1.0, {"b": 1e2, "a": null}]}"#;
     let text = format!(r#"{{"code":1000,"data":{data},"message":"ok"}}"#);
     server.mock_response("get_user_credits", MockResponse::raw(200, "application/json", text.clone()));
-    let envelope = client.get_user_credits().send().await.unwrap().into_inner();
+    let envelope = client.get_user_credits().send_raw().await.unwrap().body;
     assert_eq!(envelope.raw_data(), Some(data));
     assert_eq!(envelope.data().unwrap().credits_left.as_ref().unwrap().to_string(), "1.50");
     assert_eq!(serde_json::to_string(&envelope).unwrap(), text);
@@ -190,9 +190,9 @@ async fn an_envelope_keeps_the_raw_data() {
     // Data of an unexpected shape is kept too, with status and headers.
     let text = r#"{"code":1000,"data":["another", "shape"],"message":null}"#;
     server.mock_response("get_user_credits", MockResponse::raw(200, "application/json", text));
-    let response = client.get_user_credits().send().await.unwrap();
-    assert!(response.headers().contains_key("x-request-id"));
-    let envelope = response.into_inner();
+    let response = client.get_user_credits().send_raw().await.unwrap();
+    assert!(response.headers.contains_key("x-request-id"));
+    let envelope = response.body;
     assert_eq!((envelope.data(), envelope.raw_data()), (None, Some(r#"["another", "shape"]"#)));
     assert_eq!(serde_json::to_string(&envelope).unwrap(), text);
 }

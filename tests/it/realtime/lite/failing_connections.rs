@@ -7,7 +7,7 @@ use futures_util::stream;
 use liveavatar_api::Secret;
 use liveavatar_api::realtime::audio;
 use liveavatar_api::realtime::lite::{READY_TIMEOUT, Socket};
-use liveavatar_api::session::{Configuration, Lite};
+use liveavatar_api::session::LiteSession;
 use liveavatar_api::types::SessionEndReason;
 use liveavatar_mock::{EventStyle, Server};
 use liveavatar_tests::client;
@@ -54,7 +54,7 @@ async fn connect_and_speak(url: &Secret) -> String {
 
 async fn results(cut: Cut) -> String {
     let server = Server::builder().sockets(EventStyle::EventId).start().await.unwrap();
-    let configuration = Configuration::<Lite>::build(|lite| lite.avatar_id(AVATAR)).unwrap();
+    let configuration = LiteSession::builder().avatar_id(AVATAR).build().unwrap();
     let api = client(&server);
     let mut lines = OffsetTable::default();
     let mut after = 0;

@@ -7,7 +7,7 @@ use futures_util::{StreamExt as _, stream};
 use liveavatar_api::Secret;
 use liveavatar_api::realtime::audio;
 use liveavatar_api::realtime::lite::{AHEAD, CloseReason, Socket};
-use liveavatar_api::session::{Configuration, Lite, SessionRef};
+use liveavatar_api::session::{LiteSession, SessionRef};
 use liveavatar_api::types::SessionEndReason;
 use liveavatar_mock::{EventStyle, Server};
 use liveavatar_tests::client;
@@ -17,7 +17,7 @@ const ID: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
 
 /// Starts a session; returns its handle and its `ws_url`.
 async fn session(server: &Server) -> (SessionRef, Secret) {
-    let configuration = Configuration::<Lite>::build(|lite| lite.avatar_id(ID)).unwrap();
+    let configuration = LiteSession::builder().avatar_id(ID).build().unwrap();
     let client = client(server);
     let token = client.mint(&configuration).await.unwrap();
     let ws_url = token.start().await.unwrap().ws_url.unwrap();

@@ -2,7 +2,7 @@
 
 use futures_util::stream;
 use liveavatar_api::realtime::lite::{Socket, SpeechEnd};
-use liveavatar_api::session::{Configuration, Lite};
+use liveavatar_api::session::LiteSession;
 use liveavatar_mock::{EventStyle, Server};
 use liveavatar_tests::client;
 
@@ -24,7 +24,7 @@ fn at_most_one_predicate_of_an_end_is_true() {
 #[tokio::test]
 async fn a_failed_outcome_can_be_cloned_and_returns_its_error() {
     let server = Server::builder().sockets(EventStyle::EventId).start().await.unwrap();
-    let configuration = Configuration::<Lite>::build(|lite| lite.avatar_id(ID)).unwrap();
+    let configuration = LiteSession::builder().avatar_id(ID).build().unwrap();
     let token = client(&server).mint(&configuration).await.unwrap();
     let socket = Socket::connect(&token.start().await.unwrap().ws_url.unwrap()).await.unwrap();
     let failing = stream::iter([Err::<Vec<u8>, _>(std::io::Error::other("the file ends"))]);
