@@ -7,7 +7,7 @@ use syn::{
     Attribute, Expr, Field, Generics, Ident, ImplItem, Item, ItemStruct, Pat, Stmt, Type, parse_quote,
 };
 
-use super::types::{Types, default_path, doc_text, optional, wire_name};
+use super::types::{Types, default_path, doc_text, optional, serde_value, wire_name};
 use super::{argument, last};
 
 const BUILD_ERRORS: &str = "All fields that are missing or invalid, at once.";
@@ -105,7 +105,7 @@ pub(super) fn add(
 
 fn builder(item: &ItemStruct, types: &Types, is_configuration: bool) -> Vec<Item> {
     let name = &item.ident;
-    let set = parse_quote!(self.draft.set);
+    let set = Set::new(parse_quote!(self.draft), "set");
     let setters = setters(item, types, &parse_quote!(super), &set);
     let mut items =
         if is_configuration { configuration_builder(name, &setters) } else { plain_builder(name, &setters) };
@@ -246,13 +246,34 @@ fn configuration_builder(name: &Ident, setters: &[ImplItem]) -> Vec<Item> {
 }
 
 /// A setter for each field of a struct; `set` is called with the field's name in JSON and what was given.
-pub(super) fn setters(item: &ItemStruct, types: &Types, prefix: &syn::Path, set: &Expr) -> Vec<ImplItem> {
+pub(super) fn setters(item: &ItemStruct, types: &Types, prefix: &syn::Path, set: &Set) -> Vec<ImplItem> {
     let setter_of = |field: &Field| {
         let name = field.ident.as_ref()?;
         let kind = types.relocated(&field.ty, prefix);
+        let is_always_written =
+            optional(&kind).is_some() && serde_value(&field.attrs, "skip_serializing_if").is_none();
+        let set = if is_always_written { &set.or_null() } else { set };
         Some(setter(name, &wire_name(field), &kind, &doc_text(&field.attrs), types, set))
     };
     item.fields.iter().filter_map(setter_of).collect()
+}
+
+/// The method that keeps what a setter was given.
+pub(super) struct Set {
+    pub(super) receiver: Expr,
+    pub(super) method: &'static str,
+    writes_null: bool,
+}
+
+impl Set {
+    pub(super) fn new(receiver: Expr, method: &'static str) -> Self {
+        Self { receiver, method, writes_null: false }
+    }
+
+    /// Keeps a null for `None`, in a field that is always written.
+    fn or_null(&self) -> Self {
+        Self { receiver: self.receiver.clone(), method: self.method, writes_null: true }
+    }
 }
 
 pub(super) fn setter(
@@ -261,7 +282,7 @@ pub(super) fn setter(
     kind: &Type,
     doc: &str,
     types: &Types,
-    set: &Expr,
+    set: &Set,
 ) -> ImplItem {
     let doc = if doc.trim().is_empty() { format!("Sets `{wire_name}`.") } else { doc.to_owned() };
     let inner = optional(kind);
@@ -274,7 +295,11 @@ pub(super) fn setter(
     };
     let mut note: Option<&str> = None;
     let (generic, taken): (Option<Ident>, Type) = if let Some(item) = element("Vec") {
-        note = Some("Without items, write the type: `[] as [&str; 0]`.");
+        note = Some(if nullable.is_some() {
+            "If it is not set, it stays as it is; `Nullable::Null` clears it."
+        } else {
+            "Without items, write the type: `[] as [&str; 0]`."
+        });
         (Some(format_ident!("Via")), parse_quote!(impl crate::IntoList<#item, Via>))
     } else if let Some(value) = element("BTreeMap") {
         (Some(format_ident!("Via")), parse_quote!(impl crate::IntoMap<#value, Via>))
@@ -284,8 +309,14 @@ pub(super) fn setter(
             matches!(name.as_str(), "String" | "Uuid" | "Secret" | "OpenEnum")
                 || types.texts.contains_key(&name)
         });
-        note =
-            (inner.is_some() && is_text).then_some("To leave it out in an expression, write `None::<&str>`.");
+        note = match (inner.is_some() && is_text, set.writes_null) {
+            (_, _) if nullable.is_some() => {
+                Some("If it is not set, it stays as it is; `Nullable::Null` clears it.")
+            }
+            (true, true) => Some("`None::<&str>` writes null."),
+            (true, false) => Some("To leave it out in an expression, write `None::<&str>`."),
+            (false, _) => None,
+        };
         (None, parse_quote!(impl crate::IntoField<#kind>))
     };
     let convert: Expr = match &generic {
@@ -293,6 +324,8 @@ pub(super) fn setter(
         Some(_) => parse_quote!(crate::IntoMap::into_given(#name)),
         None => parse_quote!(crate::IntoField::into_given(#name)),
     };
+    let convert: Expr = if set.writes_null { parse_quote!(#convert.or_null()) } else { convert };
+    let (receiver, method) = (&set.receiver, format_ident!("{}", set.method));
     let mut docs: Vec<Attribute> = vec![parse_quote!(#[doc = #doc])];
     if let Some(note) = note {
         docs.push(parse_quote!(#[doc = ""]));
@@ -302,7 +335,7 @@ pub(super) fn setter(
     parse_quote! {
         #(#docs)*
         pub fn #name #generics(mut self, #name: #taken) -> Self {
-            #set(#wire_name, #convert);
+            #receiver.#method(#wire_name, #convert);
             self
         }
     }

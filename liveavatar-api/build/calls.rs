@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use quote::format_ident;
 use syn::{Attribute, Expr, FnArg, Ident, ImplItem, ImplItemFn, Item, ItemStruct, Pat, Type, parse_quote};
 
-use super::builders::{setter, setters};
+use super::builders::{Set, setter, setters};
 use super::docs::{Docs, plain};
 use super::types::{Types, default_path, doc_text, identifiers, optional};
 use super::{argument, last, methods, result};
@@ -178,7 +178,7 @@ fn call_type(call: &Call, types: &Types) -> Vec<Item> {
 /// A setter for each parameter, and for the body or each of its fields.
 fn call_setters(call: &Call, arguments: &[Argument], types: &Types) -> Vec<ImplItem> {
     let described = parameter_docs(&call.function.attrs);
-    let (parameter, field): (Expr, Expr) = (parse_quote!(self.0.parameter), parse_quote!(self.0.field));
+    let [parameter, field] = ["parameter", "field"].map(|method| Set::new(parse_quote!(self.0), method));
     let mut items: Vec<ImplItem> = Vec::new();
     for argument in arguments {
         let kept = &argument.kept;

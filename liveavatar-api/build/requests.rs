@@ -46,6 +46,10 @@ pub(crate) fn requests(document: &Value) -> Result<Value> {
             schemas.insert(name, schema);
         }
     }
+    let patches = patch_bodies(document);
+    for (_, schema) in schemas.iter_mut().filter(|(name, _)| !patches.contains(&name.as_str())) {
+        may_omit_nulls(schema);
+    }
     Ok(json!({ "parameters": parameters, "types": types, "components": { "schemas": schemas } }))
 }
 
@@ -66,6 +70,28 @@ fn operations(document: &Value) -> BTreeMap<&str, &Value> {
     let generated = generated.filter_map(|operation| Some((operation["operationId"].as_str()?, operation)));
     let handwritten = document["x-handwritten"].as_object().into_iter().flatten();
     generated.chain(handwritten.map(|(id, operation)| (id.as_str(), operation))).collect()
+}
+
+/// The names of the bodies of PATCH operations.
+fn patch_bodies(document: &Value) -> Vec<&str> {
+    let items = document["paths"].as_object().into_iter().flat_map(Map::values);
+    let bodies = items.filter_map(|item| {
+        item["patch"]["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str()
+    });
+    bodies.filter_map(|body| body.strip_prefix(PREFIX)).collect()
+}
+
+/// Makes fields that are required and nullable optional: the request's type writes null for them.
+///
+/// In a PATCH, the null would clear a field that the caller may only have forgotten.
+fn may_omit_nulls(schema: &mut Value) {
+    let is_nullable = |property: &Value| {
+        property["anyOf"].as_array().is_some_and(|members| members.iter().any(|one| one["type"] == "null"))
+    };
+    let properties = schema["properties"].clone();
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        required.retain(|name| name.as_str().is_none_or(|name| !is_nullable(&properties[name])));
+    }
 }
 
 /// The parameters of an operation as one object.

@@ -159,7 +159,7 @@ pub(super) fn default_path(field: &Field) -> Option<syn::Path> {
 }
 
 /// The text of `key = "text"` in the serde attributes.
-fn serde_value(attributes: &[Attribute], key: &str) -> Option<String> {
+pub(super) fn serde_value(attributes: &[Attribute], key: &str) -> Option<String> {
     let mut found = None;
     for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("serde")) {
         // Every attribute that the generator writes is a list of keys, some of which have a value.

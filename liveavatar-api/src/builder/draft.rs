@@ -39,6 +39,11 @@ impl Given {
         Self { value: Some(Value::String(text.into())), texts: vec![String::new()] }
     }
 
+    /// Writes null in place of leaving the field out.
+    pub(crate) fn or_null(self) -> Self {
+        Self { value: self.value.or(Some(Value::Null)), texts: self.texts }
+    }
+
     /// A list or an object of given values.
     pub(super) fn all<K>(
         values: impl IntoIterator<Item = (K, Self)>,

@@ -181,11 +181,9 @@ impl Visitor<'_> {
                 None => self.found.extend((self.walk.unknown)(at, name, value)),
             }
         }
-        // A nullable field that is required is sent as null.
-        let is_missing =
-            |field: &&Field| field.is_required && !field.shape.nullable && !map.contains_key(field.name);
-        for field in object.fields.iter().filter(is_missing) {
-            let missing = Diagnostic::new(MISSING_FIELD, &at.key(field.name), "is required");
+        for field in object.fields.iter().filter(|field| field.is_required && !map.contains_key(field.name)) {
+            let message = if field.shape.nullable { "is required; null clears it" } else { "is required" };
+            let missing = Diagnostic::new(MISSING_FIELD, &at.key(field.name), message);
             self.found.push(missing.with_hint(missing_hint(&field.shape, field.name)));
         }
     }
@@ -280,14 +278,17 @@ mod tests {
     }
 
     #[test]
-    fn a_required_field_may_be_missing_or_null_only_if_it_is_nullable() {
+    fn a_required_field_may_be_null_only_if_it_is_nullable_and_is_never_missing() {
         let text = json!({"type": "string"});
         let schema = json!({
             "type": "object",
             "required": ["text", "nullable"],
             "properties": {"text": text, "nullable": {"anyOf": [text, {"type": "null"}]}},
         });
-        assert_eq!(found(schema.clone(), &json!({})), ["text missing-field: is required"]);
+        assert_eq!(
+            found(schema.clone(), &json!({})),
+            ["nullable missing-field: is required; null clears it", "text missing-field: is required",]
+        );
         let expected = ["text null-not-allowed: is required and cannot be null"];
         assert_eq!(found(schema, &json!({"text": null, "nullable": null})), expected);
     }
