@@ -158,18 +158,23 @@ fn from_body(status: u16, body: &str) -> Error {
 /// The `input` that FastAPI echoes is left out.
 fn field_error(value: &Value) -> Option<FieldError> {
     let message = value["msg"].as_str().or(value["message"].as_str())?;
-    let location = &value["loc"];
-    let parts = location
-        .as_array()
-        .map_or(std::slice::from_ref(location), Vec::as_slice)
-        .iter()
-        .filter(|part| !part.is_null());
     let mut at = Path::default();
-    for part in parts.skip_while(|part| part.as_str() == Some("body")) {
-        match part.as_str() {
-            Some(key) => at.push_key(&quote(key)),
-            None => at.push_index(part.as_u64().and_then(|index| usize::try_from(index).ok())?),
+    match &value["loc"] {
+        Value::Array(parts) => {
+            let parts = parts.iter().filter(|part| !part.is_null());
+            for part in parts.skip_while(|part| part.as_str() == Some("body")) {
+                match part.as_u64().and_then(|index| usize::try_from(index).ok()) {
+                    Some(index) => at.push_index(index),
+                    None => {
+                        at.push_key(&quote(&part.as_str().map_or_else(|| part.to_string(), str::to_owned)))
+                    }
+                }
+            }
         }
+        Value::String(path) => {
+            path.split('.').skip_while(|key| *key == "body").for_each(|key| at.push_key(&quote(key)));
+        }
+        _ => {}
     }
     Some(FieldError::new(at, quote(message)))
 }

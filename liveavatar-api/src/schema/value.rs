@@ -66,7 +66,7 @@ pub(crate) fn wrong_type(value: &Value, expected: &[&str], at: impl Into<Path>) 
         Value::Number(number)
             if is_numeric && number.as_f64().is_some_and(|number| number.fract() == 0.0) =>
         {
-            return Diagnostic::new(OUT_OF_RANGE, at, "is too large for a 64-bit integer");
+            return Diagnostic::new(WRONG_TYPE, at, "is too large for a 64-bit integer");
         }
         Value::Number(_) | Value::Bool(_) if expected.contains(&"string") => Some("put it in quotes"),
         _ => None,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::diagnostic::Diagnostic;
 use super::path::{Cursor, Path};
 use super::rule::{MISSING_FIELD, NOT_ALLOWED_VALUE, NULL_NOT_ALLOWED, OUT_OF_RANGE};
-use super::shape::{Field, Shape, Variant};
+use super::shape::{Shape, Variant};
 use super::value::{is_kind, missing_hint, not_allowed, wrong_text, wrong_type};
 use super::words::{nearest, one_of};
 
