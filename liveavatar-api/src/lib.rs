@@ -8,20 +8,23 @@
 //!
 //! ```no_run
 //! # async fn first_session() -> Result<(), Box<dyn std::error::Error>> {
-//! use liveavatar_api::Client;
-//! use liveavatar_api::session::AnyConfiguration;
-//!
-//! let client = Client::from_env()?; // LIVEAVATAR_API_KEY
-//! let configuration = AnyConfiguration::from_json(&std::fs::read_to_string("session.json")?)?;
-//! let session = client.open(&configuration).await?; // kept alive from here on
-//! println!("join {:?}", session.started().livekit_url);
-//! session.stop().await?; // dropping the session stops it, too
-//! for line in session.transcript().await? {
-//!     println!("{}: {}", line.role, line.transcript);
-//! }
+//! use futures_util::TryStreamExt;
+//! use liveavatar_api::{Client, session::{FullSession, SANDBOX_AVATAR_ID}, types::AvatarPersona};
+//! let client = Client::from_env()?;
+//! let credits = client.get_user_credits().send().await?;
+//! let voices = client.list_voices().page_size(100).voice_type("public").all().await?;
+//! let mut avatars = client.list_public_avatars().items();
+//! while let Some(avatar) = avatars.try_next().await? { println!("{}", avatar.name); }
+//! let config = FullSession::builder().avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true)
+//!     .avatar_persona(AvatarPersona::builder().context_id("c9c51880-0000-4000-8000-000000000000").language("en")).build()?;
+//! let session = client.open(&config).await?;
+//! session.stop().await?;
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! The client reads its key from `LIVEAVATAR_API_KEY`. The session is kept alive from `open` on, and dropping it stops it, too.
+//! [`AnyConfiguration::from_json`](session::AnyConfiguration::from_json) reads a configuration from a file.
 //!
 //! The [`guide`] continues from here: a page per mode, the life of a session, errors, testing.
 //!

@@ -1,6 +1,6 @@
 //! The client that the examples share: for the service if an API key is set, otherwise for a mock.
 
-use liveavatar_api::{API_KEY_ENV, Client, Credential};
+use liveavatar_api::{API_KEY_ENV, Client};
 use liveavatar_mock::{EventStyle, Server};
 
 /// A client and its mock, which runs until this value is dropped.
@@ -15,7 +15,5 @@ pub(crate) async fn connect() -> Result<Connected, Box<dyn std::error::Error>> {
     }
     println!("{API_KEY_ENV} is not set: using a mock service in this process");
     let server = Server::builder().sockets(EventStyle::default()).start().await?;
-    let credential = Credential::api_key(server.api_key())?;
-    let client = Client::builder().base_url(server.url()).credential(credential).build()?;
-    Ok(Connected { client, mock: Some(server) })
+    Ok(Connected { client: server.client()?, mock: Some(server) })
 }

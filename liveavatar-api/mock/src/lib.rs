@@ -6,13 +6,15 @@
 //! behaviour, based on recorded facts about the live service. The mock never connects to the service.
 //!
 //! ```no_run
-//! # async fn example() -> std::io::Result<()> {
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use liveavatar_api::RequestOptions;
 //! use liveavatar_mock::{MockResponse, Server};
 //!
 //! let server = Server::start().await?;
 //! server.mock_response("get_user_credits", MockResponse::raw(502, "text/html", "<h1>Bad Gateway</h1>"));
-//! // Point a client at `server.url()` with the key `server.api_key()`, then look at the requests it sent.
-//! assert!(server.requests().is_empty());
+//! let error = server.client()?.with_options(RequestOptions::new().max_attempts(1)).get_user_credits().await.unwrap_err();
+//! assert_eq!(error.status(), Some(502));
+//! assert_eq!(server.requests().len(), 1);
 //! # Ok(())
 //! # }
 //! ```

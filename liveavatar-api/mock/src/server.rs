@@ -16,6 +16,7 @@ use crate::response::MockResponse;
 use crate::socket_activity::{SocketActivity, SocketFault};
 use crate::state::lock;
 use liveavatar_api::realtime::lite::LiteCommand;
+use liveavatar_api::{Client, Credential, Error};
 
 /// A running mock of the service on a loopback port.
 ///
@@ -39,6 +40,17 @@ impl Server {
     #[must_use]
     pub fn api_key(&self) -> &str {
         &self.shared.api_key
+    }
+
+    /// Returns a client of the server, with its URL and API key and the default options.
+    ///
+    /// Clients with other settings need only [`url`](Server::url) and [`api_key`](Server::api_key).
+    ///
+    /// # Errors
+    ///
+    /// If the server's API key cannot be a header value.
+    pub fn client(&self) -> Result<Client, Error> {
+        Client::builder().base_url(self.url()).credential(Credential::api_key(self.api_key())?).build()
     }
 
     /// Returns the requests since the start or the last [`take_requests`](Server::take_requests), oldest first.

@@ -9,6 +9,8 @@
 //! | [`talking`] | commands and events of a running session |
 //! | [`browsers`] | a token endpoint for web pages |
 //! | [`operations`] | all operations, by subject |
+//! | [`synchronous`] | programs without async code |
+//! | [`rest`] | the REST API by hand, compared with this crate |
 //! | [`errors`] | what can go wrong, and what to do about it |
 //! | [`testing`] | tests without an API key, a network or waiting |
 //! | [`regenerating`] | following changes of the service's API |
@@ -28,6 +30,10 @@ pub mod talking {}
 pub mod browsers {}
 #[doc = include_str!(concat!(env!("OUT_DIR"), "/operations.md"))]
 pub mod operations {}
+#[doc = include_str!("synchronous.md")]
+pub mod synchronous {}
+#[doc = include_str!("rest.md")]
+pub mod rest {}
 #[doc = include_str!("errors.md")]
 pub mod errors {}
 #[doc = include_str!("testing.md")]

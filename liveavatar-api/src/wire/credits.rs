@@ -1,5 +1,6 @@
 //! Amounts of credits.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use rust_decimal::Decimal;
@@ -8,6 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 /// An exact amount of credits; the service writes it as a text or as a number.
+///
+/// It compares with whole numbers: `credits < 2`. An amount that is not a number is neither less nor greater.
 ///
 /// Serializing writes it in the form in which it was received.
 #[derive(Clone, Default, PartialEq)]
@@ -21,6 +24,18 @@ impl Credits {
     #[must_use]
     pub fn amount(&self) -> Option<Decimal> {
         self.amount
+    }
+}
+
+impl PartialEq<i64> for Credits {
+    fn eq(&self, other: &i64) -> bool {
+        self.amount == Some(Decimal::from(*other))
+    }
+}
+
+impl PartialOrd<i64> for Credits {
+    fn partial_cmp(&self, other: &i64) -> Option<Ordering> {
+        self.amount?.partial_cmp(&Decimal::from(*other))
     }
 }
 
