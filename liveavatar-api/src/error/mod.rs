@@ -27,6 +27,8 @@ struct Inner {
     attempts: u32,
     retry_after: Option<Duration>,
     sent: bool,
+    /// Whether the response is in the service's own form; a proxy's is not.
+    from_service: bool,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -93,6 +95,7 @@ impl Error {
             attempts: 0,
             retry_after: None,
             sent: kind != ErrorKind::InvalidRequest,
+            from_service: false,
             source: None,
         }))
     }
@@ -283,6 +286,13 @@ impl Error {
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.0.kind == ErrorKind::NotFound
+    }
+
+    /// Returns whether the service itself says that the resource does not exist.
+    ///
+    /// A 404 of a proxy, or of a path that the service does not have, proves nothing about a session.
+    pub(crate) fn proves_gone(&self) -> bool {
+        self.is_not_found() && self.0.from_service
     }
 
     /// Returns whether there were too many requests per second.

@@ -150,7 +150,17 @@ fn from_body(status: u16, body: &str) -> Error {
     let mut error = Error::new(kind_of(status, code), message);
     error.0.code = code;
     error.0.fields = fields;
+    error.0.from_service = is_from_service(&value, code);
     error
+}
+
+/// Whether a failed response has one of the service's forms.
+///
+/// FastAPI answers a path that it does not have with the text `Not Found` alone.
+fn is_from_service(body: &Value, code: Option<i64>) -> bool {
+    let is_unknown_path = body["detail"] == "Not Found" && code.is_none();
+    let has_text = ["message", "detail"].iter().any(|key| body[*key].is_string() || body[*key].is_array());
+    (code.is_some() || has_text) && !is_unknown_path
 }
 
 /// Reads one field error, in FastAPI's form `{loc, msg}` or the service's own `{loc, message}`.
@@ -163,11 +173,11 @@ fn field_error(value: &Value) -> Option<FieldError> {
         Value::Array(parts) => {
             let parts = parts.iter().filter(|part| !part.is_null());
             for part in parts.skip_while(|part| part.as_str() == Some("body")) {
-                match part.as_u64().and_then(|index| usize::try_from(index).ok()) {
-                    Some(index) => at.push_index(index),
-                    None => {
-                        at.push_key(&quote(&part.as_str().map_or_else(|| part.to_string(), str::to_owned)))
-                    }
+                if let Some(index) = part.as_u64().and_then(|index| usize::try_from(index).ok()) {
+                    at.push_index(index);
+                } else {
+                    let key = part.as_str().map_or_else(|| part.to_string(), str::to_owned);
+                    at.push_key(&quote(&key));
                 }
             }
         }

@@ -226,7 +226,7 @@ impl Reap {
         };
         match self.client.stop_session().session_id(id).reason(reason).send().await {
             Ok(_) => ReapOutcome::Stopped,
-            Err(error) if error.is_not_found() => ReapOutcome::Gone,
+            Err(error) if error.proves_gone() => ReapOutcome::Gone,
             Err(error) => ReapOutcome::Failed(error),
         }
     }

@@ -72,7 +72,7 @@ impl SessionRef {
     pub async fn stop(&self, reason: SessionEndReason) -> Result<(), Error> {
         match self.client.stop_session().session_id(self.id).reason(reason).send().await {
             Ok(_) => Ok(()),
-            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) if error.proves_gone() => Ok(()),
             Err(error) => Err(error),
         }
     }

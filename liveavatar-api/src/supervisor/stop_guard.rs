@@ -209,8 +209,8 @@ impl StopGuard {
             let start_pending = self.start_pending_until.is_some_and(|until| now < until);
             let last = match result {
                 Ok(_) => return Ok(()),
-                Err(error) if error.is_not_found() && !start_pending => return Ok(()),
-                Err(error) if error.is_not_found() => None,
+                Err(error) if error.proves_gone() && !start_pending => return Ok(()),
+                Err(error) if error.proves_gone() => None,
                 Err(error) if is_permanent(&error) => return Err(StopFailedCause::Rejected(Arc::new(error))),
                 Err(error) => Some(error),
             };
@@ -293,10 +293,10 @@ pub(crate) fn proves_not_started(error: &Error) -> bool {
     rejected || !error.may_have_been_sent()
 }
 
-/// Whether the same call would fail again in the same way.
+/// Whether the same call would fail again in the same way. A 404 that is no proof may be a proxy's.
 fn is_permanent(error: &Error) -> bool {
     let rejected = error.status().is_some_and(|status| (400..500).contains(&status));
-    error.is_invalid_request() || (rejected && !matches!(error.status(), Some(408 | 429)))
+    error.is_invalid_request() || (rejected && !matches!(error.status(), Some(404 | 408 | 429)))
 }
 
 /// Runs a future in the caller's tracing span.

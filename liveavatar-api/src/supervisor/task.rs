@@ -347,7 +347,7 @@ impl SessionTask {
             super::trace::store_failed(id, &error);
             self.store_failed(error);
         }
-        let gone = called.as_ref().is_err_and(Error::is_not_found);
+        let gone = called.as_ref().is_err_and(Error::proves_gone);
         let guard = {
             let mut state = self.lock();
             if state.guard.as_ref().is_none_or(|guard| guard.id() != id) {
