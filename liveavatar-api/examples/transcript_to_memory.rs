@@ -5,7 +5,7 @@
 mod support;
 
 use liveavatar_api::session::{FullSession, SANDBOX_AVATAR_ID};
-use liveavatar_api::types::{AvatarPersona, CreateSessionMemory, MemoryRef};
+use liveavatar_api::types::{AvatarPersona, MemoryRef};
 use support::{Connected, connect};
 
 fn configuration(memory: Option<&str>) -> Result<FullSession, Box<dyn std::error::Error>> {
@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     // A memory requires a FULL session that has ended and has a transcript.
-    let memory = client.create_memory().body(CreateSessionMemory::builder().session_id(session.id())).await?;
+    let memory = client.create_memory().memory_type("session").session_id(session.id()).await?;
     let next = client.mint(&configuration(Some(&memory.id))?).await?;
     println!("session {} will remember this conversation", next.id());
     Ok(())

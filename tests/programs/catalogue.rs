@@ -1,4 +1,4 @@
-//! Copies the avatars and voices of the service into SQLite.
+//! Copies the avatars and voices of the service into a database.
 
 use futures_util::TryStreamExt as _;
 use liveavatar_api::Client;
@@ -21,7 +21,7 @@ async fn sync(client: &Client, database: &mut Connection) -> Result<(), Box<dyn 
                 avatar.id.to_string(),
                 avatar.name,
                 avatar.status.map(|status| status.to_string()), // also a value that the crate does not know
-                avatar.default_voice.map(|voice| voice.id.to_string())
+                avatar.default_voice.map(|voice| voice.id)
             ],
         )?;
     }
