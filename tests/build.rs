@@ -54,10 +54,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let function = format_ident!("{function}");
         let arm = |Operation { name, data, .. }: &Operation| {
             let id = name.to_string();
-            match data {
-                Some(data) => quote! { #id => Some(#function::<#data>(response)), },
-                None => quote! { #id => None, },
-            }
+            let result =
+                data.as_ref().map_or_else(|| quote!(None), |data| quote!(Some(#function::<#data>(response))));
+            quote! { #id => #result, }
         };
         operations.iter().map(arm).collect()
     };
