@@ -1,13 +1,15 @@
 //! Writes functions that call every generated operation and decode its body and response, so that the tests cover every operation
 //! without a list.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::PathBuf;
 use std::{env, fs};
 
 use quote::{format_ident, quote};
 use syn::{
-    Expr, FnArg, GenericArgument, Ident, ImplItem, Item, Pat, PathSegment, ReturnType, Type, parse_quote,
+    Expr, Fields, FnArg, GenericArgument, Ident, ImplItem, Item, Pat, PathSegment, ReturnType, Type,
+    parse_quote,
 };
 
 #[expect(dead_code, reason = "only the build of the crate writes the index of operations")]
@@ -29,7 +31,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo::rerun-if-changed={input}");
     }
     let document = serde_json::from_str(&fs::read_to_string(LOWERED)?)?;
-    let operations = operations(&generate::generate(&document)?.items);
+    let items = generate::generate(&document)?.items;
+    let (operations, fields) = (operations(&items), fields(&items));
 
     let arms_calling = |then: Expr| -> Vec<_> {
         let arm = |Operation { name, arguments, .. }: &Operation| {
@@ -37,11 +40,19 @@ fn main() -> Result<(), Box<dyn Error>> {
             let setters = arguments.iter().map(|(setter, kind)| {
                 let argument = setter.to_string();
                 let argument = argument.trim_end_matches('_');
-                quote! { .#setter(argument::<#kind>(example, #argument)) }
+                let value = quote!(argument::<#kind>(example, #argument));
+                match last(kind).and_then(|kind| fields.get(&kind.ident.to_string())) {
+                    // The fields of a body have setters of their own.
+                    Some(fields) if argument == "body" => {
+                        quote! { let body = #value; let call = call #(.#fields(body.#fields))*; }
+                    }
+                    _ => quote! { let call = call.#setter(#value); },
+                }
             });
             quote! {
                 #id => {
-                    let call = client.#name()#(#setters)*;
+                    let call = client.#name();
+                    #(#setters)*
                     #then
                 }
             }
@@ -54,10 +65,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let function = format_ident!("{function}");
         let arm = |Operation { name, data, .. }: &Operation| {
             let id = name.to_string();
-            match data {
-                Some(data) => quote! { #id => Some(#function::<#data>(response)), },
-                None => quote! { #id => None, },
-            }
+            let result =
+                data.as_ref().map_or_else(|| quote!(None), |data| quote!(Some(#function::<#data>(response))));
+            quote! { #id => #result, }
         };
         operations.iter().map(arm).collect()
     };
@@ -92,7 +102,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         /// Decodes the operation's response and returns the `Debug` output of its envelope and its data, or all that a failure
         /// shows. Returns `None` for an operation without a response body.
         #[must_use]
-        #[expect(clippy::match_same_arms, clippy::too_many_lines, reason = "generated, with one arm per operation")]
+        #[allow(clippy::match_same_arms, clippy::too_many_lines, reason = "generated, with one arm per operation")]
         pub fn decode(operation: &str, response: &[u8]) -> Option<Result<String, String>> {
             match operation {
                 #(#decode_arms)*
@@ -102,7 +112,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
         /// Decodes the operation's response and serializes its data, twice.
         #[must_use]
-        #[expect(clippy::match_same_arms, clippy::too_many_lines, reason = "generated, with one arm per operation")]
+        #[allow(clippy::match_same_arms, clippy::too_many_lines, reason = "generated, with one arm per operation")]
         pub fn round_trip(operation: &str, response: &[u8]) -> Option<Result<[Value; 2], String>> {
             match operation {
                 #(#round_trip_arms)*
@@ -151,6 +161,22 @@ fn operations(items: &[Item]) -> Vec<Operation> {
         }
     }
     found
+}
+
+/// Returns the fields of each struct among the types.
+fn fields(items: &[Item]) -> BTreeMap<String, Vec<Ident>> {
+    let types = items.iter().find_map(|item| match item {
+        Item::Mod(module) if module.ident == "types" => module.content.as_ref(),
+        _ => None,
+    });
+    let named = |item: &Item| match item {
+        Item::Struct(item) if matches!(item.fields, Fields::Named(_)) => {
+            let fields = item.fields.iter().filter_map(|field| field.ident.clone());
+            Some((item.ident.to_string(), fields.collect()))
+        }
+        _ => None,
+    };
+    types.into_iter().flat_map(|(_, items)| items).filter_map(named).collect()
 }
 
 /// Returns the type that a borrowed argument is read into.

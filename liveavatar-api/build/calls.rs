@@ -136,7 +136,7 @@ pub(super) fn add(file: &mut syn::File, calls: &[Call], types: &Types, docs: &Do
         }
     });
     file.items.push(parse_quote! {
-        /// The operations of the service, one method each; [`calls`] has what they return.
+        /// The operations of the service, one method each; [`calls`](crate::calls) has what they return.
         impl crate::Client {
             #(#entries)*
         }

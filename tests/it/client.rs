@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use liveavatar_api::session::FullSession;
-use liveavatar_api::types::{FullSessionConfig, FullSessionConfigMode};
+use liveavatar_api::types::{CreateUpdateContextLink, FullSessionConfig, FullSessionConfigMode};
 use liveavatar_api::{Client, Credential, ErrorKind, Nullable, RequestOptions, Secret};
 use liveavatar_mock::{MockResponse, Server, example_request};
 use liveavatar_tests::{TestClock, client};
@@ -107,10 +107,38 @@ async fn a_number_out_of_bounds_is_an_error() {
     client.list_voices().page(1).page_size(100).send().await.unwrap();
     assert_eq!(server.requests().len(), 1);
     insta::assert_snapshot!(errors.join("\n"), @"
-    list voices: page: 0 is below the minimum of 1
-    list voices: page: -1 is below the minimum of 1
-    list voices: page_size: 0 is below the minimum of 1
-    list voices: page_size: 101 is above the maximum of 100
+    list voices: a field is invalid; page: is 0, must be at least 1
+    list voices: a field is invalid; page: is -1, must be at least 1
+    list voices: a field is invalid; page_size: is 0, must be at least 1 and at most 100
+    list voices: a field is invalid; page_size: is 101, must be at least 1 and at most 100
+    ");
+}
+
+#[tokio::test]
+async fn every_error_in_the_arguments_is_reported_at_once() {
+    let server = Server::start().await.unwrap();
+    let client = client(&server);
+    let link = CreateUpdateContextLink::builder;
+    let errors = [
+        client.create_context().await.unwrap_err(),
+        client.create_context().name("n").links([link()]).await.unwrap_err(),
+        client.list_voices().page(0).page_size(101).voice_type("pubic").await.unwrap_err(),
+        client.create_embed_v2().avatar_id(ID).context_id("context").type_("WIGET").await.unwrap_err(),
+        client.create_image_avatar().await.unwrap_err(),
+        link().id("link").build().unwrap_err(),
+    ];
+    assert!(errors.iter().all(|error| error.is_invalid_request() && !error.may_have_been_sent()));
+    assert_eq!(server.requests().len(), 0);
+    let [_, _, list, ..] = &errors;
+    let fields: Vec<_> = list.fields().iter().map(|field| (&*field.path, field.hint.as_deref())).collect();
+    assert_eq!(fields, [("page", None), ("page_size", None), ("voice_type", Some("did you mean `public`?"))]);
+    insta::assert_snapshot!(errors.map(|error| error.to_string()).join("\n"), @"
+    create context: 2 fields are invalid; name: is required; prompt: is required
+    create context: 2 fields are invalid; links[0].url: is required; prompt: is required
+    list voices: 3 fields are invalid; page: is 0, must be at least 1; page_size: is 101, must be at least 1 and at most 100; voice_type: must be `public` or `private`, not `pubic` (did you mean `public`?)
+    create embed v2: 2 fields are invalid; context_id: is not a UUID; type: must be `DEFAULT` or `WIDGET`, not `WIGET` (did you mean `WIDGET`?)
+    create image avatar: a field is invalid; file: is required
+    2 fields are invalid; id: is not a UUID; url: is required
     ");
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use liveavatar_api::raw::{OPERATIONS, Operation};
 use liveavatar_api::session::{self, AnyConfiguration};
+use liveavatar_api::types::CreateUpdateContextLink;
 use liveavatar_api::{
     Attempt, AttemptOutcome, Client, Credential, CredentialKind, Observer, RequestOptions, Secret,
 };
@@ -276,6 +277,11 @@ async fn no_invalid_request_shows_a_secret() {
             check_dynamic(&mut leaks, &at, &client, operation.id, &example).await;
         }
     }
+    let client = unsent.with(CredentialKind::ApiKey).client;
+    let embed = client.create_embed_v2().avatar_id(MARK).type_(MARK).default_language(MARK);
+    leaks.look_error("invalid arguments", &embed.await.unwrap_err());
+    let link = CreateUpdateContextLink::builder().id(MARK).url(MARK);
+    leaks.look_error("an invalid builder", &link.build().unwrap_err());
     for key in ["canary with a space", "canary\n", "canär-canary"] {
         leaks.look_error("an invalid key", &Credential::api_key(key).unwrap_err());
         leaks.look_error("an invalid token", &Credential::session_token(key).unwrap_err());

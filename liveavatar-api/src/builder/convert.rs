@@ -169,6 +169,11 @@ conversions! {
     Uuid => String, Option<String>: |id| Given::present(&id);
 }
 
+// Through text, so that 1.2 stays 1.2: the nearest `f64` of the `f32` is larger.
+conversions! {
+    f32 => f64, Option<f64>: |number: f32| Given::present(&number.to_string().parse::<f64>().unwrap_or(number.into()));
+}
+
 macro_rules! numbers {
     ($($target:ty: $($source:ty),*;)*) => {$($(
         impl IntoField<$target> for $source {
@@ -187,7 +192,7 @@ macro_rules! numbers {
 
 numbers! {
     i64: i8, i16, i32, isize, u8, u16, u32, u64, usize;
-    f64: i8, i16, i32, u8, u16, u32, f32;
+    f64: i8, i16, i32, u8, u16, u32;
     NonZeroU64: i8, i16, i32, i64, isize, u8, u16, u32, u64, usize;
 }
 

@@ -1,7 +1,5 @@
 //! Lists as streams of pages and items.
 
-use std::pin::pin;
-
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use liveavatar_api::types::{ListSessionsType, VoiceListType};
 use liveavatar_api::{ErrorKind, RequestOptions};
@@ -41,7 +39,7 @@ async fn a_page_is_requested_only_when_it_is_needed() {
     for number in 2..=4 {
         server.mock_response("list_voices", page("list_voices", 2, link(&server, number)));
     }
-    let mut items = Box::pin(client.list_voices().items());
+    let mut items = client.list_voices().items();
     assert_eq!(server.requests().len(), 0, "before polling");
     items.next().await.unwrap().unwrap();
     items.next().await.unwrap().unwrap();
@@ -51,7 +49,7 @@ async fn a_page_is_requested_only_when_it_is_needed() {
     drop(items);
     assert_eq!(server.requests().len(), 2, "after dropping");
 
-    let mut pages = Box::pin(client.list_voices().pages());
+    let mut pages = client.list_voices().pages();
     assert_eq!(server.requests().len(), 2, "before polling");
     pages.next().await.unwrap().unwrap();
     drop(pages);
@@ -132,7 +130,7 @@ async fn a_list_that_ends_with_an_error_can_be_resumed() {
     let client = client(&server).with_options(RequestOptions::new().max_attempts(1));
     server.mock_response("list_voices", page("list_voices", 2, link(&server, 2)));
     server.mock_response("list_voices", MockResponse::json(500, json!({})));
-    let mut pages = pin!(client.list_voices().page_size(2).pages());
+    let mut pages = client.list_voices().page_size(2).pages();
     let (received, _) = pages.next().await.unwrap().unwrap();
     let error = pages.next().await.unwrap().unwrap_err();
     assert_eq!((received, error.kind(), error.operation()), (1, ErrorKind::Server, Some("list_voices")));
@@ -155,7 +153,7 @@ async fn a_list_that_ends_with_an_error_can_be_resumed() {
 async fn an_invalid_page_number_is_an_error_and_nothing_is_sent() {
     let server = Server::start().await.unwrap();
     let client = client(&server);
-    let mut pages = pin!(client.list_voices().page(0).pages());
+    let mut pages = client.list_voices().page(0).pages();
     assert_eq!(pages.next().await.unwrap().unwrap_err().kind(), ErrorKind::InvalidRequest);
     assert!(pages.next().await.is_none());
     assert_eq!(server.requests().len(), 0);

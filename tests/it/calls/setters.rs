@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use liveavatar_api::types::{
     AvatarPersona, CreateContext, CreateUpdateContextLink, ElevenLabsVoiceSettings, EmbedAvatarType,
-    FullSessionConfig, FullSessionConfigMode, VideoQuality, VideoSettings,
+    FullSessionConfig, VideoQuality, VideoSettings, builder,
 };
-use liveavatar_api::{Client, Error, Nullable, OpenEnum, Uuid, calls};
+use liveavatar_api::{Client, Error, Nullable, OpenEnum, Uuid};
 use liveavatar_mock::Server;
 use liveavatar_tests::client;
 use serde_json::{Value, json};
@@ -34,12 +34,12 @@ macro_rules! lines {
     }};
 }
 
-fn link(url: &str) -> liveavatar_api::types::builder::CreateUpdateContextLink {
+fn link(url: &str) -> builder::CreateUpdateContextLink {
     CreateUpdateContextLink::builder().url(url)
 }
 
-fn update(client: &Client) -> calls::UpdateContext {
-    client.update_context().context_id(ID).name("n").prompt("p")
+fn full() -> builder::FullSessionConfig {
+    FullSessionConfig::builder().avatar_id(ID).mode("FULL")
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn a_text_field_takes_every_kind_of_text() {
     let context = || client.create_context().prompt("p");
     let named = || context().name("n");
     let (text, absent) = ("text".to_owned(), None::<&str>);
-    insta::assert_snapshot!(lines! { &server,
+    let text = lines! { &server,
         "&str": context().name("text"),
         "&String": context().name(&text),
         "String": context().name(text.clone()),
@@ -61,7 +61,8 @@ async fn a_text_field_takes_every_kind_of_text() {
         "optional, Option<&String>": named().opening_text(Some(&text)),
         "optional, Option<String>": named().opening_text(Some(text.clone())),
         "optional, None": named().opening_text(absent),
-    });
+    };
+    insta::assert_snapshot!(text);
 }
 
 #[tokio::test]
@@ -71,7 +72,7 @@ async fn an_id_or_an_enum_takes_its_type_and_text() {
     let id: Uuid = ID.parse().unwrap();
     let embed = || client.create_embed_v2().avatar_id(id);
     let list = || client.list_voices();
-    insta::assert_snapshot!(lines! { &server,
+    let text = lines! { &server,
         "Uuid": client.create_embed_v2().avatar_id(id),
         "Uuid, &str": client.create_embed_v2().avatar_id(ID),
         "optional Uuid": embed().context_id(id),
@@ -88,7 +89,8 @@ async fn an_id_or_an_enum_takes_its_type_and_text() {
         "text with a limit": embed().default_language("en"),
         "parameter, &str": list().voice_type("public"),
         "parameter, None": list().page(2).voice_type(None::<&str>),
-    });
+    };
+    insta::assert_snapshot!(text);
 }
 
 #[tokio::test]
@@ -99,11 +101,10 @@ async fn a_number_field_takes_every_width() {
     let list = || client.list_voices();
     let session = |voice| {
         let persona = AvatarPersona::builder().voice_settings(voice);
-        let full = FullSessionConfig::builder().avatar_id(ID).mode(FullSessionConfigMode::Full);
-        client.create_session_token().body(full.avatar_persona(persona))
+        client.create_session_token().body(full().avatar_persona(persona))
     };
     let voice = ElevenLabsVoiceSettings::builder;
-    insta::assert_snapshot!(lines! { &server,
+    let text = lines! { &server,
         "i32 parameter": list().page(2),
         "u8 parameter": list().page(2_u8),
         "usize parameter": list().page(2_usize),
@@ -116,7 +117,8 @@ async fn a_number_field_takes_every_width() {
         "float, None": session(voice().speed(None::<f64>)),
         "boolean": embed().is_sandbox(true),
         "boolean, Option": embed().is_sandbox(Some(false)),
-    });
+    };
+    insta::assert_snapshot!(text);
 }
 
 #[tokio::test]
@@ -124,12 +126,10 @@ async fn a_list_or_a_map_takes_every_collection() {
     let server = Server::start().await.unwrap();
     let client = client(&server);
     let context = || client.create_context().name("n").prompt("p");
-    let session = |full: liveavatar_api::types::builder::FullSessionConfig| {
-        client.create_session_token().body(full.avatar_id(ID).avatar_persona(AvatarPersona::builder()))
-    };
-    let full = FullSessionConfig::builder;
+    let session = |full: builder::FullSessionConfig| client.create_session_token().body(full);
+    let same = |key: &'static str| (key, key);
     let built = link("a").build().unwrap();
-    insta::assert_snapshot!(lines! { &server,
+    let text = lines! { &server,
         "array of builders": context().links([link("a"), link("b")]),
         "Vec of values": context().links(vec![built.clone()]),
         "iterator": context().links(["a", "b"].into_iter().map(link)),
@@ -138,10 +138,11 @@ async fn a_list_or_a_map_takes_every_collection() {
         "None": context().links(None::<Vec<CreateUpdateContextLink>>),
         "array of pairs": session(full().dynamic_variables([("a", "1"), ("b", "2")])),
         "BTreeMap": session(full().dynamic_variables(BTreeMap::from([("a".to_owned(), "1".to_owned())]))),
-        "iterator of pairs": session(full().dynamic_variables(["a", "b"].iter().map(|key| (*key, key.to_owned())))),
+        "iterator of pairs": session(full().dynamic_variables(["a", "b"].into_iter().map(same))),
         "Option<Vec> of pairs": session(full().dynamic_variables(Some(vec![("a", "1")]))),
         "no map": session(full().dynamic_variables(None::<[(&str, &str); 0]>)),
-    });
+    };
+    insta::assert_snapshot!(text);
 }
 
 #[tokio::test]
@@ -149,27 +150,29 @@ async fn a_request_type_can_be_given_as_a_value_or_a_builder() {
     let server = Server::start().await.unwrap();
     let client = client(&server);
     let context = || CreateContext::builder().name("n").prompt("p");
-    let full = || FullSessionConfig::builder().avatar_id(ID).avatar_persona(AvatarPersona::builder());
+    let session = || client.create_session_token();
     let video = || VideoSettings::builder().quality(VideoQuality::High);
-    insta::assert_snapshot!(lines! { &server,
+    let text = lines! { &server,
         "body, builder": client.create_context().body(context()),
         "body, value": client.create_context().body(context().build().unwrap()),
         "body, changed value": client.create_context().body(context().build().unwrap()).name("other"),
-        "union, builder": client.create_session_token().body(full()),
-        "union, value": client.create_session_token().body(full().build().unwrap()),
-        "field, builder": client.create_session_token().body(full().video_settings(video())),
-        "field, value": client.create_session_token().body(full().video_settings(video().build().unwrap())),
-        "field, Option": client.create_session_token().body(full().video_settings(Some(video().build().unwrap()))),
-    });
+        "union, builder": session().body(full()),
+        "union, value": session().body(full().build().unwrap()),
+        "field, builder": session().body(full().video_settings(video())),
+        "field, value": session().body(full().video_settings(video().build().unwrap())),
+        "field, Option": session().body(full().video_settings(Some(video().build().unwrap()))),
+    };
+    insta::assert_snapshot!(text);
 }
 
 #[tokio::test]
 async fn a_patch_keeps_a_field_for_none_and_clears_it_for_null() {
     let server = Server::start().await.unwrap();
     let client = client(&server);
-    let update = || update(&client);
+    let update = || client.update_context().context_id(ID).name("n").prompt("p").opening_text("o");
+    let avatar = || client.update_avatar().avatar_id(ID);
     let none = None::<Vec<CreateUpdateContextLink>>;
-    insta::assert_snapshot!(lines! { &server,
+    let text = lines! { &server,
         "not set": update(),
         "None": update().links(none.clone()),
         "Null": update().links(Nullable::Null),
@@ -177,11 +180,12 @@ async fn a_patch_keeps_a_field_for_none_and_clears_it_for_null() {
         "value": update().links([link("a")]),
         "Some(value)": update().links(Some(Nullable::Value(vec![link("a").build().unwrap()]))),
         "None after a value": update().links([link("a")]).links(none),
-        "text, None": client.update_avatar().avatar_id(ID).default_voice_id(None::<Nullable<String>>),
-        "text, Null": client.update_avatar().avatar_id(ID).default_voice_id(Nullable::Null),
-        "text, Some(Null)": client.update_avatar().avatar_id(ID).default_voice_id(Some(Nullable::Null)),
-        "text, value": client.update_avatar().avatar_id(ID).default_voice_id("v"),
-    });
+        "text, None": avatar().default_voice_id(None::<Nullable<String>>),
+        "text, Null": avatar().default_voice_id(Nullable::Null),
+        "text, Some(Null)": avatar().default_voice_id(Some(Nullable::Null)),
+        "text, value": avatar().default_voice_id("v"),
+    };
+    insta::assert_snapshot!(text);
 }
 
 #[tokio::test]
@@ -190,14 +194,16 @@ async fn the_last_call_of_a_setter_wins() {
     let client = client(&server);
     let context = || client.create_context().name("first").prompt("p");
     let other = || CreateContext::builder().name("whole").prompt("q");
-    insta::assert_snapshot!(lines! { &server,
+    let embed = client.create_embed_v2().avatar_id(ID);
+    let text = lines! { &server,
         "a value": context().name("second"),
         "None": context().opening_text("first").opening_text(None::<&str>),
         "a parameter": client.list_voices().page(2).page(3),
         "a whole body": context().opening_text("first").body(other()),
         "a field after a whole body": context().body(other()).name("second"),
-        "an unlisted value after a text": client.create_embed_v2().avatar_id(ID).type_("DEFAULT").type_(OpenEnum::other("NEW")),
-    });
+        "an unlisted value after a text": embed.type_("DEFAULT").type_(OpenEnum::other("NEW")),
+    };
+    insta::assert_snapshot!(text);
 }
 
 #[test]

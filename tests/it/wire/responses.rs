@@ -285,7 +285,8 @@ fn credits_keep_their_exact_value_as_string_or_number() {
 #[test]
 fn requests_reject_unknown_values_unless_they_are_given_on_purpose() {
     assert!("HOLOGRAM".parse::<types::VideoQuality>().is_err());
-    assert!(types::VideoSettings::builder().quality("best").build().is_err());
+    let error = types::VideoSettings::builder().quality("best").build().unwrap_err();
+    assert!(error.is_invalid_request() && error.fields()[0].path == "quality", "{error}");
     let settings = types::VideoSettings::builder().quality(OpenEnum::other("best")).build().unwrap();
     assert_eq!(serde_json::to_value(settings).unwrap(), json!({ "quality": "best" }));
     assert!(types::UpdateVoiceName::try_from("x".repeat(65)).is_err());
