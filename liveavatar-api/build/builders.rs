@@ -7,9 +7,11 @@ use syn::{
     Attribute, Expr, Field, Generics, Ident, ImplItem, Item, ItemStruct, Pat, Stmt, Type, parse_quote,
 };
 
+use super::docs::plain;
 use super::types::{Types, default_path, doc_text, optional, serde_value, wire_name};
 use super::{argument, last};
 
+const CLEARING: &str = "If it is not set, it stays as it is; `Nullable::Null` clears it.";
 const BUILD_ERRORS: &str = "All fields that are missing or invalid, at once.";
 
 /// Lets requests hold values that are not listed, which `OpenEnum::other` makes on purpose.
@@ -293,12 +295,12 @@ pub(super) fn setter(
             .filter(|segment| segment.ident == name)
             .and_then(|segment| arguments(segment).last().copied())
     };
-    let mut note: Option<&str> = None;
+    let mut note: Option<String> = None;
     let (generic, taken): (Option<Ident>, Type) = if let Some(item) = element("Vec") {
         note = Some(if nullable.is_some() {
-            "If it is not set, it stays as it is; `Nullable::Null` clears it."
+            CLEARING.to_owned()
         } else {
-            "Without items, write the type: `[] as [&str; 0]`."
+            format!("An empty list needs the type of its items: `[] as [{}; 0]`.", plain(item))
         });
         (Some(format_ident!("Via")), parse_quote!(impl crate::IntoList<#item, Via>))
     } else if let Some(value) = element("BTreeMap") {
@@ -309,14 +311,13 @@ pub(super) fn setter(
             matches!(name.as_str(), "String" | "Uuid" | "Secret" | "OpenEnum")
                 || types.texts.contains_key(&name)
         });
-        note = match (inner.is_some() && is_text, set.writes_null) {
-            (_, _) if nullable.is_some() => {
-                Some("If it is not set, it stays as it is; `Nullable::Null` clears it.")
-            }
+        let text = match (inner.is_some() && is_text, set.writes_null) {
+            (_, _) if nullable.is_some() => Some(CLEARING),
             (true, true) => Some("`None::<&str>` writes null."),
             (true, false) => Some("To leave it out in an expression, write `None::<&str>`."),
             (false, _) => None,
         };
+        note = text.map(str::to_owned);
         (None, parse_quote!(impl crate::IntoField<#kind>))
     };
     let convert: Expr = match &generic {

@@ -17,15 +17,13 @@ pub const LIVEKIT_ENV: [&str; 3] = ["LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_A
 ///
 /// ```
 /// use std::time::Duration;
-/// use liveavatar_api::session::{Configuration, Custom, LiveKitServer, SANDBOX_AVATAR_ID};
+/// use liveavatar_api::session::{CustomSession, LiveKitServer, SANDBOX_AVATAR_ID};
 ///
 /// let server = LiveKitServer::new("wss://livekit.example.com", "key", "secret")?;
 /// let room = server.room("lobby", Duration::from_secs(3600))?;
-/// let configuration = Configuration::<Custom>::build(|custom| {
-///     custom.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true).livekit_config(Some(room))
-/// })?;
-/// # let _ = configuration;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// let session = CustomSession::builder().avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true).livekit_config(room).build()?;
+/// # let _ = session;
+/// # Ok::<(), liveavatar_api::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct LiveKitServer {

@@ -42,12 +42,10 @@ impl Client {
     /// what happens when something fails.
     ///
     /// ```no_run
-    /// # async fn open(client: liveavatar_api::Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// use liveavatar_api::session::{Configuration, Lite, SANDBOX_AVATAR_ID};
+    /// # async fn open(client: liveavatar_api::Client) -> Result<(), liveavatar_api::Error> {
+    /// use liveavatar_api::session::{LiteSession, SANDBOX_AVATAR_ID};
     ///
-    /// let configuration = Configuration::<Lite>::build(|lite| {
-    ///     lite.avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true)
-    /// })?;
+    /// let configuration = LiteSession::builder().avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true).build()?;
     /// let session = client.open(&configuration).await?;
     /// println!("join {:?}", session.started().livekit_url);
     /// session.stop().await?;
