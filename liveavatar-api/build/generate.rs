@@ -73,7 +73,7 @@ fn module<'a>(file: &'a mut syn::File, name: &str) -> Option<&'a mut Vec<Item>> 
 }
 
 /// The last segment of a path type, such as `Page` of `::liveavatar_api::Page<types::Avatar>`.
-fn last(kind: &Type) -> Option<&PathSegment> {
+pub(crate) fn last(kind: &Type) -> Option<&PathSegment> {
     match kind {
         Type::Path(path) => path.path.segments.last(),
         _ => None,
@@ -81,7 +81,7 @@ fn last(kind: &Type) -> Option<&PathSegment> {
 }
 
 /// The first type argument, such as `types::Avatar` of `Page<types::Avatar>`.
-fn argument(segment: &PathSegment) -> Option<&Type> {
+pub(crate) fn argument(segment: &PathSegment) -> Option<&Type> {
     match &segment.arguments {
         PathArguments::AngleBracketed(arguments) => {
             arguments.args.iter().find_map(|argument| match argument {
@@ -94,7 +94,7 @@ fn argument(segment: &PathSegment) -> Option<&Type> {
 }
 
 /// The methods of every inherent `impl` in `items`, with the name of its type.
-fn methods(items: &[Item]) -> impl Iterator<Item = (&Ident, &syn::ImplItemFn)> {
+pub(crate) fn methods(items: &[Item]) -> impl Iterator<Item = (&Ident, &syn::ImplItemFn)> {
     let inherent = items.iter().filter_map(|item| match item {
         Item::Impl(item) if item.trait_.is_none() => Some((&last(&item.self_ty)?.ident, item)),
         _ => None,
@@ -107,7 +107,7 @@ fn methods(items: &[Item]) -> impl Iterator<Item = (&Ident, &syn::ImplItemFn)> {
     })
 }
 
-fn result(function: &syn::ImplItemFn) -> Option<&Type> {
+pub(crate) fn result(function: &syn::ImplItemFn) -> Option<&Type> {
     match &function.sig.output {
         ReturnType::Type(_, kind) => Some(kind),
         ReturnType::Default => None,
