@@ -1,7 +1,8 @@
 //! The client that progenitor generates from the document, and the table of its operations.
 //!
-//! Generated code is never edited. Applications use [`Client`](crate::Client), which dereferences to [`raw::Client`](Client), so
-//! that every operation is a method of both.
+//! Applications use [`crate::Client`], whose calls have a setter for each parameter. The functions of the raw [`Client`], which
+//! [`crate::Client::raw`] returns, take their arguments by position: a new parameter changes the signature. They are therefore
+//! exempt from the version rules.
 
 use progenitor_client::{ClientHooks, ClientInfo as _, Error, OperationInfo};
 use reqwest::{Request, Response};

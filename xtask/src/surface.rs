@@ -8,7 +8,7 @@ mod handwritten;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Once;
+use std::sync::{Mutex, Once, PoisonError};
 
 use serde_json::Value;
 use syn::{Fields, FnArg, Item, Signature, Type, TypeParamBound};
@@ -226,6 +226,17 @@ fn setter(signature: &Signature) -> Option<String> {
 /// # Errors
 /// When progenitor rejects the document.
 pub fn generated(lowered: &Value) -> Result<Surface, TaskError> {
+    // One command needs the same documents several times, and generating takes most of its time.
+    const KEPT: usize = 4;
+    static RECENT: Mutex<Vec<(Value, Surface)>> = Mutex::new(Vec::new());
+    let recent = || RECENT.lock().unwrap_or_else(PoisonError::into_inner);
+    {
+        let mut recent = recent();
+        if let Some(at) = recent.iter().position(|(document, _)| document == lowered) {
+            recent[..=at].rotate_right(1);
+            return Ok(recent[0].1.clone());
+        }
+    }
     let file = catch_panic(|| generate::generate(lowered)).and_then(|file| file).map_err(|reason| {
         TaskError::new(
             format!("progenitor rejects the lowered document: {reason}"),
@@ -234,6 +245,9 @@ pub fn generated(lowered: &Value) -> Result<Surface, TaskError> {
     })?;
     let mut surface = Surface::default();
     surface.read(&file);
+    let mut recent = recent();
+    recent.insert(0, (lowered.clone(), surface.clone()));
+    recent.truncate(KEPT);
     Ok(surface)
 }
 
