@@ -6,7 +6,7 @@
 mod handwritten;
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, Once, PoisonError};
 
@@ -51,7 +51,6 @@ pub struct Surface(pub BTreeMap<SurfaceItem, String>);
 /// Prints one line for each call, type without fields and raw function, and a block for each type with fields.
 impl fmt::Display for Surface {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let open = self.open_enums();
         let mut title = "";
         for (item, kind) in &self.0 {
             let (next, name) = match item {
@@ -80,7 +79,7 @@ impl fmt::Display for Surface {
                 }
                 _ if members.is_empty() => writeln!(f, "  {name}: {kind}")?,
                 _ => {
-                    let open = if open.contains(name) { ", open in requests" } else { "" };
+                    let open = if self.is_open(name) { ", open in requests" } else { "" };
                     writeln!(f, "  {kind} {name}{open}: {}", members.join(", "))?;
                 }
             }
@@ -116,15 +115,12 @@ impl Surface {
         })
     }
 
-    /// The enums that the fields of request types hold with values that are not listed.
-    fn open_enums(&self) -> BTreeSet<String> {
-        let in_requests = self.0.iter().filter(|(item, _)| match item {
-            SurfaceItem::Field(owner, _) => self.has_builder(owner),
-            _ => false,
-        });
-        let open =
-            in_requests.filter_map(|(_, kind)| Some(kind.split_once("OpenEnum<")?.1.split_once('>')?.0));
-        open.map(str::to_owned).collect()
+    /// Whether a field of a request type takes other values than those of an enum.
+    fn is_open(&self, name: &str) -> bool {
+        let open = format!("OpenEnum<{name}>");
+        self.0.iter().any(|(item, kind)| {
+            kind.contains(&open) && matches!(item, SurfaceItem::Field(owner, _) if self.has_builder(owner))
+        })
     }
 
     fn add(&mut self, item: SurfaceItem, kind: impl Into<String>) {
@@ -157,7 +153,9 @@ impl Surface {
             }
         }
         let types = module(&file.items, "types");
-        types.iter().for_each(|item| self.read_type(item));
+        for item in types {
+            self.read_type(item);
+        }
         for item in module(types, "builder") {
             if let Item::Struct(item) = item {
                 self.add(SurfaceItem::Builder(item.ident.to_string()), "");
@@ -174,10 +172,8 @@ impl Surface {
                         self.add(SurfaceItem::Field(name.clone(), field_name.to_string()), line(&field.ty));
                     }
                 }
-                let kind = match &item.fields {
-                    Fields::Named(_) => "struct".to_owned(),
-                    fields => payload(fields),
-                };
+                let is_named = matches!(item.fields, Fields::Named(_));
+                let kind = if is_named { "struct".to_owned() } else { payload(&item.fields) };
                 self.add(SurfaceItem::Type(name), kind);
             }
             Item::Enum(item) => {
@@ -189,7 +185,6 @@ impl Surface {
                 let is_union = item.variants.iter().any(|variant| !variant.fields.is_empty());
                 self.add(SurfaceItem::Type(name), if is_union { "union" } else { "enum" });
             }
-            Item::Type(item) => self.add(SurfaceItem::Type(item.ident.to_string()), line(&item.ty)),
             _ => {}
         }
     }

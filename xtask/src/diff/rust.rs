@@ -123,35 +123,31 @@ impl CodeChanges {
     pub(crate) fn between(old: &GeneratedCode, new: &GeneratedCode) -> Self {
         let kinds = |item: &SurfaceItem| [old, new].map(|code| code.surface.get(item));
         let items: BTreeSet<&SurfaceItem> = old.surface.0.keys().chain(new.surface.0.keys()).collect();
-        let differs = |item: &&SurfaceItem| {
-            let [was, is] = kinds(item);
-            // A type or call that is added or removed takes its parts with it.
-            let is_whole = |whole: &SurfaceItem| kinds(whole).iter().all(Option::is_some);
-            was != is
-                && match item {
-                    Builder(owner) => is_whole(&Type(owner.clone())),
-                    Field(owner, _) | Variant(owner, _) => {
-                        let [was, is] = kinds(&Type(owner.clone()));
-                        was == is
-                    }
-                    Setter(call, _) | Pages(call) => is_whole(&Call(call.clone())),
-                    // Only the setters of its parameters report a changed function of the raw client.
-                    Raw(_) => false,
-                    Call(_) | Type(_) => true,
-                }
+        // A type or call that is added or removed takes its parts with it.
+        let in_both = |whole: SurfaceItem| kinds(&whole).iter().all(Option::is_some);
+        let is_own = |item: &SurfaceItem| match item {
+            Call(_) | Type(_) => true,
+            Setter(call, _) | Pages(call) => in_both(Call(call.clone())),
+            Builder(owner) => in_both(Type(owner.clone())),
+            Field(owner, _) | Variant(owner, _) => {
+                let [was, is] = kinds(&Type(owner.clone()));
+                was == is
+            }
+            // The setters of its parameters report a changed function of the raw client.
+            Raw(_) => false,
         };
-        let differences = items.into_iter().filter(differs).map(|item| {
-            let [was, is] = kinds(item);
+        let differing = items
+            .into_iter()
+            .map(|item| (item, kinds(item)))
+            .filter(|(item, [was, is])| was != is && is_own(item));
+        let differences = differing.map(|(item, [was, is])| {
             let mut texts = vec![sentence(item, was, is, [old, new])];
             if let Setter(call, name) = item {
-                let signatures = kinds(&Raw(call.clone()));
-                let parameter = format!("{name}: ");
-                if signatures[0] != signatures[1]
-                    && signatures.iter().flatten().any(|signature| signature.contains(&parameter))
-                {
-                    texts.push(format!(
-                        "`raw::Client::{call}` has other parameters; it is exempt from the version rules"
-                    ));
+                let [was, is] = kinds(&Raw(call.clone()));
+                let takes = |signature: &str| signature.contains(&format!("{name}: "));
+                if was != is && was.into_iter().chain(is).any(takes) {
+                    let exempt = "it is exempt from the version rules";
+                    texts.push(format!("`raw::Client::{call}` has other parameters; {exempt}"));
                 }
             }
             CodeDifference {
@@ -167,34 +163,32 @@ impl CodeChanges {
 
 /// The difference of one item.
 fn sentence(item: &SurfaceItem, was: Option<&str>, is: Option<&str>, codes: [&GeneratedCode; 2]) -> String {
-    let subject = match item {
-        Call(call) | Raw(call) | Setter(call, _) | Pages(call) => format!("`client.{call}()`"),
-        Field(owner, _) if codes.iter().all(|code| code.surface.has_builder(owner)) => {
-            format!("`types::{owner}::builder()`")
+    let has_builder = |owner: &str| codes.iter().all(|code| code.surface.has_builder(owner));
+    let (subject, part) = match item {
+        Call(call) | Raw(call) | Pages(call) => (format!("client.{call}()"), String::new()),
+        Setter(call, name) => (format!("client.{call}()"), format!("the setter `{name}")),
+        Builder(owner) => (format!("types::{owner}::builder()"), String::new()),
+        Field(owner, name) if was.is_some() && is.is_some() => {
+            (format!("types::{owner}.{name}"), String::new())
         }
-        Builder(owner) => format!("`types::{owner}::builder()`"),
-        Type(owner) | Field(owner, _) | Variant(owner, _) => format!("`types::{owner}`"),
+        Field(owner, name) if has_builder(owner) => {
+            (format!("types::{owner}::builder()"), format!("the setter `{name}"))
+        }
+        Variant(owner, name) if was.is_some() && is.is_some() => {
+            (format!("types::{owner}::{name}"), String::new())
+        }
+        Field(owner, name) | Variant(owner, name) => (format!("types::{owner}"), format!("`{name}")),
+        Type(owner) => (format!("types::{owner}"), String::new()),
     };
-    let setter = if subject.ends_with("()`") { "the setter " } else { "" };
-    if let (Some(was), Some(is)) = (was, is) {
-        return match item {
-            Call(_) | Raw(_) => format!("{subject} returns other data: `{was}` → `{is}`"),
-            Setter(_, name) => format!("{subject} changes {setter}`{name}`: `{was}` → `{is}`"),
-            Field(owner, name) => format!("`types::{owner}.{name}` changes: `{was}` → `{is}`"),
-            Variant(owner, name) => format!("`types::{owner}::{name}` changes: `{was}` → `{is}`"),
-            Type(_) | Builder(_) | Pages(_) => format!("{subject} changes: `{was}` → `{is}`"),
-        };
-    }
-    let (verb, done) = if was.is_some() { ("loses", "removed") } else { ("gains", "added") };
-    match (item, is) {
-        (Setter(_, name) | Field(_, name), Some(kind)) => {
-            format!("{subject} {verb} {setter}`{name}: {kind}`")
-        }
-        (Setter(_, name) | Field(_, name) | Variant(_, name), _) => {
-            format!("{subject} {verb} {setter}`{name}`")
-        }
-        (Pages(_), _) => format!("{subject} {verb} `pages`, `items` and `all`"),
-        _ => format!("{subject} is {done}"),
+    let (gains, added) = if was.is_some() { ("loses", "removed") } else { ("gains", "added") };
+    match (item, was, is) {
+        (Call(_), Some(was), Some(is)) => format!("`{subject}` returns other data: `{was}` → `{is}`"),
+        (Setter(..), Some(was), Some(is)) => format!("`{subject}` changes {part}`: `{was}` → `{is}`"),
+        (_, Some(was), Some(is)) => format!("`{subject}` changes: `{was}` → `{is}`"),
+        (Setter(..) | Field(..), _, Some(kind)) => format!("`{subject}` {gains} {part}: {kind}`"),
+        (Setter(..) | Field(..) | Variant(..), ..) => format!("`{subject}` {gains} {part}`"),
+        (Pages(_), ..) => format!("`{subject}` {gains} `pages`, `items` and `all`"),
+        _ => format!("`{subject}` is {added}"),
     }
 }
 
@@ -204,9 +198,7 @@ impl CodeDifference {
         match (&self.item, &self.kinds) {
             (_, [None, _]) => false,
             // A setter that takes `Option<T>` also takes `T`.
-            (Setter(..), [Some(was), Some(is)]) => {
-                *is != format!("Option<{was}>") && *is != was.replacen("Option<", "Option<Nullable<", 1) + ">"
-            }
+            (Setter(..), [Some(was), Some(is)]) => *is != format!("Option<{was}>"),
             _ => true,
         }
     }

@@ -40,9 +40,15 @@ pub fn handwritten(src: &Path) -> Result<Vec<String>, TaskError> {
     }
     let mut found = CrateItems::default();
     // A module comes before the modules in it.
-    files.iter().for_each(|(module, items)| found.collect_exports(module, items));
-    files.iter().for_each(|(module, items)| found.read(module, items));
-    let CrateItems { exports, defined, mut lines, .. } = found;
+    for (module, items) in &files {
+        found.collect_exports(module, items);
+    }
+    for (module, items) in &files {
+        found.read(module, items);
+    }
+    let CrateItems { exports, mut lines, .. } = found;
+    let defined: BTreeSet<String> =
+        lines.iter().filter(|(_, part, _)| !part).map(|(path, ..)| path.clone()).collect();
     let exports =
         exports.iter().flat_map(|(name, modules)| modules.iter().map(move |module| join(module, name)));
     let exports: BTreeSet<String> = exports.collect();
@@ -59,8 +65,7 @@ struct CrateItems {
     exports: BTreeMap<String, BTreeSet<String>>,
     /// Traits that only this crate implements.
     sealed: BTreeSet<String>,
-    defined: BTreeSet<String>,
-    /// The lines, each after the path of its type, and after the line that defines the type.
+    /// The lines: the path of the item or of its type, whether it is a part of the type, and the text.
     lines: BTreeSet<(String, bool, String)>,
 }
 
@@ -75,12 +80,8 @@ impl CrateItems {
                 }
                 Item::Use(item) if reachable && is_public(&item.vis) => self.export(&item.tree, module),
                 Item::Trait(item) => {
-                    let is_hidden =
-                        |member: &TraitItem| matches!(member, TraitItem::Fn(it) if is_hidden(&it.attrs));
-                    if !is_public(&item.vis)
-                        || self.path(module, &item.ident.to_string()).is_none()
-                        || item.items.iter().any(is_hidden)
-                    {
+                    let known = self.path(module, &item.ident.to_string()).filter(|_| is_public(&item.vis));
+                    if known.is_none() || trait_functions(item).any(|it| is_hidden(&it.attrs)) {
                         self.sealed.insert(item.ident.to_string());
                     }
                 }
@@ -110,43 +111,36 @@ impl CrateItems {
         exported.map(String::as_str).or(reachable.then_some(module)).map(|module| join(module, name))
     }
 
-    fn define(&mut self, path: &str, line: String) {
-        self.defined.insert(path.to_owned());
-        self.lines.insert((path.to_owned(), false, line));
-    }
-
     fn add(&mut self, path: &str, line: String) {
         self.lines.insert((path.to_owned(), true, line));
     }
 
     fn read(&mut self, module: &str, items: &[Item]) {
         for item in items {
-            let (attributes, visibility, ident, word, rest) = match item {
-                Item::Const(it) => (&it.attrs, &it.vis, &it.ident, "const", format!(": {}", line(&it.ty))),
-                Item::Enum(it) => (&it.attrs, &it.vis, &it.ident, "enum", line(&it.generics)),
-                Item::Static(it) => (&it.attrs, &it.vis, &it.ident, "static", format!(": {}", line(&it.ty))),
-                Item::Struct(it) => (&it.attrs, &it.vis, &it.ident, "struct", line(&it.generics)),
-                Item::Trait(it) => (&it.attrs, &it.vis, &it.ident, "trait", line(&it.generics)),
+            let (visibility, ident, word, rest) = match item {
+                Item::Const(it) => (&it.vis, &it.ident, "const", format!(": {}", line(&it.ty))),
+                Item::Enum(it) => (&it.vis, &it.ident, "enum", line(&it.generics)),
+                Item::Static(it) => (&it.vis, &it.ident, "static", format!(": {}", line(&it.ty))),
+                Item::Struct(it) => (&it.vis, &it.ident, "struct", line(&it.generics)),
+                Item::Trait(it) => (&it.vis, &it.ident, "trait", line(&it.generics)),
                 Item::Type(it) => {
-                    let rest = format!("{} = {}", line(&it.generics), line(&it.ty));
-                    (&it.attrs, &it.vis, &it.ident, "type", rest)
+                    (&it.vis, &it.ident, "type", format!("{} = {}", line(&it.generics), line(&it.ty)))
                 }
-                Item::Fn(it) => (&it.attrs, &it.vis, &it.sig.ident, "fn", String::new()),
-                Item::Mod(it) => (&it.attrs, &it.vis, &it.ident, "mod", String::new()),
+                Item::Fn(it) => (&it.vis, &it.sig.ident, "fn", String::new()),
+                Item::Mod(it) => (&it.vis, &it.ident, "mod", String::new()),
                 Item::Impl(it) => {
                     self.read_implementation(module, it);
                     continue;
                 }
                 _ => continue,
             };
-            if !is_public(visibility) || is_hidden(attributes) {
-                continue;
-            }
-            let Some(path) = self.path(module, &ident.to_string()) else { continue };
-            match item {
-                Item::Fn(it) => self.define(&path, function_line(&it.sig, &path)),
-                _ => self.define(&path, format!("{word} {path}{rest}")),
-            }
+            let path = self.path(module, &ident.to_string()).filter(|_| is_public(visibility));
+            let Some(path) = path else { continue };
+            let text = match item {
+                Item::Fn(it) => function_line(&it.sig, &path),
+                _ => format!("{word} {path}{rest}"),
+            };
+            self.lines.insert((path.clone(), false, text));
             match item {
                 Item::Struct(it) => {
                     for (field, it) in fields(&it.fields).filter(|(_, it)| is_public(&it.vis)) {
@@ -163,12 +157,8 @@ impl CrateItems {
                     }
                 }
                 Item::Trait(it) => {
-                    for member in &it.items {
-                        if let TraitItem::Fn(it) = member
-                            && !is_hidden(&it.attrs)
-                        {
-                            self.add(&path, function_line(&it.sig, &join(&path, &it.sig.ident)));
-                        }
+                    for it in trait_functions(it).filter(|it| !is_hidden(&it.attrs)) {
+                        self.add(&path, function_line(&it.sig, &join(&path, &it.sig.ident)));
                     }
                 }
                 Item::Mod(it) => it.content.iter().for_each(|(_, inner)| self.read(&path, inner)),
@@ -202,6 +192,13 @@ impl CrateItems {
             }
         }
     }
+}
+
+fn trait_functions(item: &syn::ItemTrait) -> impl Iterator<Item = &syn::TraitItemFn> {
+    item.items.iter().filter_map(|member| match member {
+        TraitItem::Fn(function) => Some(function),
+        _ => None,
+    })
 }
 
 pub(super) fn is_public(visibility: &Visibility) -> bool {
