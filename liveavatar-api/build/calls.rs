@@ -63,9 +63,6 @@ impl Argument {
         let Pat::Ident(name) = &*input.pat else { return None };
         let name = name.ident.clone();
         let wire = name.to_string().trim_end_matches('_').to_owned();
-        let is_text = |kind: &Type| last(kind).is_some_and(|segment| segment.ident == "str");
-        let owned =
-            |kind: &Type| if is_text(kind) { parse_quote!(::std::string::String) } else { kind.clone() };
         let read = |kept: &Type| -> Expr {
             if name == "body" {
                 parse_quote!(arguments.body::<#kept>()?)
@@ -73,22 +70,7 @@ impl Argument {
                 parse_quote!(arguments.parameter::<#kept>(#wire)?)
             }
         };
-        let (kept, passed) = match (&*input.ty, optional(&input.ty)) {
-            (Type::Reference(reference), _) => {
-                let kept = owned(&reference.elem);
-                let read = read(&kept);
-                (kept, parse_quote!(&#read))
-            }
-            (_, Some(Type::Reference(reference))) => {
-                let inner = owned(&reference.elem);
-                let kept = parse_quote!(::std::option::Option<#inner>);
-                let read = read(&kept);
-                let borrow =
-                    format_ident!("{}", if is_text(&reference.elem) { "as_deref" } else { "as_ref" });
-                (kept, parse_quote!(#read.#borrow()))
-            }
-            (kept, _) => (kept.clone(), read(kept)),
-        };
+        let (kept, passed) = owned(&input.ty, &read);
         Some(Self { name, kept, passed })
     }
 
@@ -103,6 +85,32 @@ impl Argument {
 
     fn wire_name(&self) -> String {
         self.name.to_string().trim_end_matches('_').to_owned()
+    }
+}
+
+/// A parameter's type as a call keeps it, and the expression that reads and passes it.
+fn owned(kind: &Type, read: &dyn Fn(&Type) -> Expr) -> (Type, Expr) {
+    let is_text = |kind: &Type| last(kind).is_some_and(|segment| segment.ident == "str");
+    let own = |kind: &Type| if is_text(kind) { parse_quote!(::std::string::String) } else { kind.clone() };
+    match (kind, optional(kind)) {
+        (Type::Reference(reference), _) => {
+            let kept = own(&reference.elem);
+            let read = read(&kept);
+            (kept, parse_quote!(&#read))
+        }
+        (_, Some(Type::Reference(reference))) => {
+            let inner = own(&reference.elem);
+            let kept = parse_quote!(::std::option::Option<#inner>);
+            let read = read(&kept);
+            let borrow = format_ident!("{}", if is_text(&reference.elem) { "as_deref" } else { "as_ref" });
+            (kept, parse_quote!(#read.#borrow()))
+        }
+        // An optional header that is also nullable.
+        (_, Some(inner)) if optional(inner).is_some() => {
+            let (kept, passed) = owned(inner, read);
+            (kept, parse_quote!(#passed.map(::std::option::Option::Some)))
+        }
+        (kept, _) => (kept.clone(), read(kept)),
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use openapiv3::OpenAPI;
 use quote::ToTokens as _;
 use syn::{Fields, File, Item, parse_quote};
 
 use super::calls::Call;
+use super::docs::Docs;
 use super::types::{identifiers, optional};
 use super::{argument, last, module};
 
@@ -37,23 +37,12 @@ pub(super) fn allow_missing_nulls(file: &mut File) {
     }
 }
 
-/// The operations that only a session token authorizes.
-fn about_the_token(document: &OpenAPI) -> BTreeSet<&str> {
-    let by_token = |operation: &openapiv3::Operation| {
-        let requirements = operation.security.as_deref().unwrap_or_default();
-        !requirements.is_empty() && requirements.iter().all(|one| one.keys().eq(["HTTPBearer"]))
-    };
-    let operations = document.operations().map(|(_, _, operation)| operation);
-    operations.filter(|it| by_token(it)).filter_map(|it| it.operation_id.as_deref()).collect()
-}
-
 /// Makes responses decode when a value is unexpectedly null or missing, or a number is written as text.
 ///
 /// Ids and secrets stay strict, because an empty one would be used. The exception is an id in the response of an operation
 /// that only a session token authorizes: it echoes the id of the token's session, which may run by now. Response types are
 /// those that calls return, and the types of their fields.
-pub(super) fn tolerate(file: &mut File, calls: &[Call], document: &OpenAPI) {
-    let about_the_token = about_the_token(document);
+pub(super) fn tolerate(file: &mut File, calls: &[Call], docs: &Docs<'_>) {
     let Some(types) = module(file, "types") else { return };
     let mut holds = BTreeMap::new();
     for item in &*types {
@@ -68,7 +57,7 @@ pub(super) fn tolerate(file: &mut File, calls: &[Call], document: &OpenAPI) {
     }
     let (mut open, mut echoing) = (BTreeSet::new(), BTreeSet::new());
     for call in calls {
-        let echoes = about_the_token.contains(call.id().as_str());
+        let echoes = docs.needs_only_a_token(&call.id());
         identifiers(&call.response, if echoes { &mut echoing } else { &mut open });
     }
     echoing.retain(|name| !open.contains(name));

@@ -1,6 +1,6 @@
 //! The doc comments of operations, and their index by tag.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use quote::ToTokens as _;
@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 use syn::{GenericArgument, PathArguments, Type};
 
 use super::last;
+
+/// The security scheme of a session token.
+const BEARER: &str = "HTTPBearer";
 
 /// What the document says about every operation.
 pub(super) struct Docs<'d> {
@@ -37,19 +40,21 @@ impl<'d> Docs<'d> {
         Self { operations }
     }
 
+    /// Whether only a session token authorizes the operation.
+    pub(super) fn needs_only_a_token(&self, id: &str) -> bool {
+        self.operations.get(id).is_some_and(|operation| operation.schemes().into_iter().eq([BEARER]))
+    }
+
     /// The doc comment of the client's method.
     pub(super) fn method(&self, id: &str, data: &Type, example: &str) -> String {
         let Some(operation) = self.operations.get(id) else { return String::new() };
         let about = operation.about();
         let Operation { method, path, value } = operation;
-        let mut schemes: Vec<&str> = value["security"]
-            .as_array()
+        let schemes: Vec<&str> = operation
+            .schemes()
             .into_iter()
-            .flatten()
-            .flat_map(object)
-            .map(|(scheme, _)| if scheme == "HTTPBearer" { "a session token" } else { "an API key" })
+            .map(|scheme| if scheme == BEARER { "a session token" } else { "an API key" })
             .collect();
-        schemes.sort_unstable();
         let credential = if schemes.is_empty() { "no credential".to_owned() } else { schemes.join(" or ") };
         let is_idempotent = matches!(*method, "get" | "delete") || value["x-repeatable"] == true;
         let retried = if is_idempotent {
@@ -89,6 +94,11 @@ impl<'d> Docs<'d> {
 }
 
 impl Operation<'_> {
+    fn schemes(&self) -> BTreeSet<&str> {
+        let requirements = self.value["security"].as_array().into_iter().flatten();
+        requirements.flat_map(object).map(|(scheme, _)| scheme.as_str()).collect()
+    }
+
     fn about(&self) -> String {
         let text = |key: &str| self.value[key].as_str();
         let about = text("description").or_else(|| text("summary")).unwrap_or_default();

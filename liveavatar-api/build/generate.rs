@@ -23,8 +23,7 @@ use types::Types;
 /// Generates the raw client, the builders of request types and the call types from the lowered document.
 pub(crate) fn generate(document: &Value) -> Result<syn::File, String> {
     let docs = Docs::new(document);
-    let document: openapiv3::OpenAPI =
-        serde_json::from_value(document.clone()).map_err(|error| error.to_string())?;
+    let api = serde_json::from_value(document.clone()).map_err(|error| error.to_string())?;
     let mut settings = GenerationSettings::default();
     settings
         .with_interface(InterfaceStyle::Positional)
@@ -35,13 +34,13 @@ pub(crate) fn generate(document: &Value) -> Result<syn::File, String> {
         .with_inner_type(quote::quote!(crate::http::Transport))
         .with_map_type("::std::collections::BTreeMap")
         .with_crate("liveavatar-api", CrateVers::Any, None);
-    let tokens = Generator::new(&settings).generate_tokens(&document).map_err(|error| error.to_string())?;
+    let tokens = Generator::new(&settings).generate_tokens(&api).map_err(|error| error.to_string())?;
     let mut file = syn::parse2(tokens).map_err(|error| error.to_string())?;
     let calls = calls::calls(&file);
     mark_non_exhaustive(&mut file);
     decoding::keep_nulls(&mut file);
     decoding::allow_missing_nulls(&mut file);
-    decoding::tolerate(&mut file, &calls, &document);
+    decoding::tolerate(&mut file, &calls, &docs);
     add_builders(&mut file, &calls, &docs);
     Ok(file)
 }
@@ -75,7 +74,7 @@ fn module<'a>(file: &'a mut syn::File, name: &str) -> Option<&'a mut Vec<Item>> 
 }
 
 /// The last segment of a path type, such as `Page` of `::liveavatar_api::Page<types::Avatar>`.
-fn last(kind: &Type) -> Option<&PathSegment> {
+pub(crate) fn last(kind: &Type) -> Option<&PathSegment> {
     match kind {
         Type::Path(path) => path.path.segments.last(),
         _ => None,
@@ -83,7 +82,7 @@ fn last(kind: &Type) -> Option<&PathSegment> {
 }
 
 /// The first type argument, such as `types::Avatar` of `Page<types::Avatar>`.
-fn argument(segment: &PathSegment) -> Option<&Type> {
+pub(crate) fn argument(segment: &PathSegment) -> Option<&Type> {
     match &segment.arguments {
         PathArguments::AngleBracketed(arguments) => {
             arguments.args.iter().find_map(|argument| match argument {
@@ -96,7 +95,7 @@ fn argument(segment: &PathSegment) -> Option<&Type> {
 }
 
 /// The methods of every inherent `impl` in `items`, with the name of its type.
-fn methods(items: &[Item]) -> impl Iterator<Item = (&Ident, &syn::ImplItemFn)> {
+pub(crate) fn methods(items: &[Item]) -> impl Iterator<Item = (&Ident, &syn::ImplItemFn)> {
     let inherent = items.iter().filter_map(|item| match item {
         Item::Impl(item) if item.trait_.is_none() => Some((&last(&item.self_ty)?.ident, item)),
         _ => None,
@@ -109,7 +108,7 @@ fn methods(items: &[Item]) -> impl Iterator<Item = (&Ident, &syn::ImplItemFn)> {
     })
 }
 
-fn result(function: &syn::ImplItemFn) -> Option<&Type> {
+pub(crate) fn result(function: &syn::ImplItemFn) -> Option<&Type> {
     match &function.sig.output {
         ReturnType::Type(_, kind) => Some(kind),
         ReturnType::Default => None,

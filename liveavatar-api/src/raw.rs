@@ -1,7 +1,8 @@
 //! The client that progenitor generates from the document, and the table of its operations.
 //!
 //! Generated code is never edited. Applications use the methods of [`Client`](crate::Client) instead, which take arguments
-//! by name and return this crate's errors; [`Client::raw`](crate::Client::raw) returns this client.
+//! by name and return this crate's errors; [`Client::raw`](crate::Client::raw) returns this client. A new parameter of an
+//! operation changes the signature of its function here, so this module is exempt from the version rules.
 
 use progenitor_client::{ClientHooks, ClientInfo as _, Error, OperationInfo};
 use reqwest::{Request, Response};

@@ -19,7 +19,8 @@ mod cli;
 mod mock;
 mod xtask;
 
-// The whole workspace: its layers, its fuzz targets, and random inputs for several modules.
+// The whole workspace: its layers, the messages of the compiler, its fuzz targets, and random inputs for several modules.
+mod compiler;
 mod fuzz;
 mod layers;
 mod properties;

@@ -74,6 +74,11 @@ pub trait IntoMap<T, Via> {
 }
 
 /// A type that is written as text. `String` is not one, because it would convert into itself in two ways.
+#[diagnostic::on_unimplemented(
+    message = "a field of type `{Self}` does not take a text",
+    label = "not the field's type or its builder",
+    note = "see `liveavatar_api::IntoField` for what each field takes"
+)]
 pub trait Text {}
 
 impl Text for Uuid {}

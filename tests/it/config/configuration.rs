@@ -1,6 +1,6 @@
 //! Building, reading and writing configurations.
 
-use liveavatar_api::session::{AnyConfiguration, CustomSession, FullSession, LiteSession, ModeName};
+use liveavatar_api::session::{AnyConfiguration, CustomSession, Diagnostic, FullSession, LiteSession, ModeName};
 use liveavatar_api::{OpenEnum, types};
 use serde_json::json;
 
@@ -124,9 +124,9 @@ fn an_unlisted_value_is_an_error_as_text_and_a_warning_if_typed() {
     let gemini = types::GeminiRealtimeConfig::builder().secret_id(ID);
     let lite = LiteSession::builder().avatar_id(ID);
     let text = lite.clone().gemini_realtime_config(gemini.clone().voice("Quasar")).build().unwrap_err();
-    assert_eq!(text.errors().map(|one| one.rule()).collect::<Vec<_>>(), ["not-allowed-value"]);
+    assert_eq!(text.errors().map(Diagnostic::rule).collect::<Vec<_>>(), ["not-allowed-value"]);
     let typed = lite.gemini_realtime_config(gemini.voice(OpenEnum::other("Quasar"))).build().unwrap();
-    assert_eq!(typed.warnings().iter().map(|one| one.rule()).collect::<Vec<_>>(), ["unlisted-value"]);
+    assert_eq!(typed.warnings().iter().map(Diagnostic::rule).collect::<Vec<_>>(), ["unlisted-value"]);
     let sent = serde_json::to_value(typed.body()).unwrap();
     assert_eq!(sent["gemini_realtime_config"]["voice"], "Quasar");
 }

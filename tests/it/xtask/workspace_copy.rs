@@ -51,8 +51,8 @@ impl WorkspaceCopy {
 
     /// The public items generated from the lowered document, one line each.
     pub(super) fn items(&self) -> BTreeSet<String> {
-        let items = surface::generated(&self.read(documents::LOWERED)).unwrap();
-        items.iter().map(ToString::to_string).collect()
+        let surface = surface::generated(&self.read(documents::LOWERED)).unwrap();
+        surface.0.iter().map(|(item, kind)| format!("{item:?}: {kind}")).collect()
     }
 
     /// The committed document with a change, as a source.

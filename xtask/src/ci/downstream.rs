@@ -1,9 +1,17 @@
-//! A downstream user's path: a clone, the README's commands, and a new project that depends on the packages.
+//! A downstream user's path: a clone, the README's commands, and a new project that depends on the packages. Then the service
+//! grows, and the project uses what is new.
 
 use std::fs;
+use std::path::Path;
 
+use serde_json::{Map, Value};
+
+use crate::documents;
 use crate::error::TaskError;
+use crate::pointer;
+use crate::regen::{self, RegenMode, RegenOptions};
 use crate::shell::Shell;
+use crate::source::DocumentSource;
 use crate::workspace::{self, API, MOCK, Workspace, path_dependency};
 
 /// The README's sections whose first command a newcomer runs.
@@ -11,6 +19,12 @@ const SECTIONS: [&str; 2] = ["## Run it", "## Test it"];
 
 /// The program of the new project: a first session, against the mock.
 const PROGRAM: &str = include_str!("downstream/main.rs");
+
+/// What a later document adds, by pointer: an operation, a parameter, a field, an enum value and a union member.
+const ADDITIONS: &str = include_str!("downstream/additions.json");
+
+/// A program that uses all additions. Only `regen` may be needed to make it compile.
+const PROGRAM_WITH_ADDITIONS: &str = include_str!("downstream/additions.rs");
 
 pub(super) fn run(workspace: &Workspace, shell: &mut Shell<'_>) -> Result<(), TaskError> {
     let home = workspace.target.join("ci/downstream");
@@ -32,19 +46,51 @@ pub(super) fn run(workspace: &Workspace, shell: &mut Shell<'_>) -> Result<(), Ta
         workspace::run(workspace.command("sh").current_dir(&clone).args(["-c", command]))?;
     }
 
-    let git = format!("git = \"file://{}\"", clone.display());
-    let (api, mock) = (path_dependency(&clone, API), path_dependency(&clone, MOCK));
-    for (name, api, mock) in [("by-path", api, mock), ("by-git", git.clone(), git)] {
-        shell.status("Running", format_args!("a project that depends on {API} with {api}"))?;
+    let project = |name: &str, api: &str, mock: &str, program: &str| {
         let package = home.join(name);
         fs::create_dir_all(package.join("src")).map_err(failed)?;
-        fs::write(package.join("Cargo.toml"), manifest(name, &api, &mock)).map_err(failed)?;
-        fs::write(package.join("src/main.rs"), PROGRAM).map_err(failed)?;
+        fs::write(package.join("Cargo.toml"), manifest(name, api, mock)).map_err(failed)?;
+        fs::write(package.join("src/main.rs"), program).map_err(failed)?;
         // Our lock file, so that a new release of a dependency cannot fail this step.
         fs::copy(clone.join("Cargo.lock"), package.join("Cargo.lock")).map_err(failed)?;
-        workspace::run(workspace.command("cargo").current_dir(&package).args(["run", "--quiet"]))?;
+        workspace::run(workspace.command("cargo").current_dir(&package).args(["run", "--quiet"]))
+    };
+    let git = format!("git = \"file://{}\"", clone.display());
+    let (api, mock) = (path_dependency(&clone, API), path_dependency(&clone, MOCK));
+    for (name, api, mock) in [("by-path", &api, &mock), ("by-git", &git, &git)] {
+        shell.status("Running", format_args!("a project that depends on {API} with {api}"))?;
+        project(name, api, mock, PROGRAM)?;
     }
-    Ok(())
+    regenerate(&clone, &home.join("grown.json"), shell)?;
+    shell.status("Running", "a project that uses what the document has gained")?;
+    project("grown", &api, &mock, PROGRAM_WITH_ADDITIONS)
+}
+
+/// Runs `regen` with a document that has the additions.
+fn regenerate(clone: &Path, grown: &Path, shell: &mut Shell<'_>) -> Result<(), TaskError> {
+    let stale = || {
+        TaskError::new(
+            "the additions do not fit the document",
+            "correct xtask/src/ci/downstream/additions.json",
+        )
+    };
+    let mut document = DocumentSource::File(clone.join(documents::UPSTREAM)).read()?;
+    let additions: Map<String, Value> = serde_json::from_str(ADDITIONS).map_err(|_| stale())?;
+    for (pointer, value) in additions {
+        let (parent, key) = pointer::split(&pointer).ok_or_else(stale)?;
+        match document.pointer_mut(parent) {
+            Some(Value::Array(items)) => items.push(value),
+            Some(Value::Object(fields)) => {
+                fields.insert(key, value);
+            }
+            _ => return Err(stale()),
+        }
+    }
+    fs::write(grown, document.to_string())
+        .map_err(|error| TaskError::new(format!("{}: {error}", grown.display()), "free some disk space"))?;
+    let options =
+        RegenOptions { mode: RegenMode::Write, verbose: false, today: chrono::NaiveDate::default() };
+    regen::run(clone, Some(&DocumentSource::File(grown.to_owned())), &options, shell).map(drop)
 }
 
 /// The first line of the first shell block in a section.

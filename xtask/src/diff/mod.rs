@@ -32,10 +32,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::documents;
 use crate::error::{TaskError, TaskStatus};
+use crate::normalise;
 use crate::pipeline::{self, Pipeline};
 use crate::shell::{Shell, count};
 use crate::source::DocumentSource;
-use crate::{normalise, surface};
 use differ::Differ;
 use findings::{DiffFinding, Findings, NodeOwner};
 use report::ReportFormat;
@@ -221,10 +221,13 @@ pub fn of_pipelines(old: (&str, &Pipeline), new: (&str, &Pipeline)) -> Result<Di
 }
 
 fn code_changes(old: &Pipeline, new: &Pipeline) -> Result<rust::CodeChanges, TaskError> {
-    let (before, after) = surface::differing(&old.lowered.document, &new.lowered.document)?;
-    let (before, after) =
-        (rust::GeneratedCode::new(&before, &old.lowered), rust::GeneratedCode::new(&after, &new.lowered));
-    Ok(rust::CodeChanges::between(&before, &after))
+    let code = |pipeline: &Pipeline| rust::GeneratedCode::new(&pipeline.lowered);
+    let (old, new) = std::thread::scope(|scope| {
+        let old = scope.spawn(|| code(old));
+        let new = code(new);
+        (old.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), new)
+    });
+    Ok(rust::CodeChanges::between(&old?, &new?))
 }
 
 /// A change that is still being merged with equal findings of other nodes.

@@ -11,8 +11,10 @@ use serde_json::Value;
 use super::findings::{DiffFinding, NodeOwner};
 use super::rules::{self, DiffRule, Level};
 use super::{ApiChange, Draft};
+use crate::error::TaskError;
 use crate::lower::{Document, Lowered, closure, references};
-use crate::surface::{ItemKind, PublicItem};
+use crate::surface::SurfaceItem::{self, Builder, Call, Field, Pages, Raw, Setter, Type, Variant};
+use crate::surface::{self, Surface};
 
 /// Where in the document an item comes from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,27 +25,12 @@ struct Origin {
     member: Option<String>,
 }
 
-/// The public items generated from one document, each with the text of its type.
+/// The public items generated from one document.
 #[derive(Debug)]
 pub(crate) struct GeneratedCode {
-    items: BTreeMap<RustItem, String>,
+    surface: Surface,
     /// The origins of the types, by the plain form of their names.
     origins: BTreeMap<String, Vec<Origin>>,
-    methods: BTreeSet<String>,
-}
-
-/// A generated item as callers see it, without its type.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum RustItem {
-    Type(String),
-    Field(String, String),
-    Variant(String, String),
-    Method(String),
-    /// A parameter of a method, set on its builder.
-    Setter(String, String),
-    /// What a method returns.
-    Response(String),
-    Other(String),
 }
 
 /// A name without everything that the generator changes in names.
@@ -52,31 +39,40 @@ fn plain(name: &str) -> String {
 }
 
 impl GeneratedCode {
-    pub(crate) fn new(items: &[PublicItem], lowered: &Lowered) -> Self {
-        let methods = items.iter().filter_map(|item| Some((builder(item)?, item.name.as_str())));
-        let methods: BTreeMap<&str, &str> = methods.collect();
-        Self {
-            items: items.iter().filter_map(|item| RustItem::of(item, &methods)).collect(),
-            origins: origins(lowered),
-            methods: methods.values().map(|method| (*method).to_owned()).collect(),
-        }
+    /// # Errors
+    /// When progenitor rejects the document.
+    pub(crate) fn new(lowered: &Lowered) -> Result<Self, TaskError> {
+        Ok(Self { surface: surface::generated(&lowered.document)?, origins: origins(lowered) })
     }
 
     /// The origins of a type: those of the longest known name that its name starts with.
-    fn origins(&self, kind: &str) -> Vec<Origin> {
+    fn of_type(&self, kind: &str) -> Vec<Origin> {
         let name = plain(kind);
         let beginnings = self.origins.iter().filter(|(key, _)| name.starts_with(key.as_str()));
         beginnings.max_by_key(|(key, _)| key.len()).map(|(_, origins)| origins.clone()).unwrap_or_default()
     }
-}
 
-/// The builder that a method of the client returns. All other functions of the client return `Self` or references.
-fn builder(item: &PublicItem) -> Option<&str> {
-    match &item.kind {
-        ItemKind::Function(types) if item.module == "raw" && item.owner.as_deref() == Some("Client") => {
-            Some(types.output.as_str()).filter(|output| !["", "Self"].contains(output))
+    fn of_member(&self, kind: &str, member: &str) -> Vec<Origin> {
+        let named = |origin: Origin| Origin { member: origin.member.or(Some(member.to_owned())), ..origin };
+        self.of_type(kind).into_iter().map(named).collect()
+    }
+
+    fn of_item(&self, item: &SurfaceItem) -> Vec<Origin> {
+        let of_call = |call: &String, member: Option<&String>| {
+            let known = self.surface.get(&Call(call.clone())).is_some();
+            known.then(|| Origin { owner: call.clone(), member: member.cloned() })
+        };
+        match item {
+            Type(name) | Builder(name) => self.of_type(name),
+            Field(name, member) | Variant(name, member) => self.of_member(name, member),
+            Call(call) | Pages(call) | Raw(call) => of_call(call, None).into_iter().collect(),
+            Setter(call, name) => {
+                // The setter of a parameter, or of a field of the body.
+                let body = self.surface.get(&Setter(call.clone(), "body".to_owned()));
+                let fields = body.map(|kind| self.of_member(kind, name)).unwrap_or_default();
+                of_call(call, Some(name)).into_iter().chain(fields).collect()
+            }
         }
-        _ => None,
     }
 }
 
@@ -107,43 +103,12 @@ fn origins(lowered: &Lowered) -> BTreeMap<String, Vec<Origin>> {
     origins
 }
 
-impl RustItem {
-    /// The item with the text of its type; `None` for items that only repeat another one.
-    fn of(item: &PublicItem, methods: &BTreeMap<&str, &str>) -> Option<(Self, String)> {
-        let name = item.name.clone();
-        Some(match (item.module.as_str(), item.owner.clone(), &item.kind) {
-            (_, _, ItemKind::Module) | ("raw::types::builder", ..) | ("raw::builder", None, _) => {
-                return None;
-            }
-            ("raw::types", None, ItemKind::Type(definition)) => (Self::Type(name), definition.clone()),
-            ("raw::types", Some(owner), ItemKind::Field(kind)) => (Self::Field(owner, name), kind.clone()),
-            ("raw::types", Some(owner), ItemKind::Variant) => (Self::Variant(owner, name), String::new()),
-            ("raw::types", Some(owner), ItemKind::Payload(kind)) => {
-                (Self::Variant(owner, name), kind.clone())
-            }
-            ("raw::types", _, ItemKind::Function(_)) if name == "builder" => return None,
-            ("raw", ..) if builder(item).is_some() => (Self::Method(name), String::new()),
-            // A setter that takes a closure repeats the one that takes the value.
-            ("raw::builder", _, ItemKind::Function(types)) if name == "new" || types.takes_closure => {
-                return None;
-            }
-            ("raw::builder", Some(builder), ItemKind::Function(types)) => {
-                let method = (*methods.get(builder.as_str())?).to_owned();
-                match (types.response.clone(), name.as_str()) {
-                    (Some(response), "send") => (Self::Response(method), response),
-                    _ => (Self::Setter(method, name), types.converted.clone().unwrap_or_default()),
-                }
-            }
-            _ => (Self::Other(item.to_string()), String::new()),
-        })
-    }
-}
-
 /// One generated item that differs.
 #[derive(Debug)]
 struct CodeDifference {
-    item: RustItem,
-    text: String,
+    item: SurfaceItem,
+    /// What changes in Rust code, in sentences.
+    texts: Vec<String>,
     /// The item's type before and after.
     kinds: [Option<String>; 2],
     /// Where it comes from in the older and the newer document.
@@ -156,93 +121,86 @@ pub(crate) struct CodeChanges(Vec<CodeDifference>);
 
 impl CodeChanges {
     pub(crate) fn between(old: &GeneratedCode, new: &GeneratedCode) -> Self {
-        let items: BTreeSet<&RustItem> = old.items.keys().chain(new.items.keys()).collect();
-        let mut differences = Vec::new();
-        for item in items {
-            let (was, is) = (old.items.get(item), new.items.get(item));
-            // A type or method that is added or removed takes its parts with it.
-            let whole = match item {
-                RustItem::Field(owner, _) | RustItem::Variant(owner, _) => {
-                    Some(RustItem::Type(owner.clone()))
-                }
-                RustItem::Setter(method, _) | RustItem::Response(method) => {
-                    Some(RustItem::Method(method.clone()))
-                }
-                _ => None,
-            };
-            let part_of_whole = whole.is_some_and(|whole| old.items.get(&whole) != new.items.get(&whole));
-            if was == is || part_of_whole {
-                continue;
+        let kinds = |item: &SurfaceItem| [old, new].map(|code| code.surface.get(item));
+        let items: BTreeSet<&SurfaceItem> = old.surface.0.keys().chain(new.surface.0.keys()).collect();
+        // A type or call that is added or removed takes its parts with it.
+        let in_both = |whole: SurfaceItem| kinds(&whole).iter().all(Option::is_some);
+        let is_own = |item: &SurfaceItem| match item {
+            Call(_) | Type(_) => true,
+            Setter(call, _) | Pages(call) => in_both(Call(call.clone())),
+            Builder(owner) => in_both(Type(owner.clone())),
+            Field(owner, _) | Variant(owner, _) => {
+                let [was, is] = kinds(&Type(owner.clone()));
+                was == is
             }
-            let origins = [old, new].into_iter().flat_map(|code| item.origins(code)).collect();
-            let text = item.difference(was.map(String::as_str), is.map(String::as_str));
-            differences.push(CodeDifference {
+            // The setters of its parameters report a changed function of the raw client.
+            Raw(_) => false,
+        };
+        let differing = items
+            .into_iter()
+            .map(|item| (item, kinds(item)))
+            .filter(|(item, [was, is])| was != is && is_own(item));
+        let differences = differing.map(|(item, [was, is])| {
+            let mut texts = vec![sentence(item, was, is, [old, new])];
+            if let Setter(call, name) = item {
+                let [was, is] = kinds(&Raw(call.clone()));
+                let takes = |signature: &str| signature.contains(&format!("{name}: "));
+                if was != is && was.into_iter().chain(is).any(takes) {
+                    let exempt = "it is exempt from the version rules";
+                    texts.push(format!("`raw::Client::{call}` has other parameters; {exempt}"));
+                }
+            }
+            CodeDifference {
                 item: item.clone(),
-                text,
-                kinds: [was.cloned(), is.cloned()],
-                origins,
-            });
-        }
-        Self(differences)
+                texts,
+                kinds: [was, is].map(|kind| kind.map(str::to_owned)),
+                origins: [old, new].into_iter().flat_map(|code| code.of_item(item)).collect(),
+            }
+        });
+        Self(differences.collect())
     }
 }
 
-impl RustItem {
-    fn origins(&self, code: &GeneratedCode) -> Vec<Origin> {
-        let of_method = |method: &String, member: Option<&String>| {
-            let known = code.methods.contains(method);
-            known.then(|| Origin { owner: method.clone(), member: member.cloned() }).into_iter().collect()
-        };
-        match self {
-            Self::Type(name) => code.origins(name),
-            Self::Field(name, member) | Self::Variant(name, member) => {
-                let of_type = code.origins(name).into_iter();
-                of_type
-                    .map(|origin| Origin { member: origin.member.or_else(|| Some(member.clone())), ..origin })
-                    .collect()
-            }
-            Self::Method(method) | Self::Response(method) => of_method(method, None),
-            Self::Setter(method, parameter) => of_method(method, Some(parameter)),
-            Self::Other(_) => Vec::new(),
+/// The difference of one item.
+fn sentence(item: &SurfaceItem, was: Option<&str>, is: Option<&str>, codes: [&GeneratedCode; 2]) -> String {
+    let has_builder = |owner: &str| codes.iter().all(|code| code.surface.has_builder(owner));
+    let (subject, part) = match item {
+        Call(call) | Raw(call) | Pages(call) => (format!("client.{call}()"), String::new()),
+        Setter(call, name) => (format!("client.{call}()"), format!("the setter `{name}")),
+        Builder(owner) => (format!("types::{owner}::builder()"), String::new()),
+        Field(owner, name) if was.is_some() && is.is_some() => {
+            (format!("types::{owner}.{name}"), String::new())
         }
-    }
-
-    /// The difference as a sentence.
-    fn difference(&self, was: Option<&str>, is: Option<&str>) -> String {
-        let loss = was.is_some();
-        let verb = if loss { "loses" } else { "gains" };
-        let kinds = match (was, is) {
-            (Some(was), Some(is)) => format!("`{was}` → `{is}`"),
-            _ => String::new(),
-        };
-        let both = was.is_some() && is.is_some();
-        match self {
-            Self::Type(name) if both => format!("`types::{name}` changes: {kinds}"),
-            Self::Type(name) if loss => format!("`types::{name}` is removed"),
-            Self::Type(name) => format!("`types::{name}` is added"),
-            Self::Field(owner, name) | Self::Variant(owner, name) if both => {
-                let dot = if matches!(self, Self::Field(..)) { "." } else { "::" };
-                format!("`types::{owner}{dot}{name}` changes: {kinds}")
-            }
-            Self::Field(owner, name) => match is {
-                Some(kind) => format!("`types::{owner}` gains `{name}: {kind}`"),
-                None => format!("`types::{owner}` loses `{name}`"),
-            },
-            Self::Variant(owner, name) => format!("`types::{owner}` {verb} `{name}`"),
-            Self::Method(name) if loss => format!("method `{name}` is removed"),
-            Self::Method(name) => format!("method `{name}` is added"),
-            Self::Setter(method, name) if both => format!("method `{method}`: `.{name}(…)` changes: {kinds}"),
-            Self::Setter(method, name) => format!("method `{method}` {verb} `.{name}(…)`"),
-            Self::Response(method) => format!("the response of method `{method}` changes: {kinds}"),
-            Self::Other(line) => format!("`{line}` {}", if loss { "is removed" } else { "is added" }),
+        Field(owner, name) if has_builder(owner) => {
+            (format!("types::{owner}::builder()"), format!("the setter `{name}"))
         }
+        Variant(owner, name) if was.is_some() && is.is_some() => {
+            (format!("types::{owner}::{name}"), String::new())
+        }
+        Field(owner, name) | Variant(owner, name) => (format!("types::{owner}"), format!("`{name}")),
+        Type(owner) => (format!("types::{owner}"), String::new()),
+    };
+    let (gains, added) = if was.is_some() { ("loses", "removed") } else { ("gains", "added") };
+    match (item, was, is) {
+        (Call(_), Some(was), Some(is)) => format!("`{subject}` returns other data: `{was}` → `{is}`"),
+        (Setter(..), Some(was), Some(is)) => format!("`{subject}` changes {part}`: `{was}` → `{is}`"),
+        (_, Some(was), Some(is)) => format!("`{subject}` changes: `{was}` → `{is}`"),
+        (Setter(..) | Field(..), _, Some(kind)) => format!("`{subject}` {gains} {part}: {kind}`"),
+        (Setter(..) | Field(..) | Variant(..), ..) => format!("`{subject}` {gains} {part}`"),
+        (Pages(_), ..) => format!("`{subject}` {gains} `pages`, `items` and `all`"),
+        _ => format!("`{subject}` is {added}"),
     }
 }
 
 impl CodeDifference {
     /// Whether code that compiled may no longer compile.
     fn is_loss(&self) -> bool {
-        self.kinds[0].is_some()
+        match (&self.item, &self.kinds) {
+            (_, [None, _]) => false,
+            // A setter that takes `Option<T>` also takes `T`.
+            (Setter(..), [Some(was), Some(is)]) => *is != format!("Option<{was}>"),
+            _ => true,
+        }
     }
 }
 
@@ -299,7 +257,7 @@ const INERT: &[&DiffRule] = &[
 pub(super) fn attribute(code: CodeChanges, drafts: &mut Vec<Draft>) {
     let mut assigned: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let (types, rest): (Vec<_>, Vec<_>) =
-        code.0.into_iter().partition(|difference| matches!(difference.item, RustItem::Type(_)));
+        code.0.into_iter().partition(|difference| matches!(difference.item, Type(_)));
     let mut unexplained = Vec::new();
     for difference in types.into_iter().chain(rest) {
         let causes = causes(&difference, drafts, &assigned);
@@ -307,12 +265,12 @@ pub(super) fn attribute(code: CodeChanges, drafts: &mut Vec<Draft>) {
             unexplained.push(difference);
             continue;
         }
-        if let RustItem::Type(name) = &difference.item {
+        if let Type(name) = &difference.item {
             assigned.insert(name.clone(), causes.clone());
         }
         for index in causes {
             let change = &mut drafts[index].change;
-            change.rust.push(difference.text.clone());
+            change.rust.extend(difference.texts.iter().cloned());
             if difference.is_loss() && change.level < Level::Breaking {
                 change.level = Level::Breaking;
                 change.why = BROKEN;
@@ -324,7 +282,7 @@ pub(super) fn attribute(code: CodeChanges, drafts: &mut Vec<Draft>) {
     }
     let rule = &rules::SURFACE_CHANGED;
     let loss = unexplained.iter().any(CodeDifference::is_loss);
-    let items: Vec<String> = unexplained.into_iter().map(|difference| difference.text).collect();
+    let items: Vec<String> = unexplained.into_iter().flat_map(|difference| difference.texts).collect();
     let change = ApiChange {
         id: rule.name.to_owned(),
         level: if loss { Level::Breaking } else { Level::Info },
@@ -354,7 +312,7 @@ fn causes(
         with.map(|(index, _)| index).collect()
     };
     let any_origin = |test: &dyn Fn(&Origin) -> bool| difference.origins.iter().any(test);
-    let is_type = matches!(difference.item, RustItem::Type(_));
+    let is_type = matches!(difference.item, Type(_) | Builder(_));
     let reached = || all(&|cause| any_origin(&|origin| cause.reach.contains(&origin.owner)));
 
     let at_member = all(&|cause| any_origin(&|origin| cause.is_at(origin)));
@@ -387,8 +345,8 @@ fn causes(
     if !by_reach.is_empty() {
         return by_reach;
     }
-    // Envelopes and pages are generic, so a change in one shows only in the method's response.
-    if let RustItem::Response(_) | RustItem::Method(_) = &difference.item {
+    // Envelopes and pages are generic, so a change in one shows only in the call's data.
+    if let Call(_) | Pages(_) = &difference.item {
         let at_operation = all(&|cause| any_origin(&|origin| cause.owns(origin)));
         return fitting(difference, drafts, at_operation);
     }
@@ -414,11 +372,9 @@ fn fitting(difference: &CodeDifference, drafts: &[Draft], candidates: Vec<usize>
     let only_optional =
         matches!(&difference.kinds, [Some(was), Some(is)] if was != is && bare(was) == bare(is));
     let words: &[&str] = match &difference.item {
-        RustItem::Variant(..) => &["enum-value", "union-member"],
+        Variant(..) => &["enum-value", "union-member"],
         _ if only_optional => &["required", "optional", "null"],
-        RustItem::Field(..) | RustItem::Setter(..) if difference.kinds.contains(&None) => {
-            &["-added", "-removed", "-renamed"]
-        }
+        Field(..) | Setter(..) if difference.kinds.contains(&None) => &["-added", "-removed", "-renamed"],
         _ => return candidates,
     };
     prefer(candidates, &|id| words.iter().any(|word| id.contains(word)))
