@@ -32,8 +32,8 @@ fn a_configuration_is_built_only_if_every_rule_holds() {
     ");
     let diagnostics = LiteSession::builder().avatar_id("Anna_public_3").build();
     insta::assert_snapshot!(diagnostics.unwrap_err(), @"
-    error[wrong-type] avatar_id: must be a UUID
-      hint: GET /v1/avatars/public and GET /v1/avatars list the ids
+    error[not-a-uuid] avatar_id: is not a UUID
+      hint: avatar names of the older HeyGen product are not ids; GET /v1/avatars/public and GET /v1/avatars list the ids
     ");
     let diagnostics = LiteSession::builder().build();
     insta::assert_snapshot!(diagnostics.unwrap_err(), @"
