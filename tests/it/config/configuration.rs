@@ -1,6 +1,8 @@
 //! Building, reading and writing configurations.
 
-use liveavatar_api::session::{AnyConfiguration, CustomSession, Diagnostic, FullSession, LiteSession, ModeName};
+use liveavatar_api::session::{
+    AnyConfiguration, CustomSession, Diagnostic, FullSession, LiteSession, ModeName,
+};
 use liveavatar_api::{OpenEnum, types};
 use serde_json::json;
 
