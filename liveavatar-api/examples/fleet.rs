@@ -12,7 +12,6 @@ use std::time::{Duration, SystemTime};
 
 use liveavatar_api::session::{LiteSession, SANDBOX_AVATAR_ID};
 use liveavatar_api::store::{FileStore, Store as _};
-use liveavatar_api::types::SessionEndReason;
 use liveavatar_api::{API_KEY_ENV, BASE_URL_ENV, Client};
 use support::{Connected, connect};
 
@@ -87,7 +86,7 @@ async fn reap_and_continue(folder: &Path) -> Result<(), Box<dyn Error>> {
     println!("started   {}", session.id());
     session.keep_alive().await?;
     store.renew(session.id()).await?;
-    session.stop(SessionEndReason::UserClosed).await?;
+    session.stop().await?;
     store.release(session.id()).await?;
     println!("stopped   {}; sessions in the store: {}", session.id(), store.held().await?.len());
     Ok(())

@@ -321,7 +321,7 @@ async fn no_debug_output_of_a_public_type_shows_a_secret() {
         leaks.look_debug("", "the response to a start", &started);
         let session = client.session(minted.id());
         leaks.look_debug("", "a session", &session);
-        session.stop(liveavatar_api::types::SessionEndReason::UserClosed).await.unwrap();
+        session.stop().await.unwrap();
     }
     leaks.look("", "logs", &capture::take());
     leaks.look_debug("", "the mock", &server);

@@ -3,7 +3,6 @@
 use futures_util::stream;
 use liveavatar_api::realtime::lite::{Socket, SocketOptions};
 use liveavatar_api::session::LiteSession;
-use liveavatar_api::types::SessionEndReason;
 use liveavatar_mock::{EventStyle, Server};
 use liveavatar_tests::client;
 
@@ -35,7 +34,7 @@ async fn the_socket_logs_neither_its_address_nor_audio() {
     let speech = socket.speak(stream::iter([audio]));
     leaks.look_debug("socket", "the speech handle", &speech);
     leaks.look_debug("socket", "the outcome", &speech.await);
-    client.session(token.id()).stop(SessionEndReason::UserClosed).await.unwrap();
+    client.session(token.id()).stop().await.unwrap();
     socket.closed().await;
     for port in [9, server.url().rsplit(':').next().unwrap().parse().unwrap()] {
         for scheme in ["ws", "wss"] {

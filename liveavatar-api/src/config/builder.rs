@@ -7,18 +7,24 @@ use crate::schema::Diagnostics;
 use crate::types::{FullSessionConfigMode, builder};
 
 /// The configuration of a FULL session; the service runs the conversation.
+///
+/// The session itself is a [`Session<Full>`](crate::session::Session).
 pub type FullSession = Configuration<Full>;
 
 /// The configuration of a LITE session; the caller supplies the audio.
+///
+/// The session itself is a [`Session<Lite>`](crate::session::Session).
 pub type LiteSession = Configuration<Lite>;
 
 /// The configuration of a LITE session in the caller's own LiveKit room, under the mode's earlier name.
+///
+/// The session itself is a [`Session<Custom>`](crate::session::Session).
 pub type CustomSession = Configuration<Custom>;
 
 impl FullSession {
     /// Returns a builder, with a setter for each field.
     ///
-    /// It starts with the mode set. If a voice agent determines the mode, `mode(None)` removes it.
+    /// It starts with the mode set. If a voice agent determines the mode, `mode(None::<&str>)` removes it.
     pub fn builder() -> builder::FullSessionConfig<Self> {
         builder::FullSessionConfig::default().mode(FullSessionConfigMode::Full)
     }

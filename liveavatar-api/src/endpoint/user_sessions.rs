@@ -12,7 +12,6 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::session::{AnyMode, Session, SessionRef, State};
-use crate::types::SessionEndReason;
 
 /// How many former tokens are remembered per user. Each costs a call at the user's next request.
 const MAX_FORMER_TOKENS: usize = 16;
@@ -166,7 +165,7 @@ impl UserSession {
 }
 
 async fn stop(client: &Client, id: Uuid) -> Result<(), Error> {
-    client.session(id).stop(SessionEndReason::UserClosed).await
+    client.session(id).stop().await
 }
 
 /// Returns the token's own expiry, or an assumed one.

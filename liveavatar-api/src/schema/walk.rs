@@ -182,7 +182,13 @@ impl Visitor<'_> {
             }
         }
         for field in object.fields.iter().filter(|field| field.is_required && !map.contains_key(field.name)) {
-            let message = if field.shape.nullable { "is required; null clears it" } else { "is required" };
+            let message = match field.shape.variants.as_slice() {
+                _ if field.shape.nullable => "is required; null clears it".to_owned(),
+                [only] if !only.allowed.is_empty() => {
+                    format!("is required and must be {}", one_of(&only.allowed))
+                }
+                _ => "is required".to_owned(),
+            };
             let missing = Diagnostic::new(MISSING_FIELD, &at.key(field.name), message);
             self.found.push(missing.with_hint(missing_hint(&field.shape, field.name)));
         }

@@ -60,7 +60,7 @@ impl SessionRef {
         self.client.keep_session_alive().session_id(self.id).send().await.map(drop)
     }
 
-    /// Stops the session; succeeds if it has already ended.
+    /// Stops the session with the reason `USER_CLOSED`; succeeds if it has already ended.
     ///
     /// The service frees the session's slot 0.8 to 3 s later (field reports).
     ///
@@ -69,7 +69,18 @@ impl SessionRef {
     ///
     /// # Cancel safety
     /// If the future is dropped before the response arrives, the session may still run. Call it again.
-    pub async fn stop(&self, reason: SessionEndReason) -> Result<(), Error> {
+    pub async fn stop(&self) -> Result<(), Error> {
+        self.stop_with(SessionEndReason::UserClosed).await
+    }
+
+    /// Stops the session like [`stop`](Self::stop), with another reason in the service's records.
+    ///
+    /// # Errors
+    /// As [`stop`](Self::stop).
+    ///
+    /// # Cancel safety
+    /// As [`stop`](Self::stop).
+    pub async fn stop_with(&self, reason: SessionEndReason) -> Result<(), Error> {
         match self.client.stop_session().session_id(self.id).reason(reason).send().await {
             Ok(_) => Ok(()),
             Err(error) if error.proves_gone() => Ok(()),

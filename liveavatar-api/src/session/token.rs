@@ -51,14 +51,12 @@ impl Client {
 /// #     client: liveavatar_api::Client,
 /// #     configuration: liveavatar_api::session::AnyConfiguration,
 /// # ) -> Result<(), liveavatar_api::Error> {
-/// use liveavatar_api::types::SessionEndReason;
-///
 /// let token = client.mint(&configuration).await?;
 /// let started = token.start().await?;
 /// println!("join {:?}", started.livekit_url);
 /// let session = client.session(token.id());
 /// session.keep_alive().await?;
-/// session.stop(SessionEndReason::UserClosed).await?;
+/// session.stop().await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -104,7 +102,7 @@ impl<M> SessionToken<M> {
             Err(error) => {
                 if !proves_not_started(&error) {
                     // The error of the start is more useful to the caller than one of the stop.
-                    let _ = self.client.session(self.id).stop(SessionEndReason::ServerError).await;
+                    let _ = self.client.session(self.id).stop_with(SessionEndReason::ServerError).await;
                 }
                 Err(error)
             }

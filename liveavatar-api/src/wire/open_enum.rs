@@ -13,6 +13,7 @@ use super::lenient::text;
 /// use liveavatar_api::{OpenEnum, types::SessionMode};
 /// let known: OpenEnum<SessionMode> = "FULL".parse().unwrap();
 /// assert_eq!(known, SessionMode::Full);
+/// assert!(Some(known).is_some_and(|mode| mode == SessionMode::Full));
 /// let unknown: OpenEnum<SessionMode> = "HOLOGRAM".parse().unwrap();
 /// assert_eq!(unknown.to_string(), "HOLOGRAM");
 /// ```

@@ -4,7 +4,6 @@ use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
 use liveavatar_api::session::AnyConfiguration;
-use liveavatar_api::types::SessionEndReason;
 use liveavatar_api::{Client, Credential};
 
 use super::{EXAMPLES, json_lines, mock_builder, program};
@@ -39,7 +38,7 @@ async fn a_session_is_followed_until_it_is_stopped() {
         all
     });
     first_line.await.unwrap();
-    session.stop(SessionEndReason::UserClosed).await.unwrap();
+    session.stop().await.unwrap();
     let all = json_lines(&reader.await.unwrap().join("\n"));
     let status = tokio::task::spawn_blocking(move || child.wait()).await.unwrap().unwrap();
     assert_eq!(status.code(), Some(0));

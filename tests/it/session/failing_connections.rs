@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use liveavatar_api::session::{LiteSession, StopFailed};
-use liveavatar_api::types::SessionEndReason;
 use liveavatar_api::{Client, Credential};
 use liveavatar_mock::Server;
 use tokio::time::{sleep, timeout};
@@ -149,7 +148,7 @@ async fn unsupervised(lab: &Lab) -> String {
     if started.is_ok() {
         let session = lab.client.session(token.id());
         write!(result, ", {}", describe("kept alive", &session.keep_alive().await)).unwrap();
-        let stopped = session.stop(SessionEndReason::UserClosed).await;
+        let stopped = session.stop().await;
         write!(result, ", {}", describe("stopped", &stopped)).unwrap();
     }
     result

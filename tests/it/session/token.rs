@@ -31,7 +31,7 @@ async fn a_full_session_runs_from_token_to_transcript() {
     assert_eq!(started.max_session_duration, Some(60));
     let session = client.session(token.id());
     session.keep_alive().await.unwrap();
-    session.stop(SessionEndReason::UserClosed).await.unwrap();
+    session.stop().await.unwrap();
     assert!(server.running_sessions().is_empty());
     let details = session.details().await.unwrap();
     assert_eq!(details.end_reason, Some(SessionEndReason::UserClosed.into()));

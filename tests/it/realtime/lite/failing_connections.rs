@@ -8,7 +8,6 @@ use liveavatar_api::Secret;
 use liveavatar_api::realtime::audio;
 use liveavatar_api::realtime::lite::{READY_TIMEOUT, Socket};
 use liveavatar_api::session::LiteSession;
-use liveavatar_api::types::SessionEndReason;
 use liveavatar_mock::{EventStyle, Server};
 use liveavatar_tests::client;
 use tokio::time::{Instant, timeout};
@@ -67,7 +66,7 @@ async fn results(cut: Cut) -> String {
         let url = format!("ws://127.0.0.1:{}/{path}", proxy.port).into();
         let result = timeout(PATIENCE, connect_and_speak(&url)).await;
         lines.add(after, result.unwrap_or_else(|_| panic!("{cut:?} after {after} bytes: hangs")));
-        api.session(token.id()).stop(SessionEndReason::UserClosed).await.unwrap();
+        api.session(token.id()).stop().await.unwrap();
         if proxy.failed() == 0 {
             assert!(after > HANDSHAKE * 2, "the connection had only {after} bytes");
             break;

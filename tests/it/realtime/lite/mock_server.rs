@@ -8,7 +8,6 @@ use liveavatar_api::Secret;
 use liveavatar_api::realtime::audio;
 use liveavatar_api::realtime::lite::{AHEAD, CloseReason, Socket};
 use liveavatar_api::session::{LiteSession, SessionRef};
-use liveavatar_api::types::SessionEndReason;
 use liveavatar_mock::{EventStyle, Server};
 use liveavatar_tests::client;
 use tokio::time::{Instant, sleep};
@@ -88,7 +87,7 @@ async fn the_socket_closes_when_its_session_ends() {
     let server = Server::builder().sockets(EventStyle::EventId).start().await.unwrap();
     let (session, ws_url) = session(&server).await;
     let socket = Socket::connect(&ws_url).await.unwrap();
-    session.stop(SessionEndReason::UserClosed).await.unwrap();
+    session.stop().await.unwrap();
     tokio::time::pause();
     assert_eq!(socket.closed().await, CloseReason::SessionEnded);
     assert!(socket.interrupt().unwrap_err().is_invalid_request());
