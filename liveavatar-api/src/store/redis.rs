@@ -53,7 +53,8 @@ const KEYS: [&str; 5] = ["leases", "claims", "cooling", "ends", "state"];
 ///
 /// Redis 5 or newer with Lua and a single primary is required; all keys of an [`Account`] share one hash tag. All machines must use the
 /// same API key, prefix, lease and number of slots. The first call connects, on its Tokio runtime; a broken connection is replaced.
-/// `rediss://` requires the feature `rustls` and one rustls crypto provider in the program.
+/// `rediss://` requires the feature `rustls`. If the program has not installed a default crypto provider of rustls,
+/// [`build`](RedisStoreBuilder::build) installs aws-lc-rs.
 ///
 /// ```no_run
 /// # fn build() -> Result<(), Box<dyn std::error::Error>> {
@@ -289,6 +290,11 @@ impl RedisStoreBuilder {
         }
         if cfg!(not(feature = "rustls")) && self.address.expose().starts_with("rediss:") {
             return invalid("address: `rediss` requires the feature `rustls` of this crate");
+        }
+        #[cfg(feature = "rustls")]
+        if self.address.expose().starts_with("rediss:") {
+            // The Redis client panics if there is none and the program contains two. Installing fails only if there is one.
+            let _ = tokio_rustls::rustls::crypto::aws_lc_rs::default_provider().install_default();
         }
         // The client's error is dropped, because it may contain parts of the address.
         let Ok(client) = redis::Client::open(self.address.expose()) else {

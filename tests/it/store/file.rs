@@ -173,7 +173,7 @@ async fn a_client_without_an_api_key_does_not_use_the_store() {
 fn a_fingerprint_differs_by_key_and_does_not_show_it() {
     let shown = format!("{} {:?}", account("canary"), account("canary"));
     assert!(account("canary") != account("canary2") && !shown.contains("canary"), "{shown}");
-    insta::assert_snapshot!(account("canary"), @"");
+    insta::assert_snapshot!(account("canary"), @"dc0b073c92aca645");
 }
 
 #[cfg(unix)]
@@ -205,13 +205,13 @@ async fn a_folder_that_others_control_is_an_error_that_says_what_to_do() {
     let folder = folder();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let error = cause(&FileStore::open(folder.path()).unwrap_err());
-    insta::assert_snapshot!(error.replace(folder.path().to_str().unwrap(), "FOLDER"), @"");
+    insta::assert_snapshot!(error.replace(folder.path().to_str().unwrap(), "FOLDER"), @"FOLDER: every user can write to the folder; use a new folder, or check its files and run `chmod 700` on it");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
     // Only root can give a folder away.
     if std::os::unix::fs::chown(folder.path(), Some(1), None).is_ok() {
         let error = cause(&FileStore::open(folder.path()).unwrap_err());
-        insta::assert_snapshot!(error.replace(folder.path().to_str().unwrap(), "FOLDER"), @"");
+        insta::assert_snapshot!(error.replace(folder.path().to_str().unwrap(), "FOLDER"), @"FOLDER: the folder belongs to another user; use a new folder, for example one inside it");
     }
 }
 
@@ -371,7 +371,9 @@ async fn a_record_that_cannot_be_read_is_an_error_and_is_not_dropped() {
     ];
     for error in errors {
         let error = error.replace(folder.path().to_str().unwrap(), "FOLDER");
-        insta::allow_duplicates!(insta::assert_snapshot!(error, @""));
+        insta::allow_duplicates!(
+            insta::assert_snapshot!(error, @"FOLDER: the file `335024598a0513e5/of-a-later-version` does not belong to this version of the store; move it elsewhere, or use a new folder")
+        );
     }
     assert!(strange.exists());
     assert_eq!(store.held(account("theirs")).await.unwrap(), all([]));
@@ -388,7 +390,14 @@ async fn the_folder_contains_only_ids_and_times() {
     let owner = owner.file_name().unwrap().to_str().unwrap().trim_start_matches("owner-");
     let name = file.file_name().unwrap().to_str().unwrap();
     let text = format!("{name}\n{}", fs::read_to_string(&file).unwrap()).replace(owner, "OWNER");
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r"
+    00000000-0000-0000-0000-000000000001.held.OWNER
+    session: 00000000-0000-0000-0000-000000000001
+    account: 335024598a0513e5
+    owner: OWNER
+    recorded: 2026-01-01T00:00:00.000Z
+    until: 2100-01-01T00:00:00.000Z
+    ");
 }
 
 #[derive(Clone, Debug)]

@@ -4,7 +4,6 @@ mod file;
 mod fleet;
 mod redis;
 mod redis_server;
-mod throughput_tmp;
 
 use std::time::{Duration, SystemTime};
 
