@@ -116,7 +116,9 @@ fn run(mut folder: Folder, inbox: &mpsc::Receiver<Job>) {
         let jobs = std::iter::once(first).chain(inbox.try_iter());
         let replies: Vec<Reply> = jobs.map(|job| job(&mut folder)).collect();
         let synced = folder.sync();
-        replies.into_iter().for_each(|reply| reply(&synced));
+        for reply in replies {
+            reply(&synced);
+        }
     }
 }
 

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use liveavatar_api::session::LiteSession;
 use liveavatar_api::store::{Account, FileStore, Store as _, StoreError};
-use liveavatar_api::{Clock as _, Credential, Uuid};
+use liveavatar_api::{Client, Clock as _, Credential, Uuid};
 use liveavatar_mock::Server;
 use liveavatar_tests::{TestClock, client};
 use proptest::prelude::*;
@@ -154,6 +156,23 @@ async fn two_accounts_on_one_folder_never_see_each_others_sessions() {
     let reaped = client.reap().store(open(folder.path())).only_abandoned().run().await;
     assert!(reaped.is_complete() && reaped.sessions().is_empty(), "{reaped:?}");
     assert_eq!(abandoned(&living).await, all([1]));
+}
+
+#[tokio::test]
+async fn a_client_records_its_sessions_under_the_account_of_its_key() {
+    let folder = folder();
+    let service = Server::start().await.unwrap();
+    let store = Arc::new(open(folder.path()));
+    let key = Credential::api_key(service.api_key()).unwrap();
+    let client = Client::builder().base_url(service.url()).credential(key).session_store(Arc::clone(&store));
+    let client = client.build().unwrap();
+    let configuration = LiteSession::builder().avatar_id(session(7)).build().unwrap();
+    let opened = client.open(&configuration).await.unwrap();
+    let ours = client.account().unwrap();
+    assert_eq!(store.held(ours).await.unwrap(), BTreeSet::from([opened.id()]));
+    assert_eq!(store.held(mine()).await.unwrap(), all([]));
+    opened.stop().await.unwrap();
+    assert_eq!(store.held(ours).await.unwrap(), all([]));
 }
 
 #[tokio::test]
