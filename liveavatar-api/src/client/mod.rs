@@ -182,7 +182,7 @@ impl Client {
 
     /// Returns the account whose sessions a [store](crate::store) records for this client.
     ///
-    /// `None` without an API key. Such a client cannot open sessions, and a reaper of it returns an error instead of using the store.
+    /// `None` without an API key. Such a client cannot open sessions, and its reaper reports an error instead of using a store.
     #[must_use]
     pub fn account(&self) -> Option<Account> {
         self.calls().account().ok()

@@ -9,8 +9,8 @@ use crate::operation::CredentialKind;
 
 /// The fingerprint of an API key; stores tell accounts apart by it.
 ///
-/// `Display` prints 16 hexadecimal digits, which do not reveal the key. Every key counts as an account of its own: a process does
-/// not see the sessions that another process recorded with another key, even if both keys belong to one account.
+/// `Display` prints 16 hexadecimal digits, which do not reveal the key. Each key counts as a separate account: a process does not see
+/// the sessions that another process recorded with another key, even if both keys belong to the same account of the service.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Account([u8; Self::LENGTH]);
 
@@ -24,7 +24,7 @@ impl Account {
         if credential.kind() != CredentialKind::ApiKey {
             return None;
         }
-        // The prefix makes the hash useless to compare with hashes of the key from elsewhere.
+        // The prefix keeps the fingerprint different from other programs' hashes of the key.
         let hash = Sha256::new().chain_update(b"liveavatar-account:").chain_update(credential.header());
         let mut fingerprint = [0; Self::LENGTH];
         fingerprint.copy_from_slice(&hash.finalize()[..Self::LENGTH]);

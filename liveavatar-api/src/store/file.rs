@@ -21,7 +21,7 @@ use crate::http::{Clock, SystemClock};
 /// file is on disk before [`acquire`](Store::acquire) returns. Concurrent calls share the wait for the disk.
 ///
 /// An owner lives as long as its `FileStore`. It holds an operating-system lock that is released when the process ends, even by
-/// SIGKILL. From then on its sessions are [abandoned](Store::claim_abandoned). Until then they are held, whatever the clock says;
+/// SIGKILL. From then on its sessions are [abandoned](Store::claim_abandoned). Until then they are held, even if a clock is wrong;
 /// an abandoned session is forgotten one day after its latest end, so that a clock may be wrong by that much.
 ///
 /// The folder must be on a local disk, because network file systems do not lock reliably. Do not delete its files while processes

@@ -83,6 +83,7 @@ impl Folder {
         let (own, unsynced) = Default::default();
         // Dropping it after an error removes the owner's file.
         let folder = Self { path: path.to_path_buf(), owner, owner_file, own, unsynced };
+        #[cfg(unix)]
         make_private(path, &folder.owner_file)?;
         folder.remove_leftovers()?;
         Ok(folder)
@@ -100,7 +101,9 @@ impl Folder {
 
     /// Makes new files durable: once per folder, because this takes milliseconds.
     pub(super) fn sync(&mut self) -> io::Result<()> {
-        std::mem::take(&mut self.unsynced).iter().try_for_each(|folder| sync_folder(folder))
+        let folders = std::mem::take(&mut self.unsynced);
+        // Other systems do not open folders; their file systems make a rename durable.
+        if cfg!(unix) { folders.iter().try_for_each(|folder| File::open(folder)?.sync_all()) } else { Ok(()) }
     }
 
     pub(super) fn acquire(
@@ -116,7 +119,7 @@ impl Folder {
 
     pub(super) fn renew(&mut self, account: Account, session: Uuid, now: SystemTime) -> io::Result<()> {
         let Some(until) = self.own.get(&(account, session)).copied() else { return Ok(()) };
-        // Programs that tidy up temporary folders delete files with an old modification time. A failure only lets them.
+        // Programs that tidy up temporary folders delete files with an old modification time. If this fails, `restore` helps.
         let _ = self.owner_file.set_modified(SystemTime::now());
         if self.own_path(account, session).try_exists()? {
             return Ok(());
@@ -204,7 +207,8 @@ impl Folder {
     /// Returns an error while living owners may not have recorded their sessions again.
     fn check_complete(&self, now: SystemTime) -> io::Result<()> {
         let lost = match fs::read_to_string(self.path.join(LOST)) {
-            Ok(text) => text.parse().unwrap_or_else(|_| unix_millis(now)),
+            // Only a power failure loses the content, and then no owner lives.
+            Ok(text) => text.parse().unwrap_or(0),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
         };
@@ -383,23 +387,5 @@ fn make_private(folder: &Path, own_file: &File) -> io::Result<()> {
     if found.mode() & 0o077 != 0 {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
     }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "the same signature as on Unix")]
-fn make_private(_: &Path, _: &File) -> io::Result<()> {
-    Ok(())
-}
-
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Other systems do not open folders; their file systems make a rename durable.
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "the same signature as on Unix")]
-fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }

@@ -308,6 +308,15 @@ async fn after_files_were_deleted_nothing_is_reaped_until_all_owners_could_renew
 }
 
 #[tokio::test]
+async fn a_note_of_deleted_files_that_lost_its_content_does_not_block_reaping_forever() {
+    let folder = folder();
+    let store = open(folder.path());
+    fs::write(folder.path().join("lost"), "").unwrap();
+    assert_eq!(held(&store).await, all([]));
+    assert_eq!(abandoned(&store).await, all([]));
+}
+
+#[tokio::test]
 async fn a_lost_folder_is_created_again_by_the_next_renewal() {
     let parent = folder();
     let folder = parent.path().join("state");

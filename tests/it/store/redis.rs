@@ -217,7 +217,7 @@ async fn a_reaper_that_returns_after_the_recovery_time_finds_the_abandoned_sessi
     expire(&server, "leases", 1);
     server.command("HSET", "state", &["heard", "1"]);
     assert!(reaper.claim_abandoned(mine()).await.unwrap_err().is_unavailable());
-    // The lease that owners have to renew, in which nobody calls, has just passed.
+    // The lease that owners have to renew has just passed, without any call.
     let now = millis_since_1970();
     server.command("HSET", "state", &["heard", &(now - 200_000).to_string(), "sure", &now.to_string()]);
     assert_eq!(abandoned(&reaper).await, all([1]));
