@@ -49,7 +49,8 @@ async fn crash(folder: &Path) -> Result<(), Box<dyn Error>> {
     let store = FileStore::open(folder)?;
     let minted = client.mint(&configuration()?).await?;
     // Record the session before the start, so that it is never running without a record.
-    store.acquire(minted.id(), SystemTime::now() + LEASE).await?;
+    let account = client.account().expect("the environment contains an API key");
+    store.acquire(account, minted.id(), SystemTime::now() + LEASE).await?;
     minted.start().await?;
     println!("crashing  while session {} is running", minted.id());
     std::process::abort()
@@ -66,6 +67,7 @@ async fn reap_and_continue(folder: &Path) -> Result<(), Box<dyn Error>> {
     let status = tokio::task::spawn_blocking(move || crashing.status()).await??;
     println!("crashed   the other process: {status}");
 
+    let account = client.account().expect("the client has an API key");
     let store = FileStore::open(folder)?;
     let reaper = client.reap().store(FileStore::open(folder)?).only_abandoned();
     for session in reaper.run().await.sessions() {
@@ -78,16 +80,16 @@ async fn reap_and_continue(folder: &Path) -> Result<(), Box<dyn Error>> {
             let minted = client.mint(&configuration).await?;
             // Do not start a session that could not be recorded.
             let until = SystemTime::now() + LEASE;
-            store.acquire(minted.id(), until).await.expect("the folder is writable");
+            store.acquire(account, minted.id(), until).await.expect("the folder is writable");
             minted.start().await?;
             Ok(client.session(minted.id()))
         })
         .await?;
     println!("started   {}", session.id());
     session.keep_alive().await?;
-    store.renew(session.id()).await?;
+    store.renew(account, session.id()).await?;
     session.stop().await?;
-    store.release(session.id()).await?;
-    println!("stopped   {}; sessions in the store: {}", session.id(), store.held().await?.len());
+    store.release(account, session.id()).await?;
+    println!("stopped   {}; sessions in the store: {}", session.id(), store.held(account).await?.len());
     Ok(())
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::future::join_all;
-use liveavatar_api::Uuid;
-use liveavatar_api::store::{FileStore, Store};
+use liveavatar_api::store::{Account, FileStore, Store};
+use liveavatar_api::{Credential, Uuid};
 
 /// Sessions that start and end at the same time.
 const AT_ONCE: u128 = 1_000;
@@ -21,12 +21,17 @@ fn later() -> SystemTime {
     SystemTime::now() + Duration::from_secs(3600)
 }
 
+fn account() -> Account {
+    let key = Credential::api_key("bench").expect("a valid key");
+    Account::of(&key).expect("an API key has an account")
+}
+
 async fn acquire(store: &dyn Store, session: u128) {
-    store.acquire(Uuid::from_u128(session), later()).await.expect("a working store");
+    store.acquire(account(), Uuid::from_u128(session), later()).await.expect("a working store");
 }
 
 async fn release(store: &dyn Store, session: u128) {
-    store.release(Uuid::from_u128(session)).await.expect("a working store");
+    store.release(account(), Uuid::from_u128(session)).await.expect("a working store");
 }
 
 fn measure(criterion: &mut Criterion, name: &str, store: &Arc<dyn Store>) {
@@ -43,14 +48,16 @@ fn measure(criterion: &mut Criterion, name: &str, store: &Arc<dyn Store>) {
         });
     });
     group.bench_function("renew", |bencher| {
-        bencher.to_async(&runtime).iter(|| async { black_box(store.renew(Uuid::from_u128(7)).await) });
+        bencher
+            .to_async(&runtime)
+            .iter(|| async { black_box(store.renew(account(), Uuid::from_u128(7)).await) });
     });
-    // `held` returns an error for the first half of a lease after Redis has started.
-    if runtime.block_on(store.held()).is_ok() {
+    // `held` returns an error for the first lease after Redis has started.
+    if runtime.block_on(store.held(account())).is_ok() {
         group.bench_function("held", |bencher| {
             bencher
                 .to_async(&runtime)
-                .iter(|| async { black_box(store.held().await.map(|held| held.len())) });
+                .iter(|| async { black_box(store.held(account()).await.map(|held| held.len())) });
         });
     }
     group.throughput(Throughput::Elements(AT_ONCE.try_into().unwrap_or(u64::MAX)));
@@ -71,7 +78,7 @@ fn stores(criterion: &mut Criterion) {
     drop(file);
     std::fs::remove_dir_all(folder).expect("a removable folder");
     if let Ok(address) = std::env::var("REDIS_URL") {
-        let store = liveavatar_api::store::RedisStore::builder(address).account("bench").build();
+        let store = liveavatar_api::store::RedisStore::builder(address).prefix("bench").build();
         let store: Arc<dyn Store> = Arc::new(store.expect("a Redis address"));
         measure(criterion, "redis", &store);
     }

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::http::{Clock, Observer, RequestOptions, Retries, Shared, SystemClock, Transport, is_loopback};
 use crate::raw;
 use crate::secret::Secret;
-use crate::store::Store;
+use crate::store::{Account, Store};
 use crate::supervisor::{Calls, Hook, State, StopFailed, Supervisor};
 
 /// The service's base URL.
@@ -178,6 +178,14 @@ impl Client {
     #[must_use = "the sessions in it may still run"]
     pub async fn shutdown(&self) -> Vec<StopFailed> {
         self.0.supervisor.shutdown().await
+    }
+
+    /// Returns the account whose sessions a [store](crate::store) records for this client.
+    ///
+    /// `None` without an API key. Such a client cannot open sessions, and its reaper reports an error instead of using a store.
+    #[must_use]
+    pub fn account(&self) -> Option<Account> {
+        self.calls().account().ok()
     }
 
     pub(crate) fn session_store(&self) -> Option<&Arc<dyn Store>> {

@@ -11,16 +11,24 @@ use tokio::time::Instant;
 ///
 /// The default is the system clock with Tokio's timer.
 pub trait Clock: Debug + Send + Sync + 'static {
-    /// Returns the current time.
+    /// Returns the current time, to measure durations in this process; it never jumps.
     fn now(&self) -> SystemTime;
+
+    /// Returns the wall-clock time at this moment, to compare it with times of other processes and with the expiry of tokens.
+    ///
+    /// It differs from [`now`](Self::now) after a suspend, or after the system clock was set. Default: `now`.
+    fn wall_clock(&self) -> SystemTime {
+        self.now()
+    }
 
     /// Waits for `time`.
     fn sleep(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
-/// The system clock, read once and advanced by Tokio's monotonic clock, so that setting the system clock does not end calls.
+/// The system clock.
 ///
-/// It agrees with Tokio's timer, also when a test pauses both.
+/// `now` is the system clock when it was read once, advanced by Tokio's monotonic clock, so that setting the system clock does not
+/// end calls. It agrees with Tokio's timer, also when a test pauses both.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SystemClock {
     read_at: SystemTime,
@@ -36,6 +44,10 @@ impl SystemClock {
 impl Clock for SystemClock {
     fn now(&self) -> SystemTime {
         self.read_at + self.since.elapsed()
+    }
+
+    fn wall_clock(&self) -> SystemTime {
+        SystemTime::now()
     }
 
     fn sleep(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

@@ -165,7 +165,11 @@ impl Reap {
 
     async fn run_abandoned(&self, reaped: &mut Reaped) {
         let Some(store) = &self.store else { return };
-        match store.claim_abandoned().await {
+        let claimed = match self.client.calls().account() {
+            Ok(account) => store.claim_abandoned(account).await,
+            Err(error) => Err(error),
+        };
+        match claimed {
             Ok(abandoned) => self.stop_all(abandoned, reaped).await,
             Err(error) => reaped.store = Some(error),
         }
@@ -181,7 +185,13 @@ impl Reap {
         let supervised = self.client.sessions();
         let own = |id: &Uuid| supervised.get(id).is_some_and(|state| *state != State::StopFailed);
         let held = match &self.store {
-            Some(store) => store.held().await.map_err(|error| reaped.store = Some(error)).ok(),
+            Some(store) => {
+                let held = match self.client.calls().account() {
+                    Ok(account) => store.held(account).await,
+                    Err(error) => Err(error),
+                };
+                held.map_err(|error| reaped.store = Some(error)).ok()
+            }
             None => Some(BTreeSet::new()),
         };
         let done: BTreeSet<Uuid> = reaped.sessions.iter().map(|session| session.id).collect();
@@ -211,7 +221,8 @@ impl Reap {
         while let Some(session) = stops.next().await {
             if session.outcome.is_over()
                 && let Some(store) = &self.store
-                && let Err(error) = store.release(session.id).await
+                && let Ok(account) = self.client.calls().account()
+                && let Err(error) = store.release(account, session.id).await
             {
                 reaped.store = Some(error);
             }

@@ -36,7 +36,7 @@ impl Client {
 
     /// Returns an error if the configuration was valid when it was built but no longer is.
     pub(super) fn check(&self, configuration: &impl Mintable) -> Result<(), Error> {
-        let diagnostics = configuration.diagnostics_at(self.clock().now());
+        let diagnostics = configuration.diagnostics_at(self.clock().wall_clock());
         if !diagnostics.has_errors() {
             return Ok(());
         }

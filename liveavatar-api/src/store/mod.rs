@@ -2,13 +2,15 @@
 //!
 //! | | [`FileStore`] | `RedisStore` (feature `redis`) |
 //! | --- | --- | --- |
-//! | Shared by | processes on one machine | machines that use one account |
+//! | Shared by | processes on one machine | machines |
 //! | An owner counts as dead | as soon as its process has ended; the operating system reports it | when it has not renewed its sessions for one lease |
+//! | Times are compared with | the wall clock at that moment; it may be wrong by one day | the clock of Redis, which may be set forward by 5 min |
 //! | The account's slots | are not counted | are acquired before a start, and free again a few seconds after the stop |
 //! | Survives | a crash at any point, concurrent processes, power loss | a restart of Redis, with or without its data |
-//! | If its data is lost | living owners record their sessions again with the next [`renew`](Store::renew); nothing is reaped until then | the same |
+//! | If its data is lost | living owners record their sessions again with the next [`renew`](Store::renew). Nothing is reaped for 200 s after an owner has noticed it | the same, for one lease after the first call |
 //!
-//! Neither store holds a session token or another secret, only ids and times.
+//! Both keep the sessions of each [`Account`] apart, so that clients with different API keys can share one folder or one Redis.
+//! Neither holds a key, a session token or another secret, only ids, times and fingerprints of keys.
 //!
 //! # What happens on SIGKILL
 //!
@@ -17,11 +19,13 @@
 //! [`Client::reap`](crate::Client::reap) of any process claims the sessions and stops them. If no other process runs, the service
 //! ends such a session by itself; 194 to 210 s was observed (field reports).
 
+mod account;
 mod file;
-mod journal;
+mod folder;
 #[cfg(feature = "redis")]
 mod redis;
 
+pub use account::Account;
 pub use file::FileStore;
 #[cfg(feature = "redis")]
 pub use redis::{RedisStore, RedisStoreBuilder};
@@ -48,7 +52,8 @@ const CLAIM: Duration = Duration::from_secs(60);
 
 /// Records running sessions outside this process, so that they can be stopped after a crash.
 ///
-/// All methods are idempotent. A store applies the calls of one process in the order in which they were made.
+/// All methods are idempotent. A store applies the calls of one process in the order in which they were made. It never returns
+/// the sessions of another [`Account`].
 ///
 /// # Cancel safety
 /// A call whose future is dropped after its first poll may or may not take effect. After a dropped
@@ -56,11 +61,17 @@ const CLAIM: Duration = Duration::from_secs(60);
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Acquires a slot for a session before its start, and records the session durably.
     ///
-    /// `until` is the latest time at which the session can still run; the store forgets it then.
+    /// `until` is the latest time at which the session can still run, on the wall clock. Some time after it, which covers a wrong
+    /// clock, the store forgets the session if its owner is dead.
     ///
     /// # Errors
     /// If all slots of the account are taken, or the store cannot be reached or written. Do not start the session then.
-    fn acquire(&self, session: Uuid, until: SystemTime) -> BoxFuture<'_, Result<(), StoreError>>;
+    fn acquire(
+        &self,
+        account: Account,
+        session: Uuid,
+        until: SystemTime,
+    ) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Renews the record of a live session; called with every keep-alive.
     ///
@@ -69,13 +80,13 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// If the store cannot be reached or written. The session continues; renew again with the next keep-alive.
-    fn renew(&self, session: Uuid) -> BoxFuture<'_, Result<(), StoreError>>;
+    fn renew(&self, account: Account, session: Uuid) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Releases the slot of a session that is confirmed stopped or was never started.
     ///
     /// # Errors
     /// If the store cannot be reached or written. The session counts as running until it is released.
-    fn release(&self, session: Uuid) -> BoxFuture<'_, Result<(), StoreError>>;
+    fn release(&self, account: Account, session: Uuid) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Claims the sessions of dead owners for the caller.
     ///
@@ -83,37 +94,42 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// after that, a session that was not released can be claimed again.
     ///
     /// # Errors
-    /// If the store cannot be reached or written.
-    fn claim_abandoned(&self) -> BoxFuture<'_, Result<Vec<Uuid>, StoreError>>;
+    /// If the store cannot be reached or written, or has lost its data and does not know which owners live.
+    fn claim_abandoned(&self, account: Account) -> BoxFuture<'_, Result<Vec<Uuid>, StoreError>>;
 
     /// Returns the sessions that living owners in any process hold; do not reap them.
     ///
     /// # Errors
     /// If the store cannot be reached, or has lost its data and living owners may not have recorded their sessions again. Reap
     /// nothing then except the sessions that [`claim_abandoned`](Self::claim_abandoned) returns.
-    fn held(&self) -> BoxFuture<'_, Result<BTreeSet<Uuid>, StoreError>>;
+    fn held(&self, account: Account) -> BoxFuture<'_, Result<BTreeSet<Uuid>, StoreError>>;
 }
 
 /// Lets several clients of one process share a store.
 impl<S: Store + ?Sized> Store for Arc<S> {
-    fn acquire(&self, session: Uuid, until: SystemTime) -> BoxFuture<'_, Result<(), StoreError>> {
-        (**self).acquire(session, until)
+    fn acquire(
+        &self,
+        account: Account,
+        session: Uuid,
+        until: SystemTime,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        (**self).acquire(account, session, until)
     }
 
-    fn renew(&self, session: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
-        (**self).renew(session)
+    fn renew(&self, account: Account, session: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
+        (**self).renew(account, session)
     }
 
-    fn release(&self, session: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
-        (**self).release(session)
+    fn release(&self, account: Account, session: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
+        (**self).release(account, session)
     }
 
-    fn claim_abandoned(&self) -> BoxFuture<'_, Result<Vec<Uuid>, StoreError>> {
-        (**self).claim_abandoned()
+    fn claim_abandoned(&self, account: Account) -> BoxFuture<'_, Result<Vec<Uuid>, StoreError>> {
+        (**self).claim_abandoned(account)
     }
 
-    fn held(&self) -> BoxFuture<'_, Result<BTreeSet<Uuid>, StoreError>> {
-        (**self).held()
+    fn held(&self, account: Account) -> BoxFuture<'_, Result<BTreeSet<Uuid>, StoreError>> {
+        (**self).held(account)
     }
 }
 

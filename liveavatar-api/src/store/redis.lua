@@ -5,16 +5,27 @@
 --       cooling  session -> when its released slot is free
 --       ends     session -> when it can no longer run
 --       state    heard: time of the last call; server: run id of Redis when leases were last used; sure: leases are reliable from this time on
+-- An owner renews at least once per lease, so every living owner has renewed one lease after an outage.
 -- ARGV: operation, lease, arguments of the operation. Returns the milliseconds to wait (0: done, -1: unknown), or a list of sessions.
 local leases, claims, cooling, ends, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local operation, lease = ARGV[1], tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
--- During an outage no owner could renew, and lost sessions may not have been recorded again yet. All owners get half a lease to
--- do so. Only the two operations that rely on leases check for a restart.
+-- During an outage no owner could renew, and lost sessions may not have been recorded again yet. All owners get a lease to do so,
+-- in which a caller need not call. Only the two operations that rely on leases check for a restart.
 local heard = tonumber(redis.call('HGET', state, 'heard'))
-local outage = not heard or now - heard > lease / 2
+local sure = tonumber(redis.call('HGET', state, 'sure') or 0)
+local outage = not heard or now - math.max(heard, sure) > lease / 2
+if heard and heard - now > 1000 then
+    -- The clock was set back, and no entry may last longer than a new one.
+    outage = true
+    for _, key in ipairs({ leases, claims, cooling }) do
+        for _, session in ipairs(redis.call('ZRANGEBYSCORE', key, now + lease, '+inf')) do
+            redis.call('ZADD', key, now + lease, session)
+        end
+    end
+end
 if operation == 'claim_abandoned' or operation == 'held' then
     local info = redis.pcall('INFO', 'server')
     local run = type(info) == 'string' and info:match('run_id:(%w+)') or ''
@@ -24,10 +35,11 @@ if operation == 'claim_abandoned' or operation == 'held' then
     end
 end
 if outage then
-    redis.call('HSET', state, 'sure', now + math.floor(lease / 2))
+    sure = now + lease
+    redis.call('HSET', state, 'sure', sure)
 end
 redis.call('HSET', state, 'heard', now)
-local unsure = tonumber(redis.call('HGET', state, 'sure')) - now
+local unsure = sure - now
 
 for _, session in ipairs(redis.call('ZRANGEBYSCORE', ends, '-inf', now)) do
     redis.call('ZREM', leases, session)
@@ -47,17 +59,18 @@ if operation == 'acquire' then
         end
     end
     redis.call('ZADD', leases, now + lease, session)
-    redis.call('ZADD', ends, now + left, session)
+    redis.call('ZADD', ends, now + math.max(left, lease), session)
     return 0
 end
 
 if operation == 'renew' then
     local session, left = ARGV[3], tonumber(ARGV[4])
-    -- A late renewal must not revive a session that was just released.
-    if left > 0 and not redis.call('ZSCORE', cooling, session) then
+    -- A late renewal must not revive a session that was just released. An owner that renews lives, even if its clock says that the
+    -- session has ended.
+    if not redis.call('ZSCORE', cooling, session) then
         redis.call('ZREM', claims, session)
         redis.call('ZADD', leases, now + lease, session)
-        redis.call('ZADD', ends, now + left, session)
+        redis.call('ZADD', ends, now + math.max(left, lease), session)
     end
     return 0
 end
@@ -74,7 +87,7 @@ end
 if operation == 'claim_abandoned' then
     local claim = tonumber(ARGV[3])
     if unsure > 0 then
-        return {}
+        return unsure
     end
     local found = redis.call('ZRANGEBYSCORE', claims, '-inf', now)
     for _, session in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', now)) do

@@ -11,18 +11,22 @@ use redis::{RedisError, Script, Value};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use super::{BoxFuture, CLAIM, SLOT_FREE_AFTER, Store, StoreError, millis};
+use super::{Account, BoxFuture, CLAIM, SLOT_FREE_AFTER, Store, StoreError, millis};
 use crate::http::{Clock, SystemClock};
 use crate::secret::Secret;
 
 /// Every operation, as one script, because Redis runs a script atomically.
 const OPERATIONS: &str = include_str!("redis.lua");
 
-/// Three keep-alive intervals; see [`KEEP_ALIVE_INTERVAL`](crate::session::KEEP_ALIVE_INTERVAL).
-const LEASE: Duration = Duration::from_secs(180);
+/// Three keep-alive intervals by default, and more than the longest interval, 180 s. After a loss of data it is the time that living
+/// owners have to record their sessions again.
+const LEASE: Duration = Duration::from_secs(200);
 
 /// A shorter lease may expire before a slow renewal arrives.
 const MIN_LEASE: Duration = Duration::from_secs(1);
+
+/// How far the clock of Redis may be set forward before a session is forgotten too early.
+const CLOCK_STEP: Duration = Duration::from_secs(5 * 60);
 
 /// Time limit for a connection and a response, so that Redis does not delay a keep-alive.
 const REDIS_TIMEOUT: Duration = Duration::from_secs(2);
@@ -36,16 +40,21 @@ const KEYS: [&str; 5] = ["leases", "claims", "cooling", "ends", "state"];
 ///
 /// A slot is acquired before the start, and is free again a [pause](RedisStoreBuilder::slot_free_after) after the stop. Each slot is
 /// a lease that its owner renews with every keep-alive. An owner that has not renewed for a whole lease counts as dead, and exactly
-/// one reaper claims its session. All lease times are those of the Redis server's clock.
+/// one reaper claims its session. Only the clock of the Redis server counts: owners send durations, so that their clocks may differ.
+/// If that clock is set forward by more than half a lease, or back by more than a second, this counts as an outage. A session whose
+/// owner is dead is forgotten 5 min after its latest end.
 ///
-/// Redis may stop, restart and lose its data. Sessions continue meanwhile, and [`renew`](Store::renew) records them again. For half
-/// a lease after any outage or restart, no owner counts as dead, so that all can renew first. The exception is a live owner that is
-/// the only one unable to reach Redis for a whole lease: it counts as dead, and its sessions are stopped. Choose a lease that is
-/// longer than such an outage, and more than twice the keep-alive interval.
+/// Redis may stop, restart and lose its data. Sessions continue meanwhile, and [`renew`](Store::renew) records them again. For a
+/// lease after any outage or restart, no owner counts as dead, so that all can renew first: [`claim_abandoned`](Store::claim_abandoned)
+/// and [`held`](Store::held) return an error. Half a lease in which no process calls Redis looks like an outage, too, so a reaper must
+/// call again within half a lease after that time. The exception is a live owner that is the only one unable to reach Redis for a
+/// whole lease: it counts as dead, and its sessions are stopped. Choose a lease that is longer than such an outage, and more than twice
+/// the keep-alive interval.
 ///
-/// Redis 5 or newer with Lua and a single primary is required; all keys of an account share one hash tag. All machines must use the
-/// same account name, lease and number of slots. The first call connects, on its Tokio runtime; a broken connection is replaced.
-/// `rediss://` requires the feature `rustls` and one rustls crypto provider in the program.
+/// Redis 5 or newer with Lua and a single primary is required; all keys of an [`Account`] share one hash tag. All machines must use the
+/// same API key, prefix, lease and number of slots. The first call connects, on its Tokio runtime; a broken connection is replaced.
+/// `rediss://` requires the feature `rustls`. If the program has not installed a default crypto provider of rustls,
+/// [`build`](RedisStoreBuilder::build) installs aws-lc-rs.
 ///
 /// ```no_run
 /// # fn build() -> Result<(), Box<dyn std::error::Error>> {
@@ -53,7 +62,6 @@ const KEYS: [&str; 5] = ["leases", "claims", "cooling", "ends", "state"];
 /// use liveavatar_api::store::RedisStore;
 ///
 /// let store = RedisStore::builder(std::env::var("REDIS_URL")?)
-///     .account("production")
 ///     .slots(NonZero::new(20).expect("20 is not zero"))
 ///     .build()?;
 /// # let _ = store;
@@ -64,13 +72,13 @@ pub struct RedisStore {
     client: redis::Client,
     connection: OnceCell<ConnectionManager>,
     operations: Script,
-    keys: [String; KEYS.len()],
+    prefix: String,
     slots: u32,
     lease: Duration,
     slot_free_after: Duration,
     clock: Arc<dyn Clock>,
     /// The sessions that this owner acquired and did not release, with the latest time of their end.
-    own: Mutex<BTreeMap<Uuid, SystemTime>>,
+    own: Mutex<BTreeMap<(Account, Uuid), SystemTime>>,
 }
 
 impl RedisStore {
@@ -79,7 +87,6 @@ impl RedisStore {
         RedisStoreBuilder {
             address: address.into(),
             prefix: "liveavatar".to_owned(),
-            account: "default".to_owned(),
             slots: 0,
             lease: LEASE,
             slot_free_after: SLOT_FREE_AFTER,
@@ -87,19 +94,25 @@ impl RedisStore {
         }
     }
 
-    fn own(&self) -> MutexGuard<'_, BTreeMap<Uuid, SystemTime>> {
+    fn own(&self) -> MutexGuard<'_, BTreeMap<(Account, Uuid), SystemTime>> {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The time that a session can still run, which unlike a point in time does not depend on this machine's clock.
+    /// The time until a session is forgotten, which unlike a point in time does not depend on this machine's clock.
     fn millis_left(&self, until: SystemTime) -> u64 {
-        millis(until.duration_since(self.clock.now()).unwrap_or_default())
+        millis(until.duration_since(self.clock.wall_clock()).unwrap_or_default().saturating_add(CLOCK_STEP))
     }
 
-    async fn run(&self, operation: &str, arguments: &[String]) -> Result<Value, StoreError> {
+    async fn run(
+        &self,
+        account: Account,
+        operation: &str,
+        arguments: &[String],
+    ) -> Result<Value, StoreError> {
         let mut call = self.operations.prepare_invoke();
-        for key in &self.keys {
-            call.key(key);
+        for key in KEYS {
+            // The braces are a hash tag: a cluster, or a proxy in front of one, keeps all keys of an account on one node.
+            call.key(format!("{}:{{{account}}}:{key}", self.prefix));
         }
         call.arg(operation).arg(millis(self.lease));
         for argument in arguments {
@@ -125,8 +138,13 @@ impl RedisStore {
         .map_err(StoreError::unavailable)
     }
 
-    async fn sessions(&self, operation: &str, arguments: &[String]) -> Result<Vec<Uuid>, StoreError> {
-        match self.run(operation, arguments).await? {
+    async fn sessions(
+        &self,
+        account: Account,
+        operation: &str,
+        arguments: &[String],
+    ) -> Result<Vec<Uuid>, StoreError> {
+        match self.run(account, operation, arguments).await? {
             Value::Array(sessions) => sessions.iter().map(session).collect(),
             Value::Int(wait) => Err(StoreError::unavailable(format!(
                 "Redis was restarted or unreachable; living owners have {wait} ms left to record their sessions again"
@@ -137,13 +155,18 @@ impl RedisStore {
 }
 
 impl Store for RedisStore {
-    fn acquire(&self, session: Uuid, until: SystemTime) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn acquire(
+        &self,
+        account: Account,
+        session: Uuid,
+        until: SystemTime,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
             let arguments =
                 [session.to_string(), self.millis_left(until).to_string(), self.slots.to_string()];
-            match self.run("acquire", &arguments).await? {
+            match self.run(account, "acquire", &arguments).await? {
                 Value::Int(0) => {
-                    self.own().insert(session, until);
+                    self.own().insert((account, session), until);
                     Ok(())
                 }
                 Value::Int(wait) => {
@@ -154,33 +177,33 @@ impl Store for RedisStore {
         })
     }
 
-    fn renew(&self, session: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn renew(&self, account: Account, session: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
-            let until = self.own().get(&session).copied();
+            let until = self.own().get(&(account, session)).copied();
             match until {
                 Some(until) => {
                     let arguments = [session.to_string(), self.millis_left(until).to_string()];
-                    self.run("renew", &arguments).await.map(drop)
+                    self.run(account, "renew", &arguments).await.map(drop)
                 }
                 None => Ok(()),
             }
         })
     }
 
-    fn release(&self, session: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn release(&self, account: Account, session: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
-            self.own().remove(&session);
+            self.own().remove(&(account, session));
             let arguments = [session.to_string(), millis(self.slot_free_after).to_string()];
-            self.run("release", &arguments).await.map(drop)
+            self.run(account, "release", &arguments).await.map(drop)
         })
     }
 
-    fn claim_abandoned(&self) -> BoxFuture<'_, Result<Vec<Uuid>, StoreError>> {
-        Box::pin(async move { self.sessions("claim_abandoned", &[millis(CLAIM).to_string()]).await })
+    fn claim_abandoned(&self, account: Account) -> BoxFuture<'_, Result<Vec<Uuid>, StoreError>> {
+        Box::pin(async move { self.sessions(account, "claim_abandoned", &[millis(CLAIM).to_string()]).await })
     }
 
-    fn held(&self) -> BoxFuture<'_, Result<BTreeSet<Uuid>, StoreError>> {
-        Box::pin(async move { Ok(self.sessions("held", &[]).await?.into_iter().collect()) })
+    fn held(&self, account: Account) -> BoxFuture<'_, Result<BTreeSet<Uuid>, StoreError>> {
+        Box::pin(async move { Ok(self.sessions(account, "held", &[]).await?.into_iter().collect()) })
     }
 }
 
@@ -200,7 +223,7 @@ fn foreign_data() -> StoreError {
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore")
-            .field("keys", &self.keys)
+            .field("prefix", &self.prefix)
             .field("slots", &self.slots)
             .field("lease", &self.lease)
             .field("slot_free_after", &self.slot_free_after)
@@ -214,7 +237,6 @@ impl fmt::Debug for RedisStore {
 pub struct RedisStoreBuilder {
     address: Secret,
     prefix: String,
-    account: String,
     slots: u32,
     lease: Duration,
     slot_free_after: Duration,
@@ -222,13 +244,7 @@ pub struct RedisStoreBuilder {
 }
 
 impl RedisStoreBuilder {
-    /// Sets the account's name, which is part of every key. Default: `default`.
-    pub fn account(mut self, name: impl Into<String>) -> Self {
-        self.account = name.into();
-        self
-    }
-
-    /// Sets the prefix of all keys. Default: `liveavatar`.
+    /// Sets the prefix of all keys in Redis. Default: `liveavatar`.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
@@ -240,7 +256,7 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// Sets the time without a renewal after which an owner counts as dead. Default: 180 s; minimum: 1 s.
+    /// Sets the time without a renewal after which an owner counts as dead. Default: 200 s; minimum: 1 s.
     ///
     /// Use more than twice the keep-alive interval; otherwise a living owner may count as dead.
     pub fn lease(mut self, lease: Duration) -> Self {
@@ -263,12 +279,9 @@ impl RedisStoreBuilder {
     /// Builds the store; it connects on first use.
     ///
     /// # Errors
-    /// If the address is not a Redis address, the account's name cannot be part of a key, or the lease is too short.
+    /// If the address is not a Redis address, the prefix cannot be part of a key, or the lease is too short.
     pub fn build(self) -> Result<RedisStore, StoreError> {
         let invalid = |message: &str| Err(StoreError::unavailable(message));
-        if self.account.is_empty() || self.account.contains(['{', '}']) {
-            return invalid("account: is empty or contains a brace; use letters and digits");
-        }
         if self.prefix.contains(['{', '}']) {
             return invalid("prefix: contains a brace; remove it");
         }
@@ -278,19 +291,22 @@ impl RedisStoreBuilder {
         if cfg!(not(feature = "rustls")) && self.address.expose().starts_with("rediss:") {
             return invalid("address: `rediss` requires the feature `rustls` of this crate");
         }
+        #[cfg(feature = "rustls")]
+        if self.address.expose().starts_with("rediss:") {
+            // The Redis client panics if there is none and the program contains two. Installing fails only if there is one.
+            let _ = tokio_rustls::rustls::crypto::aws_lc_rs::default_provider().install_default();
+        }
         // The client's error is dropped, because it may contain parts of the address.
         let Ok(client) = redis::Client::open(self.address.expose()) else {
             return invalid(
                 "address: is not a Redis address; use one such as `redis://host:6379/0` or `redis+unix:///path`",
             );
         };
-        // The braces are a hash tag: a cluster, or a proxy in front of one, keeps all keys of an account on one node.
-        let keys = KEYS.map(|key| format!("{}:{{{}}}:{key}", self.prefix, self.account));
         Ok(RedisStore {
             client,
             connection: OnceCell::new(),
             operations: Script::new(OPERATIONS),
-            keys,
+            prefix: self.prefix,
             slots: self.slots,
             lease: self.lease,
             slot_free_after: self.slot_free_after,

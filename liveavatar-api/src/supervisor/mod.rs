@@ -24,7 +24,7 @@ use uuid::Uuid;
 use crate::error::Error;
 use crate::http::Clock;
 use crate::raw;
-use crate::store::{BoxFuture, Store, StoreError};
+use crate::store::{Account, BoxFuture, Store, StoreError};
 use stop_guard::StopGuard;
 
 pub use status::{EndReason, SessionEvent, SessionEvents, State, Status, StopFailed, StopFailedCause};
@@ -50,6 +50,19 @@ impl Calls {
     pub(crate) fn new(raw: raw::Client) -> Self {
         let options = raw.inner().options.clone().at_most(BACKGROUND_TIMEOUT);
         Self { background: Arc::new(raw.with_options(options)), raw: Arc::new(raw) }
+    }
+
+    /// The account whose sessions a store records for these calls.
+    ///
+    /// # Errors
+    /// If the client has no API key. It cannot mint or list either.
+    pub(crate) fn account(&self) -> Result<Account, StoreError> {
+        let account = self.raw.inner().credential.as_ref().and_then(Account::of);
+        account.ok_or_else(|| {
+            StoreError::unavailable(
+                "a session store needs a client with an API key, which tells accounts apart",
+            )
+        })
     }
 }
 

@@ -142,9 +142,10 @@ impl StopGuard {
         let Some(store) = self.supervisor.store() else { return Ok(()) };
         // Set first, because a cancelled or failed call may still acquire the slot.
         self.has_slot = true;
-        let now = self.supervisor.clock().now();
+        let account = self.client.account()?;
+        let now = self.supervisor.clock().wall_clock();
         let until = now.checked_add(max_duration.unwrap_or(UNKNOWN_DURATION) + START_PENDING);
-        let acquire = store.acquire(self.id, until.unwrap_or(now + UNKNOWN_DURATION));
+        let acquire = store.acquire(account, self.id, until.unwrap_or(now + UNKNOWN_DURATION));
         self.supervisor.with_store_timeout(acquire).await.map_err(|error| {
             self.has_slot = !error.is_no_slot();
             Error::from(error)
@@ -233,7 +234,10 @@ impl StopGuard {
     /// Releases the store's slot; returns whether none is left to release.
     async fn release_slot(&mut self) -> bool {
         if let Some(store) = self.supervisor.store().filter(|_| self.has_slot) {
-            let released = self.supervisor.with_store_timeout(store.release(self.id)).await;
+            let released = match self.client.account() {
+                Ok(account) => self.supervisor.with_store_timeout(store.release(account, self.id)).await,
+                Err(error) => Err(error),
+            };
             if let Some(error) = released.err() {
                 #[cfg(feature = "tracing")]
                 super::trace::store_failed(self.id, &error);

@@ -337,7 +337,10 @@ impl SessionTask {
         };
         let renew = async {
             match self.supervisor.store() {
-                Some(store) => self.supervisor.with_store_timeout(store.renew(id)).await,
+                Some(store) => {
+                    let account = client.account()?;
+                    self.supervisor.with_store_timeout(store.renew(account, id)).await
+                }
                 None => Ok(()),
             }
         };

@@ -1,6 +1,6 @@
 //! The caller's LiveKit room: minting a token, checking it, and checking its expiry again before use.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use liveavatar_api::session::{CustomSession, LiteSession, LiveKitServer, Mintable as _};
 use liveavatar_api::types::LiveKitConfig;
@@ -122,6 +122,19 @@ async fn a_token_that_expired_after_the_check_is_an_error_before_any_request() {
     error[livekit-token-expired] livekit_config.livekit_client_token: has expired
       hint: mint it just before the session, and make it valid for longer than the session can last
     ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_expires_by_the_wall_clock_at_that_moment() {
+    let server = Server::start().await.unwrap();
+    let key = liveavatar_api::Credential::api_key(server.api_key()).unwrap();
+    let client = liveavatar_api::Client::builder().base_url(server.url()).credential(key).build().unwrap();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let in_an_hour = i64::try_from(now.as_secs()).unwrap() + 3600 - 4_102_444_800;
+    let configuration = expiring(in_an_hour, None);
+    // Two hours of Tokio's clock, and none of the wall clock.
+    tokio::time::sleep(Duration::from_secs(7200)).await;
+    let _ = client.mint(&configuration).await.unwrap();
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use liveavatar_api::session::{Lite, Reaped, SessionToken};
-use liveavatar_api::store::{BoxFuture, FileStore, SLOT_FREE_AFTER, Store, StoreError};
+use liveavatar_api::store::{Account, BoxFuture, FileStore, SLOT_FREE_AFTER, Store, StoreError};
 use liveavatar_api::{Client, Clock as _, Credential, Error, Uuid};
 use liveavatar_mock::{MockResponse, Server};
 use liveavatar_tests::TestClock;
@@ -43,10 +43,10 @@ async fn abandoned_sessions_are_stopped_first_then_all_that_no_one_holds_or_keep
     for _ in 0..6 {
         sessions.push(open(&client).await.unwrap());
     }
-    dead.acquire(sessions[5].id(), later()).await.unwrap();
+    dead.acquire(client.account().unwrap(), sessions[5].id(), later()).await.unwrap();
     let ended = Uuid::from_u128(0x99);
-    dead.acquire(ended, later()).await.unwrap();
-    living.acquire(sessions[1].id(), later()).await.unwrap();
+    dead.acquire(client.account().unwrap(), ended, later()).await.unwrap();
+    living.acquire(client.account().unwrap(), sessions[1].id(), later()).await.unwrap();
     drop(dead);
     let reaper = client.reap().store(FileStore::open(folder.path()).unwrap()).keep([sessions[2].id()]);
     let fourth = sessions[3].id();
@@ -67,7 +67,7 @@ async fn abandoned_sessions_are_stopped_first_then_all_that_no_one_holds_or_keep
     let mut running: Vec<Uuid> = server.running_sessions();
     running.sort();
     assert_eq!(running, [1, 2, 3].map(|position: usize| sessions[position].id()));
-    assert!(living.claim_abandoned().await.unwrap().is_empty());
+    assert!(living.claim_abandoned(client.account().unwrap()).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -78,8 +78,8 @@ async fn only_stops_exactly_the_named_sessions_even_held_ones() {
     let [dead, living] = [(); 2].map(|()| FileStore::open(folder.path()).unwrap());
     let (held, other, abandoned) =
         (open(&client).await.unwrap(), open(&client).await.unwrap(), open(&client).await.unwrap());
-    living.acquire(held.id(), later()).await.unwrap();
-    dead.acquire(abandoned.id(), later()).await.unwrap();
+    living.acquire(client.account().unwrap(), held.id(), later()).await.unwrap();
+    dead.acquire(client.account().unwrap(), abandoned.id(), later()).await.unwrap();
     drop(dead);
     let named = client.reap().store(FileStore::open(folder.path()).unwrap());
     let _ = server.take_requests();
@@ -96,7 +96,7 @@ async fn only_stops_exactly_the_named_sessions_even_held_ones() {
         .collect();
     assert!(bodies.iter().all(|body| body["reason"] == "USER_CLOSED") && bodies.len() == 2, "{bodies:?}");
     assert_eq!(server.running_sessions(), [other.id(), abandoned.id()]);
-    assert!(!living.held().await.unwrap().contains(&held.id()));
+    assert!(!living.held(client.account().unwrap()).await.unwrap().contains(&held.id()));
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn only_abandoned_leaves_other_active_sessions_alone() {
     let folder = tempfile::tempdir().unwrap();
     let (mine, theirs) = (open(&client).await.unwrap(), open(&client).await.unwrap());
     let dead = FileStore::open(folder.path()).unwrap();
-    dead.acquire(mine.id(), later()).await.unwrap();
+    dead.acquire(client.account().unwrap(), mine.id(), later()).await.unwrap();
     drop(dead);
     let reaped = client.reap().store(FileStore::open(folder.path()).unwrap()).only_abandoned().run().await;
     assert_eq!(lines(&reaped), "1 stopped");
@@ -121,7 +121,7 @@ async fn a_failed_stop_is_in_the_result_and_the_session_can_be_claimed_again() {
     let folder = tempfile::tempdir().unwrap();
     let session = open(&client).await.unwrap();
     let dead = FileStore::open(folder.path()).unwrap();
-    dead.acquire(session.id(), later()).await.unwrap();
+    dead.acquire(client.account().unwrap(), session.id(), later()).await.unwrap();
     drop(dead);
     for _ in 0..10 {
         server.mock_response("stop_session", MockResponse::json(500, json!({})));
@@ -152,23 +152,23 @@ where
 }
 
 impl Store for UnreachableStore {
-    fn acquire(&self, _: Uuid, _: SystemTime) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn acquire(&self, _: Account, _: Uuid, _: SystemTime) -> BoxFuture<'_, Result<(), StoreError>> {
         unreachable()
     }
 
-    fn renew(&self, _: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn renew(&self, _: Account, _: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
         unreachable()
     }
 
-    fn release(&self, _: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn release(&self, _: Account, _: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
         unreachable()
     }
 
-    fn claim_abandoned(&self) -> BoxFuture<'_, Result<Vec<Uuid>, StoreError>> {
+    fn claim_abandoned(&self, _: Account) -> BoxFuture<'_, Result<Vec<Uuid>, StoreError>> {
         unreachable()
     }
 
-    fn held(&self) -> BoxFuture<'_, Result<BTreeSet<Uuid>, StoreError>> {
+    fn held(&self, _: Account) -> BoxFuture<'_, Result<BTreeSet<Uuid>, StoreError>> {
         unreachable()
     }
 }
@@ -191,7 +191,7 @@ async fn abandoned_sessions_are_stopped_even_if_the_active_ones_cannot_be_listed
     let folder = tempfile::tempdir().unwrap();
     let session = open(&client).await.unwrap();
     let dead = FileStore::open(folder.path()).unwrap();
-    dead.acquire(session.id(), later()).await.unwrap();
+    dead.acquire(client.account().unwrap(), session.id(), later()).await.unwrap();
     drop(dead);
     server.mock_response("list_sessions", MockResponse::json(403, json!({})));
     let reaped = client.reap().store(FileStore::open(folder.path()).unwrap()).run().await;

@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -32,14 +33,21 @@ struct Member {
 struct Fleet {
     server: Server,
     store: String,
+    /// The certificates that the processes trust, instead of the system's.
+    trusted: Option<PathBuf>,
     logs: TempDir,
     members: Vec<Member>,
 }
 
 impl Fleet {
     async fn start(store: String, members: usize, limit: usize) -> Self {
+        Self::start_with(store, None, members, limit).await
+    }
+
+    async fn start_with(store: String, trusted: Option<PathBuf>, members: usize, limit: usize) -> Self {
         let server = Server::builder().session_limit(limit).start().await.unwrap();
-        let mut fleet = Self { server, store, logs: tempfile::tempdir().unwrap(), members: Vec::new() };
+        let logs = tempfile::tempdir().unwrap();
+        let mut fleet = Self { server, store, trusted, logs, members: Vec::new() };
         for seed in 0..members {
             fleet.join(seed);
         }
@@ -57,6 +65,7 @@ impl Fleet {
             .env("FLEET_INTERVAL", INTERVAL.as_millis().to_string())
             .env("FLEET_SESSIONS", WANTED.to_string())
             .env("FLEET_SEED", seed.to_string())
+            .envs(self.trusted.iter().map(|file| ("SSL_CERT_FILE", file)))
             .stdin(Stdio::piped())
             .stdout(File::create(&output).unwrap())
             .spawn()
@@ -169,6 +178,19 @@ async fn three_processes_survive_sigkill_and_redis_restarts_with_and_without_dat
     redis.kill();
     redis.lose_data();
     redis.start_again().await;
+    fleet.wait_for_starts(SLOTS).await;
+    let output = fleet.finish().await;
+    assert!(output.contains(" stopped"), "{output}");
+}
+
+#[tokio::test]
+async fn the_sessions_of_a_killed_process_are_stopped_over_rediss() {
+    let Some(redis) = RedisServer::start_with_tls("Redis with TLS").await else { return };
+    let (address, certificate) = redis.tls();
+    // A process for its environment, which names the certificates to trust.
+    let mut fleet = Fleet::start_with(address, Some(certificate), 2, SLOTS).await;
+    fleet.wait_for_starts(2 * SLOTS).await;
+    fleet.kill_one();
     fleet.wait_for_starts(SLOTS).await;
     let output = fleet.finish().await;
     assert!(output.contains(" stopped"), "{output}");

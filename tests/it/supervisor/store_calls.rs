@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use liveavatar_api::session::SessionEvent;
-use liveavatar_api::store::{BoxFuture, Store, StoreError};
+use liveavatar_api::store::{Account, BoxFuture, Store, StoreError};
 use liveavatar_api::{ErrorKind, Uuid};
 use liveavatar_mock::{MockResponse, Server};
 use serde_json::json;
@@ -48,24 +48,24 @@ impl RecordingStore {
 }
 
 impl Store for RecordingStore {
-    fn acquire(&self, _: Uuid, until: SystemTime) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn acquire(&self, _: Account, _: Uuid, until: SystemTime) -> BoxFuture<'_, Result<(), StoreError>> {
         assert!(until > SystemTime::now() + Duration::from_secs(600));
         self.record("acquire")
     }
 
-    fn renew(&self, _: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn renew(&self, _: Account, _: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
         self.record("renew")
     }
 
-    fn release(&self, _: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn release(&self, _: Account, _: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
         self.record("release")
     }
 
-    fn claim_abandoned(&self) -> BoxFuture<'_, Result<Vec<Uuid>, StoreError>> {
+    fn claim_abandoned(&self, _: Account) -> BoxFuture<'_, Result<Vec<Uuid>, StoreError>> {
         Box::pin(std::future::ready(Ok(Vec::new())))
     }
 
-    fn held(&self) -> BoxFuture<'_, Result<BTreeSet<Uuid>, StoreError>> {
+    fn held(&self, _: Account) -> BoxFuture<'_, Result<BTreeSet<Uuid>, StoreError>> {
         Box::pin(std::future::ready(Ok(BTreeSet::new())))
     }
 }
