@@ -22,6 +22,9 @@ const LOCK_NAME: &str = "lock";
 /// Name prefix of the file that an owner keeps locked while it lives; the owner's id follows.
 const OWNER_PREFIX: &str = "owner-";
 
+/// The owner of a session that runs without one; it counts as living.
+const NO_OWNER: Uuid = Uuid::nil();
+
 /// Time limit for locking the journal. A read takes microseconds and a write milliseconds, so a longer wait means that the holder hangs.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -111,6 +114,11 @@ impl Store for FileStore {
         Box::pin(self.send(move |reply| StoreCall::Acquire { session, until, reply }))
     }
 
+    fn hold(&self, session: Uuid, until: SystemTime) -> BoxFuture<'_, Result<(), StoreError>> {
+        let until = unix_millis(until);
+        Box::pin(self.send(move |reply| StoreCall::Hold { session, until, reply }))
+    }
+
     fn renew(&self, session: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(self.send(move |reply| StoreCall::Renew { session, reply }))
     }
@@ -163,6 +171,7 @@ struct StoreRequest {
 
 enum StoreCall {
     Acquire { session: Uuid, until: u64, reply: Reply<()> },
+    Hold { session: Uuid, until: u64, reply: Reply<()> },
     Renew { session: Uuid, reply: Reply<()> },
     Release { session: Uuid, reply: Reply<()> },
     ClaimAbandoned { reply: Reply<Vec<Uuid>> },
@@ -173,9 +182,10 @@ impl StoreCall {
     fn fail(self, error: io::Error) {
         // Sending fails if the caller no longer waits.
         match self {
-            Self::Acquire { reply, .. } | Self::Renew { reply, .. } | Self::Release { reply, .. } => {
-                drop(reply.send(Err(error)));
-            }
+            Self::Acquire { reply, .. }
+            | Self::Hold { reply, .. }
+            | Self::Renew { reply, .. }
+            | Self::Release { reply, .. } => drop(reply.send(Err(error))),
             Self::ClaimAbandoned { reply } => drop(reply.send(Err(error))),
             Self::Held { reply } => drop(reply.send(Err(error))),
         }
@@ -318,6 +328,13 @@ impl Batch {
                 self.record(store, session, until);
                 self.reply(reply, Ok(()));
             }
+            StoreCall::Hold { session, until, reply } => {
+                let entry = Entry { owner: NO_OWNER, until, claimed: None };
+                if self.entry(store, session) != Some(entry) {
+                    self.change(session, Some(entry));
+                }
+                self.reply(reply, Ok(()));
+            }
             StoreCall::Renew { session, reply } => {
                 let changed = self.own.get(&session).copied();
                 if let Some(until) = changed.unwrap_or_else(|| store.own.get(&session).copied()) {
@@ -399,7 +416,7 @@ impl Batch {
     }
 
     fn lives(&mut self, store: &StoreThread, owner: Uuid) -> bool {
-        let living = || owner == store.owner || lives(&store.folder, owner);
+        let living = || owner == store.owner || owner == NO_OWNER || lives(&store.folder, owner);
         *self.living.entry(owner).or_insert_with(living)
     }
 }

@@ -36,7 +36,7 @@ for _, session in ipairs(redis.call('ZRANGEBYSCORE', ends, '-inf', now)) do
 end
 redis.call('ZREMRANGEBYSCORE', cooling, '-inf', now)
 
-if operation == 'acquire' then
+if operation == 'acquire' or operation == 'hold' then
     local session, left, capacity = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
     -- A session that already has a slot keeps it, so that a call can be retried.
     if not redis.call('ZSCORE', leases, session) and capacity > 0 then
@@ -46,7 +46,8 @@ if operation == 'acquire' then
             return first[2] and math.max(tonumber(first[2]) - now, 1) or -1
         end
     end
-    redis.call('ZADD', leases, now + lease, session)
+    -- No one renews a held session, so its lease lasts until its end.
+    redis.call('ZADD', leases, now + (operation == 'hold' and left or lease), session)
     redis.call('ZADD', ends, now + left, session)
     return 0
 end

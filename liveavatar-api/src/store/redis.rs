@@ -125,6 +125,15 @@ impl RedisStore {
         .map_err(StoreError::unavailable)
     }
 
+    async fn take_slot(&self, operation: &str, session: Uuid, until: SystemTime) -> Result<(), StoreError> {
+        let arguments = [session.to_string(), self.millis_left(until).to_string(), self.slots.to_string()];
+        match self.run(operation, &arguments).await? {
+            Value::Int(0) => Ok(()),
+            Value::Int(wait) => Err(StoreError::no_slot(u64::try_from(wait).ok().map(Duration::from_millis))),
+            _ => Err(foreign_data()),
+        }
+    }
+
     async fn sessions(&self, operation: &str, arguments: &[String]) -> Result<Vec<Uuid>, StoreError> {
         match self.run(operation, arguments).await? {
             Value::Array(sessions) => sessions.iter().map(session).collect(),
@@ -139,19 +148,14 @@ impl RedisStore {
 impl Store for RedisStore {
     fn acquire(&self, session: Uuid, until: SystemTime) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
-            let arguments =
-                [session.to_string(), self.millis_left(until).to_string(), self.slots.to_string()];
-            match self.run("acquire", &arguments).await? {
-                Value::Int(0) => {
-                    self.own().insert(session, until);
-                    Ok(())
-                }
-                Value::Int(wait) => {
-                    Err(StoreError::no_slot(u64::try_from(wait).ok().map(Duration::from_millis)))
-                }
-                _ => Err(foreign_data()),
-            }
+            self.take_slot("acquire", session, until).await?;
+            self.own().insert(session, until);
+            Ok(())
         })
+    }
+
+    fn hold(&self, session: Uuid, until: SystemTime) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.take_slot("hold", session, until))
     }
 
     fn renew(&self, session: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
