@@ -117,7 +117,7 @@ async fn a_foreign_404_on_keep_alive_does_not_end_the_session() {
         let session = client.open(&lite()).keep_alive_interval(Duration::from_secs(10)).await.unwrap();
         let mut events = session.events();
         respond(&server, "keep_session_alive", &response);
-        while !matches!(events.next().await, Some(SessionEvent::KeepAliveFailed(_))) {}
+        while !matches!(events.next().await.expect(name), SessionEvent::KeepAliveFailed(_)) {}
         sleep(Duration::from_secs(10)).await;
         server.clear_faults();
         sleep(Duration::from_secs(20)).await;
