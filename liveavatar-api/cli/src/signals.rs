@@ -95,10 +95,12 @@ impl Interrupt {
 
     async fn wait_for(&mut self, counts: impl Fn(&Listener) -> bool) {
         poll_fn(|context| {
-            let counted = self.0.iter_mut().filter(|listener| counts(listener));
+            let mut arrived = false;
             // Every listener is polled, so that each one wakes the task.
-            let arrived = counted.map(|listener| listener.signal.poll_recv(context).is_ready());
-            if arrived.fold(false, |any, one| any || one) { Poll::Ready(()) } else { Poll::Pending }
+            for listener in self.0.iter_mut().filter(|listener| counts(listener)) {
+                arrived |= listener.signal.poll_recv(context).is_ready();
+            }
+            if arrived { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }

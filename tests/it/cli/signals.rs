@@ -200,13 +200,16 @@ async fn a_second_hangup_does_not_leave_the_session() {
 async fn under_nohup_a_closed_terminal_does_not_stop_the_session() {
     let server = mock_builder().start().await.unwrap();
     let mut keep_alives = inject_faults(&server, "keep_session_alive", |_| None);
-    let arguments = ["session", "start", "lite-sandbox.json", "--keep-alive-interval", "1"];
+    let arguments = ["session", "start", "lite-sandbox.json", "--keep-alive-interval", "1", "--json"];
     let (child, mut lines) = spawn_through_env(&server, "--ignore-signal=HUP", &arguments);
     lines.recv().await.unwrap();
     signal(&child, "-HUP");
     // The second one is sent an interval after the signal or later.
     for _ in 0..2 {
-        keep_alives.recv().await.unwrap();
+        tokio::select! {
+            sent = keep_alives.recv() => assert!(sent.is_some()),
+            line = lines.recv() => panic!("the program ends: {line:?}"),
+        }
     }
     assert_eq!(server.running_sessions().len(), 1);
     signal(&child, "-INT");

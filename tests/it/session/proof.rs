@@ -80,14 +80,14 @@ async fn a_reaper_forgets_no_session_after_a_404_that_is_not_the_services_own() 
         let clock = TestClock::default();
         let reaper = client.reap().store(FileStore::open(folder.path()).unwrap().clock(clock.clone()));
         respond(&server, "stop_session", &response);
-        let reaped = reaper.run().await;
-        assert!(!reaped.is_complete() && !reaped.freed_slots(), "{name}");
-        assert!(matches!(reaped.sessions()[0].outcome, ReapOutcome::Failed(_)), "{name}: {reaped:?}");
+        let result = reaper.run().await;
+        assert!(!result.is_complete() && !result.freed_slots(), "{name}");
+        assert!(matches!(result.sessions()[0].outcome, ReapOutcome::Failed(_)), "{name}: {result:?}");
         server.clear_faults();
         // The claim ends after a minute.
         clock.sleep(Duration::from_secs(60)).await;
-        let reaped = reaper.run().await;
-        assert!(reaped.is_complete() && server.running_sessions().is_empty(), "{name}: {reaped:?}");
+        let result = reaper.run().await;
+        assert!(result.is_complete() && server.running_sessions().is_empty(), "{name}: {result:?}");
     }
 }
 

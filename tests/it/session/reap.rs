@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use liveavatar_api::session::{Lite, Reaped, SessionToken};
+use liveavatar_api::session::{Lite, Reap, Reaped, SessionToken};
 use liveavatar_api::store::{BoxFuture, FileStore, Store, StoreError};
 use liveavatar_api::{Client, Clock as _, Credential, Error, Uuid};
 use liveavatar_mock::{Failure, Fault, MockResponse, Server};
@@ -325,7 +325,7 @@ async fn or_retry_returns_the_concurrency_limit_when_its_time_has_passed() {
     ] {
         let clock = TestClock::default();
         let client = client(&server, &clock);
-        let reaper = limit.into_iter().fold(client.reap(), |reaper, limit| reaper.wait_for_slot(limit));
+        let reaper = limit.into_iter().fold(client.reap(), Reap::wait_for_slot);
         let calls = AtomicUsize::new(0);
         let error = reaper.or_retry(full_for(usize::MAX, &calls)).await.unwrap_err();
         assert!(error.is_concurrency_limit());
@@ -350,7 +350,7 @@ async fn the_longest_wait_for_a_slot_and_the_longest_pause_do_not_overflow() {
         "start_session",
         MockResponse::json(403, json!({ "code": 4032, "message": "full" })).header("retry-after", "1e30"),
     );
-    client.reap().wait_for_slot(Duration::MAX).or_retry(|| open(&client)).await.unwrap();
+    let _token = client.reap().wait_for_slot(Duration::MAX).or_retry(|| open(&client)).await.unwrap();
 }
 
 #[tokio::test]
