@@ -309,8 +309,14 @@ fn paging(name: &Ident, item: &Type) -> Vec<Item> {
                 /// Returns a stream of the pages from this call's page on, each with its number.
                 ///
                 /// Lazy: polling the stream requests the next page. The stream ends after a page without `next`, an empty page,
-                /// a page whose `next` leads to another host or does not lead forward, and after an error; `page(n)` with the
-                /// number after the last page resumes it.
+                /// a page whose `next` does not lead forward, and after an error; `page(n)` with the number after the last page
+                /// resumes it. Of `next`, only the page number is used, so the host in it does not matter.
+                ///
+                /// # Errors
+                /// If a page fails, or the list ends with fewer items than the last page's `count`
+                /// ([`ErrorKind::Decode`](crate::ErrorKind::Decode)). If `count` is absent, or the call starts at a later page
+                /// without a `page_size`, then if the last page has a `next`. Pages are numbered, so items can be missed without
+                /// an error if the list shrinks while it is read.
                 ///
                 /// # Cancel safety
                 /// Cancel safe: a page that was not received is requested again.
@@ -323,6 +329,9 @@ fn paging(name: &Ident, item: &Type) -> Vec<Item> {
                 ///
                 /// Lazy, like [`pages`](Self::pages). An item that moves to a later page while the list is read may occur twice.
                 ///
+                /// # Errors
+                /// The same as [`pages`](Self::pages); the items before the error are valid.
+                ///
                 /// # Cancel safety
                 /// Cancel safe: a page that was not received is requested again.
                 #[inline]
@@ -333,7 +342,7 @@ fn paging(name: &Ident, item: &Type) -> Vec<Item> {
                 /// Returns all items of all pages from this call's page on.
                 ///
                 /// # Errors
-                /// If a page fails; the pages before it are lost, unlike with [`items`](Self::items).
+                /// The same as [`pages`](Self::pages); the items before the error are lost, unlike with [`items`](Self::items).
                 ///
                 /// # Cancel safety
                 /// Cancel safe: nothing changes on the service.

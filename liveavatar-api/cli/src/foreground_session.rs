@@ -43,7 +43,7 @@ pub(crate) enum Outcome<T> {
     SessionEnded,
 }
 
-/// Opens a session. Returns none if Ctrl-C came first; the session is then stopped.
+/// Opens a session. Returns none if an [interrupt](Interrupt) came first; the session is then stopped.
 pub(crate) async fn open<C: Mintable<Mode: 'static>>(
     service: &Service,
     configuration: &C,
@@ -63,7 +63,7 @@ pub(crate) async fn open<C: Mintable<Mode: 'static>>(
             output.progress("stopping the session");
             tokio::select! {
                 failed = client.shutdown() => all_stopped(&failed)?,
-                () = interrupt.wait() => return Err(not_confirmed_stopped(&client)),
+                () = interrupt.wait_again() => return Err(not_confirmed_stopped(&client)),
             }
             let ended = json!({"event": "ended", "session_id": null, "reason": "stopped"});
             output.print_as(ended, "no session is running");
@@ -115,7 +115,7 @@ impl<M> ForegroundSession<M> {
         };
         tokio::select! {
             stopped = stopping => stopped?,
-            () = interrupt.wait() => return Err(not_confirmed_stopped(&client)),
+            () = interrupt.wait_again() => return Err(not_confirmed_stopped(&client)),
         }
         let State::Ended(end) = session.state() else { return Ok(EndReason::Stopped) };
         let (id, reason) = (session.id(), end_reason(&end));

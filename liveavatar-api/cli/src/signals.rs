@@ -1,40 +1,107 @@
-//! Ctrl-C, and SIGTERM from service managers.
+//! The signals that end a command: Ctrl-C, a closed terminal or connection, and those of service managers.
+
+use std::future::poll_fn;
+use std::io;
+use std::task::Poll;
+
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
+#[cfg(windows)]
+use tokio::signal::windows;
 
 use crate::failure::Failure;
 
 /// Receives interrupts; while it exists, they do not end the process.
-pub(crate) struct Interrupt {
-    #[cfg(unix)]
-    signals: [tokio::signal::unix::Signal; 2],
-    #[cfg(windows)]
-    signal: tokio::signal::windows::CtrlC,
+pub(crate) struct Interrupt(Vec<Listener>);
+
+struct Listener {
+    signal: Signal,
+    /// Whether it comes once per decision of a person or a service manager, so that a second one means "at once".
+    ///
+    /// A closed terminal sends SIGHUP more than once: the kernel and the shell do.
+    is_deliberate: bool,
+}
+
+/// Starts to listen for the signals.
+#[cfg(unix)]
+fn listen() -> io::Result<Vec<Listener>> {
+    let mut kinds =
+        vec![(SignalKind::interrupt(), true), (SignalKind::terminate(), true), (SignalKind::quit(), true)];
+    if !ignores_hangup() {
+        kinds.push((SignalKind::hangup(), false));
+    }
+    let listen = |(kind, is_deliberate)| Ok(Listener { signal: signal(kind)?, is_deliberate });
+    kinds.into_iter().map(listen).collect()
+}
+
+/// Whether `nohup` started this program, which is to survive the terminal. Only Linux shows that.
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    ignored & (1 << (SignalKind::hangup().as_raw_value() - 1)) != 0
+}
+
+/// Windows gives a program about 5 s after all but the first two.
+#[cfg(windows)]
+fn listen() -> io::Result<Vec<Listener>> {
+    Ok(vec![
+        Listener { signal: Signal::C(windows::ctrl_c()?), is_deliberate: true },
+        Listener { signal: Signal::Break(windows::ctrl_break()?), is_deliberate: true },
+        Listener { signal: Signal::Close(windows::ctrl_close()?), is_deliberate: false },
+        Listener { signal: Signal::Logoff(windows::ctrl_logoff()?), is_deliberate: false },
+        Listener { signal: Signal::Shutdown(windows::ctrl_shutdown()?), is_deliberate: false },
+    ])
+}
+
+#[cfg(windows)]
+enum Signal {
+    C(windows::CtrlC),
+    Break(windows::CtrlBreak),
+    Close(windows::CtrlClose),
+    Logoff(windows::CtrlLogoff),
+    Shutdown(windows::CtrlShutdown),
+}
+
+#[cfg(windows)]
+impl Signal {
+    fn poll_recv(&mut self, context: &mut std::task::Context<'_>) -> Poll<Option<()>> {
+        match self {
+            Self::C(signal) => signal.poll_recv(context),
+            Self::Break(signal) => signal.poll_recv(context),
+            Self::Close(signal) => signal.poll_recv(context),
+            Self::Logoff(signal) => signal.poll_recv(context),
+            Self::Shutdown(signal) => signal.poll_recv(context),
+        }
+    }
 }
 
 impl Interrupt {
     pub(crate) fn new() -> Result<Self, Failure> {
-        let failed =
-            |error: std::io::Error| Failure::Usage(format!("failed to listen for Ctrl-C: {error}"), None);
-        #[cfg(unix)]
-        {
-            use tokio::signal::unix::{SignalKind, signal};
-            let listen = |kind| signal(kind).map_err(failed);
-            Ok(Self { signals: [listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?] })
-        }
-        #[cfg(windows)]
-        Ok(Self { signal: tokio::signal::windows::ctrl_c().map_err(failed)? })
+        let failed = |error| Failure::Usage(format!("failed to listen for Ctrl-C: {error}"), None);
+        listen().map(Self).map_err(failed)
     }
 
     /// Waits for the next interrupt. One that arrived since the last wait is not lost.
     pub(crate) async fn wait(&mut self) {
-        #[cfg(unix)]
-        {
-            let [interrupt, terminate] = &mut self.signals;
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
+        self.wait_for(|_| true).await;
+    }
+
+    /// Waits for the next interrupt that means "at once", after a first one.
+    pub(crate) async fn wait_again(&mut self) {
+        self.wait_for(|listener| listener.is_deliberate).await;
+    }
+
+    async fn wait_for(&mut self, counts: impl Fn(&Listener) -> bool) {
+        poll_fn(|context| {
+            let mut arrived = false;
+            // Every listener is polled, so that each one wakes the task.
+            for listener in self.0.iter_mut().filter(|listener| counts(listener)) {
+                arrived |= listener.signal.poll_recv(context).is_ready();
             }
-        }
-        #[cfg(windows)]
-        drop(self.signal.recv().await);
+            if arrived { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 }

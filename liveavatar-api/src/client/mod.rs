@@ -1,5 +1,6 @@
 //! The client, and building one.
 
+mod browser_sessions;
 mod training;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::raw;
 use crate::secret::Secret;
 use crate::store::{Account, Store};
 use crate::supervisor::{Calls, Hook, State, StopFailed, Supervisor};
+use browser_sessions::BrowserSessions;
 
 /// The service's base URL.
 pub const BASE_URL: &str = "https://api.liveavatar.com";
@@ -54,6 +56,7 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     calls: Arc<Calls>,
     supervisor: Arc<Supervisor>,
+    browser_sessions: Arc<BrowserSessions>,
 }
 
 impl Client {
@@ -119,11 +122,11 @@ impl Client {
     }
 
     fn with(&self, raw: raw::Client) -> Self {
-        Self::of(raw, Arc::clone(&self.0.supervisor))
+        Self::of(raw, Arc::clone(&self.0.supervisor), Arc::clone(&self.0.browser_sessions))
     }
 
-    fn of(raw: raw::Client, supervisor: Arc<Supervisor>) -> Self {
-        Self(Arc::new(Inner { calls: Arc::new(Calls::new(raw)), supervisor }))
+    fn of(raw: raw::Client, supervisor: Arc<Supervisor>, browser_sessions: Arc<BrowserSessions>) -> Self {
+        Self(Arc::new(Inner { calls: Arc::new(Calls::new(raw)), supervisor, browser_sessions }))
     }
 
     /// Returns the generated client, for calls in the generator's own style.
@@ -199,6 +202,11 @@ impl Client {
     #[cfg(feature = "axum")]
     pub(crate) fn is_shut_down(&self) -> bool {
         self.supervisor().check_open().is_err()
+    }
+
+    /// The sessions of this client and its clones that browsers may run.
+    pub(crate) fn browser_sessions(&self) -> &BrowserSessions {
+        &self.0.browser_sessions
     }
 
     pub(crate) fn calls(&self) -> &Arc<Calls> {
@@ -325,7 +333,7 @@ impl ClientBuilder {
         let transport =
             Transport { credential: self.credential, options: self.options, shared: Arc::new(shared) };
         let raw = raw::Client::new_with_client(&url, http, transport);
-        Ok(Client::of(raw, Arc::new(supervisor)))
+        Ok(Client::of(raw, Arc::new(supervisor), Arc::default()))
     }
 }
 

@@ -13,22 +13,28 @@ pub(super) fn to_json(configuration: &AnyConfiguration) -> Value {
     serde_json::to_value(configuration).unwrap_or_default()
 }
 
-/// Sets the maximum duration if there is none.
+/// Returns the maximum in seconds. More than this type holds, such as [`Duration::MAX`], is no limit in practice.
+pub(super) fn max_seconds(max: Duration) -> u32 {
+    u32::try_from(max.as_secs()).unwrap_or(u32::MAX)
+}
+
+/// Sets the maximum duration if there is none, unless the maximum is no limit in practice.
 ///
 /// # Errors
 /// The configured seconds, if they exceed the maximum.
 pub(super) fn limit_duration(configuration: &mut Value, max: Duration) -> Result<(), u64> {
-    let max = max.as_secs();
+    let max = max_seconds(max);
     if configuration[DURATION].is_null() {
         let sandbox = configuration["is_sandbox"] == true;
-        configuration[DURATION] = if sandbox { max.min(SANDBOX_MAX_SESSION_DURATION) } else { max }.into();
+        let default = if sandbox { SANDBOX_MAX_SESSION_DURATION.min(max.into()) } else { max.into() };
+        if default < u32::MAX.into() {
+            configuration[DURATION] = default.into();
+        }
     }
     // A browser may send 91.0, which the check accepts as 91. The check rejects everything that is not a number.
     let seconds = &configuration[DURATION];
     match seconds.as_f64() {
-        Some(number) if number > f64::from(u32::try_from(max).unwrap_or(u32::MAX)) => {
-            Err(seconds.as_u64().unwrap_or(u64::MAX))
-        }
+        Some(number) if number > f64::from(max) => Err(seconds.as_u64().unwrap_or(u64::MAX)),
         _ => Ok(()),
     }
 }

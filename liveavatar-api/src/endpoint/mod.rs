@@ -26,6 +26,11 @@
 //! | 502, 504 | `service_failed`, `service_timeout`, `not_stopped` | The service or the network failed. |
 //! | 503 | `busy`, `no_credits` | `busy` with `retry-after`: the session limit or the rate limit is reached. |
 //!
+//! [`Client::reap`](crate::Client::reap) keeps the session of a token that a browser has until the session cannot live any more or
+//! is stopped here: in this process until the token has expired and the maximum duration has passed. The client's
+//! [session store](crate::store), if any, holds it for all processes, even after a restart of this one, for its maximum duration
+//! and 5 min to start it. It takes a slot of the store that long, unless the page sends the `DELETE`.
+//!
 //! With the feature `tracing`, the server logs the cause of each 5xx response: error kinds, codes, request ids and field paths.
 
 mod choice;

@@ -150,7 +150,7 @@ impl IntoResponse for Failure {
         let mut response = json(self.status, &self.body);
         if let Some(pause) = self.retry_after {
             // Whole seconds, rounded up.
-            let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
+            let seconds = pause.as_secs().saturating_add(u64::from(pause.subsec_nanos() > 0));
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
         response

@@ -13,11 +13,11 @@ use axum::routing::post;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::configuration::{DURATION, limit_duration, to_json};
+use super::configuration::{DURATION, limit_duration, max_seconds, to_json};
 use super::response::{Failure, InvalidField, empty, json};
 use super::token_endpoint::{ConfigurationSource, SecondSession, TokenEndpoint};
-use super::user_sessions::{UserSession, UserSessions, token_expiry};
-use crate::config::{Mintable as _, max_duration, no_field};
+use super::user_sessions::{UserSession, UserSessions, mint};
+use crate::config::no_field;
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::session::AnyConfiguration;
@@ -41,7 +41,7 @@ impl<U: Clone + Eq + Hash + Send + Sync + 'static> TokenEndpoint<U> {
         if let Some(configuration) = fixed {
             let mut configuration = to_json(configuration);
             limit_duration(&mut configuration, self.max_session_duration).map_err(|seconds| {
-                let max = self.max_session_duration.as_secs();
+                let max = max_seconds(self.max_session_duration);
                 Error::invalid_request(format!(
                     "{DURATION} is {seconds} s, but the endpoint allows {max} s; call `TokenEndpoint::{DURATION}` to allow more"
                 ))
@@ -126,14 +126,8 @@ impl<U: Clone + Eq + Hash + Send + Sync + 'static> Endpoint<U> {
             entry.session = Some(UserSession::Started(session));
             return Ok(response);
         }
-        let minted = client.mint(&configuration).await.map_err(failed)?;
-        let max_duration = max_duration(configuration.body()).unwrap_or(settings.max_session_duration);
-        let now = client.clock().now();
-        entry.session = Some(UserSession::Minted {
-            id: minted.id(),
-            counts_until: now + max_duration,
-            token_expires: token_expiry(minted.token(), now),
-        });
+        let (minted, session) = mint(client, &configuration).await.map_err(failed)?;
+        entry.session = Some(session);
         let body = OpenedBody::Minted { session_id: minted.id(), session_token: minted.token() };
         Ok(json(StatusCode::OK, &body))
     }
@@ -162,7 +156,7 @@ impl<U: Clone + Eq + Hash + Send + Sync + 'static> Endpoint<U> {
             if !chosen.iter().any(|path| path == DURATION) {
                 return Failure::too_long(seconds);
             }
-            let message = format!("must be at most {}", settings.max_session_duration.as_secs());
+            let message = format!("must be at most {}", max_seconds(settings.max_session_duration));
             Failure::invalid_choice(vec![InvalidField { path: DURATION.to_owned(), message }])
         })?;
         match AnyConfiguration::from_value(configuration) {

@@ -156,7 +156,8 @@ impl<U> TokenEndpoint<U> {
 
     /// Sets the maximum duration of all sessions; by default [`MAX_SESSION_DURATION`].
     ///
-    /// It is also the duration of a configuration without `max_session_duration`, but at most 60 s in the sandbox.
+    /// It is also the duration of a configuration without `max_session_duration`, but at most 60 s in the sandbox. With
+    /// [`Duration::MAX`], only the plan's limit applies.
     pub fn max_session_duration(mut self, max: Duration) -> Self {
         self.max_session_duration = max;
         self

@@ -1,4 +1,4 @@
-//! The one session of each user.
+//! The one session of each user, and which sessions count as held because browsers have their tokens.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -9,15 +9,24 @@ use futures_util::future::{join_all, try_join_all};
 use uuid::Uuid;
 
 use crate::client::Client;
+use crate::config::{Mintable as _, max_duration};
 use crate::error::Error;
 use crate::secret::Secret;
-use crate::session::{AnyMode, Session, SessionRef, State};
+use crate::session::{AnyConfiguration, AnyMode, Session, SessionRef, SessionToken, State};
 
 /// How many former tokens are remembered per user. Each costs a call at the user's next request.
 const MAX_FORMER_TOKENS: usize = 16;
 
 /// How long a token without an expiry is assumed to be valid. The service documents nothing.
 const DEFAULT_TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Assumed maximum duration of a session if the plan's limit is not known.
+const UNKNOWN_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How late a browser may start the session and still be protected by the store for its whole duration.
+///
+/// A session in the store takes a slot until then, so this is shorter than the life of a token.
+const STORED_START: Duration = Duration::from_secs(5 * 60);
 
 /// The number of entries from which unneeded ones are removed.
 const MIN_SWEEP_SIZE: usize = 64;
@@ -87,7 +96,12 @@ impl UserEntry {
         match &self.session {
             Some(session) if session.is_over(client.clock().now()) => self.forget_session(),
             Some(session) if !session.has_ended(client).await => return true,
-            _ => self.session = None,
+            session => {
+                if let Some(UserSession::Minted { id, .. }) = session {
+                    release(client, *id).await;
+                }
+                self.session = None;
+            }
         }
         !self.sessions_of_former_tokens(client).await.is_empty()
     }
@@ -164,13 +178,59 @@ impl UserSession {
     }
 }
 
+/// Stops a session that a browser has started, or may have.
 async fn stop(client: &Client, id: Uuid) -> Result<(), Error> {
-    client.session(id).stop().await
+    client.session(id).stop().await?;
+    release(client, id).await;
+    Ok(())
 }
 
-/// Returns the token's own expiry, or an assumed one.
-pub(super) fn token_expiry(token: &Secret, now: SystemTime) -> SystemTime {
+/// Mints a token for a browser. Reapers keep its session from now on; see [`Client::reap`].
+///
+/// In this process, the session is kept as long as it can live, even if the browser starts it when its token is about to expire.
+pub(super) async fn mint(
+    client: &Client,
+    configuration: &AnyConfiguration,
+) -> Result<(SessionToken<AnyMode>, UserSession), Error> {
+    let minted = client.mint(configuration).await?;
+    let max_duration = max_duration(configuration.body()).unwrap_or(UNKNOWN_DURATION);
+    let now = client.clock().now();
+    let counts_until = later(now, max_duration);
+    let wall_clock = client.clock().wall_clock();
+    let token_expires = later(now, token_lifetime(minted.token(), wall_clock));
+    client.browser_sessions().insert(minted.id(), later(token_expires, max_duration), now);
+    if let Some(store) = client.session_store() {
+        let account = client.calls().account()?;
+        let until = later(later(wall_clock, max_duration), STORED_START);
+        let hold = store.hold(account, minted.id(), until);
+        if let Err(error) = client.supervisor().with_store_timeout(hold).await {
+            client.browser_sessions().remove(&minted.id());
+            return Err(error.into());
+        }
+    }
+    let session = UserSession::Minted { id: minted.id(), counts_until, token_expires };
+    Ok((minted, session))
+}
+
+/// Lets reapers stop a session again: it is over, or is no longer wanted.
+async fn release(client: &Client, id: Uuid) {
+    client.browser_sessions().remove(&id);
+    if let Some(store) = client.session_store()
+        && let Ok(account) = client.calls().account()
+    {
+        // If this fails, the store releases the session at its latest end.
+        let _ = client.supervisor().with_store_timeout(store.release(account, id)).await;
+    }
+}
+
+/// Returns the time after this duration. Times that cannot be represented are a day later, so that they never panic.
+fn later(time: SystemTime, duration: Duration) -> SystemTime {
+    time.checked_add(duration).or_else(|| time.checked_add(UNKNOWN_DURATION)).unwrap_or(time)
+}
+
+/// Returns how long the token is valid, according to itself or by assumption.
+fn token_lifetime(token: &Secret, now: SystemTime) -> Duration {
     let expires = crate::config::claims(token.expose()).and_then(|claims| claims.get("exp")?.as_u64());
     let expires = expires.and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
-    expires.unwrap_or(now + DEFAULT_TOKEN_LIFETIME)
+    expires.map_or(DEFAULT_TOKEN_LIFETIME, |expires| expires.duration_since(now).unwrap_or_default())
 }

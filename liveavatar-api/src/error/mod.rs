@@ -48,7 +48,7 @@ pub enum ErrorKind {
     InsufficientCredits,
     /// Too many sessions are running: code 4032, formerly 4003.
     ConcurrencyLimit,
-    /// The resource does not exist (404). A session that has ended returns this, too.
+    /// The resource does not exist (404), as a session that has ended. See [`Error::is_not_found`].
     NotFound,
     /// Too many requests per second (429).
     RateLimited,
@@ -56,7 +56,7 @@ pub enum ErrorKind {
     Server,
     /// Any other failure that the service returns.
     Service,
-    /// The call succeeded, but the response is not of the documented shape.
+    /// The call succeeded, but the response is not of the documented shape, or a list ended before its last item.
     Decode,
     /// The time limit passed. The service may or may not have processed the request.
     Timeout,
@@ -280,17 +280,17 @@ impl Error {
         self.0.kind == ErrorKind::ConcurrencyLimit
     }
 
-    /// Returns whether the resource does not exist; a session that has ended does not.
+    /// Returns whether the status is 404: the resource does not exist, as a session that has ended does not.
     ///
-    /// Check the id and which account it belongs to. Stopping a session that has ended is not an error.
+    /// Check the id and which account it belongs to. A proxy, or a wrong base URL, returns 404 as well, which proves nothing about a
+    /// session. Therefore [`SessionRef::stop`](crate::session::SessionRef::stop), supervised sessions and
+    /// [`Client::reap`](crate::Client::reap) count a session as ended only if the 404 is in the service's own form.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.0.kind == ErrorKind::NotFound
     }
 
-    /// Returns whether the service itself says that the resource does not exist.
-    ///
-    /// A 404 of a proxy, or of a path that the service does not have, proves nothing about a session.
+    /// Returns whether the service itself says that the resource does not exist; see [`is_not_found`](Self::is_not_found).
     pub(crate) fn proves_gone(&self) -> bool {
         self.is_not_found() && self.0.from_service
     }

@@ -150,17 +150,21 @@ fn from_body(status: u16, body: &str) -> Error {
     let mut error = Error::new(kind_of(status, code), message);
     error.0.code = code;
     error.0.fields = fields;
-    error.0.from_service = is_from_service(&value, code);
+    error.0.from_service = is_from_service(&value, status, code);
     error
 }
 
-/// Whether a failed response has one of the service's forms.
+/// Whether a failed response is in one of the service's own forms, and not one of a proxy or a gateway.
 ///
-/// FastAPI answers a path that it does not have with the text `Not Found` alone.
-fn is_from_service(body: &Value, code: Option<i64>) -> bool {
-    let is_unknown_path = body["detail"] == "Not Found" && code.is_none();
-    let has_text = ["message", "detail"].iter().any(|key| body[*key].is_string() || body[*key].is_array());
-    (code.is_some() || has_text) && !is_unknown_path
+/// The forms are the envelope, whose codes are not HTTP statuses, and FastAPI's object with `detail` alone. FastAPI answers a path
+/// that it does not have with the `detail` `Not Found`, which says nothing about a session.
+fn is_from_service(body: &Value, status: u16, code: Option<i64>) -> bool {
+    let Some(object) = body.as_object() else { return false };
+    let has_data = object.contains_key("data") && body["message"].is_string();
+    let is_envelope = code.is_some_and(|code| has_data || code != i64::from(status));
+    let detail = &body["detail"];
+    let is_detail = object.len() == 1 && (detail.is_string() || detail.is_array()) && detail != "Not Found";
+    is_envelope || is_detail
 }
 
 /// Reads one field error, in FastAPI's form `{loc, msg}` or the service's own `{loc, message}`.

@@ -1,16 +1,17 @@
-//! Stopping leftover sessions: those of dead processes, and active ones that no one uses.
+//! Stopping leftover sessions: those of dead processes, and active ones that no one uses; and waiting for their slots.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use uuid::Uuid;
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::store::{SLOT_FREE_AFTER, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::supervisor::State;
 use crate::types::{ListHistoricEntry, ListSessionsType, SessionEndReason};
 
@@ -19,6 +20,17 @@ const PAGE_SIZE: i64 = 100;
 
 /// Concurrent stop calls, limited because the service limits calls per second.
 const CONCURRENT_STOPS: usize = 4;
+
+/// The default of [`Reap::wait_for_slot`]: three times [`SLOT_FREE_AFTER`](crate::store::SLOT_FREE_AFTER), and a little more.
+const SLOT_WAIT: Duration = Duration::from_secs(10);
+
+/// The first pause between two attempts to get a slot; it doubles up to [`MAX_SLOT_PAUSE`]. The service frees a slot after 0.8 to 3 s.
+const FIRST_SLOT_PAUSE: Duration = Duration::from_secs(1);
+
+const MAX_SLOT_PAUSE: Duration = Duration::from_secs(4);
+
+/// The shortest pause, if the store or the service asks for another one.
+const MIN_SLOT_PAUSE: Duration = Duration::from_millis(100);
 
 impl Client {
     /// Returns a reaper for leftover sessions, which uses the client's session store, if any.
@@ -38,6 +50,7 @@ impl Client {
             keep: BTreeSet::new(),
             keep_if: None,
             scope: Scope::Active,
+            slot_wait: SLOT_WAIT,
         }
     }
 }
@@ -47,11 +60,18 @@ type KeepPredicate = Arc<dyn Fn(&ListHistoricEntry) -> bool + Send + Sync>;
 
 /// Stops leftover sessions of the account; see [`Client::reap`].
 ///
-/// It first stops the abandoned sessions that it claims from the store. Then it lists the service's active sessions and stops all
-/// except those that this client supervises, that a living owner holds in the store, or that the caller [keeps](Self::keep).
+/// It first stops the abandoned sessions that it claims from the store. Then it lists the service's active sessions:
 ///
-/// Sessions that do not go through the store, such as one that a browser starts with a token, count as leftovers. Keep them with
-/// [`keep`](Self::keep) or [`keep_if`](Self::keep_if), or limit the reaper with [`only_abandoned`](Self::only_abandoned).
+/// | Active session | What happens |
+/// | --- | --- |
+/// | This client or one of its clones supervises it | It is kept. |
+/// | This client could not stop it and reported it | It is stopped, although the store still holds it. |
+/// | A [token endpoint](crate::endpoint) of this client gave its token to a browser | It is kept, as long as it can live. |
+/// | A living owner holds it in the store, or the token endpoint of any process | It is kept. |
+/// | The caller [keeps](Self::keep) it | It is kept. |
+/// | Any other: of another program, of the web site, of a browser with a token of [`Client::mint`] | It is stopped. |
+///
+/// To limit the reaper to what the store knows to be abandoned, use [`only_abandoned`](Self::only_abandoned).
 #[derive(Clone)]
 #[must_use = "a reaper does nothing until it runs"]
 pub struct Reap {
@@ -60,6 +80,7 @@ pub struct Reap {
     keep: BTreeSet<Uuid>,
     keep_if: Option<KeepPredicate>,
     scope: Scope,
+    slot_wait: Duration,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,9 +126,16 @@ impl Reap {
         self
     }
 
+    /// Sets how long [`or_retry`](Self::or_retry) waits for a slot; by default 10 s, and not at all with zero.
+    pub fn wait_for_slot(mut self, limit: Duration) -> Self {
+        self.slot_wait = limit;
+        self
+    }
+
     /// Runs once and returns the outcome for each session.
     ///
-    /// It does not wait for slots: the service frees the slot of a stopped session within [`SLOT_FREE_AFTER`].
+    /// It does not wait for slots: the service frees the slot of a stopped session within
+    /// [`SLOT_FREE_AFTER`](crate::store::SLOT_FREE_AFTER).
     ///
     /// # Errors
     /// Failures are part of the returned [`Reaped`]. If the store cannot tell which sessions are held, only abandoned sessions are
@@ -129,21 +157,29 @@ impl Reap {
         reaped
     }
 
-    /// Calls `open`; at the concurrency limit, reaps, waits for the slots and retries once.
+    /// Calls `open`; at the concurrency limit, reaps once and calls it again until a slot is free.
     ///
-    /// `open` must mint a new token each time.
+    /// `open` must mint a new token each time. It is called after 1, 2, 4, 4… s, or when the store expects a free slot, until the
+    /// [limit](Self::wait_for_slot) has passed. It is retried even if nothing was reaped, because others free slots, too, and
+    /// because the service frees a slot 0.8 to 3 s after the stop (field reports).
+    ///
+    /// Each attempt costs two calls, to mint and to start, but no credits. With the default limit there are up to 4 attempts after
+    /// the first. The list and one stop per leftover come on top, once.
     ///
     /// ```no_run
     /// # async fn open(client: liveavatar_api::Client, configuration: liveavatar_api::session::AnyConfiguration)
     /// # -> Result<(), liveavatar_api::Error> {
-    /// let session = client.reap().or_retry(|| client.open(&configuration)).await?;
+    /// use std::time::Duration;
+    ///
+    /// let reaper = client.reap().wait_for_slot(Duration::from_secs(30));
+    /// let session = reaper.or_retry(|| client.open(&configuration)).await?;
     /// # let _ = session;
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// Returns the error of the second call, or of the first if it is not the concurrency limit or no slot was freed.
+    /// Returns the last concurrency limit if the time has passed, or any other error of `open` at once.
     ///
     /// # Cancel safety
     /// The same as `open` and [`run`](Self::run).
@@ -151,15 +187,30 @@ impl Reap {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        match open().await {
-            Err(error) if error.is_concurrency_limit() => {
-                if !self.run().await.freed_slots() {
-                    return Err(error);
-                }
-                self.client.clock().sleep(SLOT_FREE_AFTER).await;
-                open().await
+        let mut error = match open().await {
+            Err(error) if error.is_concurrency_limit() => error,
+            result => return result,
+        };
+        // What could not be stopped is listed again by the next reaper. A slot may be freed all the same.
+        let _ = self.run().await;
+        let clock = self.client.clock();
+        let (began, mut slept, mut next_pause) = (clock.now(), Duration::ZERO, FIRST_SLOT_PAUSE);
+        loop {
+            // The clock may be set back or forward, and an attempt takes time of its own.
+            let waited = slept.max(clock.now().duration_since(began).unwrap_or_default());
+            let left = self.slot_wait.saturating_sub(waited);
+            if left.is_zero() {
+                return Err(error);
             }
-            result => result,
+            let pause = error.retry_after().filter(|pause| *pause < MAX_SLOT_PAUSE).unwrap_or(next_pause);
+            let pause = pause.max(MIN_SLOT_PAUSE).min(left);
+            next_pause = next_pause.saturating_mul(2).min(MAX_SLOT_PAUSE);
+            clock.sleep(pause).await;
+            slept = slept.saturating_add(pause);
+            error = match open().await {
+                Err(error) if error.is_concurrency_limit() => error,
+                result => return result,
+            };
         }
     }
 
@@ -183,7 +234,11 @@ impl Reap {
         };
         // Read after the list, as is the store below, so that every session in the list is already known to its owner.
         let supervised = self.client.sessions();
-        let own = |id: &Uuid| supervised.get(id).is_some_and(|state| *state != State::StopFailed);
+        // The store still holds a session that this client gave up, but no one stops it any more.
+        let given_up = |id: &Uuid| supervised.get(id) == Some(&State::StopFailed);
+        let browsers = self.client.browser_sessions();
+        let now = self.client.clock().now();
+        let own = |id: &Uuid| supervised.contains_key(id) || browsers.can_run(id, now);
         let held = match &self.store {
             Some(store) => {
                 let held = match self.client.calls().account() {
@@ -201,6 +256,10 @@ impl Reap {
                 self.keep.contains(&entry.id) || self.keep_if.as_ref().is_some_and(|keep| keep(&entry));
             let kept = match &held {
                 _ if requested => ReapOutcome::Kept(KeepReason::Requested),
+                _ if given_up(&entry.id) => {
+                    leftovers.insert(entry.id);
+                    continue;
+                }
                 _ if own(&entry.id) => ReapOutcome::Kept(KeepReason::Held),
                 Some(held) if held.contains(&entry.id) => ReapOutcome::Kept(KeepReason::Held),
                 None => ReapOutcome::Kept(KeepReason::OwnerUnknown),
@@ -250,6 +309,7 @@ impl fmt::Debug for Reap {
             .field("keep", &self.keep)
             .field("keep_if", &self.keep_if.is_some())
             .field("scope", &self.scope)
+            .field("slot_wait", &self.slot_wait)
             .finish_non_exhaustive()
     }
 }
@@ -289,13 +349,15 @@ impl Reaped {
     }
 
     /// Returns whether every session was examined and nothing failed.
+    ///
+    /// Sessions that start or end while the active ones are listed can be missed; list more than 100 again to be sure.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let failed = |session: &ReapedSession| matches!(session.outcome, ReapOutcome::Failed(_));
         self.list.is_none() && self.store.is_none() && !self.sessions.iter().any(failed)
     }
 
-    /// Returns whether a slot was freed, or will be within [`SLOT_FREE_AFTER`].
+    /// Returns whether a slot was freed, or will be within [`SLOT_FREE_AFTER`](crate::store::SLOT_FREE_AFTER).
     #[must_use]
     pub fn freed_slots(&self) -> bool {
         self.sessions.iter().any(|session| session.outcome.is_over())
@@ -330,7 +392,7 @@ pub enum ReapOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeepReason {
-    /// This client supervises it, or a living owner holds it in the store.
+    /// This client supervises it, its token endpoint gave the token to a browser, or the store holds it.
     Held,
     /// The caller asked to [keep](Reap::keep) it.
     Requested,
@@ -355,7 +417,7 @@ impl fmt::Display for ReapOutcome {
         match self {
             Self::Stopped => f.write_str("stopped"),
             Self::Gone => f.write_str("had ended"),
-            Self::Kept(KeepReason::Held) => f.write_str("kept: a living owner holds it"),
+            Self::Kept(KeepReason::Held) => f.write_str("kept: a living owner or a browser holds it"),
             Self::Kept(KeepReason::Requested) => f.write_str("kept: the caller asked to keep it"),
             Self::Kept(KeepReason::OwnerUnknown) => {
                 f.write_str("kept: the store failed, so its owner is unknown")

@@ -52,7 +52,7 @@ impl SessionRef {
     /// Resets the service's idle timeout; call it every [`KEEP_ALIVE_INTERVAL`].
     ///
     /// # Errors
-    /// If the session has ended ([`Error::is_not_found`]) or the call fails.
+    /// If the session has ended ([`Error::is_not_found`], which a 404 of a proxy is, too) or the call fails.
     ///
     /// # Cancel safety
     /// Cancel safe: call it again.
@@ -65,7 +65,8 @@ impl SessionRef {
     /// The service frees the session's slot 0.8 to 3 s later (field reports).
     ///
     /// # Errors
-    /// If the call fails. The session may still run.
+    /// If the call fails. The session may still run. A 404 is proof that it has ended only in the service's own form; with that of
+    /// a proxy, this returns an error.
     ///
     /// # Cancel safety
     /// If the future is dropped before the response arrives, the session may still run. Call it again.

@@ -132,6 +132,15 @@ impl Store for FileStore {
         Box::pin(self.run(move |folder, now| folder.acquire(account, session, until, now)))
     }
 
+    fn hold(
+        &self,
+        account: Account,
+        session: Uuid,
+        until: SystemTime,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.run(move |folder, now| folder.hold(account, session, until, now)))
+    }
+
     fn renew(&self, account: Account, session: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(self.run(move |folder, now| folder.renew(account, session, now)))
     }

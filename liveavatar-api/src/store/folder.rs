@@ -4,6 +4,7 @@
 //! owner-OWNER                            locked while the owner lives
 //! lost                                   when an owner last noticed that its files were deleted
 //! ACCOUNT/SESSION.held.OWNER             a session that its owner acquired
+//! ACCOUNT/SESSION.held.NIL               a session that runs without an owner
 //! ACCOUNT/SESSION.claimed.OWNER.MILLIS   a session that a reaper claimed, and when
 //! ```
 //!
@@ -25,6 +26,9 @@ use super::{Account, CLAIM, millis, unix_millis};
 const OWNER_PREFIX: &str = "owner-";
 const NEW_PREFIX: &str = ".new-";
 const LOST: &str = "lost";
+
+/// The owner of a session that runs without one; it counts as living.
+const NO_OWNER: Uuid = Uuid::nil();
 
 /// How wrong a clock may be before an abandoned session is forgotten too early; covers local time that is taken for UTC (14 h).
 const CLOCK_SKEW: Duration = Duration::from_secs(24 * 60 * 60);
@@ -114,7 +118,18 @@ impl Folder {
         now: SystemTime,
     ) -> io::Result<()> {
         self.own.insert((account, session), until);
-        self.record(account, session, until, now)
+        self.record(account, session, self.owner, until, now)
+    }
+
+    /// Records a session that no owner renews.
+    pub(super) fn hold(
+        &mut self,
+        account: Account,
+        session: Uuid,
+        until: SystemTime,
+        now: SystemTime,
+    ) -> io::Result<()> {
+        self.record(account, session, NO_OWNER, until, now)
     }
 
     pub(super) fn renew(&mut self, account: Account, session: Uuid, now: SystemTime) -> io::Result<()> {
@@ -124,7 +139,7 @@ impl Folder {
         if self.own_path(account, session).try_exists()? {
             return Ok(());
         }
-        self.record(account, session, until, now)
+        self.record(account, session, self.owner, until, now)
     }
 
     /// Removes the session's records. This need not be durable: a record that returns leads to one needless stop.
@@ -139,7 +154,7 @@ impl Folder {
 
     pub(super) fn claim_abandoned(&self, account: Account, now: SystemTime) -> io::Result<Vec<Uuid>> {
         self.check_complete(now)?;
-        let records = self.records(account)?;
+        let records = self.current_records(account, now)?;
         let living = self.living(&records);
         let held = held(&records, &living);
         let mut claimed = BTreeSet::new();
@@ -152,7 +167,7 @@ impl Folder {
                 continue;
             }
             let path = self.record_path(account, record);
-            if is_over(&path, now)? {
+            if is_over(&path, now, CLOCK_SKEW)? {
                 remove(&path)?;
                 continue;
             }
@@ -169,7 +184,7 @@ impl Folder {
 
     pub(super) fn held(&self, account: Account, now: SystemTime) -> io::Result<BTreeSet<Uuid>> {
         self.check_complete(now)?;
-        let records = self.records(account)?;
+        let records = self.current_records(account, now)?;
         Ok(held(&records, &self.living(&records)))
     }
 
@@ -177,10 +192,10 @@ impl Folder {
         &mut self,
         account: Account,
         session: Uuid,
+        owner: Uuid,
         until: SystemTime,
         now: SystemTime,
     ) -> io::Result<()> {
-        let owner = self.owner;
         let (recorded, until) = (time_text(now), time_text(until));
         let text = format!(
             "session: {session}\naccount: {account}\nowner: {owner}\nrecorded: {recorded}\nuntil: {until}\n"
@@ -231,6 +246,20 @@ impl Folder {
         names.map(|name| Record::read(name).ok_or_else(|| foreign(&format!("{account}/{name}")))).collect()
     }
 
+    /// All records but those without an owner whose time has passed, which are removed.
+    fn current_records(&self, account: Account, now: SystemTime) -> io::Result<Vec<Record>> {
+        let mut current = Vec::new();
+        for record in self.records(account)? {
+            let path = self.record_path(account, record);
+            if record.owner == NO_OWNER && is_over(&path, now, Duration::ZERO)? {
+                remove(&path)?;
+            } else {
+                current.push(record);
+            }
+        }
+        Ok(current)
+    }
+
     /// The owners of these records that live.
     fn living(&self, records: &[Record]) -> BTreeSet<Uuid> {
         let mut owners: BTreeSet<Uuid> = records.iter().map(|record| record.owner).collect();
@@ -241,6 +270,7 @@ impl Folder {
     /// Whether an owner lives; assumed if its file cannot be opened.
     fn lives(&self, owner: Uuid) -> bool {
         owner == self.owner
+            || owner == NO_OWNER
             || match File::open(owner_path(&self.path, owner)) {
                 // A shared lock, so that two processes that check do not take each other for the owner.
                 Ok(file) => file.try_lock_shared().is_err(),
@@ -300,7 +330,7 @@ fn held(records: &[Record], living: &BTreeSet<Uuid>) -> BTreeSet<Uuid> {
 }
 
 /// Whether a session can no longer run, according to its file. If the file cannot be read, the session may run.
-fn is_over(path: &Path, now: SystemTime) -> io::Result<bool> {
+fn is_over(path: &Path, now: SystemTime, skew: Duration) -> io::Result<bool> {
     let text = match fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => String::new(),
         // Another reaper was faster; its claim decides.
@@ -309,7 +339,7 @@ fn is_over(path: &Path, now: SystemTime) -> io::Result<bool> {
     };
     let until = text.lines().find_map(|line| line.strip_prefix("until: "));
     let until = until.and_then(|until| DateTime::parse_from_rfc3339(until).ok()).map(SystemTime::from);
-    Ok(until.and_then(|until| until.checked_add(CLOCK_SKEW)).is_some_and(|end| end <= now))
+    Ok(until.and_then(|until| until.checked_add(skew)).is_some_and(|end| end <= now))
 }
 
 /// A time such as `2026-01-01T00:00:00.000Z`.

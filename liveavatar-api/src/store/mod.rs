@@ -73,6 +73,25 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         until: SystemTime,
     ) -> BoxFuture<'_, Result<(), StoreError>>;
 
+    /// Acquires a slot for a session that runs without an owner, such as one that a browser starts with a token.
+    ///
+    /// No one renews it, and it outlives the process: [`held`](Self::held) returns it in every process, and
+    /// [`claim_abandoned`](Self::claim_abandoned) in none, until `until` has passed or any process releases it.
+    ///
+    /// The default is [`acquire`](Self::acquire), which is not enough for a store that lets others claim the sessions of an owner
+    /// that does not renew them or is dead.
+    ///
+    /// # Errors
+    /// The same as [`acquire`](Self::acquire). Do not give the token away then.
+    fn hold(
+        &self,
+        account: Account,
+        session: Uuid,
+        until: SystemTime,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.acquire(account, session, until)
+    }
+
     /// Renews the record of a live session; called with every keep-alive.
     ///
     /// Records the session again if the store has lost it. Does nothing if the session was not acquired through this store, or
@@ -97,7 +116,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// If the store cannot be reached or written, or has lost its data and does not know which owners live.
     fn claim_abandoned(&self, account: Account) -> BoxFuture<'_, Result<Vec<Uuid>, StoreError>>;
 
-    /// Returns the sessions that living owners in any process hold; do not reap them.
+    /// Returns the sessions that living owners in any process hold, or that run without an owner; do not reap them.
     ///
     /// # Errors
     /// If the store cannot be reached, or has lost its data and living owners may not have recorded their sessions again. Reap
@@ -114,6 +133,15 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         until: SystemTime,
     ) -> BoxFuture<'_, Result<(), StoreError>> {
         (**self).acquire(account, session, until)
+    }
+
+    fn hold(
+        &self,
+        account: Account,
+        session: Uuid,
+        until: SystemTime,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        (**self).hold(account, session, until)
     }
 
     fn renew(&self, account: Account, session: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {

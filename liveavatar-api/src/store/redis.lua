@@ -22,7 +22,11 @@ if heard and heard - now > 1000 then
     outage = true
     for _, key in ipairs({ leases, claims, cooling }) do
         for _, session in ipairs(redis.call('ZRANGEBYSCORE', key, now + lease, '+inf')) do
-            redis.call('ZADD', key, now + lease, session)
+            -- The lease of a session without an owner lasts until its end.
+            local is_held = key == leases and redis.call('ZSCORE', leases, session) == redis.call('ZSCORE', ends, session)
+            if not is_held then
+                redis.call('ZADD', key, now + lease, session)
+            end
         end
     end
 end
@@ -48,7 +52,7 @@ for _, session in ipairs(redis.call('ZRANGEBYSCORE', ends, '-inf', now)) do
 end
 redis.call('ZREMRANGEBYSCORE', cooling, '-inf', now)
 
-if operation == 'acquire' then
+if operation == 'acquire' or operation == 'hold' then
     local session, left, capacity = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
     -- A session that already has a slot keeps it, so that a call can be retried.
     if not redis.call('ZSCORE', leases, session) and capacity > 0 then
@@ -58,8 +62,10 @@ if operation == 'acquire' then
             return first[2] and math.max(tonumber(first[2]) - now, 1) or -1
         end
     end
-    redis.call('ZADD', leases, now + lease, session)
-    redis.call('ZADD', ends, now + math.max(left, lease), session)
+    local last = now + math.max(left, lease)
+    -- No one renews a held session.
+    redis.call('ZADD', leases, operation == 'hold' and last or now + lease, session)
+    redis.call('ZADD', ends, last, session)
     return 0
 end
 

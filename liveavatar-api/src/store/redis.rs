@@ -152,6 +152,21 @@ impl RedisStore {
             _ => Err(foreign_data()),
         }
     }
+
+    async fn take_slot(
+        &self,
+        operation: &str,
+        account: Account,
+        session: Uuid,
+        until: SystemTime,
+    ) -> Result<(), StoreError> {
+        let arguments = [session.to_string(), self.millis_left(until).to_string(), self.slots.to_string()];
+        match self.run(account, operation, &arguments).await? {
+            Value::Int(0) => Ok(()),
+            Value::Int(wait) => Err(StoreError::no_slot(u64::try_from(wait).ok().map(Duration::from_millis))),
+            _ => Err(foreign_data()),
+        }
+    }
 }
 
 impl Store for RedisStore {
@@ -162,19 +177,19 @@ impl Store for RedisStore {
         until: SystemTime,
     ) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
-            let arguments =
-                [session.to_string(), self.millis_left(until).to_string(), self.slots.to_string()];
-            match self.run(account, "acquire", &arguments).await? {
-                Value::Int(0) => {
-                    self.own().insert((account, session), until);
-                    Ok(())
-                }
-                Value::Int(wait) => {
-                    Err(StoreError::no_slot(u64::try_from(wait).ok().map(Duration::from_millis)))
-                }
-                _ => Err(foreign_data()),
-            }
+            self.take_slot("acquire", account, session, until).await?;
+            self.own().insert((account, session), until);
+            Ok(())
         })
+    }
+
+    fn hold(
+        &self,
+        account: Account,
+        session: Uuid,
+        until: SystemTime,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.take_slot("hold", account, session, until))
     }
 
     fn renew(&self, account: Account, session: Uuid) -> BoxFuture<'_, Result<(), StoreError>> {

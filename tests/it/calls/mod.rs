@@ -5,6 +5,7 @@ mod dynamic;
 mod operations;
 mod owned;
 mod page_links;
+mod page_walks;
 mod pages;
 mod random_bodies;
 mod setters;

@@ -1,4 +1,4 @@
-//! The `next` link of a page: which links a list follows, and where it ends.
+//! The `next` link of a page: which page a list requests next, and where it ends.
 
 use serde_json::{Value, json};
 
@@ -35,7 +35,7 @@ async fn read(name: &str, script: Vec<Response>) -> String {
 }
 
 #[tokio::test]
-async fn a_list_follows_only_links_to_a_later_page_on_the_same_host() {
+async fn a_list_requests_the_later_page_that_a_link_names_whatever_its_host() {
     let other = ScriptedServer::start(vec![Response::json(200, &page(&Value::Null))]);
     let away = format!("{}/v1/voices?page=2", other.url());
     let links = [

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the session is stopped before the program exits.
+//! Signals: the session is stopped before the program exits.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
@@ -9,7 +9,8 @@ use tokio::sync::mpsc;
 
 use super::{mock_builder, program, speak::wav};
 
-pub(super) const SIGNALS: [&str; 2] = ["-INT", "-TERM"];
+/// Ctrl-C, service managers, a closed terminal or connection, Ctrl-\\.
+pub(super) const SIGNALS: [&str; 4] = ["-INT", "-TERM", "-HUP", "-QUIT"];
 
 pub(super) fn signal(child: &Child, signal: &str) {
     assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
@@ -17,16 +18,40 @@ pub(super) fn signal(child: &Child, signal: &str) {
 
 /// Starts the program and returns the lines of its standard output.
 pub(super) fn spawn(server: &Server, arguments: &[&str]) -> (Child, mpsc::UnboundedReceiver<String>) {
-    let mut child = program(Some(server), arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    if ignores_hangup() {
+        // These tests run under `nohup`, which the program inherits.
+        return spawn_through_env(server, "--default-signal=HUP", arguments);
+    }
+    spawn_command(program(Some(server), arguments))
+}
+
+/// Starts the program through GNU `env`, which changes how it treats a signal.
+fn spawn_through_env(
+    server: &Server,
+    option: &str,
+    arguments: &[&str],
+) -> (Child, mpsc::UnboundedReceiver<String>) {
+    let program = program(Some(server), arguments);
+    let mut command = Command::new("env");
+    command.arg(option).arg(program.get_program()).args(program.get_args()).env_clear();
+    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(program.get_current_dir().unwrap());
+    spawn_command(command)
+}
+
+fn spawn_command(mut command: Command) -> (Child, mpsc::UnboundedReceiver<String>) {
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let out = BufReader::new(child.stdout.take().unwrap());
     let (sender, lines) = mpsc::unbounded_channel();
     std::thread::spawn(move || out.lines().map(Result::unwrap).try_for_each(|line| sender.send(line)));
     (child, lines)
+}
+
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).unwrap() & 1 != 0)
 }
 
 /// Waits for the exit. Returns the exit code, the remaining lines and, as the last entry, standard error.
@@ -152,6 +177,44 @@ async fn a_second_interrupt_exits_at_once_and_names_the_command_that_stops_the_s
     let (code, output) = exit(child, lines).await;
     assert_eq!(code, Some(1), "{output:?}");
     assert!(output.last().unwrap().contains(&format!("session stop {id}")), "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_hangup_does_not_leave_the_session() {
+    let server = mock_builder().start().await.unwrap();
+    let slow = |_| Some(Fault::Delayed(Duration::from_millis(300)));
+    let mut stops = inject_faults(&server, "stop_session", slow);
+    let (child, mut lines) = spawn(&server, &["session", "start", "lite-sandbox.json", "--json"]);
+    lines.recv().await.unwrap();
+    // The kernel and the shell both send one.
+    signal(&child, "-HUP");
+    stops.recv().await.unwrap();
+    signal(&child, "-HUP");
+    let (code, output) = exit(child, lines).await;
+    assert_eq!(code, Some(0), "{output:?}");
+    assert!(server.running_sessions().is_empty());
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn under_nohup_a_closed_terminal_does_not_stop_the_session() {
+    let server = mock_builder().start().await.unwrap();
+    let mut keep_alives = inject_faults(&server, "keep_session_alive", |_| None);
+    let arguments = ["session", "start", "lite-sandbox.json", "--keep-alive-interval", "1", "--json"];
+    let (child, mut lines) = spawn_through_env(&server, "--ignore-signal=HUP", &arguments);
+    lines.recv().await.unwrap();
+    signal(&child, "-HUP");
+    // The second one is sent an interval after the signal or later.
+    for _ in 0..2 {
+        tokio::select! {
+            sent = keep_alives.recv() => assert!(sent.is_some()),
+            line = lines.recv() => panic!("the program ends: {line:?}"),
+        }
+    }
+    assert_eq!(server.running_sessions().len(), 1);
+    signal(&child, "-INT");
+    assert_eq!(exit(child, lines).await.0, Some(0));
+    assert!(server.running_sessions().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

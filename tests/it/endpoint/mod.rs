@@ -1,7 +1,9 @@
-//! The token endpoint over real connections: choices, responses, and one session per user.
+//! The token endpoint over real connections: choices, responses, one session per user, and what a reaper keeps.
 
 mod browser;
 mod choice;
+mod durations;
+mod reap;
 mod response;
 mod user_sessions;
 
@@ -75,6 +77,14 @@ fn client(server: &Server) -> Client {
 
 fn configuration(json: &Value) -> AnyConfiguration {
     AnyConfiguration::from_json(&json.to_string()).unwrap()
+}
+
+/// Starts the session of a token, as a browser does.
+async fn start_with(server: &Server, token: &str) {
+    let url = format!("{}/v1/sessions/start", server.url());
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let started = http.post(url).bearer_auth(token).send().await.unwrap();
+    assert_eq!(started.status(), 201);
 }
 
 async fn send(request: RequestBuilder) -> (u16, Value) {

@@ -9,7 +9,7 @@ use liveavatar_mock::{Failure, Fault, Server};
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::{AVATAR, ServedEndpoint, authorize, client, configuration, exchange, send};
+use super::{AVATAR, ServedEndpoint, authorize, client, configuration, exchange, send, start_with};
 
 struct Lab {
     server: Server,
@@ -35,12 +35,8 @@ impl Lab {
         self.server.running_sessions().len()
     }
 
-    /// Starts the session of a token, as a browser does.
     async fn start_with(&self, token: &str) {
-        let url = format!("{}/v1/sessions/start", self.server.url());
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let started = http.post(url).bearer_auth(token).send().await.unwrap();
-        assert_eq!(started.status(), 201);
+        start_with(&self.server, token).await;
     }
 }
 

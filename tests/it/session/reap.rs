@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use liveavatar_api::session::{Lite, Reaped, SessionToken};
-use liveavatar_api::store::{Account, BoxFuture, FileStore, SLOT_FREE_AFTER, Store, StoreError};
+use liveavatar_api::session::{Lite, Reap, Reaped, SessionToken};
+use liveavatar_api::store::{Account, BoxFuture, FileStore, Store, StoreError};
 use liveavatar_api::{Client, Clock as _, Credential, Error, Uuid};
-use liveavatar_mock::{MockResponse, Server};
+use liveavatar_mock::{Failure, Fault, MockResponse, Server};
 use liveavatar_tests::TestClock;
 use serde_json::json;
 
-use super::lite;
+use super::{MovedClock, lite};
 use crate::store::later;
 
 fn client(server: &Server, clock: &TestClock) -> Client {
@@ -60,7 +60,7 @@ async fn abandoned_sessions_are_stopped_first_then_all_that_no_one_holds_or_keep
     6 stopped
     4 kept: the caller asked to keep it
     3 kept: the caller asked to keep it
-    2 kept: a living owner holds it
+    2 kept: a living owner or a browser holds it
     1 stopped
     5 stopped
     ");
@@ -200,7 +200,88 @@ async fn abandoned_sessions_are_stopped_even_if_the_active_ones_cannot_be_listed
 }
 
 #[tokio::test]
-async fn at_the_concurrency_limit_or_retry_reaps_waits_for_the_slot_and_retries_once() {
+async fn this_clients_own_given_up_session_is_stopped_although_the_store_holds_it() {
+    let server = Server::start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let key = Credential::api_key(server.api_key()).unwrap();
+    let clock = MovedClock::default();
+    let builder = Client::builder().base_url(server.url()).credential(key).clock(clock.clone());
+    let open_store = || FileStore::open(folder.path()).unwrap().clock(clock.clone());
+    let (client, other) = (builder.session_store(open_store()).build().unwrap(), open_store());
+    let [given_up, living] = [client.open(&lite()).await.unwrap(), client.open(&lite()).await.unwrap()];
+    server.faults(|operation| {
+        let rejected = MockResponse::json(403, json!({}));
+        (operation == "stop_session").then(|| Fault::Before(Failure::Response(rejected)))
+    });
+    given_up.stop().await.unwrap_err();
+    server.clear_faults();
+    assert!(other.held(client.account().unwrap()).await.unwrap().contains(&given_up.id()));
+
+    let reaped = client.reap().run().await;
+    let mut report: Vec<_> = reaped.sessions().iter().map(|it| (it.id, it.outcome.to_string())).collect();
+    report.sort();
+    let held = "kept: a living owner or a browser holds it".to_owned();
+    let mut expected = [(given_up.id(), "stopped".to_owned()), (living.id(), held)];
+    expected.sort();
+    assert_eq!(report, expected);
+    assert!(reaped.is_complete());
+    assert_eq!(server.running_sessions(), [living.id()]);
+    assert!(!other.held(client.account().unwrap()).await.unwrap().contains(&given_up.id()));
+}
+
+#[tokio::test]
+async fn a_given_up_session_is_stopped_even_if_the_store_fails() {
+    let server = Server::start().await.unwrap();
+    let client = client(&server, &TestClock::default());
+    let session = client.open(&lite()).await.unwrap();
+    server.faults(|operation| {
+        let rejected = MockResponse::json(403, json!({}));
+        (operation == "stop_session").then(|| Fault::Before(Failure::Response(rejected)))
+    });
+    session.stop().await.unwrap_err();
+    server.clear_faults();
+    let reaped = client.reap().store(UnreachableStore).run().await;
+    assert_eq!(lines(&reaped), "1 stopped");
+    assert!(!reaped.is_complete() && server.running_sessions().is_empty());
+}
+
+#[tokio::test]
+async fn active_sessions_on_every_page_are_reaped_whatever_host_the_links_name() {
+    let server = Server::builder().session_limit(9).start().await.unwrap();
+    let client = client(&server, &TestClock::default());
+    let sessions = [open(&client).await.unwrap().id(), open(&client).await.unwrap().id()];
+    mock_two_pages(&server, sessions, json!("https://api.example.com/v1/sessions?page=2"));
+    let reaped = client.reap().run().await;
+    assert!(reaped.is_complete() && reaped.sessions().len() == 2, "{reaped:?}");
+    assert!(server.running_sessions().is_empty());
+}
+
+#[tokio::test]
+async fn a_list_of_active_sessions_that_is_cut_is_not_complete() {
+    let server = Server::builder().session_limit(9).start().await.unwrap();
+    let client = client(&server, &TestClock::default());
+    let sessions = [open(&client).await.unwrap().id(), open(&client).await.unwrap().id()];
+    for next in [json!(null), json!("/v1/sessions?page=1")] {
+        mock_two_pages(&server, sessions, next);
+        let reaped = client.reap().run().await;
+        assert!(reaped.list_error().unwrap().is_decode() && !reaped.is_complete(), "{reaped:?}");
+        let _ = client.list_sessions().send().await;
+    }
+}
+
+/// Lets the service list two active sessions, each on its own page; `next` is the link of the first.
+fn mock_two_pages(server: &Server, sessions: [Uuid; 2], next: serde_json::Value) {
+    for (id, next) in sessions.into_iter().zip([next, json!(null)]) {
+        let mut page = liveavatar_mock::example_response("list_sessions").unwrap();
+        page["data"]["results"][0]["id"] = json!(id);
+        page["data"]["count"] = json!(2);
+        page["data"]["next"] = next;
+        server.mock_response("list_sessions", MockResponse::json(200, page));
+    }
+}
+
+#[tokio::test]
+async fn at_the_concurrency_limit_or_retry_reaps_and_waits_for_the_slot() {
     let server = Server::builder().session_limit(1).start().await.unwrap();
     let clock = TestClock::default();
     let client = client(&server, &clock);
@@ -208,23 +289,68 @@ async fn at_the_concurrency_limit_or_retry_reaps_waits_for_the_slot_and_retries_
     let session = client.reap().or_retry(|| open(&client)).await.unwrap();
     assert_eq!(server.running_sessions(), [session.id()]);
     assert_ne!(session.id(), leftover.id());
-    assert_eq!(clock.slept(), [SLOT_FREE_AFTER]);
+    assert_eq!(clock.slept(), [Duration::from_secs(1)]);
+}
+
+/// Returns an opening that fails this often at the limit, and counts its calls.
+fn full_for(fails: usize, calls: &AtomicUsize) -> impl FnMut() -> std::future::Ready<Result<usize, Error>> {
+    move || {
+        let call = calls.fetch_add(1, Ordering::Relaxed);
+        let full = || Error::from(StoreError::no_slot(None));
+        std::future::ready(if call < fails { Err(full()) } else { Ok(call) })
+    }
 }
 
 #[tokio::test]
-async fn at_the_concurrency_limit_with_nothing_to_reap_or_retry_returns_the_first_error() {
-    let server = Server::builder().session_limit(1).start().await.unwrap();
+async fn or_retry_asks_again_until_a_slot_is_free_even_if_nothing_was_reaped() {
+    let server = Server::start().await.unwrap();
     let clock = TestClock::default();
     let client = client(&server, &clock);
-    let kept = open(&client).await.unwrap();
-    let attempts = AtomicUsize::new(0);
-    let attempt = || {
-        attempts.fetch_add(1, Ordering::Relaxed);
-        open(&client)
+    let calls = AtomicUsize::new(0);
+    let opened = client.reap().or_retry(full_for(4, &calls)).await.unwrap();
+    assert_eq!(opened, 4);
+    // The slot of a stopped session is free after 0.8 to 3 s.
+    assert_eq!(clock.slept(), [1, 2, 4, 3].map(Duration::from_secs));
+    assert_eq!(server.take_requests().len(), 1, "one list");
+}
+
+#[tokio::test]
+async fn or_retry_returns_the_concurrency_limit_when_its_time_has_passed() {
+    let server = Server::start().await.unwrap();
+    for (limit, slept) in [
+        (None, vec![1, 2, 4, 3]),
+        (Some(Duration::ZERO), vec![]),
+        (Some(Duration::from_secs(2)), vec![1, 1]),
+        (Some(Duration::from_secs(20)), vec![1, 2, 4, 4, 4, 4, 1]),
+    ] {
+        let clock = TestClock::default();
+        let client = client(&server, &clock);
+        let reaper = limit.into_iter().fold(client.reap(), Reap::wait_for_slot);
+        let calls = AtomicUsize::new(0);
+        let error = reaper.or_retry(full_for(usize::MAX, &calls)).await.unwrap_err();
+        assert!(error.is_concurrency_limit());
+        let slept: Vec<_> = slept.into_iter().map(Duration::from_secs).collect();
+        assert_eq!((clock.slept(), calls.into_inner()), (slept.clone(), slept.len() + 1), "{limit:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_longest_wait_for_a_slot_and_the_longest_pause_do_not_overflow() {
+    let server = Server::start().await.unwrap();
+    let client = client(&server, &TestClock::default());
+    let calls = AtomicUsize::new(0);
+    let pauses = [Duration::MAX, Duration::from_secs(u64::MAX), Duration::ZERO, Duration::from_nanos(1)];
+    let opening = || {
+        let call = calls.fetch_add(1, Ordering::Relaxed);
+        let full = |pause| Error::from(StoreError::no_slot(Some(pause)));
+        std::future::ready(pauses.get(call).map_or(Ok(call), |pause| Err(full(*pause))))
     };
-    let error = client.reap().keep([kept.id()]).or_retry(attempt).await.unwrap_err();
-    assert!(error.is_concurrency_limit());
-    assert_eq!((attempts.load(Ordering::Relaxed), clock.slept().len()), (1, 0));
+    assert_eq!(client.reap().wait_for_slot(Duration::MAX).or_retry(opening).await.unwrap(), 4);
+    server.mock_response(
+        "start_session",
+        MockResponse::json(403, json!({ "code": 4032, "message": "full" })).header("retry-after", "1e30"),
+    );
+    let _token = client.reap().wait_for_slot(Duration::MAX).or_retry(|| open(&client)).await.unwrap();
 }
 
 #[tokio::test]
