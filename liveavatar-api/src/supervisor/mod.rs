@@ -1,23 +1,23 @@
-//! Keeps a client's sessions alive and stops them. One task and one timer queue serve all sessions.
+//! Keeps a client's sessions alive and stops them. One task drives each session.
 
+mod driver;
+mod knowledge;
+mod open;
 mod status;
-mod stop_guard;
 mod task;
 #[cfg(feature = "tracing")]
 mod trace;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use progenitor_client::ClientInfo as _;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Id, RuntimeFlavor};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -25,12 +25,14 @@ use crate::error::Error;
 use crate::http::Clock;
 use crate::raw;
 use crate::store::{BoxFuture, Store, StoreError};
-use stop_guard::StopGuard;
+use driver::Driver;
+use task::Ending;
 
+pub use driver::STOP_LIMIT;
+pub(crate) use knowledge::proves_not_started;
+pub(crate) use open::{StopGuard, in_current_span, mint_and_start};
 pub use status::{EndReason, SessionEvent, SessionEvents, State, Status, StopFailed, StopFailedCause};
-pub use stop_guard::STOP_LIMIT;
-pub(crate) use stop_guard::{in_current_span, mint_and_start, proves_not_started};
-pub(crate) use task::{RotationTemplate, SessionOptions, SessionTask};
+pub(crate) use task::{SessionOptions, SessionTask, Template};
 
 /// Time limit of a background call, including its retries: half a keep-alive interval.
 const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(30);
@@ -61,37 +63,19 @@ pub(crate) struct Supervisor {
     clock: Arc<dyn Clock>,
     store: Option<Arc<dyn Store>>,
     hook: Option<Hook>,
-    inner: Mutex<Supervised>,
-    /// Notified when the earliest timer changes or a task is removed.
-    timers_changed: Notify,
+    inner: Mutex<Inner>,
     /// Notified when a session has ended or was reported.
     settled: Notify,
 }
 
-struct Supervised {
+struct Inner {
     random: fastrand::Rng,
-    /// The runtime of the timer loop; `None` while the loop does not run.
-    runtime: Option<Handle>,
-    tasks: HashMap<u64, Arc<SessionTask>>,
-    last_key: u64,
-    /// When to call which task. A task ignores a time that it no longer waits for.
-    timers: BinaryHeap<Reverse<(SystemTime, u64)>>,
-    /// Every session that has a token and may run.
-    sessions: HashMap<Uuid, SupervisedSession>,
+    /// Every session that has a token and may run, also after it was reported.
+    sessions: HashMap<Uuid, Arc<SessionTask>>,
+    /// The multi-thread runtimes of drivers, with the number of drivers. They run without being polled, so they can take over
+    /// the sessions of a runtime that shuts down; a current-thread runtime may be idle.
+    runtimes: Vec<(Handle, usize)>,
     closed: bool,
-}
-
-struct SupervisedSession {
-    state: State,
-    /// Set once the session was reported.
-    retry: Option<Box<StopRetry>>,
-}
-
-/// Everything needed to retry the stop of a reported session.
-struct StopRetry {
-    client: Arc<Calls>,
-    task: Weak<SessionTask>,
-    failed: StopFailed,
 }
 
 impl Supervisor {
@@ -101,17 +85,13 @@ impl Supervisor {
         hook: Option<Hook>,
         seed: Option<u64>,
     ) -> Self {
-        let inner = Supervised {
+        let inner = Inner {
             random: seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),
-            runtime: None,
-            tasks: HashMap::new(),
-            last_key: 0,
-            timers: BinaryHeap::new(),
             sessions: HashMap::new(),
+            runtimes: Vec::new(),
             closed: false,
         };
-        let (timers_changed, settled) = (Notify::new(), Notify::new());
-        Self { clock, store, hook, inner: Mutex::new(inner), timers_changed, settled }
+        Self { clock, store, hook, inner: Mutex::new(inner), settled: Notify::new() }
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {
@@ -148,195 +128,112 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Spawns a future on the supervisor's runtime, or else on the current one. Without a runtime, the future is dropped.
-    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        let runtime = self.lock().runtime.clone().or_else(|| Handle::try_current().ok());
-        if let Some(runtime) = runtime {
-            runtime.spawn(future);
+    /// Returns every session that has a token and may run.
+    pub(crate) fn sessions(&self) -> BTreeMap<Uuid, State> {
+        self.lock().sessions.iter().map(|(id, task)| (*id, task.status().state)).collect()
+    }
+
+    /// Remembers a session until it is proved not to run.
+    fn track(&self, id: Uuid, task: &Arc<SessionTask>) {
+        self.lock().sessions.insert(id, Arc::clone(task));
+    }
+
+    /// Ends a session: it is stopped, or known not to run.
+    ///
+    /// An explicit stop is carried out by the caller's runtime, because that of the session may be idle.
+    pub(crate) fn end(self: &Arc<Self>, task: &Arc<SessionTask>, reason: EndReason) {
+        let here = Handle::try_current().ok();
+        match task.request_end(reason, here.as_ref().map(Handle::id)) {
+            Ending::Nothing => {}
+            Ending::Wake => task.wake.notify_one(),
+            Ending::Settle => {
+                self.settle(task);
+                self.drive(task, here);
+            }
+            Ending::Drive => {
+                self.track(task.status().id, task);
+                self.drive(task, here);
+            }
         }
     }
 
-    pub(crate) fn set_state(&self, id: Uuid, state: State) {
-        self.lock().sessions.insert(id, SupervisedSession { state, retry: None });
+    /// Drives a session on a runtime; without one, on any other that drives sessions.
+    pub(crate) fn drive(self: &Arc<Self>, task: &Arc<SessionTask>, on: Option<Handle>) {
+        let runtime = on.as_ref().map(Handle::id);
+        let number = task.next_driver(runtime);
+        if let Some(handle) = on.as_ref().filter(|on| on.runtime_flavor() == RuntimeFlavor::MultiThread) {
+            let runtimes = &mut self.lock().runtimes;
+            match runtimes.iter_mut().find(|(known, _)| known.id() == handle.id()) {
+                Some((_, drivers)) => *drivers += 1,
+                None => runtimes.push((handle.clone(), 1)),
+            }
+        }
+        let driver = Driver::new(self, task, number, on.clone());
+        // A runtime that has shut down drops the driver at once, which then looks for another one.
+        if let Some(on) = on {
+            on.spawn(driver.run());
+        }
+    }
+
+    /// Removes a driver from its runtime, or the runtime itself if it has shut down.
+    fn leave(&self, runtime: Id, is_shut_down: bool) {
+        self.lock().runtimes.retain_mut(|(handle, drivers)| {
+            let is_it = handle.id() == runtime;
+            *drivers -= usize::from(is_it);
+            !is_it || (*drivers > 0 && !is_shut_down)
+        });
+    }
+
+    fn other_runtime(&self) -> Option<Handle> {
+        self.lock().runtimes.first().map(|(handle, _)| handle.clone())
     }
 
     /// Forgets a session that does not run.
-    pub(crate) fn forget(&self, id: Uuid) {
-        self.lock().sessions.remove(&id);
-        self.settled.notify_waiters();
+    fn settle(&self, task: &Arc<SessionTask>) {
+        if let Some(id) = task.settle() {
+            self.lock().sessions.remove(&id);
+            self.settled.notify_waiters();
+        }
     }
 
-    /// Reports that a session may still run, and remembers how to retry its stop.
-    pub(crate) fn report(&self, failed: &StopFailed, client: Arc<Calls>, task: Option<&Arc<SessionTask>>) {
-        let task = task.map_or_else(Weak::new, Arc::downgrade);
-        let retry = Some(Box::new(StopRetry { client, task, failed: failed.clone() }));
-        self.lock().sessions.insert(failed.id, SupervisedSession { state: State::StopFailed, retry });
+    /// Reports that a session may still run. What is known of it stays here, for the next attempt to stop it.
+    fn report(&self, task: &SessionTask, cause: StopFailedCause) {
+        let failed = StopFailed { id: task.status().id, cause };
+        task.set_reported(failed.clone());
         #[cfg(feature = "tracing")]
-        trace::stop_failed(failed);
+        trace::stop_failed(&failed);
         if let Some(hook) = &self.hook {
             // This may run while another panic unwinds; a second panic would abort the process.
-            let _ = catch_unwind(AssertUnwindSafe(|| hook(failed)));
+            let _ = catch_unwind(AssertUnwindSafe(|| hook(&failed)));
         }
         self.settled.notify_waiters();
-    }
-
-    /// Retries the stop of a session that was reported.
-    pub(crate) fn retry_stop(self: &Arc<Self>, id: Uuid, reason: EndReason) {
-        let retry = {
-            let mut inner = self.lock();
-            let Some(session) = inner.sessions.get_mut(&id) else { return };
-            let Some(retry) = session.retry.take() else { return };
-            session.state = State::Ending;
-            retry
-        };
-        let task = retry.task.upgrade();
-        if let Some(task) = &task {
-            task.set_ending();
-        }
-        StopGuard::for_retry(self, &retry.client, id).stop(reason, task);
-    }
-
-    /// Returns every session that has a token and may run.
-    pub(crate) fn sessions(&self) -> BTreeMap<Uuid, State> {
-        self.lock().sessions.iter().map(|(id, session)| (*id, session.state.clone())).collect()
     }
 
     /// Stops every session, rejects new ones, and waits; returns the sessions that may still run.
     pub(crate) async fn shutdown(self: &Arc<Self>) -> Vec<StopFailed> {
-        let (tasks, reported) = {
+        let tasks: Vec<_> = {
             let mut inner = self.lock();
             inner.closed = true;
-            let tasks: Vec<_> = inner.tasks.values().cloned().collect();
-            let reported = inner.sessions.iter().filter(|(_, session)| session.retry.is_some());
-            (tasks, reported.map(|(id, _)| *id).collect::<Vec<_>>())
+            inner.sessions.values().cloned().collect()
         };
         for task in tasks {
-            task.end(EndReason::Stopped);
-        }
-        for id in reported {
-            self.retry_stop(id, EndReason::Stopped);
+            self.end(&task, EndReason::Stopped);
         }
         loop {
             let mut settled = pin!(self.settled.notified());
             settled.as_mut().enable();
-            if let Some(failed) = self.all_settled() {
+            // `None` while any other session than the reported ones exists.
+            let failed = self.lock().sessions.values().map(|task| task.stop_failure()).collect();
+            if let Some(failed) = failed {
                 return failed;
             }
             settled.await;
         }
     }
 
-    /// Returns the reported sessions, or `None` while any other session exists.
-    fn all_settled(&self) -> Option<Vec<StopFailed>> {
-        let inner = self.lock();
-        inner.sessions.values().map(|session| Some(session.retry.as_ref()?.failed.clone())).collect()
-    }
-
-    /// Starts to supervise a task, and starts the timer loop if it does not run.
-    pub(crate) fn add(self: &Arc<Self>, task: &Arc<SessionTask>) {
-        let start_on = {
-            let mut inner = self.lock();
-            inner.last_key += 1;
-            let key = inner.last_key;
-            task.set_key(key);
-            inner.tasks.insert(key, Arc::clone(task));
-            if inner.runtime.is_none() {
-                inner.runtime = Handle::try_current().ok();
-                inner.runtime.clone()
-            } else {
-                None
-            }
-        };
-        task.schedule();
-        if let Some(runtime) = start_on {
-            runtime.spawn(TimerLoop { supervisor: Arc::clone(self), done: false }.run());
-        }
-    }
-
-    pub(crate) fn remove(&self, key: u64) {
-        self.lock().tasks.remove(&key);
-        // The timer loop ends with the last task.
-        self.timers_changed.notify_one();
-    }
-
-    /// Adds a time at which to call the task.
-    pub(crate) fn set_timer(&self, at: SystemTime, key: u64) {
-        let is_earliest = {
-            let mut inner = self.lock();
-            let is_earliest = inner.timers.peek().is_none_or(|Reverse((first, _))| at < *first);
-            inner.timers.push(Reverse((at, key)));
-            is_earliest
-        };
-        if is_earliest {
-            self.timers_changed.notify_one();
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Supervised> {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         // Code that holds the lock does not panic half-way, so the data is consistent even if the lock is poisoned.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The background task that calls each session's task at its times; it ends with the last one.
-struct TimerLoop {
-    supervisor: Arc<Supervisor>,
-    done: bool,
-}
-
-impl TimerLoop {
-    async fn run(mut self) {
-        let supervisor = &self.supervisor;
-        let mut due = Vec::new();
-        loop {
-            let now = supervisor.clock.now();
-            let next = {
-                let mut inner = supervisor.lock();
-                if inner.tasks.is_empty() {
-                    inner.timers.clear();
-                    inner.runtime = None;
-                    self.done = true;
-                    return;
-                }
-                while let Some(Reverse((at, key))) = inner.timers.peek().copied()
-                    && at <= now
-                {
-                    inner.timers.pop();
-                    due.extend(inner.tasks.get(&key).map(|task| (at, Arc::clone(task))));
-                }
-                inner.timers.peek().map(|Reverse((at, _))| *at)
-            };
-            if due.is_empty() {
-                let changed = pin!(supervisor.timers_changed.notified());
-                match next {
-                    Some(at) => {
-                        let sleep = supervisor.clock.sleep(at.duration_since(now).unwrap_or_default());
-                        select(changed, sleep).await;
-                    }
-                    None => changed.await,
-                }
-            }
-            for (at, task) in due.drain(..) {
-                task.run_due(at, now);
-            }
-        }
-    }
-}
-
-impl Drop for TimerLoop {
-    /// Ends all sessions if the runtime shuts down, because nothing keeps them alive any more.
-    fn drop(&mut self) {
-        if self.done {
-            return;
-        }
-        let tasks: Vec<_> = {
-            let mut inner = self.supervisor.lock();
-            inner.runtime = None;
-            inner.tasks.values().cloned().collect()
-        };
-        for task in tasks {
-            task.end(EndReason::RuntimeShutDown);
-        }
     }
 }
 

@@ -1,23 +1,24 @@
-//! One supervised session: keep-alive, expiry warning, rotation and end.
+//! The state of one supervised session, shared by its handle, its driver and the supervisor.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use futures_util::future::join;
-use tokio::sync::watch;
+use tokio::runtime;
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use super::Calls;
-use super::Supervisor;
+use super::knowledge::Knowledge;
 use super::status::{EndReason, Listeners, SessionEvent, SessionEvents, State, Status, StopFailed};
-use super::stop_guard::{GuardedSession, StopGuard, mint_and_start};
-use crate::calls::{KeepSessionAlive, StopSession};
 use crate::error::Error;
-use crate::store::StoreError;
+use crate::secret::Secret;
 use crate::types::{self, CreateSessionTokenBody};
 
 /// Rotation begins this many warning times before the end: a start takes 4 s, on bad days 20 to 30 s (field reports).
 const ROTATION_LEAD: u32 = 2;
+
+/// A session is not replaced earlier than this after its start, because each start costs at least one credit.
+const MIN_ROTATION_INTERVAL: Duration = Duration::from_secs(15);
 
 /// A failed keep-alive is retried within this fraction of the interval.
 const FAILED_KEEP_ALIVE_DIVISOR: u32 = 4;
@@ -30,41 +31,62 @@ pub(crate) struct SessionOptions {
     pub(crate) auto_rotate: bool,
 }
 
-/// Everything needed to start a replacement session.
-pub(crate) struct RotationTemplate {
-    pub(crate) client: Arc<Calls>,
+/// Everything needed to start a session and its replacements.
+pub(crate) struct Template {
     pub(crate) body: CreateSessionTokenBody,
     pub(crate) max_duration: Option<Duration>,
+    pub(crate) options: SessionOptions,
 }
 
-/// A supervised session, shared by its handle and the supervisor.
+/// A supervised session. After a rotation, it is another session of the service.
 pub(crate) struct SessionTask {
-    supervisor: Arc<Supervisor>,
-    options: SessionOptions,
-    template: Option<Box<RotationTemplate>>,
-    key: OnceLock<u64>,
+    pub(super) client: Arc<Calls>,
+    pub(super) options: SessionOptions,
+    /// Set if the session is replaced before it expires.
+    pub(super) template: Option<Arc<Template>>,
+    /// Wakes the driver after a change of `end` or `keep_alive_at`.
+    pub(super) wake: Notify,
     /// Created on the first call of [`watch`](Self::watch), because it uses more memory than everything else.
     watch: OnceLock<watch::Sender<Status>>,
     state: Mutex<TaskState>,
 }
 
-struct TaskState {
-    status: Status,
-    /// `None` once the session is being stopped.
-    guard: Option<StopGuard>,
-    started: Arc<types::StartSessionResponse>,
-    next_keep_alive: SystemTime,
-    keep_alive_running: bool,
-    /// When the session was last kept alive in another way.
-    last_activity: Option<SystemTime>,
-    next_transition: Option<(SystemTime, Transition)>,
+/// One session of the service.
+pub(super) struct Life {
+    pub(super) id: Uuid,
+    pub(super) token: Secret,
+    pub(super) knowledge: Knowledge,
+    /// Whether the store may hold a slot for it.
+    pub(super) has_slot: bool,
+    started: Option<Started>,
+}
+
+/// A session whose start was confirmed.
+struct Started {
+    response: Arc<types::StartSessionResponse>,
+    sent_at: SystemTime,
     expiry: Option<Expiry>,
-    /// Whether a rotation is running, which then also handles the session's end.
-    rotating: bool,
-    /// The earliest time for this task in the supervisor's timer queue.
-    next_timer: Option<SystemTime>,
+    transition: Option<(SystemTime, Transition)>,
+    /// The last proof that the service knows that the session is in use.
+    last_sign: SystemTime,
+    /// When the store's record was last renewed.
+    last_tick: SystemTime,
+    /// The earliest time of the next keep-alive call, after a failed one.
+    not_before: SystemTime,
+}
+
+pub(super) struct TaskState {
+    pub(super) life: Life,
+    status: Status,
+    /// Set once the session is to be stopped.
+    end: Option<EndReason>,
+    /// Set while the session is reported as possibly running.
+    reported: Option<StopFailed>,
+    /// The number of the driver that is in charge; older ones leave.
+    driver: u32,
+    /// The runtime of that driver; `None` if there is none.
+    runtime: Option<runtime::Id>,
     listeners: Listeners,
-    stop_failure: Option<StopFailed>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,37 +96,67 @@ enum Transition {
     End,
 }
 
+/// What a driver has to do next.
+pub(super) enum Step {
+    Wait(Option<SystemTime>),
+    /// Renew the record in the store, and call the service if `call` is set.
+    KeepAlive {
+        id: Uuid,
+        call: bool,
+    },
+    Rotate,
+    End(EndReason),
+    /// Another driver is in charge.
+    Leave,
+}
+
+/// What follows from a request to end a session.
+pub(super) enum Ending {
+    Nothing,
+    /// It is known not to run.
+    Settle,
+    /// Its driver stops it.
+    Wake,
+    /// A new driver is needed.
+    Drive,
+}
+
 /// When a session expires; the service counts from an unknown time between the start's request and response.
 #[derive(Clone, Copy)]
-struct Expiry {
+pub(super) struct Expiry {
     midpoint: SystemTime,
     /// Counted from the request.
     earliest: SystemTime,
     /// Counted from the response.
-    latest: SystemTime,
+    pub(super) latest: SystemTime,
 }
 
 impl Expiry {
     /// The maximum duration is that of the response or, if it has none, that of the configuration.
-    fn of(session: &GuardedSession, max_duration: Option<Duration>, now: SystemTime) -> Option<Self> {
-        let seconds = session.started.max_session_duration.and_then(|seconds| u64::try_from(seconds).ok());
+    fn of(
+        response: &types::StartSessionResponse,
+        max_duration: Option<Duration>,
+        sent_at: SystemTime,
+        now: SystemTime,
+    ) -> Option<Self> {
+        let seconds = response.max_session_duration.and_then(|seconds| u64::try_from(seconds).ok());
         let granted = seconds.filter(|seconds| *seconds > 0).map(Duration::from_secs);
         let duration = granted.or(max_duration)?;
         Some(Self {
-            midpoint: session.sent_at.checked_add(duration / 2)?,
-            earliest: session.sent_at.checked_add(duration)?,
+            midpoint: sent_at.checked_add(duration / 2)?,
+            earliest: sent_at.checked_add(duration)?,
             latest: now.checked_add(duration)?,
         })
     }
 
     /// The time `lead` before the end, but not before the midpoint.
-    fn before(&self, lead: Duration) -> SystemTime {
+    pub(super) fn before(&self, lead: Duration) -> SystemTime {
         self.earliest.checked_sub(lead).map_or(self.midpoint, |at| at.max(self.midpoint))
     }
 
     fn first_transition(&self, options: &SessionOptions) -> (SystemTime, Transition) {
         if options.auto_rotate {
-            (self.before(options.warn_before * ROTATION_LEAD), Transition::Rotate)
+            (self.before(options.warn_before.saturating_mul(ROTATION_LEAD)), Transition::Rotate)
         } else {
             (self.before(options.warn_before), Transition::Warn)
         }
@@ -112,58 +164,66 @@ impl Expiry {
 }
 
 impl SessionTask {
-    /// Supervises a session that has just been started.
-    pub(crate) fn new(
-        supervisor: &Arc<Supervisor>,
-        session: GuardedSession,
-        options: SessionOptions,
-        template: RotationTemplate,
-    ) -> Arc<Self> {
-        let now = supervisor.clock().now();
-        let expiry = Expiry::of(&session, template.max_duration, now);
+    /// A session that has a token and was not started.
+    pub(super) fn new(client: &Arc<Calls>, template: &Arc<Template>, id: Uuid, token: Secret) -> Self {
+        let options = template.options.clone();
+        let life = Life { id, token, knowledge: Knowledge::NotStarted, has_slot: false, started: None };
         let state = TaskState {
-            status: Status {
-                id: session.guard.id(),
-                state: State::Started,
-                ends_at: expiry.map(|expiry| expiry.earliest),
-                ends_soon: false,
-            },
-            next_transition: expiry.map(|expiry| expiry.first_transition(&options)),
-            guard: Some(session.guard),
-            started: Arc::new(session.started),
-            next_keep_alive: now + first_keep_alive(supervisor, &options),
-            keep_alive_running: false,
-            last_activity: None,
-            expiry,
-            rotating: false,
-            next_timer: None,
+            life,
+            status: Status { id, state: State::Minted, ends_at: None, ends_soon: false },
+            end: None,
+            reported: None,
+            driver: 0,
+            runtime: None,
             listeners: Listeners::default(),
-            stop_failure: None,
         };
-        let template = options.auto_rotate.then(|| Box::new(template));
-        let task = Arc::new(Self {
-            supervisor: Arc::clone(supervisor),
+        Self {
+            client: Arc::clone(client),
+            template: options.auto_rotate.then(|| Arc::clone(template)),
             options,
-            template,
-            key: OnceLock::new(),
+            wake: Notify::new(),
             watch: OnceLock::new(),
             state: Mutex::new(state),
+        }
+    }
+
+    /// Records that a start request is about to be sent; returns false if the session was ended before.
+    pub(super) fn begin_start(&self, now: SystemTime) -> bool {
+        let mut state = self.lock();
+        if state.end.is_none() {
+            state.life.knowledge = Knowledge::starting(now);
+        }
+        state.end.is_none()
+    }
+
+    /// Records the start's response. `random` in [0, 1) spreads the first keep-alives of sessions that are opened together.
+    pub(super) fn started_with(
+        &self,
+        response: types::StartSessionResponse,
+        max_duration: Option<Duration>,
+        sent_at: SystemTime,
+        now: SystemTime,
+        random: f64,
+    ) {
+        let expiry = Expiry::of(&response, max_duration, sent_at, now);
+        let last_sign = now - self.options.keep_alive_interval.mul_f64(1.0 - random);
+        let mut state = self.lock();
+        state.life.knowledge = Knowledge::Running;
+        state.life.started = Some(Started {
+            response: Arc::new(response),
+            sent_at,
+            expiry,
+            transition: expiry.map(|expiry| expiry.first_transition(&self.options)),
+            last_sign,
+            last_tick: last_sign,
+            not_before: now,
         });
-        supervisor.add(&task);
-        task
-    }
-
-    pub(crate) fn supervisor(&self) -> &Arc<Supervisor> {
-        &self.supervisor
-    }
-
-    pub(crate) fn set_key(&self, key: u64) {
-        // Called once, by `Supervisor::add`.
-        let _ = self.key.set(key);
-    }
-
-    fn key(&self) -> u64 {
-        self.key.get().copied().unwrap_or_default()
+        self.update(&mut state, |status| {
+            status.ends_at = expiry.map(|expiry| expiry.earliest);
+            if status.state == State::Minted {
+                status.state = State::Started;
+            }
+        });
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -175,8 +235,11 @@ impl SessionTask {
         self.watch.get_or_init(|| watch::Sender::new(state.status.clone())).subscribe()
     }
 
-    pub(crate) fn started(&self) -> Arc<types::StartSessionResponse> {
-        Arc::clone(&self.lock().started)
+    /// The id of the current session, and the response to its start.
+    pub(crate) fn current(&self) -> (Uuid, Arc<types::StartSessionResponse>) {
+        let state = self.lock();
+        let started = state.life.started.as_ref().expect("a handle exists only after the start");
+        (state.life.id, Arc::clone(&started.response))
     }
 
     pub(crate) fn events(&self) -> SessionEvents {
@@ -185,54 +248,210 @@ impl SessionTask {
 
     /// Why the last stop failed.
     pub(crate) fn stop_failure(&self) -> Option<StopFailed> {
-        self.lock().stop_failure.clone()
+        self.lock().reported.clone()
     }
 
-    pub(crate) fn set_ready(&self) {
+    /// Records that the session `id` was in use at a time, unless it was replaced.
+    pub(crate) fn record_sign(&self, id: Uuid, at: SystemTime) {
         let mut state = self.lock();
-        if state.status.state == State::Started {
-            self.supervisor.set_state(state.status.id, State::Ready);
-            self.update(&mut state, |status| status.state = State::Ready);
+        if state.life.id == id
+            && let Some(started) = &mut state.life.started
+        {
+            started.last_sign = started.last_sign.max(at);
         }
     }
 
-    pub(crate) fn record_activity(&self) {
-        self.lock().last_activity = Some(self.supervisor.clock().now());
-    }
-
-    /// Stops the session. One that was already reported is retried only on an explicit stop.
-    pub(crate) fn end(self: &Arc<Self>, reason: EndReason) {
-        let (guard, id, current) = {
-            let mut state = self.lock();
-            state.next_transition = None;
-            let guard = state.guard.take();
-            if guard.is_some() {
-                self.update(&mut state, |status| status.state = State::Ending);
-            }
-            (guard, state.status.id, state.status.state.clone())
-        };
-        if let Some(guard) = guard {
-            guard.stop(reason, Some(Arc::clone(self)));
-            self.supervisor.remove(self.key());
-        } else if current == State::StopFailed && reason == EndReason::Stopped {
-            self.supervisor.retry_stop(id, reason);
+    /// Asks the service at once whether the session `id` still runs, unless it was replaced.
+    #[cfg(feature = "lite")]
+    pub(crate) fn check(&self, id: Uuid) {
+        let mut state = self.lock();
+        if state.life.id == id
+            && let Some(started) = &mut state.life.started
+        {
+            started.last_sign = SystemTime::UNIX_EPOCH;
+            started.not_before = SystemTime::UNIX_EPOCH;
+            self.wake.notify_one();
         }
     }
 
-    pub(crate) fn set_ending(&self) {
-        self.update(&mut self.lock(), |status| status.state = State::Ending);
+    pub(super) fn is_ending(&self) -> bool {
+        self.lock().end.is_some()
     }
 
-    /// Sets the final state and closes the event channel.
-    pub(crate) fn finish(&self, end: State, failed: Option<StopFailed>) {
+    pub(super) fn expiry(&self) -> Option<Expiry> {
+        self.lock().life.started.as_ref()?.expiry
+    }
+
+    pub(super) fn send(&self, event: SessionEvent) {
+        self.lock().listeners.send(event);
+    }
+
+    /// Puts a new driver in charge and returns its number.
+    pub(super) fn next_driver(&self, runtime: Option<runtime::Id>) -> u32 {
         let mut state = self.lock();
-        state.stop_failure = failed;
-        self.update(&mut state, |status| status.state = end);
+        state.driver = state.driver.wrapping_add(1);
+        state.runtime = runtime;
+        // The previous driver leaves.
+        self.wake.notify_one();
+        state.driver
+    }
+
+    /// What is known of the session, for the driver in charge.
+    pub(super) fn known_by(&self, driver: u32) -> Option<Knowledge> {
+        let state = self.lock();
+        (state.driver == driver).then_some(state.life.knowledge)
+    }
+
+    /// Removes an interrupted driver; returns whether the session was to be stopped, or `None` if nothing is left to do.
+    pub(super) fn driver_lost(&self, driver: u32) -> Option<bool> {
+        let mut state = self.lock();
+        if state.driver != driver {
+            return None;
+        }
+        state.runtime = None;
+        (!state.status.state.is_over()).then_some(state.end.is_some())
+    }
+
+    /// Requests the end of the session. One that was reported is stopped again only on an explicit request.
+    ///
+    /// An explicit request from another runtime than the driver's needs a new driver, because the old one may be idle.
+    pub(super) fn request_end(&self, reason: EndReason, here: Option<runtime::Id>) -> Ending {
+        let mut state = self.lock();
+        let is_explicit = reason == EndReason::Stopped;
+        let is_over = state.status.state.is_over();
+        state.life.knowledge = state.life.knowledge.without_start();
+        if state.reported.is_some() && !is_explicit || state.life.knowledge.is_stopped() && is_over {
+            return Ending::Nothing;
+        }
+        if is_over {
+            // It was reported, or its start took effect after the proof that it would not.
+            (state.reported, state.end) = (None, Some(reason));
+        } else {
+            state.end.get_or_insert(reason);
+        }
+        if state.life.knowledge.is_stopped() {
+            return Ending::Settle;
+        }
+        self.update(&mut state, |status| status.state = State::Ending);
+        match state.runtime {
+            Some(runtime) if !is_explicit || here.is_none_or(|here| here == runtime) => Ending::Wake,
+            _ => Ending::Drive,
+        }
+    }
+
+    /// Sets the state to ended; returns the session's id, or `None` if it already was.
+    pub(super) fn settle(&self) -> Option<Uuid> {
+        let mut state = self.lock();
+        if state.status.state.is_over() {
+            return None;
+        }
+        let reason = state.end.clone().unwrap_or(EndReason::Stopped);
+        self.finish(&mut state, State::Ended(reason));
+        Some(state.life.id)
+    }
+
+    pub(super) fn set_reported(&self, failed: StopFailed) {
+        let mut state = self.lock();
+        state.reported = Some(failed);
+        self.finish(&mut state, State::StopFailed);
+    }
+
+    fn finish(&self, state: &mut TaskState, end: State) {
+        self.update(state, |status| status.state = end);
         state.listeners.close();
     }
 
-    pub(crate) fn store_failed(&self, error: StoreError) {
-        self.lock().listeners.send(SessionEvent::StoreFailed(Arc::new(error)));
+    /// Exchanges the current session with that of `new`, unless either is to be stopped.
+    pub(super) fn replace_with(&self, new: &Self) -> bool {
+        let (mut state, mut other) = (self.lock(), new.lock());
+        if state.end.is_some() || other.end.is_some() {
+            return false;
+        }
+        std::mem::swap(&mut state.life, &mut other.life);
+        let (from, to) = (other.life.id, state.life.id);
+        other.status.id = from;
+        state.listeners.send(SessionEvent::Rotated { from, to });
+        let expiry = state.life.started.as_ref().and_then(|started| started.expiry);
+        self.update(&mut state, |status| {
+            status.id = to;
+            status.ends_at = expiry.map(|expiry| expiry.earliest);
+            status.ends_soon = false;
+        });
+        true
+    }
+
+    /// Applies all transitions that are due, in order, and returns what `driver` has to do next.
+    ///
+    /// A running rotation also handles the session's end. `random` is jitter in [0, 1).
+    pub(super) fn next_step(
+        &self,
+        driver: u32,
+        now: SystemTime,
+        calling: bool,
+        rotating: bool,
+        random: f64,
+    ) -> Step {
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        if state.driver != driver {
+            return Step::Leave;
+        }
+        if let Some(reason) = &state.end {
+            return Step::End(reason.clone());
+        }
+        let Some(started) = &mut state.life.started else { return Step::Wait(None) };
+        while let (Some((due, transition)), Some(expiry)) = (started.transition, started.expiry)
+            && due <= now
+        {
+            let warning = expiry.before(self.options.warn_before);
+            match transition {
+                Transition::Rotate => {
+                    started.transition = Some((warning, Transition::Warn));
+                    let age = due.duration_since(started.sent_at).unwrap_or_default();
+                    if age >= MIN_ROTATION_INTERVAL {
+                        return Step::Rotate;
+                    }
+                    let least = MIN_ROTATION_INTERVAL.as_secs();
+                    let error = Error::invalid_request(format!(
+                        "the session ends too soon to be replaced: a rotation needs at least {least} s after the start"
+                    ));
+                    state.listeners.send(SessionEvent::RotationFailed(Arc::new(error)));
+                }
+                Transition::Warn => {
+                    started.transition = Some((expiry.latest, Transition::End));
+                    state.status.ends_soon = true;
+                    if let Some(watch) = self.watch.get() {
+                        watch.send_replace(state.status.clone());
+                    }
+                    let left = expiry.earliest.duration_since(now).unwrap_or_default();
+                    state.listeners.send(SessionEvent::EndsSoon(left));
+                }
+                Transition::End if rotating => break,
+                Transition::End => {
+                    state.end = Some(EndReason::MaxDuration);
+                    self.update(state, |status| status.state = State::Ending);
+                    return Step::End(EndReason::MaxDuration);
+                }
+            }
+        }
+        let transition = started.transition.map(|(due, _)| due).filter(|due| *due > now);
+        if calling {
+            return Step::Wait(transition);
+        }
+        let interval = self.options.keep_alive_interval;
+        let call_at = (started.last_sign + interval).max(started.not_before);
+        // If the clock went back, the session has been silent for an unknown time.
+        let went_back = now < started.last_tick;
+        let due = call_at.min(started.last_tick + interval);
+        if due > now && !went_back {
+            return Step::Wait(Some(transition.map_or(due, |transition| transition.min(due))));
+        }
+        let call = call_at <= now || went_back;
+        started.last_tick = now;
+        if call {
+            started.not_before = now + interval.mul_f64(0.5 + random / 2.0) / FAILED_KEEP_ALIVE_DIVISOR;
+        }
+        Step::KeepAlive { id: state.life.id, call }
     }
 
     /// Changes the status, and publishes it if it differs.
@@ -250,235 +469,9 @@ impl SessionTask {
         }
     }
 
-    /// Adds the time of the next keep-alive or transition to the supervisor's timer queue.
-    pub(crate) fn schedule(&self) {
-        self.schedule_next(&mut self.lock());
-    }
-
-    fn schedule_next(&self, state: &mut TaskState) {
-        if state.guard.is_none() {
-            return;
-        }
-        let keep_alive = state.next_keep_alive;
-        let next = state.next_transition.map_or(keep_alive, |(at, _)| at.min(keep_alive));
-        if state.next_timer.is_none_or(|timer| next < timer) {
-            state.next_timer = Some(next);
-            self.supervisor.set_timer(next, self.key());
-        }
-    }
-
-    /// Applies all transitions that are due, in order, and sends a keep-alive if one is due.
-    ///
-    /// `timer` is the time in the supervisor's queue that has been reached.
-    pub(crate) fn run_due(self: &Arc<Self>, timer: SystemTime, now: SystemTime) {
-        let (mut keep_alive, mut rotate, mut end) = (None, false, false);
-        {
-            let mut state = self.lock();
-            if state.next_timer == Some(timer) {
-                state.next_timer = None;
-            }
-            let Some(guard) = &state.guard else { return };
-            let (id, client) = (guard.id(), Arc::clone(guard.client()));
-            while let (Some((due, transition)), Some(expiry)) = (state.next_transition, state.expiry)
-                && due <= now
-            {
-                state.next_transition = match transition {
-                    Transition::Rotate => {
-                        state.rotating = true;
-                        rotate = true;
-                        Some((expiry.before(self.options.warn_before), Transition::Warn))
-                    }
-                    Transition::Warn => {
-                        self.update(&mut state, |status| status.ends_soon = true);
-                        let left = expiry.earliest.duration_since(now).unwrap_or_default();
-                        state.listeners.send(SessionEvent::EndsSoon(left));
-                        Some((expiry.latest, Transition::End))
-                    }
-                    Transition::End => {
-                        end = !state.rotating;
-                        None
-                    }
-                };
-            }
-            if state.next_keep_alive <= now {
-                // Counted from the planned time, so that a late keep-alive does not delay the following ones.
-                let interval = self.options.keep_alive_interval;
-                state.next_keep_alive = (state.next_keep_alive + interval).max(now + interval / 2);
-                let skip_call = state
-                    .last_activity
-                    .is_some_and(|at| now.duration_since(at).is_ok_and(|since| since < interval));
-                if !state.keep_alive_running {
-                    state.keep_alive_running = true;
-                    keep_alive = Some((id, client, !skip_call));
-                }
-            }
-            self.schedule_next(&mut state);
-        }
-        if end {
-            self.end(EndReason::MaxDuration);
-        } else {
-            if rotate {
-                self.supervisor.spawn(Arc::clone(self).rotate());
-            }
-            if let Some((id, client, call_service)) = keep_alive {
-                self.supervisor.spawn(Arc::clone(self).keep_alive(id, client, call_service));
-            }
-        }
-    }
-
-    /// Sends a keep-alive to the service, unless `call_service` is false, and renews the store's entry.
-    async fn keep_alive(self: Arc<Self>, id: Uuid, client: Arc<Calls>, call_service: bool) {
-        let _running = KeepAliveRunning(&self);
-        let call = async {
-            if !call_service {
-                return Ok(());
-            }
-            KeepSessionAlive::new(&client.background).session_id(id).send().await.map(drop)
-        };
-        let renew = async {
-            match self.supervisor.store() {
-                Some(store) => self.supervisor.with_store_timeout(store.renew(id)).await,
-                None => Ok(()),
-            }
-        };
-        let (called, renewed) = join(call, renew).await;
-        if let Err(error) = renewed {
-            #[cfg(feature = "tracing")]
-            super::trace::store_failed(id, &error);
-            self.store_failed(error);
-        }
-        let gone = called.as_ref().is_err_and(Error::proves_gone);
-        let guard = {
-            let mut state = self.lock();
-            if state.guard.as_ref().is_none_or(|guard| guard.id() != id) {
-                return;
-            }
-            // A running rotation will replace the session, so the handle does not end with it.
-            if gone && !state.rotating {
-                state.guard.take()
-            } else {
-                if let Err(error) = called {
-                    state.listeners.send(SessionEvent::KeepAliveFailed(Arc::new(error)));
-                    let jitter = 0.5 + self.supervisor.random() / 2.0;
-                    let pause = self.options.keep_alive_interval.mul_f64(jitter) / FAILED_KEEP_ALIVE_DIVISOR;
-                    let retry_at = self.supervisor.clock().now() + pause;
-                    state.next_keep_alive = state.next_keep_alive.min(retry_at);
-                    self.schedule_next(&mut state);
-                }
-                return;
-            }
-        };
-        if let Some(guard) = guard {
-            self.set_ending();
-            self.supervisor.remove(self.key());
-            guard.ended_by_service(Arc::clone(&self)).await;
-        }
-    }
-
-    /// Replaces the session before it expires; ends it if every attempt fails.
-    async fn rotate(self: Arc<Self>) {
-        let _rotating = RotationRunning(&self);
-        let Some(template) = &self.template else { return };
-        let Some(expiry) = self.lock().expiry else { return };
-        for retry_at in [expiry.before(self.options.warn_before), expiry.latest] {
-            if self.replace(template).await {
-                return;
-            }
-            self.sleep_until(retry_at).await;
-        }
-        // An account with one slot needs the old one first. Its guard stays here until the session is replaced.
-        let current = self.lock().guard.as_ref().map(|guard| (guard.id(), Arc::clone(guard.client())));
-        let Some((id, client)) = current else { return };
-        let reason = EndReason::MaxDuration.wire();
-        // Ignore an error: if the old session still holds the slot, the start below fails.
-        let _ = StopSession::new(&client.background).session_id(id).reason(reason).send().await;
-        self.supervisor.clock().sleep(crate::store::SLOT_FREE_AFTER).await;
-        if !self.replace(template).await {
-            self.end(EndReason::MaxDuration);
-        }
-    }
-
-    /// Starts a replacement and stops the old session; returns whether no further attempt is needed.
-    async fn replace(self: &Arc<Self>, template: &RotationTemplate) -> bool {
-        let RotationTemplate { client, body, max_duration } = template;
-        let check_wanted = || match self.lock().guard {
-            Some(_) => self.supervisor.check_open(),
-            None => Err(Error::invalid_request("the session ended during its rotation")),
-        };
-        let started = mint_and_start(&self.supervisor, client, body, *max_duration, check_wanted).await;
-        let new = match started {
-            Ok(new) => new,
-            Err(error) => {
-                let state = self.lock();
-                state.listeners.send(SessionEvent::RotationFailed(Arc::new(error)));
-                return state.guard.is_none();
-            }
-        };
-        let now = self.supervisor.clock().now();
-        let next_keep_alive = now + first_keep_alive(&self.supervisor, &self.options);
-        let expiry = Expiry::of(&new, *max_duration, now);
-        let GuardedSession { guard, started, .. } = new;
-        let to = guard.id();
-        let unneeded = {
-            let mut state = self.lock();
-            if state.guard.is_none() {
-                guard
-            } else {
-                self.supervisor.set_state(to, State::Ready);
-                state.started = Arc::new(started);
-                state.next_keep_alive = next_keep_alive;
-                state.last_activity = None;
-                state.next_transition = expiry.map(|expiry| expiry.first_transition(&self.options));
-                state.expiry = expiry;
-                state.rotating = false;
-                let Some(old) = state.guard.replace(guard) else { return true };
-                state.listeners.send(SessionEvent::Rotated { from: old.id(), to });
-                self.update(&mut state, |status| {
-                    status.id = to;
-                    status.ends_at = expiry.map(|expiry| expiry.earliest);
-                    status.ends_soon = false;
-                });
-                self.schedule_next(&mut state);
-                old
-            }
-        };
-        unneeded.stop(EndReason::Stopped, None);
-        true
-    }
-
-    async fn sleep_until(&self, time: SystemTime) {
-        let now = self.supervisor.clock().now();
-        self.supervisor.clock().sleep(time.duration_since(now).unwrap_or_default()).await;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, TaskState> {
+    /// Take this lock last: no other lock is taken while it is held, except by a rotation, that of the new session.
+    pub(super) fn lock(&self) -> MutexGuard<'_, TaskState> {
         // Code that holds the lock does not panic half-way, so the state is consistent even if the lock is poisoned.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Allows the next keep-alive when dropped, even after a panic in an observer or a store.
-struct KeepAliveRunning<'a>(&'a SessionTask);
-
-impl Drop for KeepAliveRunning<'_> {
-    fn drop(&mut self) {
-        self.0.lock().keep_alive_running = false;
-    }
-}
-
-/// Ends the session if its rotation is interrupted by a panic or a runtime shutdown, because no one else would.
-struct RotationRunning<'a>(&'a Arc<SessionTask>);
-
-impl Drop for RotationRunning<'_> {
-    fn drop(&mut self) {
-        let interrupted = self.0.lock().rotating;
-        if interrupted {
-            self.0.end(EndReason::MaxDuration);
-        }
-    }
-}
-
-/// A random time within the interval, so that sessions opened together do not send their keep-alives together.
-fn first_keep_alive(supervisor: &Supervisor, options: &SessionOptions) -> Duration {
-    options.keep_alive_interval.mul_f64(supervisor.random())
 }

@@ -25,7 +25,7 @@ async fn timeline(mut events: liveavatar_api::session::SessionEvents) -> String 
 async fn an_open_session_is_kept_alive_until_it_is_stopped() {
     let lab = Lab::start().await;
     let session = lab.client.open(&lite()).await.unwrap();
-    assert_eq!(session.state(), State::Ready);
+    assert_eq!(session.state(), State::Started);
     sleep(KEEP_ALIVE_INTERVAL * 10).await;
     assert_eq!(lab.server.running_sessions(), [session.id()]);
     session.stop().await.unwrap();

@@ -24,7 +24,7 @@ async fn a_rotation_leaves_no_gap_and_stops_the_old_session() {
     let Some(SessionEvent::Rotated { from, to }) = events.next().await else { panic!("no rotation") };
     assert_eq!(from, first);
     assert_ne!(to, first);
-    assert_eq!(session.state(), State::Ready);
+    assert_eq!(session.state(), State::Started);
     assert_eq!(lab.server.running_sessions(), [session.id()]);
     session.stop().await.unwrap();
     assert!(lab.server.running_sessions().is_empty());
