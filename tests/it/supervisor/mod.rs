@@ -3,8 +3,10 @@
 mod cancellation;
 mod lifecycle;
 mod lite_socket;
+mod proof;
 mod random_failures;
 mod rotation;
+mod runtimes;
 mod stop;
 mod store_calls;
 
