@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join;
@@ -11,13 +11,13 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::Supervisor;
-use super::knowledge::{Knowledge, Proof};
 use super::open::rotate;
-use super::status::{EndReason, SessionEvent, StopFailedCause};
-use super::task::{SessionTask, Step};
+use super::status::{EndReason, SessionEvent, State, StopFailedCause};
+use super::task::SessionTask;
 use crate::calls::{GetSession, KeepSessionAlive, StopSession};
 use crate::credential::Credential;
 use crate::error::Error;
+use crate::store::StoreError;
 use crate::types::SessionEndReason;
 
 /// How long a failed stop is retried before the session is reported: 5 min.
@@ -33,95 +33,136 @@ const MAX_PAUSE: Duration = Duration::from_secs(30);
 /// Attempts to release a slot before it is left to expire.
 const RELEASE_ATTEMPTS: u32 = 6;
 
-/// A call on the side. It is boxed, so that a waiting driver is small.
-type Call<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+/// A failed keep-alive is retried within this fraction of the interval.
+const FAILED_KEEP_ALIVE_DIVISOR: u32 = 4;
 
-/// Drives one session. If it is interrupted, another one takes over, or the session is reported.
+/// A session is not replaced earlier than this after its start, because each start costs at least one credit.
+const MIN_ROTATION_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Drives one session. If it is interrupted, another driver takes over, or the session is reported.
 pub(super) struct Driver {
-    supervisor: Arc<Supervisor>,
-    task: Arc<SessionTask>,
-    number: u32,
-    runtime: Option<Handle>,
+    pub(super) supervisor: Arc<Supervisor>,
+    pub(super) task: Arc<SessionTask>,
+    pub(super) number: u32,
+    pub(super) runtime: Option<Handle>,
 }
 
-impl Driver {
-    pub(super) fn new(
-        supervisor: &Arc<Supervisor>,
-        task: &Arc<SessionTask>,
-        number: u32,
-        runtime: Option<Handle>,
-    ) -> Self {
-        Self { supervisor: Arc::clone(supervisor), task: Arc::clone(task), number, runtime }
-    }
+/// Calls that run while the driver waits. They are boxed, so that a waiting driver is small.
+#[derive(Default)]
+struct Running {
+    keep_alive: Option<Call<Option<EndReason>>>,
+    rotation: Option<Call<()>>,
+}
 
+type Call<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+impl Driver {
     pub(super) async fn run(self) {
-        let (supervisor, task) = (&self.supervisor, &self.task);
+        let Self { supervisor, task, .. } = &self;
         let Some(reason) = self.supervise().await else { return };
         match self.stop(reason.wire()).await {
             Some(Ok(())) => {}
             Some(Err(cause)) => return supervisor.report(task, cause),
             None => return,
         }
-        let mut released = task.release_slot(supervisor).await;
-        supervisor.settle(task);
         let mut pause = FIRST_PAUSE;
-        for _ in 1..RELEASE_ATTEMPTS {
-            if released {
+        for attempt in 1..=RELEASE_ATTEMPTS {
+            let is_released = task.release_slot(supervisor).await;
+            supervisor.settle(task);
+            if is_released || attempt == RELEASE_ATTEMPTS {
                 return;
             }
             self.pause(&mut pause, None).await;
-            released = task.release_slot(supervisor).await;
         }
     }
 
     /// Keeps the session alive until it is to be stopped; returns `None` if another driver is in charge.
     async fn supervise(&self) -> Option<EndReason> {
-        let (supervisor, task) = (&self.supervisor, &self.task);
-        let (mut keep_alive, mut rotation) = (None::<Call<Option<EndReason>>>, None::<Call<()>>);
+        let mut running = Running::default();
         loop {
-            let (now, random) = (supervisor.clock().now(), supervisor.random());
-            let step = task.next_step(self.number, now, keep_alive.is_some(), rotation.is_some(), random);
-            let until = match step {
-                Step::Wait(until) => until,
-                Step::KeepAlive { id, call } => {
-                    keep_alive =
-                        Some(Box::pin(self::keep_alive(Arc::clone(supervisor), Arc::clone(task), id, call)));
-                    continue;
-                }
-                Step::Rotate => {
-                    rotation = Some(Box::pin(rotate(Arc::clone(supervisor), Arc::clone(task))));
-                    continue;
-                }
-                Step::End(_) | Step::Leave => {
-                    if let Some(rotation) = rotation {
-                        // It may be starting a session; it completes and then stops that session.
-                        tokio::spawn(rotation);
-                    }
-                    return if let Step::End(reason) = step { Some(reason) } else { None };
+            let wait = match self.step(&mut running) {
+                Ok(wait) => wait,
+                Err(end) => {
+                    // It may be starting a session; it completes and then stops that session.
+                    running.rotation.map(tokio::spawn);
+                    return end;
                 }
             };
-            let mut sleep =
-                until.map(|until| supervisor.clock().sleep(until.duration_since(now).unwrap_or_default()));
-            let mut woken = pin!(task.wake.notified());
-            let ended = poll_fn(|context| {
-                let ended = poll_call(&mut keep_alive, context);
-                if ended.is_ready() {
-                    return ended.map(Option::flatten);
+            let mut sleep = self.supervisor.clock().sleep(wait);
+            let mut woken = pin!(self.task.wake.notified());
+            let end = poll_fn(|context| {
+                if let Poll::Ready(end) = poll_call(&mut running.keep_alive, context) {
+                    return Poll::Ready(end);
                 }
-                let rotated = poll_call(&mut rotation, context).is_ready();
-                let slept = sleep.as_mut().is_some_and(|sleep| sleep.as_mut().poll(context).is_ready());
-                if rotated || slept || woken.as_mut().poll(context).is_ready() {
-                    return Poll::Ready(None);
-                }
-                Poll::Pending
+                let rotated = poll_call(&mut running.rotation, context).map(|()| None);
+                let woken = woken.as_mut().poll(context).map(|()| None);
+                let slept = sleep.as_mut().poll(context).map(|()| None);
+                [rotated, woken, slept].into_iter().find(Poll::is_ready).unwrap_or(Poll::Pending)
             });
             // A running rotation replaces the session, so the handle does not end with it.
-            if let Some(reason) = ended.await
-                && rotation.is_none()
+            if let Some(reason) = end.await
+                && running.rotation.is_none()
             {
-                supervisor.end(task, reason);
+                self.supervisor.end(&self.task, reason);
             }
         }
+    }
+
+    /// Starts what is due, and returns how long to wait; `Err` with the reason once the session is to be stopped, or without one
+    /// if another driver is in charge.
+    fn step(&self, running: &mut Running) -> Result<Duration, Option<EndReason>> {
+        let Self { supervisor, task, .. } = self;
+        let now = supervisor.clock().now();
+        let mut guard = task.lock();
+        let state = &mut *guard;
+        if state.driver != self.number || state.end.is_some() {
+            return Err(state.end.clone().filter(|_| state.driver == self.number));
+        }
+        let life = &mut state.life;
+        let is_due = |at: &mut SystemTime| *at <= now;
+        if let Some(at) = life.rotate_at.take_if(is_due) {
+            if at.duration_since(life.sent_at).is_ok_and(|age| age >= MIN_ROTATION_INTERVAL) {
+                let retries = [life.warn_at.unwrap_or(now), life.end_at.unwrap_or(now)];
+                running.rotation = Some(Box::pin(rotate(Arc::clone(supervisor), Arc::clone(task), retries)));
+            } else {
+                let least = MIN_ROTATION_INTERVAL.as_secs();
+                let error = Error::invalid_request(format!(
+                    "the session ends too soon to be replaced: a rotation needs at least {least} s after the start"
+                ));
+                state.listeners.send(SessionEvent::RotationFailed(Arc::new(error)));
+            }
+        }
+        if life.warn_at.take_if(is_due).is_some() {
+            let left = life.ends_at.and_then(|end| end.duration_since(now).ok()).unwrap_or_default();
+            state.listeners.send(SessionEvent::EndsSoon(left));
+            task.update(state, |status| status.ends_soon = true);
+        }
+        let life = &mut state.life;
+        // A running rotation also handles the session's end.
+        if running.rotation.is_none() && life.end_at.take_if(is_due).is_some() {
+            state.end = Some(EndReason::MaxDuration);
+            task.update(state, |status| status.state = State::Ending);
+            return Err(state.end.clone());
+        }
+        let interval = task.options.keep_alive_interval;
+        // If the clock went back, the session has been silent for an unknown time.
+        let went_back = now < life.last_renewal;
+        let call_at = (life.last_sign + interval).max(life.not_before);
+        let mut keep_alive_at = call_at.min(life.last_renewal + interval);
+        if running.keep_alive.is_none() && (keep_alive_at <= now || went_back) {
+            let call = call_at <= now || went_back;
+            if call {
+                let jitter = 0.5 + supervisor.random() / 2.0;
+                life.not_before = now + interval.mul_f64(jitter) / FAILED_KEEP_ALIVE_DIVISOR;
+            }
+            life.last_renewal = now;
+            keep_alive_at = now + interval;
+            let keep_alive = keep_alive(Arc::clone(supervisor), Arc::clone(task), life.id, call);
+            running.keep_alive = Some(Box::pin(keep_alive));
+        }
+        let times = [life.rotate_at, life.warn_at, life.end_at, Some(keep_alive_at)];
+        let next = times.into_iter().flatten().filter(|at| *at > now).min();
+        Ok(next.and_then(|next| next.duration_since(now).ok()).unwrap_or(interval))
     }
 
     /// Retries the stop until it is proved, or fails for good. Returns `None` if another driver is in charge.
@@ -130,29 +171,32 @@ impl Driver {
         let began = clock.now();
         let mut pause = FIRST_PAUSE;
         loop {
-            let known = self.task.known_by(self.number)?;
+            let known = self.known()?;
             if known.is_stopped() {
                 return Some(Ok(()));
             }
-            let sent_at = clock.now();
-            let stopped = Box::pin(self.task.stop_once(&self.supervisor, reason)).await;
-            let open_until = known.open_until(sent_at);
-            match stopped {
-                Ok(()) => continue,
-                // While the start is open, no response is final.
-                Err(_) if open_until.is_some() => {}
-                Err(None) => {}
-                Err(Some(error)) if is_permanent(&error) => {
-                    return Some(Err(StopFailedCause::Rejected(Arc::new(error))));
+            // While the start is open, no response is final.
+            let open_until = known.open_until(clock.now());
+            let error = Box::pin(self.task.stop_once(&self.supervisor, reason)).await;
+            if let Some(error) = error.filter(|error| open_until.is_none() && !error.proves_gone()) {
+                let error = Arc::new(error);
+                if is_permanent(&error) {
+                    return Some(Err(StopFailedCause::Rejected(error)));
                 }
-                Err(Some(error)) => {
-                    if clock.now().duration_since(began).unwrap_or_default() >= STOP_LIMIT {
-                        return Some(Err(StopFailedCause::Failed(Arc::new(error))));
-                    }
+                if clock.now().duration_since(began).unwrap_or_default() >= STOP_LIMIT {
+                    return Some(Err(StopFailedCause::Failed(error)));
                 }
             }
-            self.pause(&mut pause, open_until).await;
+            if !self.known()?.is_stopped() {
+                self.pause(&mut pause, open_until).await;
+            }
         }
+    }
+
+    /// What is known of the session; `None` if another driver is in charge.
+    fn known(&self) -> Option<super::knowledge::Knowledge> {
+        let state = self.task.lock();
+        (state.driver == self.number).then_some(state.life.knowledge)
     }
 
     /// Waits for `pause`, with jitter, but not beyond `until`, and doubles it for the next time.
@@ -166,19 +210,26 @@ impl Driver {
 }
 
 impl Drop for Driver {
+    /// Hands an unfinished session to another runtime, because this one has shut down; or to a new driver after a panic.
     fn drop(&mut self) {
-        let Self { supervisor, task, number, runtime } = self;
-        let lost = task.driver_lost(*number);
-        let panics = std::thread::panicking();
-        if let Some(runtime) = &runtime {
-            supervisor.leave(runtime.id(), lost.is_some() && !panics);
-        }
-        let Some(is_stopping) = lost else { return };
-        if task.lock().life.knowledge.is_stopped() {
-            supervisor.settle(task);
+        let Self { supervisor, task, .. } = self;
+        let mut state = task.lock();
+        if state.driver != self.number {
             return;
         }
-        let next = if panics { runtime.take().filter(|_| !is_stopping) } else { supervisor.other_runtime() };
+        state.runtime = None;
+        let (is_over, is_stopping) = (state.status.state.is_over(), state.end.is_some());
+        let is_stopped = state.life.knowledge.is_stopped();
+        drop(state);
+        if is_over || is_stopped {
+            return supervisor.settle(task);
+        }
+        let next = if std::thread::panicking() {
+            // A stop that panics would panic again.
+            self.runtime.clone().filter(|_| !is_stopping)
+        } else {
+            supervisor.runtime_instead_of(self.runtime.as_ref())
+        };
         match next {
             Some(_) => supervisor.drive(task, next),
             None => supervisor.report(task, StopFailedCause::NoRuntime),
@@ -187,12 +238,12 @@ impl Drop for Driver {
 }
 
 /// Polls a call if there is one, and removes it when it has completed.
-fn poll_call<T>(call: &mut Option<Call<T>>, context: &mut std::task::Context<'_>) -> Poll<Option<T>> {
-    let Some(running) = call else { return Poll::Pending };
-    running.as_mut().poll(context).map(|result| {
+fn poll_call<T>(call: &mut Option<Call<T>>, context: &mut Context<'_>) -> Poll<T> {
+    let polled = call.as_mut().map_or(Poll::Pending, |call| call.as_mut().poll(context));
+    if polled.is_ready() {
         *call = None;
-        Some(result)
-    })
+    }
+    polled
 }
 
 /// Renews the store's record and, if `call` is set, sends a keep-alive; returns the reason if the service has ended the session.
@@ -230,20 +281,16 @@ async fn keep_alive(
 }
 
 impl SessionTask {
-    /// Sends one stop and records a proof; an error is `None` if the stop succeeded without being a proof.
-    pub(super) async fn stop_once(
-        &self,
-        supervisor: &Supervisor,
-        reason: SessionEndReason,
-    ) -> Result<(), Option<Error>> {
-        let (id, known, token) = {
+    /// Sends one stop, and records what follows from its response.
+    pub(super) async fn stop_once(&self, supervisor: &Supervisor, reason: SessionEndReason) -> Option<Error> {
+        let (id, token) = {
             let life = &self.lock().life;
-            (life.id, life.knowledge, life.token.clone())
+            (life.id, life.token.clone())
         };
         let sent_at = supervisor.clock().now();
         let client = &self.client.background;
-        let mut result = StopSession::new(client).session_id(id).reason(reason).send().await.map(drop);
-        if let Err(error) = &result
+        let mut stop = StopSession::new(client).session_id(id).reason(reason).send().await.map(drop);
+        if let Err(error) = &stop
             && matches!(error.status(), Some(401 | 403))
             && let Ok(token) = Credential::session_token(token)
         {
@@ -251,19 +298,14 @@ impl SessionTask {
             let bearer = Arc::new(client.with_credential(token));
             let by_token = StopSession::new(&bearer).session_id(id).reason(reason).send().await.map(drop);
             if !by_token.as_ref().is_err_and(is_permanent) {
-                result = by_token;
+                stop = by_token;
             }
         }
-        match Proof::of_stop(known, sent_at, &result) {
-            Some(proof) => {
-                let life = &mut self.lock().life;
-                if life.id == id {
-                    life.knowledge = Knowledge::Stopped(proof);
-                }
-                Ok(())
-            }
-            None => Err(result.err()),
+        let life = &mut self.lock().life;
+        if life.id == id {
+            life.knowledge = life.knowledge.after_stop(sent_at, &stop);
         }
+        stop.err()
     }
 
     /// Releases the store's slot; returns whether none is left to release.
@@ -282,11 +324,10 @@ impl SessionTask {
         true
     }
 
-    fn store_failed(&self, id: Uuid, error: crate::store::StoreError) {
+    #[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "only the log names the session"))]
+    fn store_failed(&self, id: Uuid, error: StoreError) {
         #[cfg(feature = "tracing")]
         super::trace::store_failed(id, &error);
-        #[cfg(not(feature = "tracing"))]
-        let _ = id;
         self.send(SessionEvent::StoreFailed(Arc::new(error)));
     }
 }

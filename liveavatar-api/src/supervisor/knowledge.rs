@@ -5,14 +5,14 @@ use std::time::{Duration, SystemTime};
 use crate::error::Error;
 
 /// How long a start without a response may still take effect: this crate's own timeout for a start.
-const START_PENDING: Duration = Duration::from_secs(45);
+pub(super) const START_PENDING: Duration = Duration::from_secs(45);
 
 /// What is known of one session of the service.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Knowledge {
     /// No start request was sent.
     NotStarted,
-    /// A start request was sent, and may take effect until then; it runs from any moment on.
+    /// A start request was sent, and may take effect until then.
     StartOpen { until: SystemTime },
     /// The service confirmed the start.
     Running,
@@ -20,24 +20,17 @@ pub(super) enum Knowledge {
     Stopped(Proof),
 }
 
-/// Proof that a session does not run and never will; only the constructors know which evidence suffices.
+/// Proof that a session does not run and never will. Only this module can make one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Proof(());
 
-impl Proof {
-    /// From the response to a stop that was sent at `sent_at`.
-    pub(super) fn of_stop(known: Knowledge, sent_at: SystemTime, stop: &Result<(), Error>) -> Option<Self> {
-        match known {
-            Knowledge::Stopped(proof) => Some(proof),
-            // Whatever the service says now, the start may take effect after it.
-            _ if known.open_until(sent_at).is_some() => None,
-            _ => stop.as_ref().map_or_else(Error::proves_gone, |()| true).then_some(Self(())),
-        }
-    }
-}
-
 impl Knowledge {
-    /// After a start request was sent; the request itself may take as long as its effect.
+    /// After a decision never to send a start request.
+    pub(super) fn never_started() -> Self {
+        Self::Stopped(Proof(()))
+    }
+
+    /// While a start request is sent, which may take as long as its effect.
     pub(super) fn starting(now: SystemTime) -> Self {
         Self::StartOpen { until: now + START_PENDING * 2 }
     }
@@ -50,9 +43,10 @@ impl Knowledge {
         }
     }
 
-    /// After a decision never to send a start request, which changes only [`NotStarted`](Self::NotStarted).
-    pub(super) fn without_start(self) -> Self {
-        if matches!(self, Self::NotStarted) { Self::Stopped(Proof(())) } else { self }
+    /// After a stop that was sent at `sent_at`. While the start is open, it may take effect after any response.
+    pub(super) fn after_stop(self, sent_at: SystemTime, stop: &Result<(), Error>) -> Self {
+        let is_gone = stop.as_ref().map_or_else(Error::proves_gone, |()| true);
+        if is_gone && self.open_until(sent_at).is_none() { Self::Stopped(Proof(())) } else { self }
     }
 
     pub(super) fn is_stopped(self) -> bool {
@@ -65,11 +59,6 @@ impl Knowledge {
             Self::StartOpen { until } if at < until => Some(until),
             _ => None,
         }
-    }
-
-    /// The latest time at which a session that is about to start can run, if it lasts for `duration`.
-    pub(super) fn latest_end(now: SystemTime, duration: Duration) -> Option<SystemTime> {
-        now.checked_add(START_PENDING)?.checked_add(duration)
     }
 }
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use progenitor_client::ClientInfo as _;
-use tokio::runtime::{Handle, Id, RuntimeFlavor};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -26,7 +26,7 @@ use crate::http::Clock;
 use crate::raw;
 use crate::store::{BoxFuture, Store, StoreError};
 use driver::Driver;
-use task::Ending;
+use knowledge::Knowledge;
 
 pub use driver::STOP_LIMIT;
 pub(crate) use knowledge::proves_not_started;
@@ -63,18 +63,19 @@ pub(crate) struct Supervisor {
     clock: Arc<dyn Clock>,
     store: Option<Arc<dyn Store>>,
     hook: Option<Hook>,
+    random: Mutex<fastrand::Rng>,
     inner: Mutex<Inner>,
     /// Notified when a session has ended or was reported.
     settled: Notify,
 }
 
+#[derive(Default)]
 struct Inner {
-    random: fastrand::Rng,
     /// Every session that has a token and may run, also after it was reported.
     sessions: HashMap<Uuid, Arc<SessionTask>>,
-    /// The multi-thread runtimes of drivers, with the number of drivers. They run without being polled, so they can take over
-    /// the sessions of a runtime that shuts down; a current-thread runtime may be idle.
-    runtimes: Vec<(Handle, usize)>,
+    /// The multi-thread runtimes of drivers, which can take over the sessions of a runtime that shuts down. A current-thread runtime
+    /// may be idle.
+    runtimes: Vec<Handle>,
     closed: bool,
 }
 
@@ -85,13 +86,8 @@ impl Supervisor {
         hook: Option<Hook>,
         seed: Option<u64>,
     ) -> Self {
-        let inner = Inner {
-            random: seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),
-            sessions: HashMap::new(),
-            runtimes: Vec::new(),
-            closed: false,
-        };
-        Self { clock, store, hook, inner: Mutex::new(inner), settled: Notify::new() }
+        let random = Mutex::new(seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed));
+        Self { clock, store, hook, random, inner: Mutex::default(), settled: Notify::new() }
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {
@@ -104,7 +100,7 @@ impl Supervisor {
 
     /// Random jitter in [0, 1).
     pub(crate) fn random(&self) -> f64 {
-        self.lock().random.f64()
+        self.random.lock().unwrap_or_else(PoisonError::into_inner).f64()
     }
 
     pub(crate) async fn with_store_timeout(
@@ -133,65 +129,82 @@ impl Supervisor {
         self.lock().sessions.iter().map(|(id, task)| (*id, task.status().state)).collect()
     }
 
-    /// Remembers a session until it is proved not to run.
-    fn track(&self, id: Uuid, task: &Arc<SessionTask>) {
-        self.lock().sessions.insert(id, Arc::clone(task));
-    }
-
-    /// Ends a session: it is stopped, or known not to run.
+    /// Ends a session: it is stopped, or known not to run. One that was reported is stopped again only on an explicit request.
     ///
     /// An explicit stop is carried out by the caller's runtime, because that of the session may be idle.
     pub(crate) fn end(self: &Arc<Self>, task: &Arc<SessionTask>, reason: EndReason) {
         let here = Handle::try_current().ok();
-        match task.request_end(reason, here.as_ref().map(Handle::id)) {
-            Ending::Nothing => {}
-            Ending::Wake => task.wake.notify_one(),
-            Ending::Settle => {
-                self.settle(task);
-                self.drive(task, here);
+        let is_explicit = reason == EndReason::Stopped;
+        let mut state = task.lock();
+        if matches!(state.life.knowledge, Knowledge::NotStarted) {
+            state.life.knowledge = Knowledge::never_started();
+        }
+        let (id, is_stopped) = (state.life.id, state.life.knowledge.is_stopped());
+        if state.status.state.is_over() {
+            if is_stopped || state.reported.is_some() && !is_explicit {
+                return;
             }
-            Ending::Drive => {
-                self.track(task.status().id, task);
-                self.drive(task, here);
-            }
+            // It was reported, or its start took effect after the proof that it would not.
+            (state.reported, state.end) = (None, None);
+        }
+        state.end.get_or_insert(reason);
+        let is_elsewhere = |runtime| here.as_ref().is_some_and(|here| here.id() != runtime);
+        let is_driven = state.runtime.is_some_and(|runtime| !is_explicit || !is_elsewhere(runtime));
+        if !is_stopped {
+            task.update(&mut state, |status| status.state = State::Ending);
+        }
+        drop(state);
+        if is_stopped {
+            self.settle(task);
+        } else {
+            self.lock().sessions.insert(id, Arc::clone(task));
+        }
+        if is_driven {
+            task.wake.notify_one();
+        } else {
+            self.drive(task, here);
         }
     }
 
-    /// Drives a session on a runtime; without one, on any other that drives sessions.
-    pub(crate) fn drive(self: &Arc<Self>, task: &Arc<SessionTask>, on: Option<Handle>) {
-        let runtime = on.as_ref().map(Handle::id);
-        let number = task.next_driver(runtime);
-        if let Some(handle) = on.as_ref().filter(|on| on.runtime_flavor() == RuntimeFlavor::MultiThread) {
+    /// Puts a new driver in charge of a session.
+    fn drive(self: &Arc<Self>, task: &Arc<SessionTask>, runtime: Option<Handle>) {
+        let number = {
+            let mut state = task.lock();
+            state.driver = state.driver.wrapping_add(1);
+            state.runtime = runtime.as_ref().map(Handle::id);
+            state.driver
+        };
+        // The previous driver leaves.
+        task.wake.notify_one();
+        if let Some(new) = runtime.as_ref().filter(|new| new.runtime_flavor() == RuntimeFlavor::MultiThread) {
             let runtimes = &mut self.lock().runtimes;
-            match runtimes.iter_mut().find(|(known, _)| known.id() == handle.id()) {
-                Some((_, drivers)) => *drivers += 1,
-                None => runtimes.push((handle.clone(), 1)),
+            if !runtimes.iter().any(|known| known.id() == new.id()) {
+                runtimes.push(new.clone());
             }
         }
-        let driver = Driver::new(self, task, number, on.clone());
+        let (supervisor, task) = (Arc::clone(self), Arc::clone(task));
+        let driver = Driver { supervisor, task, number, runtime: runtime.clone() };
         // A runtime that has shut down drops the driver at once, which then looks for another one.
-        if let Some(on) = on {
-            on.spawn(driver.run());
+        if let Some(runtime) = runtime {
+            runtime.spawn(driver.run());
         }
     }
 
-    /// Removes a driver from its runtime, or the runtime itself if it has shut down.
-    fn leave(&self, runtime: Id, is_shut_down: bool) {
-        self.lock().runtimes.retain_mut(|(handle, drivers)| {
-            let is_it = handle.id() == runtime;
-            *drivers -= usize::from(is_it);
-            !is_it || (*drivers > 0 && !is_shut_down)
-        });
-    }
-
-    fn other_runtime(&self) -> Option<Handle> {
-        self.lock().runtimes.first().map(|(handle, _)| handle.clone())
+    /// Returns a runtime that can take over the sessions of one that has shut down.
+    fn runtime_instead_of(&self, ended: Option<&Handle>) -> Option<Handle> {
+        let runtimes = &mut self.lock().runtimes;
+        runtimes.retain(|known| ended.is_none_or(|ended| ended.id() != known.id()));
+        runtimes.first().cloned()
     }
 
     /// Forgets a session that does not run.
-    fn settle(&self, task: &Arc<SessionTask>) {
-        if let Some(id) = task.settle() {
-            self.lock().sessions.remove(&id);
+    fn settle(&self, task: &SessionTask) {
+        if let Some(id) = task.finish(None) {
+            let mut inner = self.lock();
+            inner.sessions.remove(&id);
+            if inner.sessions.is_empty() {
+                inner.runtimes.clear();
+            }
             self.settled.notify_waiters();
         }
     }
@@ -199,7 +212,7 @@ impl Supervisor {
     /// Reports that a session may still run. What is known of it stays here, for the next attempt to stop it.
     fn report(&self, task: &SessionTask, cause: StopFailedCause) {
         let failed = StopFailed { id: task.status().id, cause };
-        task.set_reported(failed.clone());
+        task.finish(Some(failed.clone()));
         #[cfg(feature = "tracing")]
         trace::stop_failed(&failed);
         if let Some(hook) = &self.hook {

@@ -5,16 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::runtime::Handle;
-use uuid::Uuid;
 
-use super::knowledge::Knowledge;
+use super::knowledge::{Knowledge, START_PENDING};
 use super::status::{EndReason, SessionEvent};
 use super::task::{SessionTask, Template};
 use super::{Calls, Supervisor};
 use crate::calls::{CreateSessionToken, StartSession};
 use crate::credential::Credential;
 use crate::error::Error;
-use crate::secret::Secret;
 use crate::store::SLOT_FREE_AFTER;
 
 /// Assumed maximum duration of a session if the plan's limit is not known.
@@ -52,61 +50,63 @@ pub(crate) async fn mint_and_start(
     check_wanted()?;
     let minted = CreateSessionToken::new(&client.raw).body(template.body.clone()).send().await?;
     check_wanted()?;
-    let secret: Secret = minted.session_token;
-    let bearer = Arc::new(client.raw.with_credential(Credential::session_token(secret.clone())?));
-    let task = Arc::new(SessionTask::new(client, template, minted.session_id, secret));
-    supervisor.track(minted.session_id, &task);
+    let id = minted.session_id;
+    let bearer = Credential::session_token(minted.session_token.clone())?;
+    let task = Arc::new(SessionTask::new(client, template, id, minted.session_token));
+    supervisor.lock().sessions.insert(id, Arc::clone(&task));
     // From here on, an error drops the guard, which releases the slot and stops what may run.
     let guard = StopGuard { supervisor: Arc::clone(supervisor), task };
-    acquire_slot(&guard, minted.session_id, template.max_duration).await?;
-    check_wanted()?;
-
-    let sent_at = supervisor.clock().now();
-    if !guard.task.begin_start(sent_at) {
-        return Err(Error::invalid_request("the session was stopped before its start"));
+    let clock = supervisor.clock();
+    if let Some(store) = supervisor.store() {
+        // Set first, because a cancelled or failed call may still acquire the slot.
+        guard.task.lock().life.has_slot = true;
+        let now = clock.now();
+        let duration = template.max_duration.unwrap_or(UNKNOWN_DURATION).saturating_add(START_PENDING);
+        let until = now.checked_add(duration).unwrap_or(now + UNKNOWN_DURATION);
+        if let Err(error) = supervisor.with_store_timeout(store.acquire(id, until)).await {
+            guard.task.lock().life.has_slot = !error.is_no_slot();
+            return Err(error.into());
+        }
     }
-    let result = StartSession::new(&bearer).send().await;
-    let now = supervisor.clock().now();
-    match result {
+    check_wanted()?;
+    {
+        let mut state = guard.task.lock();
+        if state.end.is_some() {
+            return Err(Error::invalid_request("the session was stopped before its start"));
+        }
+        state.life.sent_at = clock.now();
+        state.life.knowledge = Knowledge::starting(clock.now());
+    }
+    match StartSession::new(&Arc::new(client.raw.with_credential(bearer))).send().await {
         Ok(started) => {
-            guard.task.started_with(started, template.max_duration, sent_at, now, supervisor.random());
+            guard.task.set_started(started, template.max_duration, clock.now(), supervisor.random());
             Ok(guard)
         }
         Err(error) => {
-            guard.task.lock().life.knowledge = Knowledge::after_failed_start(&error, now);
+            guard.task.lock().life.knowledge = Knowledge::after_failed_start(&error, clock.now());
             Err(error)
         }
     }
 }
 
-async fn acquire_slot(guard: &StopGuard, id: Uuid, max_duration: Option<Duration>) -> Result<(), Error> {
-    let Some(store) = guard.supervisor.store() else { return Ok(()) };
-    // Set first, because a cancelled or failed call may still acquire the slot.
-    guard.task.lock().life.has_slot = true;
-    let now = guard.supervisor.clock().now();
-    let until = Knowledge::latest_end(now, max_duration.unwrap_or(UNKNOWN_DURATION));
-    let acquire = store.acquire(id, until.unwrap_or(now + UNKNOWN_DURATION));
-    guard.supervisor.with_store_timeout(acquire).await.map_err(|error| {
-        guard.task.lock().life.has_slot = !error.is_no_slot();
-        Error::from(error)
-    })
-}
-
-/// Replaces the session before it expires; ends it if every attempt fails.
-pub(super) async fn rotate(supervisor: Arc<Supervisor>, task: Arc<SessionTask>) {
-    let (Some(template), Some(expiry)) = (&task.template, task.expiry()) else { return };
-    for retry_at in [expiry.before(task.options.warn_before), expiry.latest] {
+/// Replaces the session before it expires; ends it if every attempt fails. The last retry is at the session's end.
+pub(super) async fn rotate(supervisor: Arc<Supervisor>, task: Arc<SessionTask>, retries: [SystemTime; 2]) {
+    let (Some(template), clock) = (&task.template, supervisor.clock()) else { return };
+    for retry_at in retries {
         if replace(&supervisor, &task, template).await.is_ok() {
             return;
         }
-        sleep_until(&supervisor, retry_at).await;
+        clock.sleep(retry_at.duration_since(clock.now()).unwrap_or_default()).await;
     }
-    // If every slot is taken, the old session's must go to the new one.
-    if !task.is_ending() && task.stop_once(&supervisor, EndReason::MaxDuration.wire()).await.is_ok() {
-        task.release_slot(&supervisor).await;
+    // If every slot is taken, that of the old session must go to the new one.
+    if !task.is_ending() {
+        task.stop_once(&supervisor, EndReason::MaxDuration.wire()).await;
+        if task.lock().life.knowledge.is_stopped() {
+            task.release_slot(&supervisor).await;
+        }
     }
     for _ in 0..ATTEMPTS_WITH_FREED_SLOT {
-        supervisor.clock().sleep(SLOT_FREE_AFTER).await;
+        clock.sleep(SLOT_FREE_AFTER).await;
         match replace(&supervisor, &task, template).await {
             Ok(()) => return,
             Err(error) if error.is_concurrency_limit() => {}
@@ -128,25 +128,22 @@ async fn replace(
         }
         supervisor.check_open()
     };
-    let new = mint_and_start(supervisor, &task.client, template, check_wanted).await.map_err(Arc::new);
-    let new = match new {
-        Ok(new) => new,
-        Err(error) => {
-            task.send(SessionEvent::RotationFailed(Arc::clone(&error)));
-            return if task.is_ending() { Ok(()) } else { Err(error) };
+    match mint_and_start(supervisor, &task.client, template, check_wanted).await {
+        Ok(new) => {
+            if task.replace_with(&new.task) {
+                for task in [task, &new.task] {
+                    supervisor.lock().sessions.insert(task.status().id, Arc::clone(task));
+                }
+                supervisor.end(&new.task, EndReason::Stopped);
+            }
+            Ok(())
         }
-    };
-    if task.replace_with(&new.task) {
-        supervisor.track(task.status().id, task);
-        supervisor.track(new.task.status().id, &new.task);
-        supervisor.end(&new.task, EndReason::Stopped);
+        Err(error) => {
+            let error = Arc::new(error);
+            task.send(SessionEvent::RotationFailed(Arc::clone(&error)));
+            if task.is_ending() { Ok(()) } else { Err(error) }
+        }
     }
-    Ok(())
-}
-
-async fn sleep_until(supervisor: &Supervisor, time: SystemTime) {
-    let now = supervisor.clock().now();
-    supervisor.clock().sleep(time.duration_since(now).unwrap_or_default()).await;
 }
 
 /// Runs a future in the caller's tracing span.
