@@ -3,6 +3,7 @@
 mod cancellation;
 mod lifecycle;
 mod lite_socket;
+mod model;
 mod proof;
 mod random_failures;
 mod rotation;

@@ -39,7 +39,7 @@ async fn a_rotation_leaves_no_gap_and_stops_the_old_session() {
     create_session_token 200
     start_session 201
     stop_session 200
-    keep_session_alive 200
+    keep_session_alive 200 x2
     create_session_token 200
     start_session 201
     stop_session 200
