@@ -126,10 +126,11 @@ impl<M> OpenSession<M> {
     /// Replaces the session with a new one of the same configuration before it expires, repeatedly.
     ///
     /// The new session starts twice the [warning time](Self::warn_before) before the end of the old one, which is then stopped,
-    /// so both briefly need a slot. If only one is available, the old session runs to its end first.
+    /// so both briefly need a slot. If only one is available, the old session runs to its end first and hands its slot over.
     ///
     /// [`SessionEvent::Rotated`](super::SessionEvent::Rotated) and [`Session::watch`] report the rotation. The new session has
-    /// other media endpoints and an empty transcript. The token of your own LiveKit room must outlive the new session, too.
+    /// other media endpoints and an empty transcript. The token of your own LiveKit room must outlive the new session, too. A session
+    /// that lasts less than 30 s is not replaced, because each start costs at least one credit.
     pub fn auto_rotate(mut self) -> Self {
         self.options.auto_rotate = true;
         self

@@ -225,10 +225,15 @@ fn run(seed: u64) {
     let service: Shared = Arc::new(Mutex::new(service));
     let reported = Arc::new(Mutex::new(BTreeSet::new()));
     let runtime = paused();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let serve_here = || {
+        let listener = TcpListener::from_std(listener.try_clone().unwrap()).unwrap();
+        tokio::spawn(serve(listener, Arc::clone(&service)))
+    };
     let client = runtime.block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(serve(listener, Arc::clone(&service)));
+        serve_here();
         let list = Arc::clone(&reported);
         let hook = move |failed: &StopFailed| {
             list.lock().unwrap().insert(failed.id);
@@ -249,8 +254,20 @@ fn run(seed: u64) {
     if kills {
         runtime.block_on(async { sleep(Duration::from_millis(random.u64(..100_000))).await });
         drop(runtime);
-        // What a response on its way will start counts as running.
-        return leaked("the runtime shut down");
+        // A start that will take effect counts as running.
+        leaked("the runtime shut down");
+        service.lock().unwrap().fails = false;
+        // Another runtime can stop all of them, also those whose start takes effect meanwhile.
+        return paused().block_on(async {
+            serve_here();
+            let failed = timeout(SETTLED_AFTER, client.shutdown()).await;
+            assert!(
+                failed.is_ok_and(|failed| failed.is_empty()),
+                "seed {seed}: not stopped after the shutdown"
+            );
+            let running = service.lock().unwrap().running();
+            assert!(running.is_empty(), "seed {seed}: running on another runtime: {running:?}");
+        });
     }
     runtime.block_on(async {
         if random.u8(..4) == 0 {
