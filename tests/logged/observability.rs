@@ -187,6 +187,8 @@ async fn a_session_that_may_still_run_is_logged_as_an_error() {
     let client = Client::builder().base_url(server.url()).credential(key).build().unwrap();
     let configuration = LiteSession::builder().avatar_id(SANDBOX_AVATAR_ID).build().unwrap();
     let session = client.open(&configuration).await.unwrap();
+    // The API key and the session's token are rejected.
+    server.mock_response("stop_session", MockResponse::json(401, json!({})));
     server.mock_response("stop_session", MockResponse::json(401, json!({})));
     session.stop().await.unwrap_err();
     let everything = capture::take();

@@ -18,8 +18,8 @@ use crate::client::Client;
 use crate::config::{Mintable, ModeName, max_duration};
 use crate::error::Error;
 use crate::supervisor::{
-    EndReason, RotationTemplate, SessionEvents, SessionOptions, SessionTask, State, Status, in_current_span,
-    mint_and_start,
+    EndReason, SessionEvents, SessionOptions, SessionTask, State, Status, StopGuard, Template,
+    in_current_span, mint_and_start,
 };
 use crate::types::{self, CreateSessionTokenBody};
 
@@ -124,10 +124,11 @@ impl<M> OpenSession<M> {
     /// Replaces the session with a new one of the same configuration before it expires, repeatedly.
     ///
     /// The new session starts twice the [warning time](Self::warn_before) before the end of the old one, which is then stopped,
-    /// so both briefly need a slot. If only one is available, the old session runs to its end first.
+    /// so both briefly need a slot. If only one is available, the old session runs to its end first and hands its slot over.
     ///
     /// [`SessionEvent::Rotated`](super::SessionEvent::Rotated) and [`Session::watch`] report the rotation. The new session has
-    /// other media endpoints and an empty transcript. The token of your own LiveKit room must outlive the new session, too.
+    /// other media endpoints and an empty transcript. The token of your own LiveKit room must outlive the new session, too. A session
+    /// that lasts less than 30 s is not replaced, because each start costs at least one credit.
     pub fn auto_rotate(mut self) -> Self {
         self.options.auto_rotate = true;
         self
@@ -147,12 +148,12 @@ impl Opening {
         let (result_sender, result) = oneshot::channel();
         // A separate task, so that dropping this future never interrupts the opening half-way.
         runtime.spawn(in_current_span(open(self.client.clone(), self.body, options, result_sender)));
-        let task = result.await.unwrap_or_else(|_| {
+        let guard = result.await.unwrap_or_else(|_| {
             Err(Error::invalid_request(
                 "the Tokio runtime shut down while the session was opening, or an observer panicked",
             ))
         })?;
-        Ok(Session { task, client: self.client, mode_name, mode: PhantomData })
+        Ok(Session { guard, client: self.client, mode_name, mode: PhantomData })
     }
 }
 
@@ -205,35 +206,24 @@ async fn open(
     client: Client,
     body: CreateSessionTokenBody,
     options: SessionOptions,
-    result_sender: oneshot::Sender<Result<StopOnDrop, Error>>,
+    result_sender: oneshot::Sender<Result<StopGuard, Error>>,
 ) {
     let supervisor = client.supervisor();
-    let max_duration = max_duration(&body);
+    let template = Arc::new(Template { max_duration: max_duration(&body), body, options });
     let check_wanted = || {
         if result_sender.is_closed() {
             return Err(Error::invalid_request("the session's opening was cancelled"));
         }
         supervisor.check_open()
     };
-    let started = mint_and_start(supervisor, client.calls(), &body, max_duration, check_wanted).await;
-    let opened = started.and_then(|started| {
-        let template = RotationTemplate { client: Arc::clone(client.calls()), body, max_duration };
-        let task = StopOnDrop(SessionTask::new(supervisor, started, options, template));
-        // A shutdown that happened meanwhile did not see this session; returning here drops and stops it.
-        supervisor.check_open()?;
-        task.0.set_ready();
-        Ok(task)
+    let started = mint_and_start(supervisor, client.calls(), &template, check_wanted).await;
+    let opened = started.and_then(|guard| {
+        check_wanted()?;
+        guard.drive();
+        Ok(guard)
     });
-    // If the caller no longer waits, the task is dropped here, which stops the session.
+    // If the caller no longer waits, the guard is dropped here, which stops the session.
     let _ = result_sender.send(opened);
-}
-
-struct StopOnDrop(Arc<SessionTask>);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.end(EndReason::Dropped);
-    }
 }
 
 /// A supervised session, returned by [`Client::open`].
@@ -242,7 +232,7 @@ impl Drop for StopOnDrop {
 /// stopped. The handle is not `Clone`, so that the session has one owner. To share it, use an `Arc`.
 #[must_use = "the session is stopped when its handle is dropped"]
 pub struct Session<M> {
-    task: StopOnDrop,
+    guard: StopGuard,
     client: Client,
     /// The mode of the configuration, which [`AnyMode`](super::AnyMode) does not tell.
     mode_name: ModeName,
@@ -259,7 +249,7 @@ impl<M> Session<M> {
     /// Returns the start's response, with the LiveKit room to join and the LITE socket's address.
     #[must_use]
     pub fn started(&self) -> Arc<types::StartSessionResponse> {
-        self.task().started()
+        self.task().current().1
     }
 
     /// Returns the current state.
@@ -295,15 +285,16 @@ impl<M> Session<M> {
     /// Returns the time until [`ends_at`](Self::ends_at).
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
-        let now = self.task().supervisor().clock().now();
+        let now = self.client.clock().now();
         self.ends_at().map(|end| end.duration_since(now).unwrap_or_default())
     }
 
-    /// Records that the session was just kept alive in another way, such as over the LITE socket.
+    /// Records that the service has just shown, in another way, that it knows that the session is in use.
     ///
-    /// The keep-alive call due within one [interval](OpenSession::keep_alive_interval) after this is skipped.
+    /// The next keep-alive call is due one [interval](OpenSession::keep_alive_interval) after this. After a rotation, this counts
+    /// for the new session.
     pub fn record_activity(&self) {
-        self.task().record_activity();
+        self.task().record_sign(self.id(), self.client.clock().now());
     }
 
     /// Stops the session and waits until the stop is confirmed.
@@ -318,7 +309,7 @@ impl<M> Session<M> {
     /// # Cancel safety
     /// Cancel safe: if the future is dropped, the stop continues in the background.
     pub async fn stop(&self) -> Result<(), Error> {
-        self.task().end(EndReason::Stopped);
+        self.client.supervisor().end(self.task(), EndReason::Stopped);
         match self.wait_until_over().await {
             State::StopFailed => Err(Error::stop_failed(self.task().stop_failure())),
             _ => Ok(()),
@@ -379,7 +370,12 @@ impl<M> Session<M> {
     }
 
     pub(crate) fn task(&self) -> &Arc<SessionTask> {
-        &self.task.0
+        &self.guard.task
+    }
+
+    #[cfg(feature = "lite")]
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
     }
 
     #[cfg(feature = "lite")]

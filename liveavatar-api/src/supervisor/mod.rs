@@ -1,23 +1,23 @@
-//! Keeps a client's sessions alive and stops them. One task and one timer queue serve all sessions.
+//! Keeps a client's sessions alive and stops them. One task drives each session.
 
+mod driver;
+mod knowledge;
+mod open;
 mod status;
-mod stop_guard;
 mod task;
 #[cfg(feature = "tracing")]
 mod trace;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use progenitor_client::ClientInfo as _;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -25,12 +25,14 @@ use crate::error::Error;
 use crate::http::Clock;
 use crate::raw;
 use crate::store::{Account, BoxFuture, Store, StoreError};
-use stop_guard::StopGuard;
+use driver::Driver;
+use knowledge::Knowledge;
 
+pub use driver::STOP_LIMIT;
+pub(crate) use knowledge::proves_not_started;
+pub(crate) use open::{StopGuard, in_current_span, mint_and_start};
 pub use status::{EndReason, SessionEvent, SessionEvents, State, Status, StopFailed, StopFailedCause};
-pub use stop_guard::STOP_LIMIT;
-pub(crate) use stop_guard::{in_current_span, mint_and_start, proves_not_started};
-pub(crate) use task::{RotationTemplate, SessionOptions, SessionTask};
+pub(crate) use task::{SessionOptions, SessionTask, Template};
 
 /// Time limit of a background call, including its retries: half a keep-alive interval.
 const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(30);
@@ -74,37 +76,20 @@ pub(crate) struct Supervisor {
     clock: Arc<dyn Clock>,
     store: Option<Arc<dyn Store>>,
     hook: Option<Hook>,
-    inner: Mutex<Supervised>,
-    /// Notified when the earliest timer changes or a task is removed.
-    timers_changed: Notify,
+    random: Mutex<fastrand::Rng>,
+    inner: Mutex<Inner>,
     /// Notified when a session has ended or was reported.
     settled: Notify,
 }
 
-struct Supervised {
-    random: fastrand::Rng,
-    /// The runtime of the timer loop; `None` while the loop does not run.
-    runtime: Option<Handle>,
-    tasks: HashMap<u64, Arc<SessionTask>>,
-    last_key: u64,
-    /// When to call which task. A task ignores a time that it no longer waits for.
-    timers: BinaryHeap<Reverse<(SystemTime, u64)>>,
-    /// Every session that has a token and may run.
-    sessions: HashMap<Uuid, SupervisedSession>,
+#[derive(Default)]
+struct Inner {
+    /// Every session that has a token and may run, also after it was reported.
+    sessions: HashMap<Uuid, Arc<SessionTask>>,
+    /// The multi-thread runtimes of drivers, which can take over the sessions of a runtime that shuts down. A current-thread runtime
+    /// may be idle.
+    runtimes: Vec<Handle>,
     closed: bool,
-}
-
-struct SupervisedSession {
-    state: State,
-    /// Set once the session was reported.
-    retry: Option<Box<StopRetry>>,
-}
-
-/// Everything needed to retry the stop of a reported session.
-struct StopRetry {
-    client: Arc<Calls>,
-    task: Weak<SessionTask>,
-    failed: StopFailed,
 }
 
 impl Supervisor {
@@ -114,17 +99,8 @@ impl Supervisor {
         hook: Option<Hook>,
         seed: Option<u64>,
     ) -> Self {
-        let inner = Supervised {
-            random: seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),
-            runtime: None,
-            tasks: HashMap::new(),
-            last_key: 0,
-            timers: BinaryHeap::new(),
-            sessions: HashMap::new(),
-            closed: false,
-        };
-        let (timers_changed, settled) = (Notify::new(), Notify::new());
-        Self { clock, store, hook, inner: Mutex::new(inner), timers_changed, settled }
+        let random = Mutex::new(seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed));
+        Self { clock, store, hook, random, inner: Mutex::default(), settled: Notify::new() }
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {
@@ -137,7 +113,7 @@ impl Supervisor {
 
     /// Random jitter in [0, 1).
     pub(crate) fn random(&self) -> f64 {
-        self.lock().random.f64()
+        self.random.lock().unwrap_or_else(PoisonError::into_inner).f64()
     }
 
     pub(crate) async fn with_store_timeout(
@@ -161,195 +137,129 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Spawns a future on the supervisor's runtime, or else on the current one. Without a runtime, the future is dropped.
-    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        let runtime = self.lock().runtime.clone().or_else(|| Handle::try_current().ok());
-        if let Some(runtime) = runtime {
-            runtime.spawn(future);
+    /// Returns every session that has a token and may run.
+    pub(crate) fn sessions(&self) -> BTreeMap<Uuid, State> {
+        self.lock().sessions.iter().map(|(id, task)| (*id, task.status().state)).collect()
+    }
+
+    /// Ends a session: it is stopped, or known not to run. One that was reported is stopped again only on an explicit request.
+    ///
+    /// An explicit stop is carried out by the caller's runtime, because that of the session may be idle.
+    pub(crate) fn end(self: &Arc<Self>, task: &Arc<SessionTask>, reason: EndReason) {
+        let here = Handle::try_current().ok();
+        let is_explicit = reason == EndReason::Stopped;
+        let mut state = task.lock();
+        if matches!(state.life.knowledge, Knowledge::NotStarted) {
+            state.life.knowledge = Knowledge::never_started();
+        }
+        let (id, is_stopped) = (state.life.id, state.life.knowledge.is_stopped());
+        if state.status.state.is_over() {
+            if is_stopped || state.reported.is_some() && !is_explicit {
+                return;
+            }
+            // It was reported, or its start took effect after the proof that it would not.
+            (state.reported, state.end) = (None, None);
+        }
+        state.end.get_or_insert(reason);
+        let is_elsewhere = |runtime| here.as_ref().is_some_and(|here| here.id() != runtime);
+        let is_driven = state.runtime.is_some_and(|runtime| !is_explicit || !is_elsewhere(runtime));
+        if !is_stopped {
+            task.update(&mut state, |status| status.state = State::Ending);
+        }
+        drop(state);
+        if is_stopped {
+            self.settle(task);
+        } else {
+            self.lock().sessions.insert(id, Arc::clone(task));
+        }
+        if is_driven {
+            task.wake.notify_one();
+        } else {
+            self.drive(task, here);
         }
     }
 
-    pub(crate) fn set_state(&self, id: Uuid, state: State) {
-        self.lock().sessions.insert(id, SupervisedSession { state, retry: None });
+    /// Puts a new driver in charge of a session.
+    fn drive(self: &Arc<Self>, task: &Arc<SessionTask>, runtime: Option<Handle>) {
+        let number = {
+            let mut state = task.lock();
+            state.driver = state.driver.wrapping_add(1);
+            state.runtime = runtime.as_ref().map(Handle::id);
+            state.driver
+        };
+        // The previous driver leaves.
+        task.wake.notify_one();
+        if let Some(new) = runtime.as_ref().filter(|new| new.runtime_flavor() == RuntimeFlavor::MultiThread) {
+            let runtimes = &mut self.lock().runtimes;
+            if !runtimes.iter().any(|known| known.id() == new.id()) {
+                runtimes.push(new.clone());
+            }
+        }
+        let (supervisor, task) = (Arc::clone(self), Arc::clone(task));
+        let driver = Driver { supervisor, task, number, runtime: runtime.clone() };
+        // A runtime that has shut down drops the driver at once, which then looks for another one.
+        if let Some(runtime) = runtime {
+            runtime.spawn(driver.run());
+        }
+    }
+
+    /// Returns a runtime that can take over the sessions of one that has shut down.
+    fn runtime_instead_of(&self, ended: Option<&Handle>) -> Option<Handle> {
+        let runtimes = &mut self.lock().runtimes;
+        runtimes.retain(|known| ended.is_none_or(|ended| ended.id() != known.id()));
+        runtimes.first().cloned()
     }
 
     /// Forgets a session that does not run.
-    pub(crate) fn forget(&self, id: Uuid) {
-        self.lock().sessions.remove(&id);
-        self.settled.notify_waiters();
+    fn settle(&self, task: &SessionTask) {
+        if let Some(id) = task.finish(None) {
+            let mut inner = self.lock();
+            inner.sessions.remove(&id);
+            if inner.sessions.is_empty() {
+                inner.runtimes.clear();
+            }
+            self.settled.notify_waiters();
+        }
     }
 
-    /// Reports that a session may still run, and remembers how to retry its stop.
-    pub(crate) fn report(&self, failed: &StopFailed, client: Arc<Calls>, task: Option<&Arc<SessionTask>>) {
-        let task = task.map_or_else(Weak::new, Arc::downgrade);
-        let retry = Some(Box::new(StopRetry { client, task, failed: failed.clone() }));
-        self.lock().sessions.insert(failed.id, SupervisedSession { state: State::StopFailed, retry });
+    /// Reports that a session may still run. What is known of it stays here, for the next attempt to stop it.
+    fn report(&self, task: &SessionTask, cause: StopFailedCause) {
+        let failed = StopFailed { id: task.status().id, cause };
+        task.finish(Some(failed.clone()));
         #[cfg(feature = "tracing")]
-        trace::stop_failed(failed);
+        trace::stop_failed(&failed);
         if let Some(hook) = &self.hook {
             // This may run while another panic unwinds; a second panic would abort the process.
-            let _ = catch_unwind(AssertUnwindSafe(|| hook(failed)));
+            let _ = catch_unwind(AssertUnwindSafe(|| hook(&failed)));
         }
         self.settled.notify_waiters();
-    }
-
-    /// Retries the stop of a session that was reported.
-    pub(crate) fn retry_stop(self: &Arc<Self>, id: Uuid, reason: EndReason) {
-        let retry = {
-            let mut inner = self.lock();
-            let Some(session) = inner.sessions.get_mut(&id) else { return };
-            let Some(retry) = session.retry.take() else { return };
-            session.state = State::Ending;
-            retry
-        };
-        let task = retry.task.upgrade();
-        if let Some(task) = &task {
-            task.set_ending();
-        }
-        StopGuard::for_retry(self, &retry.client, id).stop(reason, task);
-    }
-
-    /// Returns every session that has a token and may run.
-    pub(crate) fn sessions(&self) -> BTreeMap<Uuid, State> {
-        self.lock().sessions.iter().map(|(id, session)| (*id, session.state.clone())).collect()
     }
 
     /// Stops every session, rejects new ones, and waits; returns the sessions that may still run.
     pub(crate) async fn shutdown(self: &Arc<Self>) -> Vec<StopFailed> {
-        let (tasks, reported) = {
+        let tasks: Vec<_> = {
             let mut inner = self.lock();
             inner.closed = true;
-            let tasks: Vec<_> = inner.tasks.values().cloned().collect();
-            let reported = inner.sessions.iter().filter(|(_, session)| session.retry.is_some());
-            (tasks, reported.map(|(id, _)| *id).collect::<Vec<_>>())
+            inner.sessions.values().cloned().collect()
         };
         for task in tasks {
-            task.end(EndReason::Stopped);
-        }
-        for id in reported {
-            self.retry_stop(id, EndReason::Stopped);
+            self.end(&task, EndReason::Stopped);
         }
         loop {
             let mut settled = pin!(self.settled.notified());
             settled.as_mut().enable();
-            if let Some(failed) = self.all_settled() {
+            // `None` while any other session than the reported ones exists.
+            let failed = self.lock().sessions.values().map(|task| task.stop_failure()).collect();
+            if let Some(failed) = failed {
                 return failed;
             }
             settled.await;
         }
     }
 
-    /// Returns the reported sessions, or `None` while any other session exists.
-    fn all_settled(&self) -> Option<Vec<StopFailed>> {
-        let inner = self.lock();
-        inner.sessions.values().map(|session| Some(session.retry.as_ref()?.failed.clone())).collect()
-    }
-
-    /// Starts to supervise a task, and starts the timer loop if it does not run.
-    pub(crate) fn add(self: &Arc<Self>, task: &Arc<SessionTask>) {
-        let start_on = {
-            let mut inner = self.lock();
-            inner.last_key += 1;
-            let key = inner.last_key;
-            task.set_key(key);
-            inner.tasks.insert(key, Arc::clone(task));
-            if inner.runtime.is_none() {
-                inner.runtime = Handle::try_current().ok();
-                inner.runtime.clone()
-            } else {
-                None
-            }
-        };
-        task.schedule();
-        if let Some(runtime) = start_on {
-            runtime.spawn(TimerLoop { supervisor: Arc::clone(self), done: false }.run());
-        }
-    }
-
-    pub(crate) fn remove(&self, key: u64) {
-        self.lock().tasks.remove(&key);
-        // The timer loop ends with the last task.
-        self.timers_changed.notify_one();
-    }
-
-    /// Adds a time at which to call the task.
-    pub(crate) fn set_timer(&self, at: SystemTime, key: u64) {
-        let is_earliest = {
-            let mut inner = self.lock();
-            let is_earliest = inner.timers.peek().is_none_or(|Reverse((first, _))| at < *first);
-            inner.timers.push(Reverse((at, key)));
-            is_earliest
-        };
-        if is_earliest {
-            self.timers_changed.notify_one();
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Supervised> {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         // Code that holds the lock does not panic half-way, so the data is consistent even if the lock is poisoned.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The background task that calls each session's task at its times; it ends with the last one.
-struct TimerLoop {
-    supervisor: Arc<Supervisor>,
-    done: bool,
-}
-
-impl TimerLoop {
-    async fn run(mut self) {
-        let supervisor = &self.supervisor;
-        let mut due = Vec::new();
-        loop {
-            let now = supervisor.clock.now();
-            let next = {
-                let mut inner = supervisor.lock();
-                if inner.tasks.is_empty() {
-                    inner.timers.clear();
-                    inner.runtime = None;
-                    self.done = true;
-                    return;
-                }
-                while let Some(Reverse((at, key))) = inner.timers.peek().copied()
-                    && at <= now
-                {
-                    inner.timers.pop();
-                    due.extend(inner.tasks.get(&key).map(|task| (at, Arc::clone(task))));
-                }
-                inner.timers.peek().map(|Reverse((at, _))| *at)
-            };
-            if due.is_empty() {
-                let changed = pin!(supervisor.timers_changed.notified());
-                match next {
-                    Some(at) => {
-                        let sleep = supervisor.clock.sleep(at.duration_since(now).unwrap_or_default());
-                        select(changed, sleep).await;
-                    }
-                    None => changed.await,
-                }
-            }
-            for (at, task) in due.drain(..) {
-                task.run_due(at, now);
-            }
-        }
-    }
-}
-
-impl Drop for TimerLoop {
-    /// Ends all sessions if the runtime shuts down, because nothing keeps them alive any more.
-    fn drop(&mut self) {
-        if self.done {
-            return;
-        }
-        let tasks: Vec<_> = {
-            let mut inner = self.supervisor.lock();
-            inner.runtime = None;
-            inner.tasks.values().cloned().collect()
-        };
-        for task in tasks {
-            task.end(EndReason::RuntimeShutDown);
-        }
     }
 }
 

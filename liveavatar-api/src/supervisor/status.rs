@@ -23,8 +23,6 @@ pub enum State {
     Minted,
     /// It runs, and costs credits.
     Started,
-    /// It accepts commands; currently directly after [`Started`](Self::Started).
-    Ready,
     /// It is being stopped.
     Ending,
     /// It is confirmed not to run.
@@ -55,8 +53,6 @@ pub enum EndReason {
     MaxDuration,
     /// The service ended it: idle, no credits, stopped by another client.
     Service(Option<OpenEnum<SessionEndReason>>),
-    /// The Tokio runtime that kept it alive shut down.
-    RuntimeShutDown,
 }
 
 impl EndReason {
@@ -66,7 +62,7 @@ impl EndReason {
             Self::Stopped => SessionEndReason::UserClosed,
             Self::Dropped => SessionEndReason::UserDisconnected,
             Self::MaxDuration => SessionEndReason::MaxDurationReached,
-            Self::Service(_) | Self::RuntimeShutDown => SessionEndReason::Unknown,
+            Self::Service(_) => SessionEndReason::Unknown,
         }
     }
 }

@@ -1,16 +1,17 @@
 //! Every operation can be cancelled at every await point: a session that was started is stopped or reported.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use liveavatar_api::Clock;
 use liveavatar_mock::{Failure, Fault, MockResponse, Server};
 use serde_json::json;
 use tokio::task::yield_now;
-use tokio::time::{advance, sleep};
+use tokio::time::{Instant, advance, sleep};
 
-use super::{Lab, lasting, lite, reporting, settle};
+use super::{Lab, lasting, lite, reporting, reporting_builder, settle};
 
 /// The clock advances after this many polls, for operations that wait for it.
 const POLLS_PER_TICK: usize = 24;
@@ -190,11 +191,28 @@ fn a_shutdown_can_be_cancelled_at_every_point() {
     });
 }
 
+/// A clock that is a hundred times as fast as the system's, for waits that a paused clock cannot skip.
+#[derive(Debug)]
+struct FastClock(Instant);
+
+const SPEED: u32 = 100;
+
+impl Clock for FastClock {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600) + self.0.elapsed() * SPEED
+    }
+
+    fn sleep(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(sleep(time / SPEED))
+    }
+}
+
 #[test]
 fn the_runtime_can_shut_down_at_every_point() {
     let outside = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let server = outside.block_on(Server::builder().session_limit(10_000).start()).unwrap();
-    let (client, reported) = reporting(&server, None);
+    let (builder, reported) = reporting_builder(&server);
+    let client = builder.clock(FastClock(Instant::now())).build().unwrap();
     for polls in (0..40).chain((40..4000).step_by(83)) {
         let short_lived =
             tokio::runtime::Builder::new_current_thread().enable_all().event_interval(1).build().unwrap();

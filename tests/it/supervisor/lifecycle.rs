@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use liveavatar_api::Client;
-use liveavatar_api::session::{EndReason, KEEP_ALIVE_INTERVAL, State};
+use liveavatar_api::session::{EndReason, KEEP_ALIVE_INTERVAL, SessionEvent, State};
 use liveavatar_api::types::SessionEndReason;
-use liveavatar_mock::{MockResponse, Server};
+use liveavatar_mock::{Failure, Fault, MockResponse, Server};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -25,7 +25,7 @@ async fn timeline(mut events: liveavatar_api::session::SessionEvents) -> String 
 async fn an_open_session_is_kept_alive_until_it_is_stopped() {
     let lab = Lab::start().await;
     let session = lab.client.open(&lite()).await.unwrap();
-    assert_eq!(session.state(), State::Ready);
+    assert_eq!(session.state(), State::Started);
     sleep(KEEP_ALIVE_INTERVAL * 10).await;
     assert_eq!(lab.server.running_sessions(), [session.id()]);
     session.stop().await.unwrap();
@@ -115,6 +115,46 @@ async fn recent_activity_replaces_a_keep_alive_call() {
     assert_eq!(lab.count("keep_session_alive"), 0);
     sleep(Duration::from_secs(120)).await;
     assert_eq!(lab.count("keep_session_alive"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_keep_alive_is_due_one_interval_after_the_last_sign_of_life() {
+    let lab = Lab::start().await;
+    let session = lab.client.open(&lite()).await.unwrap();
+    for after in [1, 30, 59] {
+        let calls = lab.count("keep_session_alive");
+        while lab.count("keep_session_alive") == calls {
+            sleep(Duration::from_millis(100)).await;
+        }
+        sleep(Duration::from_secs(after)).await;
+        session.record_activity();
+        let last = Instant::now();
+        while lab.count("keep_session_alive") == calls + 1 {
+            sleep(Duration::from_millis(100)).await;
+        }
+        let gap = last.elapsed().as_secs_f64();
+        assert!((59.0..60.5).contains(&gap), "{gap} s after activity {after} s after a call");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn durations_that_no_clock_can_represent_do_not_panic() {
+    let lab = Lab::start().await;
+    let session = lab.client.open(&lasting(120)).warn_before(Duration::MAX).auto_rotate().await.unwrap();
+    let mut events = session.events();
+    let start = Instant::now();
+    while !matches!(events.next().await, Some(SessionEvent::Rotated { .. })) {}
+    // At the midpoint, as for every warning time of more than half the duration.
+    assert_eq!(start.elapsed().as_secs(), 60);
+    drop(session);
+    for seconds in [i64::MAX, i64::MIN] {
+        let data = json!({ "session_id": "any", "max_session_duration": seconds });
+        let response = MockResponse::json(201, json!({ "code": 1000, "data": data, "message": null }));
+        lab.server.inject_fault("start_session", 1, Fault::After(Failure::Response(response)));
+        let session = lab.client.open(&lite()).await.unwrap();
+        assert_eq!(session.ends_at(), None);
+        session.stop().await.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,8 +3,11 @@
 mod cancellation;
 mod lifecycle;
 mod lite_socket;
+mod model;
+mod proof;
 mod random_failures;
 mod rotation;
+mod runtimes;
 mod stop;
 mod store_calls;
 
@@ -15,7 +18,7 @@ use std::time::Duration;
 use liveavatar_api::session::{LiteSession, StopFailed};
 use liveavatar_api::store::Store;
 use liveavatar_api::types::{ListHistoricEntry, ListSessionsType};
-use liveavatar_api::{Client, Credential, Uuid};
+use liveavatar_api::{Client, ClientBuilder, Credential, Uuid};
 use liveavatar_mock::{Builder, Server};
 use tokio::time::sleep;
 
@@ -87,16 +90,22 @@ impl Lab {
 }
 
 fn reporting(server: &Server, store: Option<Arc<dyn Store>>) -> (Client, Arc<Mutex<Vec<StopFailed>>>) {
-    let reported = Arc::new(Mutex::new(Vec::new()));
-    let list = Arc::clone(&reported);
-    let builder = Client::builder().base_url(server.url()).seed(1);
-    let builder = builder.credential(Credential::api_key(server.api_key()).unwrap());
-    let builder = builder.on_stop_failed(move |failed| list.lock().unwrap().push(failed.clone()));
+    let (builder, reported) = reporting_builder(server);
     let builder = match store {
         Some(store) => builder.session_store(store),
         None => builder,
     };
     (builder.build().unwrap(), reported)
+}
+
+/// A builder of a client, and the sessions that the client will have reported.
+fn reporting_builder(server: &Server) -> (ClientBuilder, Arc<Mutex<Vec<StopFailed>>>) {
+    let reported = Arc::new(Mutex::new(Vec::new()));
+    let list = Arc::clone(&reported);
+    let builder = Client::builder().base_url(server.url()).seed(1);
+    let builder = builder.credential(Credential::api_key(server.api_key()).unwrap());
+    let builder = builder.on_stop_failed(move |failed| list.lock().unwrap().push(failed.clone()));
+    (builder, reported)
 }
 
 fn lite() -> LiteSession {

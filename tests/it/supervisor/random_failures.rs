@@ -26,7 +26,11 @@ const BURST: usize = 150;
 fn failures(seed: u64) -> impl FnMut(&str) -> Option<Fault> + Send {
     let mut random = Rng::with_seed(seed);
     let mut requests = 0;
+    let mut token_is_rejected = false;
     move |operation| {
+        if operation == "stop_session" && std::mem::take(&mut token_is_rejected) {
+            return Some(Fault::Before(Failure::Response(MockResponse::json(401, json!({})))));
+        }
         requests += 1;
         let rate = if (requests / BURST) % 3 == 1 { 0.6 } else { 0.03 };
         if random.f64() > rate {
@@ -41,8 +45,11 @@ fn failures(seed: u64) -> impl FnMut(&str) -> Option<Fault> + Send {
             12..13 => return Some(Fault::Before(status(429))),
             13..17 => Failure::Disconnect,
             17..19 => Failure::Hang,
-            // With a revoked key the session cannot be stopped, so it must be reported.
-            _ if operation == "stop_session" => status(401),
+            // With a revoked key and token the session cannot be stopped, so it must be reported.
+            _ if operation == "stop_session" => {
+                token_is_rejected = true;
+                status(401)
+            }
             _ => return Some(Fault::Delayed(Duration::from_secs(random.u64(..20)))),
         };
         Some(if random.bool() { Fault::Before(failure) } else { Fault::After(failure) })

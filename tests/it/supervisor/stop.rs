@@ -91,10 +91,13 @@ async fn a_stop_that_keeps_failing_is_reported_after_the_limit_and_can_be_retrie
 async fn a_rejected_stop_is_reported_at_once_and_retried_by_a_shutdown() {
     let lab = Lab::start().await;
     let session = lab.client.open(&lite()).await.unwrap();
+    // The API key and the session's token are rejected.
     lab.server.mock_response("stop_session", fails_with(401));
+    lab.server.mock_response("stop_session", fails_with(403));
     assert!(session.stop().await.unwrap_err().is_stop_failed());
     assert_eq!(lab.reported().len(), 1);
     lab.server.mock_response("stop_session", fails_with(403));
+    lab.server.mock_response("stop_session", fails_with(401));
     assert_eq!(lab.client.shutdown().await.len(), 1);
     assert_eq!(session.state(), State::StopFailed);
     assert!(lab.client.shutdown().await.is_empty());

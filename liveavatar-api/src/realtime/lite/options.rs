@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::error::Error;
 use crate::realtime::audio::Chunks;
 
 /// The default time limit for connecting until the service is ready.
@@ -17,6 +18,9 @@ pub const END_MARGIN: Duration = Duration::from_secs(10);
 
 /// How long to wait for more audio before an incomplete frame is sent.
 pub const FLUSH_AFTER: Duration = Duration::from_millis(200);
+
+/// More keep-alives would only use bandwidth; with no pause between them, the socket would send nothing else.
+const MIN_KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Settings of a [`Socket`](super::Socket).
 ///
@@ -79,7 +83,7 @@ impl SocketOptions {
         self
     }
 
-    /// Sets how long after the last frame a keep-alive is sent; `None` sends none.
+    /// Sets how long after the last sent frame a keep-alive is sent, at least 1 s; `None` sends none.
     ///
     /// The default is [`KEEP_ALIVE_INTERVAL`](crate::session::KEEP_ALIVE_INTERVAL).
     pub fn keep_alive_interval(mut self, interval: Option<Duration>) -> Self {
@@ -119,12 +123,27 @@ impl SocketOptions {
         self
     }
 
-    /// Sets a callback for every sent frame, each of which restarts the service's idle countdown.
+    /// Sets a callback for every received frame, each of which shows that the service is connected to the session.
     ///
-    /// Use it if you also send keep-alive calls. The socket's task calls it, so it must return quickly.
+    /// Use it if you also send keep-alive calls. A sent frame shows nothing, because the server may not read it. The socket's task
+    /// calls it, so it must return quickly.
     pub fn on_activity(mut self, callback: impl Fn() + Send + Sync + 'static) -> Self {
         self.on_activity = Some(Arc::new(callback));
         self
+    }
+
+    /// Returns an error if an option is out of range.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        match self.keep_alive_interval {
+            Some(interval) if interval < MIN_KEEP_ALIVE_INTERVAL => {
+                let [interval, min] =
+                    [interval, MIN_KEEP_ALIVE_INTERVAL].map(|duration| duration.as_secs_f64());
+                Err(Error::invalid_request(format!(
+                    "keep_alive_interval: {interval} s is less than {min} s; use `None` to send no keep-alives"
+                )))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Adds a callback that runs after the one that the user has set.

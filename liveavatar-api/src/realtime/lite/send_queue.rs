@@ -90,7 +90,9 @@ impl SendQueue {
     /// The time to send a frame, so that the sent audio is at most `ahead` of playback.
     fn due(&self, frame: &Frame) -> Instant {
         let lead = self.ahead.saturating_sub(frame.duration());
-        self.playback_end.checked_sub(lead).unwrap_or(self.playback_end)
+        // A lead that the clock cannot represent makes the frame due as soon as its audio is here.
+        let at_once = || self.current.as_ref().map_or(self.playback_end, |current| current.last_byte);
+        self.playback_end.checked_sub(lead).unwrap_or_else(at_once)
     }
 
     /// Returns the next step, or `None` if it has to wait for audio or time.

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use super::options::SocketOptions;
 use super::socket::Socket;
+use super::task::SessionLink;
 use crate::error::Error;
-use crate::session::{AnyMode, ModeName, Session, SuppliesAudio};
+use crate::session::{AnyMode, ModeName, Session, State, SuppliesAudio};
 
 impl<M: SuppliesAudio> Session<M> {
     /// Connects the session's WebSocket and waits until the service is ready.
     ///
-    /// Every frame of the socket postpones the session's next keep-alive call. After a rotation, connect again, because the new
-    /// session has another address.
+    /// Every frame that is received postpones the session's next keep-alive call. The socket closes when the session ends or is
+    /// replaced, with [`CloseReason::SessionEnded`](super::CloseReason::SessionEnded); after a rotation, connect again.
     ///
     /// ```no_run
     /// # async fn speak(
@@ -51,8 +52,8 @@ impl<M: SuppliesAudio> Session<M> {
 impl Session<AnyMode> {
     /// Connects the session's WebSocket and waits until the service is ready.
     ///
-    /// Every frame of the socket postpones the session's next keep-alive call. After a rotation, connect again, because the new
-    /// session has another address.
+    /// Every frame that is received postpones the session's next keep-alive call. The socket closes when the session ends or is
+    /// replaced, with [`CloseReason::SessionEnded`](super::CloseReason::SessionEnded); after a rotation, connect again.
     ///
     /// # Errors
     /// If the session is FULL, a connector supplies its audio, and for the reasons of [`Socket::connect`]. The session keeps
@@ -78,7 +79,8 @@ impl Session<AnyMode> {
 
 impl<M> Session<M> {
     async fn connect_socket(&self, options: SocketOptions) -> Result<Socket, Error> {
-        let Some(ws_url) = &self.started().ws_url else {
+        let (id, started) = self.task().current();
+        let Some(ws_url) = &started.ws_url else {
             return Err(Error::invalid_request(match self.mode_name() {
                 ModeName::Full => {
                     "a FULL session has no WebSocket, because the service supplies its audio; send commands through the LiveKit \
@@ -89,13 +91,16 @@ impl<M> Session<M> {
                 }
             }));
         };
-        // The socket may outlive the session's handle and must not keep the session running.
-        let task = Arc::downgrade(self.task());
-        let activity = move || {
-            if let Some(task) = task.upgrade() {
-                task.record_activity();
-            }
+        // The socket may outlive the session's handle, and does not keep the session running.
+        let (task, clock) = (Arc::clone(self.task()), self.client().clone());
+        let options = options.also_on_activity(move || task.record_sign(id, clock.clock().now()));
+        let task = Arc::clone(self.task());
+        let mut status = task.watch();
+        let ended = async move {
+            let is_over = |state: &State| !matches!(state, State::Minted | State::Started);
+            let _ = status.wait_for(|status| status.id != id || is_over(&status.state)).await;
         };
-        Socket::connect_with(ws_url, options.also_on_activity(activity)).await
+        let link = SessionLink { on_stopped: Box::new(move || task.check(id)), ended: Box::pin(ended) };
+        Socket::connect_linked(ws_url, options, Some(link)).await
     }
 }

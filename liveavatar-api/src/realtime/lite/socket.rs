@@ -12,7 +12,7 @@ use super::connect::Address;
 use super::options::SocketOptions;
 use super::protocol::{LiteCommand, LiteEvent};
 use super::speech::{Audio, SpeechEnd, SpeechOutcome};
-use super::task::{CloseReason, SocketRequest, SocketTask};
+use super::task::{CloseReason, SessionLink, SocketRequest, SocketTask};
 use crate::error::{Error, ErrorKind};
 use crate::realtime::event_id::new_event_id;
 use crate::secret::Secret;
@@ -37,7 +37,7 @@ impl Socket {
     /// Connects to the `ws_url` of a started session and waits until the service is ready.
     ///
     /// # Errors
-    /// If the address is invalid, the service cannot be reached or rejects the connection, or it is not ready within
+    /// If the address or an option is invalid, the service cannot be reached or rejects the connection, or it is not ready within
     /// [`READY_TIMEOUT`](super::READY_TIMEOUT).
     ///
     /// # Cancel safety
@@ -60,11 +60,27 @@ impl Socket {
     /// # Panics
     /// Outside a Tokio runtime.
     pub async fn connect_with(ws_url: &Secret, options: SocketOptions) -> Result<Self, Error> {
+        Self::connect_linked(ws_url, options, None).await
+    }
+
+    pub(super) async fn connect_linked(
+        ws_url: &Secret,
+        options: SocketOptions,
+        session: Option<SessionLink>,
+    ) -> Result<Self, Error> {
+        options.check()?;
         let address = Address::parse(ws_url, options.allow_plain)?;
         let (requests, request_receiver) = mpsc::unbounded_channel();
         let (ready_sender, ready) = oneshot::channel();
         let (close_sender, close_reason) = watch::channel(None);
-        tokio::spawn(SocketTask::new(address, options, request_receiver, ready_sender, close_sender));
+        tokio::spawn(SocketTask::new(
+            address,
+            options,
+            session,
+            request_receiver,
+            ready_sender,
+            close_sender,
+        ));
         // The task always sends a result, unless the runtime drops it.
         let shutting_down = |_| Err(Error::new(ErrorKind::Transport, "the runtime is shutting down"));
         ready.await.unwrap_or_else(shutting_down)?;

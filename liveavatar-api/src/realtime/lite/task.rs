@@ -30,13 +30,16 @@ const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// How long closing may take before the connection is dropped.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
+/// A century: longer waits do not fit an [`Instant`] on every system.
+const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// Why a socket is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CloseReason {
     /// The caller closed the socket or dropped all its handles.
     Requested,
-    /// The session ended.
+    /// The session ended, is being stopped, or was replaced by a rotation.
     SessionEnded,
     /// The server closed the socket for good, with this close code; 1005 means no code.
     ClosedByServer(u16),
@@ -66,9 +69,18 @@ struct PendingOutcome {
     first_frame_after: Option<Duration>,
 }
 
+/// The supervised session that a socket belongs to.
+pub(super) struct SessionLink {
+    /// Called when the service says that the session has ended.
+    pub(super) on_stopped: Box<dyn Fn() + Send>,
+    /// Completes when the session ends or is replaced.
+    pub(super) ended: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
 pub(super) struct SocketTask {
     address: Address,
     options: SocketOptions,
+    session: Option<SessionLink>,
     requests: mpsc::UnboundedReceiver<SocketRequest>,
     /// `None` once the socket was ready or failed to become ready.
     ready_sender: Option<oneshot::Sender<Result<(), Error>>>,
@@ -98,6 +110,7 @@ impl SocketTask {
     pub(super) fn new(
         address: Address,
         options: SocketOptions,
+        session: Option<SessionLink>,
         requests: mpsc::UnboundedReceiver<SocketRequest>,
         ready_sender: oneshot::Sender<Result<(), Error>>,
         close_sender: watch::Sender<Option<CloseReason>>,
@@ -106,12 +119,13 @@ impl SocketTask {
         Self {
             link: Link::Opening(Box::pin(address.clone().open())),
             address,
+            session,
             requests,
             ready_sender: Some(ready_sender),
             close_sender,
             subscribers: Vec::new(),
             ready: false,
-            ready_by: now + options.ready_timeout,
+            ready_by: later(now, options.ready_timeout),
             connected_at: now,
             reconnected: false,
             close_reason: None,
@@ -183,6 +197,13 @@ impl SocketTask {
         };
     }
 
+    fn session_ended(&mut self, now: Instant) {
+        if let Some(ready) = self.ready_sender.take() {
+            let _ = ready.send(Err(Error::new(ErrorKind::Transport, "the session has ended")));
+        }
+        self.close(CloseReason::SessionEnded, now);
+    }
+
     fn lose_all(&mut self) {
         self.in_flight.lose_all();
         for (_, outcome) in self.outcomes.drain() {
@@ -213,7 +234,7 @@ impl SocketTask {
         tracing::info!(%error, "the LITE socket lost its connection and reconnects");
         self.reconnected = true;
         self.close_code = None;
-        self.ready_by = now + self.options.ready_timeout;
+        self.ready_by = later(now, self.options.ready_timeout);
         self.link = Link::Opening(Box::pin(self.address.clone().open()));
     }
 
@@ -267,6 +288,9 @@ impl SocketTask {
             self.close_code = Some(code.into());
             return;
         }
+        if let Some(callback) = &self.options.on_activity {
+            callback();
+        }
         // Some servers also send media in binary frames. Ignore everything that is not an event.
         let Some(event) = message.as_text().and_then(|text| LiteEvent::decode(text.as_bytes()).ok()) else {
             return;
@@ -275,14 +299,14 @@ impl SocketTask {
             LiteEventKind::SessionState(SessionState::Connected) => self.now_ready(),
             LiteEventKind::SessionState(SessionState::New | SessionState::Connecting) if self.ready => {
                 self.ready = false;
-                self.ready_by = now + self.options.ready_timeout;
+                self.ready_by = later(now, self.options.ready_timeout);
             }
             LiteEventKind::SessionState(SessionState::Closed | SessionState::Disconnected) => {
-                if let Some(ready) = self.ready_sender.take() {
-                    let _ = ready.send(Err(Error::new(ErrorKind::Transport, "the session has ended")));
-                }
                 self.publish(event);
-                self.close(CloseReason::SessionEnded, now);
+                self.session_ended(now);
+                if let Some(session) = &self.session {
+                    (session.on_stopped)();
+                }
                 return;
             }
             _ => {}
@@ -339,9 +363,6 @@ impl SocketTask {
                 return self.connection_lost(error, now);
             }
             self.last_frame = now;
-            if let Some(callback) = &self.options.on_activity {
-                callback();
-            }
         }
     }
 
@@ -363,7 +384,7 @@ impl SocketTask {
                     return Some(text);
                 }
                 NextSend::End { id } => {
-                    let deadline = self.send_queue.playback_end().max(now) + self.options.end_margin;
+                    let deadline = later(self.send_queue.playback_end().max(now), self.options.end_margin);
                     if let Some((id, end)) = self.in_flight.complete(&id, deadline) {
                         self.ended(&id, end);
                     }
@@ -391,7 +412,7 @@ impl SocketTask {
         };
         // While the connection is stalled, nothing can be written at any time.
         let can_write = open && self.ready && self.stalled.is_none();
-        let keep_alive = self.options.keep_alive_interval.map(|interval| self.last_frame + interval);
+        let keep_alive = self.options.keep_alive_interval.map(|interval| later(self.last_frame, interval));
         let writes = [self.send_queue.deadline(), keep_alive].into_iter().flatten().filter(|_| can_write);
         writes.chain(link).chain(self.in_flight.deadline()).min()
     }
@@ -415,7 +436,7 @@ impl SocketTask {
             }
             Link::Open(_) if self.ready && self.stalled.is_none() && self.controls.is_empty() => {
                 let interval = self.options.keep_alive_interval;
-                if interval.is_some_and(|interval| self.last_frame + interval <= now) {
+                if interval.is_some_and(|interval| later(self.last_frame, interval) <= now) {
                     self.control(&LiteCommand::KeepAlive);
                 }
             }
@@ -442,6 +463,11 @@ impl SocketTask {
     }
 }
 
+/// A time that may be so late that it is never reached.
+fn later(time: Instant, duration: Duration) -> Instant {
+    time.checked_add(duration).unwrap_or(time + NEVER)
+}
+
 impl PendingOutcome {
     fn send(self, end: SpeechEnd) {
         let Self { sender, audio, first_frame_after } = self;
@@ -458,6 +484,11 @@ impl Future for SocketTask {
         loop {
             let now = Instant::now();
             this.poll_requests(cx, now);
+            let ended = this.session.as_mut().map(|session| session.ended.as_mut().poll(cx));
+            if ended.is_some_and(|ended| ended.is_ready()) {
+                this.session = None;
+                this.session_ended(now);
+            }
             let before = std::mem::discriminant(&this.link);
             this.poll_link(cx, now);
             if std::mem::discriminant(&this.link) != before && !matches!(this.link, Link::Gone) {

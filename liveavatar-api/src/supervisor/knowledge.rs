@@ -1,0 +1,74 @@
+//! What is known of a session, and which evidence proves that it does not run.
+
+use std::time::{Duration, SystemTime};
+
+use crate::error::Error;
+
+/// How long a start without a response may still take effect: this crate's own timeout for a start.
+pub(super) const START_PENDING: Duration = Duration::from_secs(45);
+
+/// What is known of one session of the service.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Knowledge {
+    /// No start request was sent.
+    NotStarted,
+    /// A start request was sent, and may take effect until then.
+    StartOpen { until: SystemTime },
+    /// The service confirmed the start.
+    Running,
+    /// It does not run, and never will.
+    Stopped(Proof),
+}
+
+/// Proof that a session does not run and never will. Only this module can make one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Proof(());
+
+impl Knowledge {
+    /// After a decision never to send a start request.
+    pub(super) fn never_started() -> Self {
+        Self::Stopped(Proof(()))
+    }
+
+    /// While a start request is sent, which may take as long as its effect.
+    pub(super) fn starting(now: SystemTime) -> Self {
+        Self::StartOpen { until: now + START_PENDING * 2 }
+    }
+
+    pub(super) fn after_failed_start(error: &Error, now: SystemTime) -> Self {
+        if proves_not_started(error) {
+            Self::Stopped(Proof(()))
+        } else {
+            Self::StartOpen { until: now + START_PENDING }
+        }
+    }
+
+    /// After a stop that was sent at `sent_at`. While the start is open, it may take effect after any response.
+    pub(super) fn after_stop(self, sent_at: SystemTime, stop: &Result<(), Error>) -> Self {
+        let is_gone = stop.as_ref().map_or_else(Error::proves_gone, |()| true);
+        if is_gone && self.open_until(sent_at).is_none() { Self::Stopped(Proof(())) } else { self }
+    }
+
+    pub(super) fn is_stopped(self) -> bool {
+        matches!(self, Self::Stopped(_))
+    }
+
+    /// Until when a start may take effect, if that is after `at`.
+    pub(super) fn open_until(self, at: SystemTime) -> Option<SystemTime> {
+        match self {
+            Self::StartOpen { until } if at < until => Some(until),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a failed start proves that the session does not run; any other error leaves that open.
+pub(crate) fn proves_not_started(error: &Error) -> bool {
+    let rejected = match error.status() {
+        // The service may reject a retry because an earlier attempt has started the session.
+        Some(400 | 409) => error.attempts() < 2,
+        Some(status) => (300..500).contains(&status) && status != 408,
+        None => false,
+    };
+    rejected || !error.may_have_been_sent()
+}
