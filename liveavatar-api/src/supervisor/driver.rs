@@ -120,11 +120,13 @@ impl Driver {
         }
         let life = &mut state.life;
         let is_due = |at: &mut SystemTime| *at <= now;
-        if let Some(at) = life.rotate_at.take_if(is_due) {
+        if let Some(at) = life.rotate_at.filter(|at| *at <= now && running.rotation.is_none()) {
             if at.duration_since(life.sent_at).is_ok_and(|age| age >= MIN_ROTATION_INTERVAL) {
+                // It replaces or ends the session. If it is interrupted, the next driver begins again.
                 let retries = [life.warn_at.unwrap_or(now), life.end_at.unwrap_or(now)];
                 running.rotation = Some(Box::pin(rotate(Arc::clone(supervisor), Arc::clone(task), retries)));
             } else {
+                life.rotate_at = None;
                 let least = MIN_ROTATION_INTERVAL.as_secs();
                 let error = Error::invalid_request(format!(
                     "the session ends too soon to be replaced: a rotation needs at least {least} s after the start"
