@@ -187,7 +187,8 @@ impl SessionTask {
     pub(crate) fn record_sign(&self, id: Uuid, at: SystemTime) {
         let life = &mut self.lock().life;
         if life.id == id {
-            life.last_sign = life.last_sign.max(at);
+            // Also if it is earlier than the last one: the clock may have gone back.
+            life.last_sign = at;
         }
     }
 

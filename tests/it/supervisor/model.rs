@@ -1,4 +1,4 @@
-//! A simulated service whose responses are delayed, lost, repeated and wrong: whatever it ran is stopped or reported.
+//! A simulated service delays, loses, repeats and falsifies responses: every session that it ran is stopped or reported.
 //!
 //! `SEEDS=100000 cargo test … model` runs more seeds, `SEED=42` one.
 
@@ -284,7 +284,7 @@ fn run(seed: u64) {
         sleep(SETTLED_AFTER).await;
         service.lock().unwrap().fails = false;
         leaked("settled");
-        // Whatever was reported can be stopped now.
+        // Every reported session can be stopped now.
         let failed = timeout(SETTLED_AFTER, client.shutdown()).await;
         assert!(failed.is_ok_and(|failed| failed.is_empty()), "seed {seed}: not stopped");
         assert!(service.lock().unwrap().running().is_empty(), "seed {seed}: running after the shutdown");
