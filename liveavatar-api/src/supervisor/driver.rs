@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::Supervisor;
+use super::knowledge::Knowledge;
 use super::open::rotate;
 use super::status::{EndReason, SessionEvent, State, StopFailedCause};
 use super::task::SessionTask;
@@ -108,7 +109,7 @@ impl Driver {
         }
     }
 
-    /// Starts what is due, and returns how long to wait; `Err` with the reason once the session is to be stopped, or without one
+    /// Starts all calls that are due, and returns how long to wait; `Err` with the reason once the session is to be stopped, or without one
     /// if another driver is in charge.
     fn step(&self, running: &mut Running) -> Result<Duration, Option<EndReason>> {
         let Self { supervisor, task, .. } = self;
@@ -195,8 +196,8 @@ impl Driver {
         }
     }
 
-    /// What is known of the session; `None` if another driver is in charge.
-    fn known(&self) -> Option<super::knowledge::Knowledge> {
+    /// Returns the knowledge about the session; `None` if another driver is in charge.
+    fn known(&self) -> Option<Knowledge> {
         let state = self.task.lock();
         (state.driver == self.number).then_some(state.life.knowledge)
     }
@@ -334,7 +335,7 @@ impl SessionTask {
     }
 }
 
-/// Whether the same call would fail again in the same way. A 404 that is no proof may be a proxy's.
+/// Whether the same call would fail again in the same way. A 404 that proves nothing may be a proxy's.
 fn is_permanent(error: &Error) -> bool {
     let rejected = error.status().is_some_and(|status| (400..500).contains(&status));
     error.is_invalid_request() || (rejected && !matches!(error.status(), Some(404 | 408 | 429)))

@@ -70,7 +70,7 @@ pub(super) struct Life {
     pub(super) sent_at: SystemTime,
     /// When the service ends the session at the earliest.
     pub(super) ends_at: Option<SystemTime>,
-    /// What is still to be done before and at the end, which is counted from the response to the start.
+    /// The steps that remain before and at the end; the end is counted from the response to the start.
     pub(super) rotate_at: Option<SystemTime>,
     pub(super) warn_at: Option<SystemTime>,
     pub(super) end_at: Option<SystemTime>,
