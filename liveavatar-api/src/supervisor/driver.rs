@@ -37,7 +37,7 @@ const RELEASE_ATTEMPTS: u32 = 6;
 /// A failed keep-alive is retried within this fraction of the interval.
 const FAILED_KEEP_ALIVE_DIVISOR: u32 = 4;
 
-/// A session is not replaced earlier than this after its start, because each start costs at least one credit.
+/// A replacement is not replaced itself earlier than this after its start, because each start costs at least one credit.
 const MIN_ROTATION_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Drives one session. If it is interrupted, another driver takes over, or the session is reported.
@@ -122,7 +122,8 @@ impl Driver {
         let life = &mut state.life;
         let is_due = |at: &mut SystemTime| *at <= now;
         if let Some(at) = life.rotate_at.filter(|at| *at <= now && running.rotation.is_none()) {
-            if at.duration_since(life.sent_at).is_ok_and(|age| age >= MIN_ROTATION_INTERVAL) {
+            let age = at.duration_since(life.sent_at).unwrap_or_default();
+            if !state.is_replacement || age >= MIN_ROTATION_INTERVAL {
                 // It replaces or ends the session. If it is interrupted, the next driver begins again.
                 let retries = [life.warn_at.unwrap_or(now), life.end_at.unwrap_or(now)];
                 running.rotation = Some(Box::pin(rotate(Arc::clone(supervisor), Arc::clone(task), retries)));
@@ -130,7 +131,7 @@ impl Driver {
                 life.rotate_at = None;
                 let least = MIN_ROTATION_INTERVAL.as_secs();
                 let error = Error::invalid_request(format!(
-                    "the session ends too soon to be replaced: a rotation needs at least {least} s after the start"
+                    "the session ends too soon to be replaced: rotations must be at least {least} s apart"
                 ));
                 state.listeners.send(SessionEvent::RotationFailed(Arc::new(error)));
             }

@@ -51,6 +51,8 @@ pub(super) struct TaskState {
     pub(super) end: Option<EndReason>,
     /// Set while the session is reported as possibly running.
     pub(super) reported: Option<StopFailed>,
+    /// Whether the current session has replaced another one.
+    pub(super) is_replacement: bool,
     /// The number of the driver in charge; older ones leave.
     pub(super) driver: u32,
     /// The runtime of that driver; `None` if there is none.
@@ -105,6 +107,7 @@ impl SessionTask {
             status: Status { id, state: State::Minted, ends_at: None, ends_soon: false },
             end: None,
             reported: None,
+            is_replacement: false,
             driver: 0,
             runtime: None,
             listeners: Listeners::default(),
@@ -232,7 +235,7 @@ impl SessionTask {
         }
         std::mem::swap(&mut state.life, &mut other.life);
         let (from, to, ends_at) = (other.life.id, state.life.id, state.life.ends_at);
-        other.status.id = from;
+        (other.status.id, state.is_replacement) = (from, true);
         state.listeners.send(SessionEvent::Rotated { from, to });
         self.update(&mut state, |status| {
             (status.id, status.ends_at, status.ends_soon) = (to, ends_at, false);
