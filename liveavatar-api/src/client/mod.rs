@@ -15,7 +15,9 @@ use uuid::Uuid;
 use crate::calls::{CreateImageAvatar, DynamicCall};
 use crate::credential::Credential;
 use crate::error::Error;
-use crate::http::{Clock, Observer, RequestOptions, Retries, Shared, SystemClock, Transport, is_loopback};
+use crate::http::{
+    Clock, Observer, Pools, RequestOptions, Retries, Shared, SystemClock, Transport, is_loopback,
+};
 use crate::raw;
 use crate::secret::Secret;
 use crate::store::{Account, Store};
@@ -272,6 +274,8 @@ impl ClientBuilder {
     /// Sets a configured HTTP client: proxies, certificates, pool sizes.
     ///
     /// The builder turns off redirects and verbose connections, which would leak credentials.
+    ///
+    /// All runtimes then share its connections, and a call can wait for a connection of a current-thread runtime that is idle.
     pub fn http(mut self, http: reqwest::ClientBuilder) -> Self {
         self.http = Some(http);
         self
@@ -318,18 +322,24 @@ impl ClientBuilder {
     /// If the base URL is invalid or TLS cannot be set up.
     pub fn build(self) -> Result<Client, Error> {
         let Base { url, plain, local } = base(&self.base_url, self.plain_http)?;
-        let http = self.http.unwrap_or_else(|| {
+        let with_rules = move |http: reqwest::ClientBuilder| {
+            // By default, reqwest forwards `X-API-KEY` to the host of a redirect; a verbose connection logs it.
+            let http = http.redirect(reqwest::redirect::Policy::none()).connection_verbose(false);
+            http.https_only(!plain).build()
+        };
+        let default = move || {
             let own = concat!("liveavatar-api/", env!("CARGO_PKG_VERSION"));
             let http = reqwest::Client::builder().user_agent(own).connect_timeout(CONNECT_TIMEOUT);
             // A proxy from the environment cannot reach a service on this machine.
-            if local { http.no_proxy() } else { http }
-        });
-        // By default, reqwest forwards `X-API-KEY` to the host of a redirect; a verbose connection logs it.
-        let http = http.redirect(reqwest::redirect::Policy::none()).connection_verbose(false);
-        let http = http.https_only(!plain).build()?;
+            with_rules(if local { http.no_proxy() } else { http })
+        };
+        let (http, pools) = match self.http {
+            Some(http) => (with_rules(http)?, Pools::new(None)),
+            None => (default()?, Pools::new(Some(Box::new(default)))),
+        };
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         let supervisor = Supervisor::new(Arc::clone(&clock), self.store, self.hook, self.seed);
-        let shared = Shared { clock, retries: Retries::new(self.seed), observer: self.observer };
+        let shared = Shared { clock, pools, retries: Retries::new(self.seed), observer: self.observer };
         let transport =
             Transport { credential: self.credential, options: self.options, shared: Arc::new(shared) };
         let raw = raw::Client::new_with_client(&url, http, transport);

@@ -5,6 +5,7 @@ mod body;
 mod clock;
 mod observe;
 mod options;
+mod pools;
 mod redact;
 mod request_id;
 mod retry;
@@ -20,6 +21,7 @@ pub use clock::Clock;
 pub(crate) use clock::SystemClock;
 pub use observe::{Attempt, AttemptOutcome, Observer};
 pub use options::RequestOptions;
+pub(crate) use pools::Pools;
 pub(crate) use request_id::request_id;
 pub(crate) use retry::Retries;
 pub(crate) use send::{ATTEMPTS_HEADER, send};
@@ -39,6 +41,7 @@ pub struct Transport {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) pools: Pools,
     pub(crate) retries: Retries,
     pub(crate) observer: Option<Arc<dyn Observer>>,
 }

@@ -30,6 +30,7 @@ pub(crate) async fn send(
     request: Request,
     operation: &'static Operation,
 ) -> Response {
+    let http = &transport.shared.pools.here(http);
     #[cfg(feature = "tracing")]
     {
         use tracing::Instrument as _;

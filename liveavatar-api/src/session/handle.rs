@@ -127,8 +127,8 @@ impl<M> OpenSession<M> {
     /// so both briefly need a slot. If only one is available, the old session runs to its end first and hands its slot over.
     ///
     /// [`SessionEvent::Rotated`](super::SessionEvent::Rotated) and [`Session::watch`] report the rotation. The new session has
-    /// other media endpoints and an empty transcript. The token of your own LiveKit room must outlive the new session, too. A session
-    /// that lasts less than 30 s is not replaced, because each start costs at least one credit.
+    /// other media endpoints and an empty transcript. The token of your own LiveKit room must outlive the new session, too. Rotations
+    /// are at least 15 s apart, because each start costs at least one credit; a session that is too short for that ends.
     pub fn auto_rotate(mut self) -> Self {
         self.options.auto_rotate = true;
         self

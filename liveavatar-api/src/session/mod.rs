@@ -19,9 +19,9 @@
 //! The supervisor guarantees that **every session that was started is either stopped or reported**.
 //!
 //! - *Stopped* means that it is proved not to run, by the evidence in the table below.
-//! - *Reported* means that there is no proof. The session enters [`State::StopFailed`], the callback
+//! - *Reported* means that proof is missing. The session enters [`State::StopFailed`], the callback
 //!   [`ClientBuilder::on_stop_failed`](crate::ClientBuilder::on_stop_failed) runs, and the feature `tracing` emits an error. The client
-//!   remembers the session and what is known of it; call [`Session::stop`] or [`Client::shutdown`](crate::Client::shutdown) to try
+//!   remembers the session and the evidence so far; call [`Session::stop`] or [`Client::shutdown`](crate::Client::shutdown) to try
 //!   again.
 //!
 //! | Evidence | Conclusion |
@@ -37,7 +37,7 @@
 //! | A stop returns 401 or 403 | The API key may not stop it; the session's own token is tried. If both are rejected, it is reported. |
 //! | A keep-alive returns 404 in the service's own JSON | It probably does not run: a stop has to prove it. |
 //! | The LITE socket says that the session has ended | It probably does not run: a keep-alive is sent at once. |
-//! | The LITE socket receives a frame | It runs and is in use. A frame that is sent is no evidence, because the server may not read it. |
+//! | The LITE socket receives a frame | It runs and is in use. A sent frame is not evidence, because the server may not read it. |
 //!
 //! | Event | What happens to the session |
 //! | --- | --- |
@@ -54,7 +54,7 @@
 //! | The runtime that opened it is idle: a current-thread runtime outside `block_on` | It is not kept alive, and does not stop when its handle is dropped. Sessions of other runtimes are not affected. [`Session::stop`] and [`Client::shutdown`](crate::Client::shutdown) stop it on the caller's runtime. |
 //! | SIGKILL, an aborting panic, `std::process::exit`, power loss | No code of this process runs any more. A [store](crate::store) still lists the session, and the next [`Client::reap`](crate::Client::reap) stops it. Without a store, the service ends it for idleness. |
 //!
-//! Each session has a task of its own, on the runtime that opened it. A session uses less than 2 KB besides its tokens and addresses.
+//! Each session has its own task, on the runtime that opened it. A session uses less than 2 KB besides its tokens and addresses.
 //! Its first keep-alive is sent at a random time within the interval, so that many sessions opened together do not send theirs
 //! together. Each further one is due one interval after the service last showed that it knows the session.
 

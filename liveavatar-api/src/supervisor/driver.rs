@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::Supervisor;
+use super::knowledge::Knowledge;
 use super::open::rotate;
 use super::status::{EndReason, SessionEvent, State, StopFailedCause};
 use super::task::SessionTask;
@@ -36,7 +37,7 @@ const RELEASE_ATTEMPTS: u32 = 6;
 /// A failed keep-alive is retried within this fraction of the interval.
 const FAILED_KEEP_ALIVE_DIVISOR: u32 = 4;
 
-/// A session is not replaced earlier than this after its start, because each start costs at least one credit.
+/// A replacement is not replaced itself earlier than this after its start, because each start costs at least one credit.
 const MIN_ROTATION_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Drives one session. If it is interrupted, another driver takes over, or the session is reported.
@@ -108,7 +109,7 @@ impl Driver {
         }
     }
 
-    /// Starts what is due, and returns how long to wait; `Err` with the reason once the session is to be stopped, or without one
+    /// Starts all calls that are due, and returns how long to wait; `Err` with the reason once the session is to be stopped, or without one
     /// if another driver is in charge.
     fn step(&self, running: &mut Running) -> Result<Duration, Option<EndReason>> {
         let Self { supervisor, task, .. } = self;
@@ -120,14 +121,17 @@ impl Driver {
         }
         let life = &mut state.life;
         let is_due = |at: &mut SystemTime| *at <= now;
-        if let Some(at) = life.rotate_at.take_if(is_due) {
-            if at.duration_since(life.sent_at).is_ok_and(|age| age >= MIN_ROTATION_INTERVAL) {
+        if let Some(at) = life.rotate_at.filter(|at| *at <= now && running.rotation.is_none()) {
+            let age = at.duration_since(life.sent_at).unwrap_or_default();
+            if !state.is_replacement || age >= MIN_ROTATION_INTERVAL {
+                // It replaces or ends the session. If it is interrupted, the next driver begins again.
                 let retries = [life.warn_at.unwrap_or(now), life.end_at.unwrap_or(now)];
                 running.rotation = Some(Box::pin(rotate(Arc::clone(supervisor), Arc::clone(task), retries)));
             } else {
+                life.rotate_at = None;
                 let least = MIN_ROTATION_INTERVAL.as_secs();
                 let error = Error::invalid_request(format!(
-                    "the session ends too soon to be replaced: a rotation needs at least {least} s after the start"
+                    "the session ends too soon to be replaced: rotations must be at least {least} s apart"
                 ));
                 state.listeners.send(SessionEvent::RotationFailed(Arc::new(error)));
             }
@@ -193,8 +197,8 @@ impl Driver {
         }
     }
 
-    /// What is known of the session; `None` if another driver is in charge.
-    fn known(&self) -> Option<super::knowledge::Knowledge> {
+    /// Returns the knowledge about the session; `None` if another driver is in charge.
+    fn known(&self) -> Option<Knowledge> {
         let state = self.task.lock();
         (state.driver == self.number).then_some(state.life.knowledge)
     }
@@ -339,7 +343,7 @@ impl SessionTask {
     }
 }
 
-/// Whether the same call would fail again in the same way. A 404 that is no proof may be a proxy's.
+/// Whether the same call would fail again in the same way. A 404 that proves nothing may be a proxy's.
 fn is_permanent(error: &Error) -> bool {
     let rejected = error.status().is_some_and(|status| (400..500).contains(&status));
     error.is_invalid_request() || (rejected && !matches!(error.status(), Some(404 | 408 | 429)))

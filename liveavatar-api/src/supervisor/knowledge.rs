@@ -1,4 +1,4 @@
-//! What is known of a session, and which evidence proves that it does not run.
+//! The knowledge about a session, and the evidence that proves that it does not run.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +7,7 @@ use crate::error::Error;
 /// How long a start without a response may still take effect: this crate's own timeout for a start.
 pub(super) const START_PENDING: Duration = Duration::from_secs(45);
 
-/// What is known of one session of the service.
+/// The knowledge about one session of the service.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Knowledge {
     /// No start request was sent.

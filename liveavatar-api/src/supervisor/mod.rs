@@ -222,7 +222,7 @@ impl Supervisor {
         }
     }
 
-    /// Reports that a session may still run. What is known of it stays here, for the next attempt to stop it.
+    /// Reports that a session may still run. The knowledge about it stays here, for the next attempt to stop it.
     fn report(&self, task: &SessionTask, cause: StopFailedCause) {
         let failed = StopFailed { id: task.status().id, cause };
         task.finish(Some(failed.clone()));

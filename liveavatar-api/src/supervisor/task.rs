@@ -51,6 +51,8 @@ pub(super) struct TaskState {
     pub(super) end: Option<EndReason>,
     /// Set while the session is reported as possibly running.
     pub(super) reported: Option<StopFailed>,
+    /// Whether the current session has replaced another one.
+    pub(super) is_replacement: bool,
     /// The number of the driver in charge; older ones leave.
     pub(super) driver: u32,
     /// The runtime of that driver; `None` if there is none.
@@ -70,7 +72,7 @@ pub(super) struct Life {
     pub(super) sent_at: SystemTime,
     /// When the service ends the session at the earliest.
     pub(super) ends_at: Option<SystemTime>,
-    /// What is still to be done before and at the end, which is counted from the response to the start.
+    /// The steps that remain before and at the end; the end is counted from the response to the start.
     pub(super) rotate_at: Option<SystemTime>,
     pub(super) warn_at: Option<SystemTime>,
     pub(super) end_at: Option<SystemTime>,
@@ -105,6 +107,7 @@ impl SessionTask {
             status: Status { id, state: State::Minted, ends_at: None, ends_soon: false },
             end: None,
             reported: None,
+            is_replacement: false,
             driver: 0,
             runtime: None,
             listeners: Listeners::default(),
@@ -187,7 +190,8 @@ impl SessionTask {
     pub(crate) fn record_sign(&self, id: Uuid, at: SystemTime) {
         let life = &mut self.lock().life;
         if life.id == id {
-            life.last_sign = life.last_sign.max(at);
+            // Also if it is earlier than the last one: the clock may have gone back.
+            life.last_sign = at;
         }
     }
 
@@ -231,7 +235,7 @@ impl SessionTask {
         }
         std::mem::swap(&mut state.life, &mut other.life);
         let (from, to, ends_at) = (other.life.id, state.life.id, state.life.ends_at);
-        other.status.id = from;
+        (other.status.id, state.is_replacement) = (from, true);
         state.listeners.send(SessionEvent::Rotated { from, to });
         self.update(&mut state, |status| {
             (status.id, status.ends_at, status.ends_soon) = (to, ends_at, false);

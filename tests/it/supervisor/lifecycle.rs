@@ -1,15 +1,18 @@
 //! The life of a supervised session: keep-alives, status, events, limits.
 
-use std::time::Duration;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
-use liveavatar_api::Client;
 use liveavatar_api::session::{EndReason, KEEP_ALIVE_INTERVAL, SessionEvent, State};
 use liveavatar_api::types::SessionEndReason;
+use liveavatar_api::{Client, Clock};
 use liveavatar_mock::{Failure, Fault, MockResponse, Server};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use super::{Lab, lasting, lite};
+use super::{Lab, lasting, lite, reporting_builder};
 
 /// All events of a session, with the virtual time of each.
 async fn timeline(mut events: liveavatar_api::session::SessionEvents) -> String {
@@ -135,6 +138,40 @@ async fn the_next_keep_alive_is_due_one_interval_after_the_last_sign_of_life() {
         let gap = last.elapsed().as_secs_f64();
         assert!((59.0..60.5).contains(&gap), "{gap} s after activity {after} s after a call");
     }
+}
+
+/// Tokio's clock, which can be set back.
+#[derive(Clone, Debug)]
+struct ResettableClock {
+    since: Instant,
+    hours_back: Arc<AtomicU64>,
+}
+
+impl Clock for ResettableClock {
+    fn now(&self) -> SystemTime {
+        let back = Duration::from_secs(3600 * self.hours_back.load(Ordering::Relaxed));
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600) + self.since.elapsed() - back
+    }
+
+    fn sleep(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(sleep(time))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_does_not_interrupt_the_keep_alives() {
+    let lab = Lab::start().await;
+    let clock = ResettableClock { since: Instant::now(), hours_back: Arc::default() };
+    let client = reporting_builder(&lab.server).0.clock(clock.clone()).build().unwrap();
+    let session = client.open(&lite()).await.unwrap();
+    for hours in 1..4 {
+        sleep(Duration::from_secs(70)).await;
+        clock.hours_back.store(hours, Ordering::Relaxed);
+        let calls = lab.count("keep_session_alive");
+        sleep(KEEP_ALIVE_INTERVAL * 5).await;
+        assert!((5..=7).contains(&(lab.count("keep_session_alive") - calls)));
+    }
+    assert_eq!(lab.server.running_sessions(), [session.id()]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -67,12 +67,6 @@ impl Lab {
 
     /// Fails if a session was not stopped and not reported, even if the service has ended it for idleness.
     async fn check_nothing_leaked(&self, when: &str) {
-        let idle = self.idle_and_unreported(when).await;
-        assert!(idle.is_empty(), "{when}: ended only for idleness: {idle:?}");
-    }
-
-    /// Fails if a session runs that was not reported; returns the unreported ones that the service ended for idleness.
-    async fn idle_and_unreported(&self, when: &str) -> Vec<Uuid> {
         self.server.clear_faults();
         let reported: BTreeSet<Uuid> = self.reported.lock().unwrap().iter().map(|it| it.id).collect();
         let running: Vec<Uuid> = self.server.running_sessions();
@@ -81,7 +75,8 @@ impl Lab {
         let idle = self.historic().await.into_iter().filter(|entry| {
             entry.end_reason.as_ref().is_some_and(|reason| reason.to_string() == "IDLE_TIMEOUT")
         });
-        idle.map(|entry| entry.id).filter(|id| !reported.contains(id)).collect()
+        let idle: Vec<_> = idle.map(|entry| entry.id).filter(|id| !reported.contains(id)).collect();
+        assert!(idle.is_empty(), "{when}: ended only for idleness: {idle:?}");
     }
 
     async fn historic(&self) -> Vec<ListHistoricEntry> {

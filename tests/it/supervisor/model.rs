@@ -1,4 +1,4 @@
-//! A simulated service whose responses are delayed, lost, repeated and wrong: whatever it ran is stopped or reported.
+//! A simulated service delays, loses, repeats and falsifies responses: every session that it ran is stopped or reported.
 //!
 //! `SEEDS=100000 cargo test … model` runs more seeds, `SEED=42` one.
 
@@ -41,7 +41,7 @@ struct Service {
     ran: BTreeSet<Uuid>,
 }
 
-/// What the service does with one request.
+/// How the service replies to one request.
 enum Reply {
     Response(u16, String),
     Lost,
@@ -52,7 +52,7 @@ fn envelope(status: u16, data: &Value) -> Reply {
 }
 
 impl Service {
-    /// Applies what was pending.
+    /// Applies the pending starts that are due.
     fn settle(&mut self) {
         let now = Instant::now();
         for (id, phase) in &mut self.sessions {
@@ -92,7 +92,7 @@ impl Service {
                 *phase = Phase::Ended;
                 envelope(200, &Value::Null)
             }
-            // A provisional response, which has no effect.
+            // A provisional response without an effect.
             ("stop", Phase::Pending(_)) if self.random.bool() => envelope(200, &Value::Null),
             ("keep-alive", Phase::Running) => envelope(200, &Value::Null),
             _ => not_found(),
@@ -119,7 +119,7 @@ impl Service {
         match self.random.u8(..10) {
             // Delayed, possibly beyond the client's time limit.
             0..2 => (seconds, self.apply(operation, id)),
-            // The request takes effect, and its response is lost or an error. A rejection has no effect.
+            // The request takes effect, and its response is lost or an error. A rejection does not take effect.
             2..5 => {
                 if !matches!(failure, Reply::Response(404 | 429, _)) || operation == "stop" {
                     self.apply(operation, id);
@@ -284,7 +284,7 @@ fn run(seed: u64) {
         sleep(SETTLED_AFTER).await;
         service.lock().unwrap().fails = false;
         leaked("settled");
-        // Whatever was reported can be stopped now.
+        // Every reported session can be stopped now.
         let failed = timeout(SETTLED_AFTER, client.shutdown()).await;
         assert!(failed.is_ok_and(|failed| failed.is_empty()), "seed {seed}: not stopped");
         assert!(service.lock().unwrap().running().is_empty(), "seed {seed}: running after the shutdown");

@@ -62,9 +62,9 @@ fn what_is_known_of_an_open_start_survives_a_report() {
     server.clear_faults();
     assert_eq!(client.sessions().into_values().collect::<Vec<_>>(), [State::StopFailed]);
     // The session does not run yet, so the service responds with 404 to every stop.
-    let before: Duration = clock.slept().iter().sum();
+    let before = clock.slept().len();
     assert!(outside.block_on(client.shutdown()).is_empty());
-    let waited = clock.slept().iter().sum::<Duration>().checked_sub(before).unwrap();
+    let waited: Duration = clock.slept()[before..].iter().sum();
     assert!(waited > Duration::from_secs(40), "the first 404 counted as proof, after {waited:?}");
 }
 

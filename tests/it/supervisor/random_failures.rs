@@ -15,10 +15,6 @@ use super::{Lab, lasting, lite, settle};
 
 const SESSIONS: usize = 1000;
 
-/// Sessions that may end for idleness because the paused clock advanced during a keep-alive: it does not wait for sockets, which are
-/// slow on a busy machine. A real leak would affect dozens of a thousand.
-const TOLERATED_IDLE: usize = 3;
-
 /// Requests per burst of failures, and in each quiet period between them.
 const BURST: usize = 150;
 
@@ -132,8 +128,7 @@ async fn run(seed: u64) -> String {
     drop(kept);
     settle().await;
     settle().await;
-    let idle = lab.idle_and_unreported(&format!("seed {seed}")).await;
-    assert!(idle.len() <= TOLERATED_IDLE, "seed {seed}: ended only for idleness: {idle:?}");
+    lab.check_nothing_leaked(&format!("seed {seed}")).await;
     let started = lab.historic().await.len() + lab.server.running_sessions().len();
     let reported = lab.reported().len();
     assert!(started > SESSIONS / 3, "seed {seed}: only {started} were started");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use liveavatar_api::session::{KEEP_ALIVE_INTERVAL, State};
-use liveavatar_mock::Server;
+use liveavatar_mock::{Fault, Server};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
@@ -43,6 +43,44 @@ async fn an_idle_runtime_does_not_affect_the_sessions_of_another() {
     assert!(lab.server.running_sessions().is_empty() && lab.reported().is_empty());
     assert!(first.state().is_over());
     idle.shutdown_background();
+    assert!(lab.reported().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_does_not_wait_for_an_idle_runtime_that_opens_a_session() {
+    let lab = Lab::start().await;
+    let client = lab.client.clone();
+    // The start takes effect when its runtime is idle.
+    lab.server.inject_fault("start_session", 1, Fault::Delayed(Duration::from_secs(20)));
+    let idle = spawn_blocking(move || {
+        let runtime = current_thread();
+        runtime.block_on(async {
+            let opening = tokio::spawn(client.open(&lite()));
+            while !client.sessions().values().any(|state| *state == State::Minted) {
+                tokio::task::yield_now().await;
+            }
+            // Sends the start request.
+            let _ = timeout(Duration::from_millis(200), opening).await;
+        });
+        runtime
+    });
+    let idle = idle.await.unwrap();
+    let failed = timeout(Duration::from_secs(120), lab.client.shutdown()).await;
+    assert!(failed.expect("it waits for the idle runtime").is_empty());
+    assert_eq!((lab.count("start_session"), lab.server.running_sessions().len()), (1, 0));
+    // Once the runtime continues, it learns of the start, and stops the session once more.
+    let client = lab.client.clone();
+    let stops = lab.count("stop_session");
+    let continued = spawn_blocking(move || {
+        idle.block_on(async {
+            let _ = timeout(Duration::from_millis(500), std::future::pending::<()>()).await;
+            while !client.sessions().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        });
+    });
+    continued.await.unwrap();
+    assert_eq!(lab.count("stop_session"), stops + 1);
     assert!(lab.reported().is_empty());
 }
 
