@@ -281,6 +281,29 @@ async fn a_redis_clock_that_is_set_back_does_not_extend_leases() {
     assert_eq!(within_a_lease, 1);
 }
 
+#[tokio::test]
+async fn a_session_without_an_owner_is_held_until_its_end_even_if_the_clock_is_set_back() {
+    let Some(server) = RedisServer::start("sessions without an owner").await else { return };
+    let [one, other] = [(); 2].map(|()| server.store().slots(slots(2)).build().unwrap());
+    one.hold(mine(), session(1), later()).await.unwrap();
+    one.hold(mine(), session(2), later()).await.unwrap();
+    assert!(other.hold(mine(), session(3), later()).await.unwrap_err().is_no_slot());
+    // The time of the last call is then in the future.
+    let tomorrow = millis_since_1970() + 24 * 60 * 60 * 1000;
+    server.command("HSET", "state", &["heard", &tomorrow.to_string()]);
+    drop(one);
+    end_recovery(&server, &other).await;
+    assert_eq!(other.held(mine()).await.unwrap(), all([1, 2]));
+    assert_eq!(abandoned(&other).await, all([]));
+    // An hour, and not the lease of 200 s.
+    let after_a_lease = (millis_since_1970() + 3_000_000).to_string();
+    let kept: u32 = server.query("ZCOUNT", "leases", &[&after_a_lease, "+inf"]);
+    assert_eq!(kept, 2);
+    other.release(mine(), session(1)).await.unwrap();
+    expire(&server, "ends", 2);
+    assert_eq!(other.held(mine()).await.unwrap(), all([]));
+}
+
 fn texts(error: &StoreError) -> String {
     format!("{error} {error:?} {:?}", std::error::Error::source(error).map(ToString::to_string))
 }
