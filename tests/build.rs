@@ -99,8 +99,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
 
-        /// Decodes the operation's response and returns the `Debug` output of its envelope and its data, or all that a failure
-        /// shows. Returns `None` for an operation without a response body.
+        /// Decodes the operation's response and returns the `Debug` output of its envelope and its data, or the whole output of a
+        /// failure. Returns `None` for an operation without a response body.
         #[must_use]
         #[allow(clippy::match_same_arms, clippy::too_many_lines, reason = "generated, with one arm per operation")]
         pub fn decode(operation: &str, response: &[u8]) -> Option<Result<String, String>> {

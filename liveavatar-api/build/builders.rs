@@ -247,7 +247,7 @@ fn configuration_builder(name: &Ident, setters: &[ImplItem]) -> Vec<Item> {
     ]
 }
 
-/// A setter for each field of a struct; `set` is called with the field's name in JSON and what was given.
+/// A setter for each field of a struct; it passes the field's name in JSON and the given value to `set`.
 pub(super) fn setters(item: &ItemStruct, types: &Types, prefix: &syn::Path, set: &Set) -> Vec<ImplItem> {
     let setter_of = |field: &Field| {
         let name = field.ident.as_ref()?;
@@ -306,12 +306,7 @@ pub(super) fn setter(
     } else if let Some(value) = element("BTreeMap") {
         (Some(format_ident!("Via")), parse_quote!(impl crate::IntoMap<#value, Via>))
     } else {
-        let is_text = last(bare).is_some_and(|segment| {
-            let name = segment.ident.to_string();
-            matches!(name.as_str(), "String" | "Uuid" | "Secret" | "OpenEnum")
-                || types.texts.contains_key(&name)
-        });
-        let text = match (inner.is_some() && is_text, set.writes_null) {
+        let text = match (inner.is_some() && types.is_text(bare), set.writes_null) {
             (_, _) if nullable.is_some() => Some(CLEARING),
             (true, true) => Some("`None::<&str>` writes null."),
             (true, false) => Some("To leave it out in an expression, write `None::<&str>`."),

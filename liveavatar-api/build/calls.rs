@@ -397,8 +397,7 @@ fn example(call: &Call, types: &Types) -> String {
         let _ = if let Some(value) = types.first_values.get(&text) {
             write!(setters, ".{name}(\"{value}\")")
         } else {
-            let is_text =
-                matches!(own.as_str(), "String" | "Uuid" | "Secret") || types.texts.contains_key(&own);
+            let is_text = types.is_text(kind);
             let kind = if is_text { "&str".to_owned() } else { plain(kind) };
             let kind = if types.contains(&own) && !is_text {
                 format!("liveavatar_api::types::{kind}")

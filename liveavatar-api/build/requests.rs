@@ -31,7 +31,7 @@ pub(crate) fn requests(document: &Value) -> Result<Value> {
             let body = normalised(&media["schema"]).map_err(|error| format!("body of {id}: {error}"))?;
             super::references(&body, PREFIX, &mut open);
             if body.get("$ref").is_none() {
-                // The generator's name for a body without a name of its own.
+                // The generator names an unnamed body like this.
                 types.insert(rust_name(&format!("{id}-body")), body);
             }
         }

@@ -75,6 +75,15 @@ impl Types {
         types
     }
 
+    /// Whether a type is written as text, so that its setter takes `&str`.
+    pub(super) fn is_text(&self, kind: &Type) -> bool {
+        last(kind).is_some_and(|segment| {
+            let name = segment.ident.to_string();
+            matches!(name.as_str(), "String" | "Uuid" | "Secret" | "OpenEnum")
+                || self.texts.contains_key(&name)
+        })
+    }
+
     pub(super) fn contains(&self, name: &str) -> bool {
         self.all.contains(name)
     }

@@ -78,7 +78,7 @@ async fn show_handwritten(client: &Client, operation: &str, example: &Example) -
     Shown::new(&call.clone(), call.send_raw().await)
 }
 
-/// Decodes a response as a call does. Returns the `Debug` output of its envelope, and the data; or all that a failure shows.
+/// Decodes a response as a call does. Returns the `Debug` output of its envelope, and the data, or the whole output of a failure.
 fn open<T: DeserializeOwned + Debug>(bytes: &[u8]) -> Result<(String, T), String> {
     let envelope: Envelope<T> = serde_json::from_slice(bytes).map_err(|error| {
         let bytes = bytes.to_vec().into();

@@ -160,7 +160,7 @@ macro_rules! conversions {
 
 pub(crate) use conversions;
 
-/// Calls a conversion, and so tells the compiler what its argument is.
+/// Calls a conversion. The compiler infers the type of the conversion's argument from `source`.
 pub(crate) fn convert<S>(source: S, conversion: impl FnOnce(S) -> Given) -> Given {
     conversion(source)
 }

@@ -1,7 +1,7 @@
 //! What the builders of calls and request types take, keep and check.
 //!
-//! A builder keeps a draft: the JSON of what was given. The check of the draft finds every error at once, with the texts of the
-//! check of a configuration file.
+//! A builder keeps a draft: the given values as JSON. One check of the draft finds every error, in the same words as for a
+//! configuration file.
 
 mod convert;
 mod draft;

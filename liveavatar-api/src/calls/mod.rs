@@ -19,7 +19,7 @@
 //! # }
 //! ```
 //!
-//! A call owns all that it needs, so it can be kept, cloned and spawned. Nothing is sent before it is awaited. Errors in its
+//! A call owns its client and its arguments, so it can be kept, cloned and spawned. Nothing is sent before it is awaited. Errors in its
 //! arguments are reported together, before anything is sent; see [`Error::fields`](crate::Error::fields).
 
 mod dynamic;

@@ -93,7 +93,7 @@ fn skipped_items(first: i64, page_size: Option<i64>) -> Option<usize> {
     usize::try_from(first.checked_sub(1)?.checked_mul(size)?).ok()
 }
 
-/// Says what is missing if a list ends before all of its items were read.
+/// Returns a message if a list ends before all of its items were read.
 ///
 /// The count is that of the last page, because a list may shrink while it is read. Without a count, the list is complete if its
 /// last page does not link to another one.

@@ -75,7 +75,7 @@ impl<T: DeserializeOwned> Open for Envelope<T> {
                 Ok(nothing) => return Ok(nothing),
                 Err(_) => Error::decode("the call succeeded, but the response has no data"),
             },
-            // A rule on the whole of the data has no place.
+            // An error about the data as a whole comes without a line.
             Err(at) if at.line == 0 => Error::decode("the response's data is not of the documented shape"),
             Err(at) => Error::decode(format!(
                 "the response's data is not of the documented shape, at line {} column {} of the data",

@@ -13,12 +13,12 @@ pub(super) fn to_json(configuration: &AnyConfiguration) -> Value {
     serde_json::to_value(configuration).unwrap_or_default()
 }
 
-/// Returns the maximum in seconds. More than this type holds, such as [`Duration::MAX`], is no limit in practice.
+/// Returns the maximum in seconds. [`u32::MAX`] means no limit; [`Duration::MAX`] becomes that.
 pub(super) fn max_seconds(max: Duration) -> u32 {
     u32::try_from(max.as_secs()).unwrap_or(u32::MAX)
 }
 
-/// Sets the maximum duration if there is none, unless the maximum is no limit in practice.
+/// Sets the maximum duration if none is configured and there is a limit.
 ///
 /// # Errors
 /// The configured seconds, if they exceed the maximum.

@@ -13,15 +13,13 @@ use crate::config::{Mintable as _, max_duration};
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::session::{AnyConfiguration, AnyMode, Session, SessionRef, SessionToken, State};
+use crate::supervisor::UNKNOWN_DURATION;
 
 /// How many former tokens are remembered per user. Each costs a call at the user's next request.
 const MAX_FORMER_TOKENS: usize = 16;
 
 /// How long a token without an expiry is assumed to be valid. The service documents nothing.
 const DEFAULT_TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Assumed maximum duration of a session if the plan's limit is not known.
-const UNKNOWN_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How late a browser may start the session and still be protected by the store for its whole duration.
 ///
@@ -212,7 +210,7 @@ pub(super) async fn mint(
     Ok((minted, session))
 }
 
-/// Lets reapers stop a session again: it is over, or is no longer wanted.
+/// Lets reapers stop a session that has ended or is not wanted any more.
 async fn release(client: &Client, id: Uuid) {
     client.browser_sessions().remove(&id);
     if let Some(store) = client.session_store()

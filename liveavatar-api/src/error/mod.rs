@@ -76,7 +76,7 @@ pub struct FieldError {
     pub path: String,
     /// The same path as a JSON pointer (RFC 6901), in which keys with dots are unambiguous.
     pub pointer: String,
-    /// What is wrong with it, in the words of the service or of this crate.
+    /// The error, in the words of the service or of this crate.
     pub message: String,
     /// What to write instead, if known.
     pub hint: Option<String>,

@@ -42,7 +42,7 @@ impl Strictness<'_> {
 }
 
 impl Walk<'_> {
-    /// Returns what is wrong with the value, in the order of the walk.
+    /// Returns the diagnostics of the value, in the order of the walk.
     pub(crate) fn check(&self, value: &Value, shape: &Shape) -> Vec<Diagnostic> {
         let mut visitor = Visitor { walk: self, found: Vec::new() };
         visitor.visit(value, shape, &Cursor::Root);

@@ -196,7 +196,7 @@ impl Reap {
         let clock = self.client.clock();
         let (began, mut slept, mut next_pause) = (clock.now(), Duration::ZERO, FIRST_SLOT_PAUSE);
         loop {
-            // The clock may be set back or forward, and an attempt takes time of its own.
+            // The clock may be set back or forward, and an attempt itself takes time.
             let waited = slept.max(clock.now().duration_since(began).unwrap_or_default());
             let left = self.slot_wait.saturating_sub(waited);
             if left.is_zero() {

@@ -30,6 +30,8 @@ use knowledge::Knowledge;
 
 pub use driver::STOP_LIMIT;
 pub(crate) use knowledge::proves_not_started;
+#[cfg(feature = "axum")]
+pub(crate) use open::UNKNOWN_DURATION;
 pub(crate) use open::{StopGuard, in_current_span, mint_and_start};
 pub use status::{EndReason, SessionEvent, SessionEvents, State, Status, StopFailed, StopFailedCause};
 pub(crate) use task::{SessionOptions, SessionTask, Template};
@@ -57,7 +59,7 @@ impl Calls {
     /// The account whose sessions a store records for these calls.
     ///
     /// # Errors
-    /// If the client has no API key. It cannot mint or list either.
+    /// If the client lacks an API key. Such a client cannot mint tokens or list sessions either.
     pub(crate) fn account(&self) -> Result<Account, StoreError> {
         let account = self.raw.inner().credential.as_ref().and_then(Account::of);
         account.ok_or_else(|| {

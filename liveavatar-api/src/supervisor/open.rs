@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::store::SLOT_FREE_AFTER;
 
 /// Assumed maximum duration of a session if the plan's limit is not known.
-const UNKNOWN_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const UNKNOWN_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Attempts to start the replacement after the old session was stopped to free its slot.
 const ATTEMPTS_WITH_FREED_SLOT: u32 = 4;

@@ -60,7 +60,7 @@ impl Link {
     }
 }
 
-/// What is odd about one page, besides its link.
+/// A deviation of one page, other than in its link.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Oddity {
     None,
@@ -116,7 +116,7 @@ impl List {
         !self.has_count && (skips || self.oddity == Oddity::Empty)
     }
 
-    /// Whether each page says rightly what follows, on whatever host.
+    /// Whether each page names the next one correctly; the host does not matter.
     fn is_regular(self) -> bool {
         let leads_on = !matches!(self.link, Link::ToItself | Link::Backward | Link::Skipping | Link::Missing);
         leads_on && self.oddity == Oddity::None

@@ -1,5 +1,5 @@
 //! A downstream user's path: a clone, the README's commands, and a new project that depends on the packages. Then the service
-//! grows, and the project uses what is new.
+//! grows, and the project uses the additions.
 
 use std::fs;
 use std::path::Path;
