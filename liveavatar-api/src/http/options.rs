@@ -56,6 +56,11 @@ impl RequestOptions {
         self.timeout(limit)
     }
 
+    /// The time limit of a call.
+    pub(crate) fn time_limit(&self) -> Duration {
+        self.timeout
+    }
+
     pub(super) fn attempt_timeout_of(&self, operation: &Operation) -> Duration {
         self.attempt_timeout.or(operation.attempt_timeout).unwrap_or(ATTEMPT_TIMEOUT)
     }

@@ -28,7 +28,7 @@
 //! | --- | --- |
 //! | No start request was sent | It does not run. |
 //! | The start request certainly was not processed: it was not sent, or was rejected with 3xx or 4xx other than 408 | It does not run. A 400 or 409 counts only for the first attempt, because an earlier one may have started the session. |
-//! | The start failed otherwise: timeout, broken connection, 5xx, 408, unreadable response | The start is *open* for 45 s after the failure, or for 90 s after the request if it was interrupted: the session may begin to run at any moment. |
+//! | The start failed otherwise: timeout, broken connection, 5xx, 408, unreadable response, interruption | The start is *open* until 45 s after the client stopped waiting for its response: the session may begin to run at any moment. |
 //! | The start succeeded | It runs. |
 //! | A stop is answered in any way while the start is open | Nothing: the start may take effect after it. The stop is sent again when that time is over. |
 //! | A stop succeeds | It does not run. |

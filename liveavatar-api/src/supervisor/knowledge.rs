@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::open::UNKNOWN_DURATION;
 use crate::error::Error;
 
 /// How long a start without a response may still take effect: this crate's own timeout for a start.
@@ -30,9 +31,18 @@ impl Knowledge {
         Self::Stopped(Proof(()))
     }
 
-    /// While a start request is sent, which may take as long as its effect.
-    pub(super) fn starting(now: SystemTime) -> Self {
-        Self::StartOpen { until: now + START_PENDING * 2 }
+    /// While the client sends a start request, for at most `limit`.
+    pub(super) fn starting(now: SystemTime, limit: Duration) -> Self {
+        let until = limit.checked_add(START_PENDING).and_then(|open| now.checked_add(open));
+        Self::StartOpen { until: until.unwrap_or(now + UNKNOWN_DURATION) }
+    }
+
+    /// After the client has stopped waiting for the response to a start.
+    pub(super) fn after_start(self, now: SystemTime) -> Self {
+        match self {
+            Self::StartOpen { until } => Self::StartOpen { until: until.min(now + START_PENDING) },
+            known => known,
+        }
     }
 
     pub(super) fn after_failed_start(error: &Error, now: SystemTime) -> Self {

@@ -14,6 +14,7 @@ use crate::calls::{CreateSessionToken, StartSession};
 use crate::credential::Credential;
 use crate::error::Error;
 use crate::store::SLOT_FREE_AFTER;
+use progenitor_client::ClientInfo as _;
 
 /// Assumed maximum duration of a session if the plan's limit is not known.
 pub(crate) const UNKNOWN_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
@@ -29,6 +30,8 @@ pub(crate) struct StopGuard {
 
 impl Drop for StopGuard {
     fn drop(&mut self) {
+        let now = self.supervisor.clock().now();
+        self.task.after_start(now);
         self.supervisor.end(&self.task, EndReason::Dropped);
     }
 }
@@ -76,7 +79,7 @@ pub(crate) async fn mint_and_start(
             return Err(Error::invalid_request("the session was stopped before its start"));
         }
         state.life.sent_at = clock.now();
-        state.life.knowledge = Knowledge::starting(clock.now());
+        state.life.knowledge = Knowledge::starting(clock.now(), client.raw.inner().options.time_limit());
     }
     match StartSession::new(&Arc::new(client.raw.with_credential(bearer))).send().await {
         Ok(started) => {

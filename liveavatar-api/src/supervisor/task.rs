@@ -162,6 +162,12 @@ impl SessionTask {
         });
     }
 
+    /// Records that the client no longer waits for the response to a start.
+    pub(super) fn after_start(&self, now: SystemTime) {
+        let life = &mut self.lock().life;
+        life.knowledge = life.knowledge.after_start(now);
+    }
+
     pub(crate) fn status(&self) -> Status {
         self.lock().status.clone()
     }

@@ -1,16 +1,17 @@
 //! Which evidence counts as proof that a session does not run.
 
+use std::future::IntoFuture as _;
 use std::time::Duration;
 
 use liveavatar_api::session::{EndReason, State};
-use liveavatar_api::{Client, Credential};
+use liveavatar_api::{Client, Credential, RequestOptions};
 use liveavatar_mock::{Failure, Fault, MockResponse, Server};
 use liveavatar_tests::TestClock;
 use serde_json::json;
 use tokio::runtime;
 use tokio::time::sleep;
 
-use super::{Lab, lite};
+use super::{Lab, lite, reporting_builder};
 
 fn response(status: u16, code: i32) -> MockResponse {
     MockResponse::json(status, json!({ "code": code, "message": "no", "data": null }))
@@ -95,4 +96,20 @@ async fn a_stop_that_the_api_key_may_not_send_is_sent_with_the_sessions_token() 
         let last = lab.server.requests().pop().unwrap();
         assert!(last.header("authorization").is_some() && last.header("x-api-key").is_none());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_waits_for_a_start_that_is_in_flight() {
+    let lab = Lab::start().await;
+    let options =
+        RequestOptions::new().attempt_timeout(Duration::from_secs(300)).timeout(Duration::from_secs(300));
+    let (builder, _) = reporting_builder(&lab.server);
+    let client = builder.options(options).build().unwrap();
+    lab.server.inject_fault("start_session", 1, Fault::Delayed(Duration::from_secs(200)));
+    let opening = tokio::spawn(client.open(&lite()).into_future());
+    sleep(Duration::from_secs(1)).await;
+    assert!(client.shutdown().await.is_empty());
+    assert!(lab.server.running_sessions().is_empty() && lab.count("stop_session") > 0);
+    drop(opening.await);
+    assert!(lab.server.running_sessions().is_empty());
 }

@@ -65,7 +65,7 @@ async fn a_shutdown_does_not_wait_for_an_idle_runtime_that_opens_a_session() {
         runtime
     });
     let idle = idle.await.unwrap();
-    let failed = timeout(Duration::from_secs(120), lab.client.shutdown()).await;
+    let failed = timeout(Duration::from_secs(180), lab.client.shutdown()).await;
     assert!(failed.expect("it waits for the idle runtime").is_empty());
     assert_eq!((lab.count("start_session"), lab.server.running_sessions().len()), (1, 0));
     // Once the runtime continues, it learns of the start, and stops the session once more.
