@@ -46,6 +46,8 @@ pub(super) struct Driver {
     pub(super) task: Arc<SessionTask>,
     pub(super) number: u32,
     pub(super) runtime: Option<Handle>,
+    /// Whether it has run, which it cannot do on a runtime that has shut down.
+    pub(super) has_run: bool,
 }
 
 /// Calls that run while the driver waits. They are boxed, so that a waiting driver is small.
@@ -58,7 +60,8 @@ struct Running {
 type Call<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 impl Driver {
-    pub(super) async fn run(self) {
+    pub(super) async fn run(mut self) {
+        self.has_run = true;
         let Self { supervisor, task, .. } = &self;
         let Some(reason) = self.supervise().await else { return };
         match self.stop(reason.wire()).await {
@@ -228,8 +231,8 @@ impl Drop for Driver {
         if is_over || is_stopped {
             return supervisor.settle(task);
         }
-        let next = if std::thread::panicking() {
-            // A stop that panics would panic again.
+        let next = if std::thread::panicking() && self.has_run {
+            // The driver has panicked, or its runtime shuts down in a panic. A stop that panics would panic again.
             self.runtime.clone().filter(|_| !is_stopping)
         } else {
             supervisor.runtime_instead_of(self.runtime.as_ref())

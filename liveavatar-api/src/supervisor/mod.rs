@@ -198,7 +198,7 @@ impl Supervisor {
             }
         }
         let (supervisor, task) = (Arc::clone(self), Arc::clone(task));
-        let driver = Driver { supervisor, task, number, runtime: runtime.clone() };
+        let driver = Driver { supervisor, task, number, runtime: runtime.clone(), has_run: false };
         // A runtime that has shut down drops the driver at once, which then looks for another one.
         if let Some(runtime) = runtime {
             runtime.spawn(driver.run());

@@ -1,5 +1,6 @@
 //! Sessions of one client on several runtimes.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use liveavatar_api::session::{KEEP_ALIVE_INTERVAL, State};
@@ -103,5 +104,26 @@ fn a_runtime_that_shuts_down_hands_its_sessions_to_another() {
         drop(living);
         assert_eq!(other.state(), State::StopFailed);
         assert_eq!(reported.lock().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn a_panic_that_ends_a_runtime_reports_its_sessions() {
+    for ending in [current_thread as fn() -> Runtime, multi_thread] {
+        let server_runtime = multi_thread();
+        let server = server_runtime.block_on(Server::start()).unwrap();
+        let (client, reported) = reporting(&server, None);
+        let kept = Arc::new(Mutex::new(None));
+        let slot = Arc::clone(&kept);
+        let thread = std::thread::spawn(move || {
+            let runtime = ending();
+            runtime.block_on(async {
+                *slot.lock().unwrap() = Some(client.open(&lite()).await.unwrap());
+                panic!("on purpose");
+            })
+        });
+        thread.join().unwrap_err();
+        assert_eq!(reported.lock().unwrap().len(), 1);
+        assert_eq!(kept.lock().unwrap().as_ref().unwrap().state(), State::StopFailed);
     }
 }
