@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use heck::ToPascalCase;
 use serde_json::{Map, Value, json};
 
+use super::tables::references;
+
 type Result<T> = std::result::Result<T, String>;
 
 const PREFIX: &str = "#/components/schemas/";
@@ -25,11 +27,11 @@ pub(crate) fn requests(document: &Value) -> Result<Value> {
     let mut open = Vec::new();
     for (id, operation) in operations(document) {
         let schema = parameters_of(operation).map_err(|error| format!("{id}: {error}"))?;
-        super::references(&schema, PREFIX, &mut open);
+        references(&schema, PREFIX, &mut open);
         parameters.insert(id.to_owned(), schema);
         for media in operation["requestBody"]["content"].as_object().into_iter().flat_map(Map::values) {
             let body = normalised(&media["schema"]).map_err(|error| format!("body of {id}: {error}"))?;
-            super::references(&body, PREFIX, &mut open);
+            references(&body, PREFIX, &mut open);
             if body.get("$ref").is_none() {
                 // The generator names an unnamed body like this.
                 types.insert(rust_name(&format!("{id}-body")), body);
@@ -41,7 +43,7 @@ pub(crate) fn requests(document: &Value) -> Result<Value> {
         if !schemas.contains_key(&name) {
             let schema = normalised(&document["components"]["schemas"][&name])
                 .map_err(|error| format!("{name}: {error}"))?;
-            super::references(&schema, PREFIX, &mut open);
+            references(&schema, PREFIX, &mut open);
             types.insert(rust_name(&name), json!({ "$ref": format!("{PREFIX}{name}") }));
             schemas.insert(name, schema);
         }

@@ -12,6 +12,8 @@ pub const LOWERED: &str = "openapi/liveavatar-v1.json";
 pub const PACKAGED: &str = "liveavatar-api/openapi/liveavatar-v1.json";
 /// The corrected 3.1 document inside the crate, for session configurations and the mock service.
 pub const CORRECTED: &str = "liveavatar-api/openapi/service.json";
+/// The folder inside the crate with the files that its build generates, for builds without the generator.
+pub const GENERATED: &str = "liveavatar-api/generated";
 /// The log of the API's changes.
 pub const CHANGES: &str = "openapi/CHANGES.md";
 

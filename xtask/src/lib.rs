@@ -7,6 +7,8 @@ pub mod ci;
 pub mod diff;
 pub mod documents;
 pub mod error;
+#[path = "../../liveavatar-api/build/files.rs"]
+mod files;
 pub mod lower;
 pub mod normalise;
 pub mod overlay;

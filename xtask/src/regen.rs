@@ -11,7 +11,7 @@ use similar::{ChangeTag, TextDiff};
 
 use crate::diff::report::{self, ReportFormat};
 use crate::diff::{self, Diff, VersionBump};
-use crate::documents::{CHANGES, CORRECTED, LOWERED, PACKAGED, UPSTREAM};
+use crate::documents::{CHANGES, CORRECTED, GENERATED, LOWERED, PACKAGED, UPSTREAM};
 use crate::error::{TaskError, TaskStatus};
 use crate::pipeline::{self, Pipeline};
 use crate::shell::{Shell, count};
@@ -46,7 +46,7 @@ pub struct RegenOptions {
 }
 
 struct DerivedFile {
-    path: &'static str,
+    path: String,
     text: String,
 }
 
@@ -100,13 +100,11 @@ pub fn run(
         shell.attention("Lost", problem)?;
         shell.detail(format_args!("fix: {fix}"))?;
     }
-    // Last, because it is the slowest check.
-    surface::generated(&pipeline.lowered.document)?;
     if options.mode == RegenMode::DryRun {
         shell.attention("Finished", format_args!("{counts} stale; run `{command}` to write them"))?;
     } else {
         write(root, &stale)?;
-        stale.iter().try_for_each(|file| shell.status("Wrote", file.path))?;
+        stale.iter().try_for_each(|file| shell.status("Wrote", &file.path))?;
         let next = "run `cargo insta test --review` to review the crate's public items";
         shell.status("Finished", format_args!("{counts} written; {next}"))?;
     }
@@ -180,16 +178,19 @@ fn derived_files(
     today: NaiveDate,
 ) -> Result<Vec<DerivedFile>, TaskError> {
     let lowered = normalise::text(&pipeline.lowered.document);
+    let file = |path: &str, text| DerivedFile { path: path.to_owned(), text };
     let mut files = vec![
-        DerivedFile { path: UPSTREAM, text: normalise::text(&pipeline.upstream) },
-        DerivedFile { path: LOWERED, text: lowered.clone() },
-        DerivedFile { path: PACKAGED, text: lowered },
-        DerivedFile { path: CORRECTED, text: normalise::text(&pipeline.corrected) },
+        file(UPSTREAM, normalise::text(&pipeline.upstream)),
+        file(LOWERED, lowered.clone()),
+        file(PACKAGED, lowered),
+        file(CORRECTED, normalise::text(&pipeline.corrected)),
     ];
+    let generated = surface::files(&pipeline.lowered.document, &pipeline.corrected)?;
+    files.extend(generated.into_iter().map(|(name, text)| file(&format!("{GENERATED}/{name}"), text)));
     if let Some(difference) = difference {
         let (_, next) = versions(difference)?;
         let entry = format!("## {today}: version {next}\n\n{}", report::markdown(difference));
-        files.push(DerivedFile { path: CHANGES, text: with_entry(&read(root, CHANGES)?, &entry) });
+        files.push(file(CHANGES, with_entry(&read(root, CHANGES)?, &entry)));
     }
     Ok(files)
 }
@@ -222,21 +223,21 @@ fn stale_files(
 ) -> Result<Vec<DerivedFile>, TaskError> {
     let mut stale = Vec::new();
     for file in files {
-        let old = read(root, file.path)?;
+        let old = read(root, &file.path)?;
         if old == file.text {
-            shell.status("Fresh", file.path)?;
+            shell.status("Fresh", &file.path)?;
             continue;
         }
         let diff = TextDiff::from_lines(&old, &file.text);
         let lines = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count();
         let (added, removed) = (count(lines(ChangeTag::Insert), "line"), lines(ChangeTag::Delete));
         shell.attention("Stale", format_args!("{}: {added} added, {removed} removed", file.path))?;
-        // The copies inside the crate only repeat the other two files.
+        // The files inside the crate follow from the other two.
         if mode == RegenMode::DryRun && !file.path.starts_with("liveavatar-api/") {
             let mut hunks = diff.unified_diff();
             shell.write(format_args!(
                 "{}\n",
-                hunks.context_radius(CONTEXT_LINES).header(file.path, file.path)
+                hunks.context_radius(CONTEXT_LINES).header(&file.path, &file.path)
             ))?;
         }
         stale.push(file);
@@ -252,7 +253,7 @@ fn write(root: &Path, files: &[DerivedFile]) -> Result<(), TaskError> {
     };
     let mut written = Vec::with_capacity(files.len());
     for file in files {
-        let path = root.join(file.path);
+        let path = root.join(&file.path);
         let folder = path.parent().unwrap_or(root);
         let temporary = || {
             fs::create_dir_all(folder)?;
@@ -266,8 +267,8 @@ fn write(root: &Path, files: &[DerivedFile]) -> Result<(), TaskError> {
             temporary.as_file().sync_all()?;
             Ok::<_, std::io::Error>(temporary)
         };
-        let temporary = temporary().map_err(|error| failed(file.path, &error))?;
-        written.push((temporary, path, file.path));
+        let temporary = temporary().map_err(|error| failed(&file.path, &error))?;
+        written.push((temporary, path, &file.path));
     }
     for (temporary, path, name) in written {
         temporary.persist(path).map_err(|error| failed(name, &error))?;

@@ -14,14 +14,10 @@ use serde_json::Value;
 use syn::{Fields, FnArg, Item, Signature, Type, TypeParamBound};
 
 use crate::error::TaskError;
+use crate::files::generate::{argument, last, methods, result};
+use crate::files::{self, generate};
 pub use handwritten::handwritten;
 use handwritten::{is_public, line};
-
-#[path = "../../liveavatar-api/build/generate.rs"]
-#[expect(dead_code, reason = "only the crate's build script writes the index of operations")]
-mod generate;
-
-use generate::{argument, last, methods, result};
 
 /// A public item that is generated from the document.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -232,18 +228,32 @@ pub fn generated(lowered: &Value) -> Result<Surface, TaskError> {
             return Ok(recent[0].1.clone());
         }
     }
-    let file = catch_panic(|| generate::generate(lowered)).and_then(|file| file).map_err(|reason| {
-        TaskError::new(
-            format!("progenitor rejects the lowered document: {reason}"),
-            "add a lowering step for the new quirk to xtask/src/lower/mod.rs",
-        )
-    })?;
+    let file = catch_panic(|| generate::generate(lowered))
+        .and_then(|file| file)
+        .map_err(|reason| rejected(&reason))?;
     let mut surface = Surface::default();
     surface.read(&file);
     let mut recent = recent();
     recent.insert(0, (lowered.clone(), surface.clone()));
     recent.truncate(KEPT);
     Ok(surface)
+}
+
+/// Generates the files that the crate includes.
+///
+/// # Errors
+/// When the generator rejects the document.
+pub(crate) fn files(lowered: &Value, corrected: &Value) -> Result<[(&'static str, String); 6], TaskError> {
+    catch_panic(|| files::files(lowered, corrected))
+        .and_then(|files| files)
+        .map_err(|reason| rejected(&reason))
+}
+
+fn rejected(reason: &str) -> TaskError {
+    TaskError::new(
+        format!("progenitor rejects the lowered document: {reason}"),
+        "add a lowering step for the new quirk to xtask/src/lower/mod.rs",
+    )
 }
 
 /// Turns a panic into an error: progenitor panics on most of what it cannot do.

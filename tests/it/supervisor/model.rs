@@ -3,6 +3,7 @@
 //! `SEEDS=100000 cargo test … model` runs more seeds, `SEED=42` one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -253,7 +254,14 @@ fn run(seed: u64) {
     let owners: Vec<_> = (0..owners).map(|_| runtime.spawn(own(client.clone(), random.fork()))).collect();
     if kills {
         runtime.block_on(async { sleep(Duration::from_millis(random.u64(..100_000))).await });
-        drop(runtime);
+        // Half of them shut down in a panic, like the runtime of a `main` that panics.
+        let panics = random.bool();
+        let _ = catch_unwind(AssertUnwindSafe(move || {
+            let _runtime = runtime;
+            if panics {
+                resume_unwind(Box::new(()));
+            }
+        }));
         // A start that will take effect counts as running.
         leaked("the runtime shut down");
         service.lock().unwrap().fails = false;

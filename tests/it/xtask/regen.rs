@@ -41,7 +41,13 @@ fn the_committed_document_changes_nothing() {
         Fresh openapi/liveavatar-v1.json
         Fresh liveavatar-api/openapi/liveavatar-v1.json
         Fresh liveavatar-api/openapi/service.json
-     Finished 4 files: 4 fresh, 0 stale; nothing to do
+        Fresh liveavatar-api/generated/client.rs
+        Fresh liveavatar-api/generated/operations.md
+        Fresh liveavatar-api/generated/operations.rs
+        Fresh liveavatar-api/generated/request_readers.rs
+        Fresh liveavatar-api/generated/requests.json
+        Fresh liveavatar-api/generated/session.json
+     Finished 10 files: 10 fresh, 0 stale; nothing to do
     ");
 }
 
@@ -83,8 +89,14 @@ fn check_names_stale_files_and_writes_nothing() {
         Stale openapi/liveavatar-v1.json: 4 lines added, 4 removed
         Stale liveavatar-api/openapi/liveavatar-v1.json: 4 lines added, 4 removed
         Stale liveavatar-api/openapi/service.json: 4 lines added, 4 removed
+        Stale liveavatar-api/generated/client.rs: 2 lines added, 2 removed
+        Fresh liveavatar-api/generated/operations.md
+        Fresh liveavatar-api/generated/operations.rs
+        Fresh liveavatar-api/generated/request_readers.rs
+        Fresh liveavatar-api/generated/requests.json
+        Fresh liveavatar-api/generated/session.json
         Stale openapi/CHANGES.md: 21 lines added, 0 removed
-     Finished 5 files: 0 fresh, 5 stale; run `cargo xtask regen --from [root]/changed.json`
+     Finished 11 files: 5 fresh, 6 stale; run `cargo xtask regen --from [root]/changed.json`
     ");
 }
 

@@ -12,8 +12,16 @@ use xtask::surface;
 
 use super::with_shell;
 
-const FILES: [&str; 5] =
+const DOCUMENTS: [&str; 5] =
     [documents::UPSTREAM, documents::OVERLAY, documents::LOWERED, documents::PACKAGED, documents::CORRECTED];
+
+/// The documents and the generated files.
+fn files() -> Vec<String> {
+    let folder = std::fs::read_dir(documents::root().join(documents::GENERATED)).unwrap();
+    let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+    let generated = folder.map(|entry| format!("{}/{}", documents::GENERATED, name(entry)));
+    DOCUMENTS.map(str::to_owned).into_iter().chain(generated).collect()
+}
 
 /// A workspace in a temporary folder.
 pub(super) struct WorkspaceCopy(tempfile::TempDir);
@@ -21,10 +29,10 @@ pub(super) struct WorkspaceCopy(tempfile::TempDir);
 impl WorkspaceCopy {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for file in FILES {
-            let to = folder.path().join(file);
+        for file in files() {
+            let to = folder.path().join(&file);
             std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-            std::fs::copy(documents::root().join(file), to).unwrap();
+            std::fs::copy(documents::root().join(&file), to).unwrap();
         }
         Self(folder)
     }
@@ -46,7 +54,7 @@ impl WorkspaceCopy {
     }
 
     pub(super) fn texts(&self) -> Vec<String> {
-        FILES.iter().map(|file| self.text(file)).collect()
+        files().iter().map(|file| self.text(file)).collect()
     }
 
     /// The public items generated from the lowered document, one line each.

@@ -12,8 +12,11 @@ use crate::error::TaskError;
 use crate::shell::Shell;
 use crate::workspace::{self, Workspace};
 
+const CRATES: &str = "small program: crates compiled";
 pub(super) const COLD_BUILD: &str = "small program: cold debug build";
 pub(super) const BINARY_SIZE: &str = "small program: binary size, release, stripped";
+
+type Number<'a> = &'a dyn Fn(&BuildCost) -> f64;
 
 struct BuildCost {
     crates: usize,
@@ -22,7 +25,7 @@ struct BuildCost {
     bytes: u64,
 }
 
-/// Builds three programs from cold. Two of them run a session; the generated client cannot.
+/// Builds four programs from cold. All run a session, except for that of the generated client, which cannot.
 pub(super) fn measure(
     workspace: &Workspace,
     client: &Path,
@@ -40,10 +43,11 @@ tokio-websockets = {{ version = "*", features = ["aws_lc_rs", "client", "getrand
 uuid = {{ version = "*", features = ["serde"] }}
 "#
     );
-    let ours = format!(
-        "{common}liveavatar-api = {{ path = '{}', features = [\"lite\"] }}\n",
-        workspace.root.join("liveavatar-api").display()
-    );
+    let path = workspace.root.join("liveavatar-api");
+    let with =
+        |features: &str| format!("{common}liveavatar-api = {{ path = '{}', {features} }}\n", path.display());
+    let ours = with("features = [\"lite\"]");
+    let lean = with("default-features = false, features = [\"lite\", \"rustls\", \"tracing\"]");
     let generated = format!(
         "{common}generated = {{ path = '{}', default-features = false, features = [\"rustls\"] }}\n",
         client.display()
@@ -54,22 +58,26 @@ uuid = {{ version = "*", features = ["serde"] }}
     };
     let plain = cost("plain", &plain, include_str!("programs/plain.rs"))?;
     let ours = cost("ours", &ours, include_str!("programs/ours.rs"))?;
+    let lean = cost("without-generator", &lean, include_str!("programs/ours.rs"))?;
     let generated = cost("generated-alone", &generated, include_str!("programs/generated.rs"))?;
+    let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
+    #[expect(clippy::cast_precision_loss, reason = "a few hundred crates, a few megabytes")]
+    let (crates, megabytes) =
+        (|cost: &BuildCost| cost.crates as f64, |cost: &BuildCost| cost.bytes as f64 / 1e6);
     for (with, other) in [("plain", plain), ("generated", generated)] {
-        let mut row =
-            |what: &str, shown: &dyn Fn(&BuildCost) -> String, number: &dyn Fn(&BuildCost) -> f64| {
-                let ratio = format!("{:.2}", number(&ours) / number(&other));
-                rows.pair(with, what, [&shown(&ours), &shown(&other), &ratio]);
-            };
-        let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
-        #[expect(clippy::cast_precision_loss, reason = "a few hundred crates, a few megabytes")]
-        let (crates, megabytes) =
-            (|cost: &BuildCost| cost.crates as f64, |cost: &BuildCost| cost.bytes as f64 / 1e6);
-        row("small program: crates compiled", &|cost| cost.crates.to_string(), &crates);
-        row(COLD_BUILD, &|cost| seconds(cost.cold), &|cost| cost.cold.as_secs_f64());
+        let mut row = |what: &str, ours: &BuildCost, shown: &dyn Fn(&BuildCost) -> String, number: Number| {
+            let ratio = format!("{:.2}", number(ours) / number(&other));
+            rows.pair(with, what, [&shown(ours), &shown(&other), &ratio]);
+        };
+        for (suffix, ours) in [("", &ours), (", without `generate`", &lean)] {
+            row(&format!("{CRATES}{suffix}"), ours, &|cost| cost.crates.to_string(), &crates);
+            row(&format!("{COLD_BUILD}{suffix}"), ours, &|cost| seconds(cost.cold), &|cost| {
+                cost.cold.as_secs_f64()
+            });
+        }
         let rebuild = "small program: debug build after a change";
-        row(rebuild, &|cost| seconds(cost.rebuild), &|cost| cost.rebuild.as_secs_f64());
-        row(BINARY_SIZE, &|cost| format!("{:.1} MB", megabytes(cost)), &megabytes);
+        row(rebuild, &ours, &|cost| seconds(cost.rebuild), &|cost| cost.rebuild.as_secs_f64());
+        row(BINARY_SIZE, &ours, &|cost| format!("{:.1} MB", megabytes(cost)), &megabytes);
     }
     Ok(())
 }

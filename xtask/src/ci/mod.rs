@@ -201,19 +201,22 @@ fn check_packages(workspace: &Workspace) -> Result<(), TaskError> {
         fs::remove_dir_all(&home).map_err(failed)?;
     }
     fs::create_dir_all(&home).map_err(failed)?;
-    let mut members = Vec::new();
-    let mut patches = String::new();
+    let mut folders = Vec::new();
     for (package, _) in PUBLISHED {
         let manifest = workspace.manifest(package)?;
         let folder = format!("{package}-{}", manifest["version"].as_str().unwrap_or_default());
         let archive = workspace.target.join(format!("package/{folder}.crate"));
         // As modified now, so that Cargo sees the change.
         workspace::run(workspace.command("tar").arg("-xmzf").arg(archive).arg("-C").arg(&home))?;
-        patches += &format!("{package} = {{ path = '{folder}' }}\n");
-        members.push(folder);
+        folders.push((package, folder));
     }
-    let manifest =
-        format!("[workspace]\nresolver = '3'\nmembers = {members:?}\n\n[patch.crates-io]\n{patches}");
+    let members: Vec<_> = folders.iter().map(|(_, folder)| folder).collect();
+    let patches: Vec<_> =
+        folders.iter().map(|(package, folder)| format!("{package} = {{ path = '{folder}' }}")).collect();
+    let manifest = format!(
+        "[workspace]\nresolver = '3'\nmembers = {members:?}\n\n[patch.crates-io]\n{}\n",
+        patches.join("\n")
+    );
     fs::write(home.join("Cargo.toml"), manifest).map_err(failed)?;
     fs::copy(workspace.root.join("Cargo.lock"), home.join("Cargo.lock")).map_err(failed)?;
     workspace::run(workspace.command("cargo").current_dir(&home).args(["check", "--quiet"]))
