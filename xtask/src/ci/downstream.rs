@@ -1,4 +1,4 @@
-//! A downstream user's path: a clone, the README's commands, and a new project that depends on the packages. Then the service
+//! A downstream user's path: a clone, the README's first command, and a new project that depends on the packages. Then the service
 //! grows, and the project uses the additions.
 
 use std::fs;
@@ -13,9 +13,6 @@ use crate::regen::{self, RegenMode, RegenOptions};
 use crate::shell::Shell;
 use crate::source::DocumentSource;
 use crate::workspace::{self, API, MOCK, Workspace, path_dependency};
-
-/// The README's sections whose first command a newcomer runs.
-const SECTIONS: [&str; 2] = ["## Run it", "## Test it"];
 
 /// The program of the new project: a first session, against the mock.
 const PROGRAM: &str = include_str!("downstream/main.rs");
@@ -39,12 +36,7 @@ pub(super) fn run(workspace: &Workspace, shell: &mut Shell<'_>) -> Result<(), Ta
     let mut git = workspace.command("git");
     workspace::run(git.args(["clone", "--quiet"]).arg(&workspace.root).arg(&clone))?;
 
-    let readme = fs::read_to_string(clone.join("README.md")).map_err(failed)?;
-    for section in SECTIONS {
-        let command = first_command(&readme, section)?;
-        shell.status("Running", format_args!("`{command}` in a clone"))?;
-        workspace::run(workspace.command("sh").current_dir(&clone).args(["-c", command]))?;
-    }
+    super::run_readme_command(workspace, &clone, "## Run it", shell)?;
 
     let project = |name: &str, api: &str, mock: &str, program: &str| {
         let package = home.join(name);
@@ -91,16 +83,6 @@ fn regenerate(clone: &Path, grown: &Path, shell: &mut Shell<'_>) -> Result<(), T
     let options =
         RegenOptions { mode: RegenMode::Write, verbose: false, today: chrono::NaiveDate::default() };
     regen::run(clone, Some(&DocumentSource::File(grown.to_owned())), &options, shell).map(drop)
-}
-
-/// The first line of the first shell block in a section.
-fn first_command<'a>(readme: &'a str, section: &str) -> Result<&'a str, TaskError> {
-    let text = readme.split_once(&format!("{section}\n")).map(|(_, rest)| rest);
-    let block = text.and_then(|text| text.split_once("```sh\n")).map(|(_, rest)| rest);
-    block.and_then(|block| block.lines().next()).ok_or_else(|| {
-        let fix = "add an `sh` block with the command";
-        TaskError::new(format!("README.md has no command under `{section}`"), fix)
-    })
 }
 
 fn manifest(name: &str, api: &str, mock: &str) -> String {

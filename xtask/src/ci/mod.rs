@@ -27,7 +27,7 @@ macro_rules! steps {
 // Slow steps that build elsewhere come last.
 steps! {
     "format", |it, _| it.cargo(&["fmt", "--all", "--check"]), "the source is formatted";
-    "test", |it, _| it.cargo(&["test", "--workspace", "--locked"]), "the tests and the snippets of the documentation pass";
+    "test", test, "the tests and the snippets of the documentation pass";
     "examples", examples, "every example runs against the mock";
     "regen", fresh, "the files derived from the OpenAPI document are fresh";
     "lean", dependencies::lean, "no package compiles what only another one needs";
@@ -38,7 +38,7 @@ steps! {
     "msrv", dependencies::msrv, "no dependency needs a newer Rust than the packages declare";
     "deny", dependencies::deny, "licences, duplicates and sources of dependencies are allowed";
     "minimal", dependencies::minimal, "the oldest declared dependencies suffice";
-    "downstream", downstream::run, "a clone, the README's commands and a new project work";
+    "downstream", downstream::run, "a clone, the README's first command and a new project work";
     "conformance", conformance, "independent programs and clients accept the mock and the command line";
 }
 
@@ -114,9 +114,34 @@ fn step(name: &str) -> Result<&'static CiStep, TaskError> {
     })
 }
 
+/// Runs the command of the README.
+fn test(workspace: &Workspace, shell: &mut Shell<'_>) -> Result<(), TaskError> {
+    run_readme_command(workspace, &workspace.root, "## Test it", shell)
+}
+
+/// Runs the first command of a section of the README in a copy of the workspace.
+fn run_readme_command(
+    workspace: &Workspace,
+    root: &Path,
+    section: &str,
+    shell: &mut Shell<'_>,
+) -> Result<(), TaskError> {
+    let readme = fs::read_to_string(root.join("README.md"))
+        .map_err(|error| TaskError::new(format!("README.md: {error}"), "restore the file"))?;
+    let text = readme.split_once(&format!("{section}\n")).map(|(_, rest)| rest);
+    let block = text.and_then(|text| text.split_once("```sh\n")).map(|(_, rest)| rest);
+    let command = block.and_then(|block| block.lines().next()).ok_or_else(|| {
+        let fix = "add an `sh` block with the command";
+        TaskError::new(format!("README.md has no command under `{section}`"), fix)
+    })?;
+    shell.status("Running", format_args!("`{command}`"))?;
+    workspace::run(workspace.command("sh").current_dir(root).args(["-c", command]))
+}
+
 /// Builds all packages as `cargo test --workspace` does, so that nothing is compiled again with fewer features.
 fn examples(workspace: &Workspace, shell: &mut Shell<'_>) -> Result<(), TaskError> {
-    let built = workspace.programs(&["build", "--workspace", "--examples", "--locked"])?;
+    let built =
+        workspace.programs(&["build", "--profile", "test", "--workspace", "--examples", "--locked"])?;
     let manifest = workspace.manifest(API)?;
     let targets = manifest["targets"].as_array().into_iter().flatten();
     let examples = targets.filter(|target| target["kind"][0] == "example");
