@@ -10,8 +10,8 @@ mod support;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use liveavatar_api::Error;
 use liveavatar_api::session::{AnyConfiguration, AnyMode, Session};
+use liveavatar_api::{API_KEY_ENV, Error};
 use support::{Connected, connect};
 
 const DEFAULT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/full-sandbox.json");
@@ -79,6 +79,11 @@ async fn run(configuration: &AnyConfiguration) -> Result<(), Box<dyn std::error:
     println!("transcript:");
     for line in session.transcript().await? {
         println!("  {}: {}", line.role, line.transcript);
+    }
+    if mock.is_some() {
+        println!(
+            "next     {API_KEY_ENV}=… cargo run --example quickstart   # in the service's sandbox, which is free"
+        );
     }
     Ok(())
 }
