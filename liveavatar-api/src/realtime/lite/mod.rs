@@ -42,6 +42,7 @@
 mod connect;
 mod in_flight;
 mod options;
+mod playback;
 mod protocol;
 mod send_queue;
 mod session;
@@ -51,6 +52,7 @@ mod task;
 
 pub use super::audio::Chunks;
 pub use options::{AHEAD, END_MARGIN, FLUSH_AFTER, READY_TIMEOUT, SocketOptions};
+pub use playback::SpeechProgress;
 pub use protocol::{AgentState, LiteCommand, LiteEvent, LiteEventKind, ServerNotice, SessionState};
 pub use socket::{LiteEvents, Socket, SpeechHandle};
 pub use speech::{Audio, SpeechEnd, SpeechOutcome};

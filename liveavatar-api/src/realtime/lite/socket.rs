@@ -2,17 +2,18 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
 
 use futures_util::{Stream, StreamExt as _};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use super::connect::Address;
 use super::options::SocketOptions;
+use super::playback::{Playback, SpeechProgress};
 use super::protocol::{LiteCommand, LiteEvent};
 use super::speech::{Audio, SpeechEnd, SpeechOutcome};
-use super::task::{CloseReason, SessionLink, SocketRequest, SocketTask};
+use super::task::{CloseReason, PendingOutcome, SessionLink, SocketRequest, SocketTask};
 use crate::error::{Error, ErrorKind};
 use crate::realtime::event_id::new_event_id;
 use crate::secret::Secret;
@@ -99,11 +100,16 @@ impl Socket {
         S: Stream<Item: Audio> + Send + 'static,
     {
         let id = new_event_id();
+        let (playback, progress) = Playback::new(id.clone(), Instant::now());
         let (sender, outcome) = oneshot::channel();
         let source = Box::pin(audio.map(Audio::into_pcm));
         // If the task has ended, the outcome's sender is dropped, which the handle reports as lost.
-        let _ = self.requests.send(SocketRequest::Speak { id: id.clone(), source, outcome: sender });
-        SpeechHandle { id, outcome, _requests: self.requests.clone() }
+        let _ = self.requests.send(SocketRequest::Speak {
+            id,
+            source,
+            outcome: PendingOutcome::new(sender, playback),
+        });
+        SpeechHandle { progress, outcome, _requests: self.requests.clone() }
     }
 
     /// Stops all speech: playing, queued at the service, and waiting here.
@@ -192,7 +198,7 @@ impl Socket {
 /// Dropping it does not stop the speech.
 #[must_use = "await it to learn how the utterance ends"]
 pub struct SpeechHandle {
-    id: String,
+    progress: SpeechProgress,
     outcome: oneshot::Receiver<SpeechOutcome>,
     /// Keeps the socket open.
     _requests: mpsc::UnboundedSender<SocketRequest>,
@@ -202,13 +208,19 @@ impl SpeechHandle {
     /// Returns the utterance's id, which its frames carry as `event_id`.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.id
+        self.progress.id()
+    }
+
+    /// Returns the utterance's progress, which can be read while the handle is awaited and after that.
+    #[must_use]
+    pub fn progress(&self) -> SpeechProgress {
+        self.progress.clone()
     }
 }
 
 impl fmt::Debug for SpeechHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SpeechHandle").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("SpeechHandle").field("progress", &self.progress).finish_non_exhaustive()
     }
 }
 
@@ -216,8 +228,16 @@ impl Future for SpeechHandle {
     type Output = SpeechOutcome;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<SpeechOutcome> {
-        let lost = SpeechOutcome { end: SpeechEnd::Lost, audio: Duration::ZERO, first_frame_after: None };
-        Pin::new(&mut self.outcome).poll(cx).map(|outcome| outcome.unwrap_or(lost))
+        let outcome = ready!(Pin::new(&mut self.outcome).poll(cx));
+        // The socket was closed before the utterance was queued, or the runtime has shut down.
+        let lost = |_| SpeechOutcome {
+            end: SpeechEnd::Lost,
+            audio: self.progress.sent(),
+            played: self.progress.played(),
+            first_frame_after: None,
+            first_frame_after_speak: None,
+        };
+        Poll::Ready(outcome.unwrap_or_else(lost))
     }
 }
 

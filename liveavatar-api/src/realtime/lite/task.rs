@@ -15,6 +15,7 @@ use tokio_websockets::Message;
 use super::connect::{Address, Connection};
 use super::in_flight::InFlight;
 use super::options::SocketOptions;
+use super::playback::Playback;
 use super::protocol::{LiteCommand, LiteEvent, LiteEventKind, SessionState};
 use super::send_queue::{NextSend, SendQueue};
 use super::speech::{AudioSource, SpeechEnd, SpeechOutcome};
@@ -48,7 +49,7 @@ pub enum CloseReason {
 }
 
 pub(super) enum SocketRequest {
-    Speak { id: String, source: AudioSource, outcome: oneshot::Sender<SpeechOutcome> },
+    Speak { id: String, source: AudioSource, outcome: PendingOutcome },
     Interrupt,
     Command(LiteCommand),
     Subscribe(mpsc::UnboundedSender<LiteEvent>),
@@ -63,10 +64,12 @@ enum Link {
 }
 
 /// The outcome of an utterance so far, and where to send it.
-struct PendingOutcome {
+pub(super) struct PendingOutcome {
     sender: oneshot::Sender<SpeechOutcome>,
-    audio: Duration,
+    playback: Playback,
+    requested: Instant,
     first_frame_after: Option<Duration>,
+    first_frame_after_speak: Option<Duration>,
 }
 
 /// The supervised session that a socket belongs to.
@@ -154,8 +157,7 @@ impl SocketTask {
 
     fn serve(&mut self, request: SocketRequest, now: Instant) {
         match request {
-            SocketRequest::Speak { id, source, outcome: sender } => {
-                let outcome = PendingOutcome { sender, audio: Duration::ZERO, first_frame_after: None };
+            SocketRequest::Speak { id, source, outcome } => {
                 self.outcomes.insert(id.clone(), outcome);
                 self.send_queue.push(id, source);
             }
@@ -163,7 +165,7 @@ impl SocketTask {
                 self.send_queue.clear(now);
                 self.in_flight.interrupt(now);
                 for (_, outcome) in self.outcomes.drain() {
-                    outcome.send(SpeechEnd::Interrupted);
+                    outcome.send(SpeechEnd::Interrupted, now);
                 }
                 self.control(&LiteCommand::Interrupt);
             }
@@ -183,7 +185,7 @@ impl SocketTask {
     fn close(&mut self, reason: CloseReason, now: Instant) {
         self.close_reason.get_or_insert(reason);
         self.send_queue.clear(now);
-        self.lose_all();
+        self.lose_all(now);
         self.link = match std::mem::replace(&mut self.link, Link::Gone) {
             Link::Open(mut connection) => {
                 // Commands that were requested just before, such as an interrupt, are still sent.
@@ -204,10 +206,10 @@ impl SocketTask {
         self.close(CloseReason::SessionEnded, now);
     }
 
-    fn lose_all(&mut self) {
+    fn lose_all(&mut self, now: Instant) {
         self.in_flight.lose_all();
         for (_, outcome) in self.outcomes.drain() {
-            outcome.send(SpeechEnd::Lost);
+            outcome.send(SpeechEnd::Lost, now);
         }
     }
 
@@ -223,7 +225,7 @@ impl SocketTask {
         }
         for id in self.in_flight.lose_all() {
             self.send_queue.stop_sending(&id);
-            self.report(&id, SpeechEnd::Lost);
+            self.report(&id, SpeechEnd::Lost, now);
         }
         let is_due = !self.reconnected || now >= self.connected_at + RECONNECT_INTERVAL;
         if !(may_reconnect && is_due && self.options.reconnect) || self.close_reason.is_some() {
@@ -243,19 +245,19 @@ impl SocketTask {
         self.broken(true, CloseReason::ConnectionLost, error, now);
     }
 
-    fn report(&mut self, id: &str, end: SpeechEnd) {
+    fn report(&mut self, id: &str, end: SpeechEnd, now: Instant) {
         if let Some(outcome) = self.outcomes.remove(id) {
-            outcome.send(end);
+            outcome.send(end, now);
         }
     }
 
-    fn ended(&mut self, id: &str, end: SpeechEnd) {
+    fn ended(&mut self, id: &str, end: SpeechEnd, now: Instant) {
         let was_sending = self.send_queue.stop_sending(id);
         if was_sending && matches!(end, SpeechEnd::Failed(_)) {
             // Otherwise the audio of the next utterance would be added to this one.
             self.controls.push_back(LiteCommand::SpeakEnd.encode(id).into());
         }
-        self.report(id, end);
+        self.report(id, end, now);
     }
 
     fn read(&mut self, cx: &mut Context<'_>, now: Instant) {
@@ -317,7 +319,7 @@ impl SocketTask {
             if was_cut || self.in_flight.is_empty() {
                 self.send_queue.playback_stopped(now);
             }
-            self.ended(&id, end);
+            self.ended(&id, end, now);
         }
         self.publish(event);
     }
@@ -376,24 +378,24 @@ impl SocketTask {
         loop {
             match self.send_queue.next(cx, now)? {
                 NextSend::Frame { id, text, audio, first_after } => {
-                    self.in_flight.sent(&id, audio);
                     if let Some(outcome) = self.outcomes.get_mut(&id) {
-                        outcome.audio += audio;
+                        self.in_flight.sent(&id, audio, &outcome.playback, now);
                         outcome.first_frame_after = outcome.first_frame_after.or(first_after);
+                        outcome.first_frame_after_speak.get_or_insert(now - outcome.requested);
                     }
                     return Some(text);
                 }
                 NextSend::End { id } => {
                     let deadline = later(self.send_queue.playback_end().max(now), self.options.end_margin);
                     if let Some((id, end)) = self.in_flight.complete(&id, deadline) {
-                        self.ended(&id, end);
+                        self.ended(&id, end, now);
                     }
                     return Some(LiteCommand::SpeakEnd.encode(&id).into());
                 }
-                NextSend::Empty { id } => self.report(&id, SpeechEnd::Finished),
+                NextSend::Empty { id } => self.report(&id, SpeechEnd::Finished, now),
                 NextSend::Failed { id, error, begun } => {
                     self.in_flight.give_up(&id, now);
-                    self.report(&id, SpeechEnd::Failed(Arc::new(error)));
+                    self.report(&id, SpeechEnd::Failed(Arc::new(error)), now);
                     if begun {
                         return Some(LiteCommand::SpeakEnd.encode(&id).into());
                     }
@@ -420,7 +422,7 @@ impl SocketTask {
     /// Handles all passed deadlines except those of writes.
     fn expire(&mut self, now: Instant) {
         for (id, end) in self.in_flight.expire(now) {
-            self.ended(&id, end);
+            self.ended(&id, end, now);
         }
         match &self.link {
             Link::Closing(_, by) if *by <= now => self.link = Link::Gone,
@@ -469,10 +471,24 @@ fn later(time: Instant, duration: Duration) -> Instant {
 }
 
 impl PendingOutcome {
-    fn send(self, end: SpeechEnd) {
-        let Self { sender, audio, first_frame_after } = self;
+    pub(super) fn new(sender: oneshot::Sender<SpeechOutcome>, playback: Playback) -> Self {
+        Self {
+            sender,
+            playback,
+            requested: Instant::now(),
+            first_frame_after: None,
+            first_frame_after_speak: None,
+        }
+    }
+
+    fn send(self, end: SpeechEnd, now: Instant) {
+        let Self { sender, playback, first_frame_after, first_frame_after_speak, .. } = self;
+        let audio = playback.sent();
+        let played = if end.is_finished() { audio } else { playback.position(now) };
+        playback.pause(played);
+        let outcome = SpeechOutcome { end, audio, played, first_frame_after, first_frame_after_speak };
         // The receiver is gone if the handle was dropped.
-        let _ = sender.send(SpeechOutcome { end, audio, first_frame_after });
+        let _ = sender.send(outcome);
     }
 }
 
@@ -497,7 +513,7 @@ impl Future for SocketTask {
             }
             if matches!(this.link, Link::Gone) {
                 let reason = this.close_reason.unwrap_or(CloseReason::ConnectionLost);
-                this.lose_all();
+                this.lose_all(now);
                 #[cfg(feature = "tracing")]
                 tracing::debug!(?reason, "the LITE socket is closed");
                 this.close_sender.send_replace(Some(reason));

@@ -17,7 +17,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use liveavatar_api::Secret;
 use liveavatar_api::realtime::audio;
 use liveavatar_api::realtime::lite::{
-    LiteCommand, LiteEvents, Socket, SocketOptions, SpeechEnd, SpeechHandle, SpeechOutcome,
+    LiteCommand, LiteEvents, Socket, SocketOptions, SpeechEnd, SpeechHandle, SpeechOutcome, SpeechProgress,
 };
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -283,6 +283,7 @@ struct Caller {
     record: Record,
     socket: Option<Socket>,
     speeches: HashMap<String, Pin<Box<SpeechHandle>>>,
+    progress: HashMap<String, SpeechProgress>,
     count: usize,
     events: Option<LiteEvents>,
 }
@@ -308,8 +309,14 @@ async fn call(port: u16, script: &str, record: Record) {
         Err(error) => return record.line("caller", format!("cannot connect: {error}")),
     };
     record.line("caller", "is connected");
-    let mut caller =
-        Caller { record, socket: Some(socket), speeches: HashMap::new(), count: 0, events: None };
+    let mut caller = Caller {
+        record,
+        socket: Some(socket),
+        speeches: HashMap::new(),
+        progress: HashMap::new(),
+        count: 0,
+        events: None,
+    };
     for step in steps.filter(|step| !step.is_empty()) {
         caller.step(step).await;
     }
@@ -325,12 +332,23 @@ impl Caller {
                 self.count += 1;
                 let speech = socket().speak(source(how));
                 self.record.line("caller", format!("speaks ({})", how.join(" ")));
+                self.progress.insert(self.count.to_string(), speech.progress());
                 self.speeches.insert(self.count.to_string(), Box::pin(speech));
             }
             ["await", number] => {
                 let Some(speech) = self.speeches.remove(number) else { return };
                 let outcome = speech.await;
                 self.record.line("caller", format!("sees speech {number} end: {}", describe(&outcome)));
+            }
+            ["started", number] => {
+                let started = self.progress[number].started().await;
+                let what = if started { "start" } else { "end without a start" };
+                self.record.line("caller", format!("sees speech {number} {what}"));
+            }
+            ["progress", number] => {
+                let progress = &self.progress[number];
+                let (played, sent) = (progress.played(), progress.sent());
+                self.record.line("caller", format!("sees {played:?} of {sent:?} of speech {number} played"));
             }
             ["pending", number] => {
                 let speech = self.speeches.get_mut(number).unwrap();
@@ -401,8 +419,10 @@ fn describe(outcome: &SpeechOutcome) -> String {
         }
         other => format!("{other:?}").to_lowercase(),
     };
-    let first = outcome.first_frame_after.map(|after| format!(", first frame after {after:?}"));
-    format!("{end}, {:?} sent{}", outcome.audio, first.unwrap_or_default())
+    let first = outcome.first_frame_after.zip(outcome.first_frame_after_speak).map(|(byte, call)| {
+        format!(", first frame {byte:?} after the first byte and {call:?} after the call")
+    });
+    format!("{end}, {:?} of {:?} played{}", outcome.played, outcome.audio, first.unwrap_or_default())
 }
 
 /// Makes the audio of steps such as `500 pause 2000 live 1000`.

@@ -260,6 +260,37 @@ scripts! {
         ["ready; until speak; started id 1"],
         "speak 5000; wait 500; close; await 1";
 
+    // Progress.
+    the_start_and_the_progress_of_playback_are_reported:
+        ["ready; until end; wait 300; started id 1; wait 1500; ended id 1"],
+        "speak 1500; progress 1; started 1; wait 500; progress 1; await 1; progress 1; close";
+    progress_continues_while_more_audio_is_sent:
+        ["ready; until speak; wait 200; started id 1"],
+        "speak 10000; started 1; wait 4500; progress 1; interrupt; await 1; progress 1; close";
+    an_utterance_that_is_interrupted_before_it_starts_has_played_nothing:
+        ["ready; until end u2; started id 1"],
+        "speak 1500; speak 500; started 1; wait 400; interrupt; await 1; await 2; started 2; close";
+    playback_that_runs_out_of_audio_makes_no_progress:
+        ["ready; until speak; started id 1"],
+        "speak 500 pause 3000 2000; wait 2000; progress 1; wait 2000; progress 1; interrupt; await 1; close";
+    a_reported_underrun_stops_the_progress_until_the_next_start:
+        ["ready; until speak; started id 1; wait 600; ended id 1; until speak; wait 700; started id 1"],
+        "speak 500 pause 2000 1500; wait 2600; progress 1; wait 600; progress 1; interrupt; await 1; close";
+    a_repeated_start_does_not_set_the_progress_back:
+        ["ready; until speak; started id 1; wait 900; started id 1"],
+        "speak 2500; wait 1500; progress 1; interrupt; await 1; close";
+    a_pose_reports_the_start_if_nothing_else_does:
+        [
+            "ready; until speak; wait 300; raw {\"type\":\"agent.state_updated\",\"new_state\":\"talking\"}",
+        ],
+        "speak 2500; started 1; wait 1500; progress 1; interrupt; await 1; close";
+    the_start_is_assumed_if_the_server_never_reports_one:
+        ["ready"],
+        "speak 1500; speak 1500; wait 900; progress 1; wait 600; progress 1; wait 1500; interrupt; await 1; await 2; close";
+    progress_stops_when_the_connection_drops:
+        ["ready; until speak; started id 1; wait 1200; drop"],
+        "with no reconnect; speak 5000; await 1; wait 1000; progress 1";
+
     // Keep-alive.
     an_idle_socket_sends_keep_alives: ["ready"], "wait 200000; close";
     keep_alives_can_be_disabled: ["ready"], "with no keep-alive; wait 200000; close";
