@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::playback::Playback;
-use super::protocol::{AgentState, LiteEvent, LiteEventKind, ServerNotice};
+use super::protocol::{AgentState, LiteEvent, LiteEventKind, NoticeKind, ServerNotice};
 use super::speech::SpeechEnd;
 use crate::error::Error;
 
@@ -347,5 +347,7 @@ impl InFlight {
 }
 
 fn failed(notice: &ServerNotice) -> SpeechEnd {
-    SpeechEnd::Failed(Arc::new(Error::reported("the service reports", &notice.message)))
+    let kind = notice.kind.as_ref().map_or("an error without a message", NoticeKind::as_str);
+    let text = if notice.message.is_empty() { kind } else { &notice.message };
+    SpeechEnd::Failed(Arc::new(Error::reported("the service reports", text)))
 }

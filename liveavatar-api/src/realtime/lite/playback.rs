@@ -94,7 +94,7 @@ impl Playback {
     }
 }
 
-/// The progress of an utterance: what was sent, whether playback started, and how much of the audio was played.
+/// The progress of an utterance: whether playback has started, and how much audio is sent and played.
 ///
 /// [`SpeechHandle::progress`](super::SpeechHandle::progress) returns it, and the values can be read at any time, also after the end.
 ///

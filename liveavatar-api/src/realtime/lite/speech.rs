@@ -88,7 +88,7 @@ pub enum SpeechEnd {
     Interrupted,
     /// The audio is unusable, its source failed, or the server rejected it.
     Failed(Arc<Error>),
-    /// The connection was lost, or the server did not report the end in time.
+    /// The connection was lost, the session ended, or the server did not report the end in time.
     Lost,
 }
 
