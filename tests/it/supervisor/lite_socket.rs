@@ -197,6 +197,23 @@ async fn a_session_ends_at_once_when_the_server_closes_its_socket_for_good() {
 }
 
 #[tokio::test]
+async fn a_session_ends_at_once_when_its_socket_cannot_reconnect() {
+    let lab = lab().await;
+    let session = lab.client.open(&lite()).await.unwrap();
+    let socket = session.connect().await.unwrap();
+    tokio::time::pause();
+    assert!(lab.server.end_session(session.id(), "IDLE_TIMEOUT"));
+    lab.server.reject_sockets();
+    lab.server.socket_faults(|_| Some(SocketFault::Disconnect));
+    let begin = Instant::now();
+    socket.start_listening().unwrap();
+    assert_eq!(socket.closed().await, CloseReason::ConnectionLost);
+    let reason = EndReason::Service(Some(SessionEndReason::IdleTimeout.into()));
+    assert_eq!(session.ended().await.unwrap(), reason);
+    assert!(begin.elapsed() < Duration::from_millis(500), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
 async fn socket_options_out_of_range_are_errors_and_long_durations_are_no_panic() {
     let lab = lab().await;
     let session = lab.client.open(&lite()).await.unwrap();

@@ -90,8 +90,8 @@ pub(super) struct PendingOutcome {
 
 /// The supervised session that a socket belongs to.
 pub(super) struct SessionLink {
-    /// Called when the service says that the session has ended.
-    pub(super) on_stopped: Box<dyn Fn() + Send>,
+    /// Called when the socket closes, unless the caller closes it or the session has ended: the session may have ended, too.
+    pub(super) on_lost: Box<dyn Fn() + Send>,
     /// Completes when the session ends or is replaced.
     pub(super) ended: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
@@ -206,10 +206,8 @@ impl SocketTask {
 
     /// Starts to close; all current utterances are lost.
     fn close(&mut self, reason: CloseReason, now: Instant) {
-        if let CloseReason::SessionEnded { .. } | CloseReason::ClosedByServer { .. } = &reason
-            && let Some(session) = self.session.take()
-        {
-            (session.on_stopped)();
+        if let Some(session) = self.session.take().filter(|_| reason != CloseReason::Requested) {
+            (session.on_lost)();
         }
         self.close_reason.get_or_insert(reason);
         self.send_queue.clear(now);
