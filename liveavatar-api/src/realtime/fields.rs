@@ -3,6 +3,8 @@
 use serde_json::{Map, Value};
 
 use crate::error::Error;
+use crate::types::SessionEndReason;
+use crate::wire::OpenEnum;
 
 /// The field that holds a message's type: FULL uses the first name, LITE the second.
 const TYPE_FIELDS: [&str; 2] = ["event_type", "type"];
@@ -59,6 +61,13 @@ impl Fields {
     pub(super) fn into_parts(self) -> (String, Map<String, Value>) {
         (self.event_type, self.rest)
     }
+}
+
+/// Takes the reason of a `session.stopped`: the official SDK reads `stop_reason`; the official agent guide writes `end_reason`.
+pub(super) fn stop_reason(fields: &mut Fields) -> Option<OpenEnum<SessionEndReason>> {
+    let reason = fields.take_string("stop_reason").or_else(|| fields.take_string("end_reason"))?;
+    // An `OpenEnum` accepts any text.
+    reason.parse().ok()
 }
 
 /// Some servers write null for an absent string. A value of another type stays in the map.

@@ -3,6 +3,7 @@
 //! `fuzz_targets` runs them with libFuzzer, and `tests/it/fuzz.rs` with the corpora and deterministic mutations of them.
 
 pub mod audio;
+pub mod close_frames;
 pub mod configurations;
 pub mod documents;
 pub mod edits;
@@ -20,6 +21,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("wire", wire::wire),
     ("socket_events", events::socket_events),
     ("channel_events", events::channel_events),
+    ("close_frames", close_frames::close_frames),
     ("documents", documents::documents),
     ("overlays", documents::overlays),
     ("wav", audio::wav),

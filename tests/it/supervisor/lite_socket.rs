@@ -9,9 +9,9 @@ use liveavatar_api::realtime::audio;
 use liveavatar_api::realtime::lite::{CloseReason, SocketOptions};
 use liveavatar_api::session::{EndReason, SessionEvent, State};
 use liveavatar_api::types::SessionEndReason;
-use liveavatar_mock::{EventStyle, Failure, Fault, MockResponse, Server};
+use liveavatar_mock::{EventStyle, Failure, Fault, MockResponse, Server, SocketFault};
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{Lab, lasting, lite, settle};
 
@@ -28,7 +28,7 @@ async fn the_socket_speaks_and_closes_when_the_session_is_stopped() {
     let spoken = socket.speak(stream::iter([vec![0_u8; audio::bytes(Duration::from_secs(2))]])).await;
     assert!(spoken.end.is_finished(), "{spoken:?}");
     session.stop().await.unwrap();
-    assert_eq!(socket.closed().await, CloseReason::SessionEnded);
+    assert_eq!(socket.closed().await, CloseReason::SessionEnded { reason: None });
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn the_socket_of_a_replaced_session_does_not_keep_the_new_one_alive() {
     let requests = lab.server.requests();
     let calls = requests.iter().filter(|it| it.operation.as_deref() == Some("keep_session_alive"));
     assert_ne!(calls.filter(|it| String::from_utf8_lossy(&it.body).contains(&new)).count(), 0);
-    assert_eq!(socket.close_reason(), Some(CloseReason::SessionEnded));
+    assert_eq!(socket.close_reason(), Some(CloseReason::SessionEnded { reason: None }));
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn a_session_that_was_given_up_is_not_kept_alive_by_its_socket() {
     assert_eq!(lab.server.running_sessions(), [session.id()]);
     sleep(Duration::from_secs(6 * 60)).await;
     assert!(lab.server.running_sessions().is_empty(), "the service does not end it for idleness");
-    assert_eq!(socket.closed().await, CloseReason::SessionEnded);
+    assert_eq!(socket.closed().await, CloseReason::SessionEnded { reason: None });
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn the_socket_closes_when_its_session_ends() {
     lab.server.mock_response("stop_session", stopped);
     session.stop().await.unwrap();
     let closed = tokio::time::timeout(Duration::from_secs(5), socket.closed()).await;
-    assert_eq!(closed.expect("it stays open"), CloseReason::SessionEnded);
+    assert_eq!(closed.expect("it stays open"), CloseReason::SessionEnded { reason: None });
     assert!(session.connect().await.is_err());
 }
 
@@ -138,11 +138,79 @@ async fn a_session_ends_at_once_when_its_socket_learns_that_it_was_stopped() {
     let mut events = session.events();
     tokio::time::pause();
     assert!(lab.server.end_session(session.id(), "NO_CREDITS"));
-    assert_eq!(socket.closed().await, CloseReason::SessionEnded);
+    assert_eq!(socket.closed().await, CloseReason::SessionEnded { reason: None });
     let ended = tokio::time::timeout(Duration::from_secs(5), session.ended()).await;
     let reason = EndReason::Service(Some(SessionEndReason::NoCredits.into()));
     assert_eq!(ended.expect("the session does not notice").unwrap(), reason);
     assert!(matches!(events.next().await, Some(SessionEvent::State(State::Ending))));
+}
+
+#[tokio::test]
+async fn a_session_ends_at_once_when_its_socket_says_so() {
+    let lab = lab().await;
+    let session = lab.client.open(&lite()).await.unwrap();
+    let socket = session.connect().await.unwrap();
+    tokio::time::pause();
+    assert!(lab.server.end_session(session.id(), "NO_CREDITS"));
+    // Before the server's own check of the session.
+    let stopped = r#"{"type":"session.stopped","stop_reason":"NO_CREDITS"}"#;
+    lab.server.socket_faults(|_| Some(SocketFault::Garbage(stopped.to_owned())));
+    let begin = Instant::now();
+    let speech = socket.speak(stream::iter([vec![0_u8; audio::bytes(Duration::from_secs(2))]]));
+    assert!(speech.await.end.is_lost());
+    let reason = Some(SessionEndReason::NoCredits.into());
+    assert_eq!(socket.closed().await, CloseReason::SessionEnded { reason: reason.clone() });
+    assert_eq!(session.ended().await.unwrap(), EndReason::Service(reason));
+    assert!(begin.elapsed() < Duration::from_millis(500), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn a_session_that_its_socket_calls_stopped_keeps_running_if_the_service_knows_it() {
+    let lab = lab().await;
+    let session = lab.client.open(&lite()).await.unwrap();
+    let socket = session.connect().await.unwrap();
+    tokio::time::pause();
+    let stopped = r#"{"type":"session.stopped"}"#;
+    lab.server.socket_faults(|_| Some(SocketFault::Garbage(stopped.to_owned())));
+    socket.start_listening().unwrap();
+    assert_eq!(socket.closed().await, CloseReason::SessionEnded { reason: None });
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(lab.server.running_sessions(), [session.id()]);
+    assert!(matches!(session.status().state, State::Started));
+}
+
+#[tokio::test]
+async fn a_session_ends_at_once_when_the_server_closes_its_socket_for_good() {
+    let lab = lab().await;
+    let session = lab.client.open(&lite()).await.unwrap();
+    let socket = session.connect().await.unwrap();
+    tokio::time::pause();
+    assert!(lab.server.end_session(session.id(), "IDLE_TIMEOUT"));
+    lab.server.socket_faults(|_| Some(SocketFault::Close(4001)));
+    let begin = Instant::now();
+    socket.start_listening().unwrap();
+    let closed = CloseReason::ClosedByServer { code: 4001, reason: String::new() };
+    assert_eq!(socket.closed().await, closed);
+    let reason = EndReason::Service(Some(SessionEndReason::IdleTimeout.into()));
+    assert_eq!(session.ended().await.unwrap(), reason);
+    assert!(begin.elapsed() < Duration::from_millis(500), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn a_session_ends_at_once_when_its_socket_cannot_reconnect() {
+    let lab = lab().await;
+    let session = lab.client.open(&lite()).await.unwrap();
+    let socket = session.connect().await.unwrap();
+    tokio::time::pause();
+    assert!(lab.server.end_session(session.id(), "IDLE_TIMEOUT"));
+    lab.server.reject_sockets();
+    lab.server.socket_faults(|_| Some(SocketFault::Disconnect));
+    let begin = Instant::now();
+    socket.start_listening().unwrap();
+    assert_eq!(socket.closed().await, CloseReason::ConnectionLost);
+    let reason = EndReason::Service(Some(SessionEndReason::IdleTimeout.into()));
+    assert_eq!(session.ended().await.unwrap(), reason);
+    assert!(begin.elapsed() < Duration::from_millis(500), "{:?}", begin.elapsed());
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::elevenlabs::ElevenLabsEvent;
 use crate::error::Error;
-use crate::realtime::fields::Fields;
+use crate::realtime::fields::{Fields, stop_reason};
 use crate::types::SessionEndReason;
 use crate::wire::OpenEnum;
 
@@ -93,13 +93,6 @@ const EVENTS: &[(&str, ReadEvent)] = &[
     ("session.state_updated", |_| Some(FullEventKind::SessionStateUpdated)),
     ("elevenlabs_agent_event", |fields| ElevenLabsEvent::from_fields(fields).map(FullEventKind::ElevenLabs)),
 ];
-
-/// The official SDK reads `stop_reason`; the official agent guide writes `end_reason`.
-fn stop_reason(fields: &mut Fields) -> Option<OpenEnum<SessionEndReason>> {
-    let reason = fields.take_string("stop_reason").or_else(|| fields.take_string("end_reason"))?;
-    // An `OpenEnum` accepts any text.
-    reason.parse().ok()
-}
 
 impl FullEvent {
     /// Decodes a packet. Returns `None` if its topic is not [`RESPONSE_TOPIC`].

@@ -1,6 +1,10 @@
 //! Opening the connection: address, TLS, handshake.
 
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
 use http::Uri;
+use tokio::io::{AsyncReadExt as _, Join, ReadHalf, Take, WriteHalf, join, split};
 use tokio::net::TcpStream;
 use tokio_websockets::{ClientBuilder, Connector, Limits, MaybeTlsStream, WebSocketStream, upgrade};
 
@@ -8,10 +12,20 @@ use crate::error::{Error, ErrorKind};
 use crate::http::is_loopback;
 use crate::secret::Secret;
 
-pub(super) type Connection = WebSocketStream<MaybeTlsStream<TcpStream>>;
+type Stream = MaybeTlsStream<TcpStream>;
+pub(super) type Connection = WebSocketStream<Join<Take<ReadHalf<Stream>>, WriteHalf<Stream>>>;
 
-/// The largest accepted message. Events have some hundred bytes, but variants of the service also send media.
+/// The largest event, in bytes; a larger one is dropped. Events have some hundred bytes.
+pub const MAX_EVENT: usize = 1024 * 1024;
+
+/// The largest accepted message, because variants of the service also send media.
 const MAX_MESSAGE: usize = 16 * 1024 * 1024;
+
+/// The largest response to the handshake.
+const MAX_HANDSHAKE: u64 = 64 * 1024;
+
+/// The shortest part of an address that is taken for a secret.
+const MIN_SECRET: usize = 8;
 
 const TLS_MISSING: &str = "ws_url starts with wss://, which requires the feature `rustls`";
 
@@ -50,25 +64,47 @@ impl Address {
         // Frames are written whole, so Nagle's algorithm would only delay them.
         stream.set_nodelay(true).map_err(unreachable)?;
         let connector = if self.tls { tls()? } else { Connector::Plain };
-        let stream = connector.wrap(&self.host, stream).await.map_err(failed)?;
+        let (reader, writer) = split(connector.wrap(&self.host, stream).await.map_err(failed)?);
         let builder = ClientBuilder::from_uri(self.uri);
         let builder = builder.limits(Limits::default().max_payload_len(Some(MAX_MESSAGE)));
-        let (connection, _) = builder.connect_on(stream).await.map_err(failed)?;
+        // The library buffers a response of any length.
+        let handshake = builder.connect_on(join(reader.take(MAX_HANDSHAKE), writer));
+        // It panics if the response's key is too long.
+        let handshake = AssertUnwindSafe(handshake).catch_unwind().await;
+        let (mut connection, _) = handshake.map_err(|_| no_websocket())?.map_err(failed)?;
+        connection.get_mut().reader_mut().set_limit(u64::MAX);
         Ok(connection)
+    }
+
+    /// Removes the secret parts of the address from a text of the server.
+    pub(super) fn scrub(&self, text: &str) -> String {
+        let parts = self
+            .uri
+            .path()
+            .split('/')
+            .chain(self.uri.query().into_iter().flat_map(|it| it.split(['&', '='])));
+        let secrets = parts.filter(|part| part.len() >= MIN_SECRET && uuid::Uuid::parse_str(part).is_err());
+        secrets.fold(text.to_owned(), |text, secret| text.replace(secret, "[ws_url]"))
     }
 }
 
+fn no_websocket() -> Error {
+    Error::new(ErrorKind::Transport, "the server does not support WebSockets here")
+}
+
 /// Keeps the library's text, which may contain the address, out of the message.
-fn failed(error: tokio_websockets::Error) -> Error {
+pub(super) fn failed(error: tokio_websockets::Error) -> Error {
     use tokio_websockets::Error as Raw;
     match error {
         Raw::Upgrade(upgrade::Error::DidNotSwitchProtocols(status)) => {
             Error::from_status(status, "the service rejected the WebSocket")
         }
-        Raw::Upgrade(error) => {
-            Error::new(ErrorKind::Transport, "the server does not support WebSockets here").caused_by(error)
-        }
+        Raw::Upgrade(error) => no_websocket().caused_by(error),
         Raw::Io(error) => Error::new(ErrorKind::Transport, "the connection failed").caused_by(error),
+        error @ (Raw::Protocol(_) | Raw::PayloadTooLong { .. }) => {
+            Error::new(ErrorKind::Transport, "the server violates the WebSocket protocol or its limits")
+                .caused_by(error)
+        }
         error => Error::new(ErrorKind::Transport, "the connection failed").caused_by(error),
     }
 }

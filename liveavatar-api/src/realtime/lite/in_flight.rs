@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::protocol::{LiteEvent, LiteEventKind, ServerNotice};
+use super::playback::Playback;
+use super::protocol::{AgentState, LiteEvent, LiteEventKind, NoticeKind, ServerNotice};
 use super::speech::SpeechEnd;
 use crate::error::Error;
 
@@ -27,11 +28,11 @@ const MAX_FINISHED_IDS: usize = 64;
 struct Utterance {
     id: String,
     task: Option<String>,
+    playback: Playback,
     playback_started: Option<Instant>,
     /// Whether the start event had no id of ours and may belong to an abandoned utterance.
     start_is_ambiguous: bool,
-    sent: Duration,
-    /// The value of `sent` when the server played everything and ran out of audio.
+    /// How much audio was sent when the server had played everything and ran out of audio.
     played_out_at: Option<Duration>,
     /// Whether the end of the audio was sent.
     is_complete: bool,
@@ -73,17 +74,23 @@ impl InFlight {
     }
 
     /// Records that audio of an utterance was sent.
-    pub(super) fn sent(&mut self, id: &str, audio: Duration) {
-        if let Some(utterance) = self.utterances.iter_mut().find(|it| it.id == id) {
-            utterance.sent += audio;
-            return;
+    pub(super) fn sent(&mut self, id: &str, audio: Duration, playback: &Playback, now: Instant) {
+        if self.utterances.iter().all(|it| it.id != id) {
+            if !self.reports_starts {
+                playback.assume_start(self.utterances.back().map(|it| it.playback.plays_until()), now);
+            }
+            self.begin(id, playback);
         }
+        playback.add(audio, now);
+    }
+
+    fn begin(&mut self, id: &str, playback: &Playback) {
         self.utterances.push_back(Utterance {
             id: id.to_owned(),
             task: None,
+            playback: playback.clone(),
             playback_started: None,
             start_is_ambiguous: false,
-            sent: audio,
             played_out_at: None,
             is_complete: false,
             deadline: None,
@@ -97,7 +104,8 @@ impl InFlight {
         let utterance = &mut self.utterances[at];
         utterance.is_complete = true;
         utterance.deadline = Some(deadline);
-        (utterance.played_out_at == Some(utterance.sent)).then(|| self.end(at, SpeechEnd::Finished))
+        (utterance.played_out_at == Some(utterance.playback.sent()))
+            .then(|| self.end(at, SpeechEnd::Finished))
     }
 
     /// Gives up an utterance, for example because its audio failed.
@@ -170,6 +178,16 @@ impl InFlight {
                 }
                 Subject::Unknown | Subject::Finished => None,
             },
+            LiteEventKind::AgentState { new: AgentState::Talking, .. } => {
+                // Servers that report no starts may report the pose.
+                if let Some(first) = self.utterances.front()
+                    && !self.reports_starts
+                    && self.abandoned.is_empty()
+                {
+                    first.playback.start(now);
+                }
+                None
+            }
             _ => None,
         }
     }
@@ -213,6 +231,10 @@ impl InFlight {
         }
         let utterance = &mut self.utterances[at];
         let old_task = if guessed { utterance.task.take() } else { None };
+        if utterance.start_is_ambiguous {
+            utterance.playback.pause(Duration::ZERO);
+        }
+        utterance.playback.start(now);
         utterance.playback_started = Some(now);
         utterance.start_is_ambiguous = guessed && !self.abandoned.is_empty();
         utterance.ambiguous_end = None;
@@ -259,18 +281,21 @@ impl InFlight {
         let is_ambiguous = !by_id && self.utterances[at].start_is_ambiguous && !self.abandoned.is_empty();
         let utterance = &mut self.utterances[at];
         let played = utterance.playback_started.map_or(Duration::MAX, |started| now - started);
-        if is_ambiguous && (!utterance.is_complete || played < utterance.sent / 2) {
+        if is_ambiguous && (!utterance.is_complete || played < utterance.playback.sent() / 2) {
             utterance.ambiguous_end = utterance.is_complete.then_some(now + AMBIGUOUS_END_LIMIT);
             if !utterance.is_complete {
                 utterance.playback_started = None;
+                utterance.playback.pause(Duration::ZERO);
                 self.abandoned.pop_front();
             }
             return None;
         }
         if !utterance.is_complete {
             // The server ran out of audio. It reports another start when it continues.
+            let sent = utterance.playback.sent();
             utterance.playback_started = None;
-            utterance.played_out_at = Some(utterance.sent);
+            utterance.playback.pause(sent);
+            utterance.played_out_at = Some(sent);
             return None;
         }
         Some(self.end(at, SpeechEnd::Finished))
@@ -322,5 +347,7 @@ impl InFlight {
 }
 
 fn failed(notice: &ServerNotice) -> SpeechEnd {
-    SpeechEnd::Failed(Arc::new(Error::reported("the service reports", &notice.message)))
+    let kind = notice.kind.as_ref().map_or("an error without a message", NoticeKind::as_str);
+    let text = if notice.message.is_empty() { kind } else { &notice.message };
+    SpeechEnd::Failed(Arc::new(Error::reported("the service reports", text)))
 }

@@ -35,13 +35,28 @@
 //!   audio should have been played.
 //! - It keeps the session alive while nothing is sent, and answers pings. It does not expect pongs, because the service delays
 //!   them while it is busy (official starter).
-//! - It reconnects once if the connection breaks.
+//! - It reconnects once if the connection breaks, but not to a session that the service says is ending or has stopped.
+//! - It reports how much of each utterance was played ([`SpeechProgress`], [`SpeechOutcome::played`]), so that an agent knows what the
+//!   user heard.
+//!
+//! # Limits
+//!
+//! | What the server sends | Limit |
+//! | --- | --- |
+//! | response to the handshake | 64 KiB, else connecting fails |
+//! | message, also in fragments | 16 MiB, else the connection breaks |
+//! | event | [`MAX_EVENT`], else it is dropped and [`LiteEvents::missed`] counts it |
+//! | events that you do not read | [`EVENT_BUFFER`], and [`EARLY_EVENT_BUFFER`] before you subscribe |
+//! | pings whose pongs it does not read | 64 KiB of pongs, else the connection breaks |
+//! | compressed frames | none, because the socket does not offer compression; the connection breaks |
 //!
 //! HTTP proxies are not supported.
 
 mod connect;
+mod events;
 mod in_flight;
 mod options;
+mod playback;
 mod protocol;
 mod send_queue;
 mod session;
@@ -50,8 +65,13 @@ mod speech;
 mod task;
 
 pub use super::audio::Chunks;
+pub use connect::MAX_EVENT;
+pub use events::{EARLY_EVENT_BUFFER, EVENT_BUFFER, LiteEvents};
 pub use options::{AHEAD, END_MARGIN, FLUSH_AFTER, READY_TIMEOUT, SocketOptions};
-pub use protocol::{AgentState, LiteCommand, LiteEvent, LiteEventKind, ServerNotice, SessionState};
-pub use socket::{LiteEvents, Socket, SpeechHandle};
+pub use playback::SpeechProgress;
+pub use protocol::{
+    AgentState, LiteCommand, LiteEvent, LiteEventKind, NoticeKind, ServerNotice, SessionState,
+};
+pub use socket::{Socket, SpeechHandle};
 pub use speech::{Audio, SpeechEnd, SpeechOutcome};
 pub use task::CloseReason;

@@ -8,7 +8,9 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use crate::error::Error;
-use crate::realtime::fields::Fields;
+use crate::realtime::fields::{Fields, stop_reason};
+use crate::types::SessionEndReason;
+use crate::wire::OpenEnum;
 
 /// A command to the avatar of a LITE session.
 #[derive(Clone, PartialEq, Eq)]
@@ -111,12 +113,18 @@ pub struct LiteEvent {
 pub enum LiteEventKind {
     /// The session's state changed.
     SessionState(SessionState),
+    /// The service ended the session, for this reason if it sent one. The socket closes.
+    SessionStopped(Option<OpenEnum<SessionEndReason>>),
     /// Playback started.
     SpeakStarted,
     /// Playback ended.
     SpeakEnded,
     /// Playback was interrupted.
     SpeakInterrupted,
+    /// The avatar started to be idle.
+    IdleStarted,
+    /// The avatar stopped being idle.
+    IdleEnded,
     /// The avatar's pose changed.
     AgentState {
         /// The previous pose.
@@ -176,9 +184,9 @@ pub enum AgentState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerNotice {
-    /// The type, such as `invalid_request_error`, `server_error` or `video_starvation`.
-    pub kind: String,
-    /// The human-readable message.
+    /// The type; `None` if the server sent none.
+    pub kind: Option<NoticeKind>,
+    /// The human-readable message; empty if the server sent none.
     pub message: String,
     /// The id of the command that caused it.
     pub event_id: Option<String>,
@@ -188,7 +196,34 @@ impl ServerNotice {
     /// Returns whether audio arrived more slowly than it plays; the speech continues.
     #[must_use]
     pub fn is_starvation(&self) -> bool {
-        self.kind == "video_starvation"
+        self.kind == Some(NoticeKind::VideoStarvation)
+    }
+}
+
+/// The type of an error or a warning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NoticeKind {
+    /// A command is invalid: `invalid_request_error`.
+    InvalidRequest,
+    /// The server failed: `server_error`.
+    Server,
+    /// Audio arrived more slowly than it plays: `video_starvation`.
+    VideoStarvation,
+    /// A type that this version does not know.
+    Other(String),
+}
+
+impl NoticeKind {
+    /// Returns the type as the server writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::InvalidRequest => "invalid_request_error",
+            Self::Server => "server_error",
+            Self::VideoStarvation => "video_starvation",
+            Self::Other(kind) => kind,
+        }
     }
 }
 
@@ -199,9 +234,12 @@ const EVENTS: &[(&str, ReadEvent)] = &[
         let state = fields.take_string("state").or_else(|| fields.take_string("new_state"))?;
         Some(LiteEventKind::SessionState(session_state(state)))
     }),
+    ("session.stopped", |fields| Some(LiteEventKind::SessionStopped(stop_reason(fields)))),
     ("agent.speak_started", |_| Some(LiteEventKind::SpeakStarted)),
     ("agent.speak_ended", |_| Some(LiteEventKind::SpeakEnded)),
     ("agent.speak_interrupted", |_| Some(LiteEventKind::SpeakInterrupted)),
+    ("agent.idle_started", |_| Some(LiteEventKind::IdleStarted)),
+    ("agent.idle_ended", |_| Some(LiteEventKind::IdleEnded)),
     ("agent.state_updated", |fields| {
         let new = agent_state(fields.take_string("new_state").or_else(|| fields.take_string("state"))?);
         Some(LiteEventKind::AgentState {
@@ -238,13 +276,21 @@ fn agent_state(state: String) -> AgentState {
 }
 
 fn notice(fields: &mut Fields, name: &str) -> ServerNotice {
-    // Some servers send a string instead of an object.
-    let plain = fields.take_string(name);
+    // Some servers send a string instead of an object, or the message next to it.
+    let message = fields
+        .take_string(name)
+        .or_else(|| fields.take_nested_string(name, "message"))
+        .or_else(|| fields.take_string("message"));
     ServerNotice {
-        kind: fields.take_nested_string(name, "type").unwrap_or_default(),
-        message: plain.or_else(|| fields.take_nested_string(name, "message")).unwrap_or_default(),
+        kind: fields.take_nested_string(name, "type").map(notice_kind),
+        message: message.unwrap_or_default(),
         event_id: fields.take_nested_string(name, "event_id"),
     }
+}
+
+fn notice_kind(kind: String) -> NoticeKind {
+    let known = [NoticeKind::InvalidRequest, NoticeKind::Server, NoticeKind::VideoStarvation];
+    known.into_iter().find(|known| known.as_str() == kind).unwrap_or(NoticeKind::Other(kind))
 }
 
 impl LiteEvent {

@@ -13,6 +13,7 @@ impl<M: SuppliesAudio> Session<M> {
     ///
     /// Every frame that is received postpones the session's next keep-alive call. The socket closes when the session ends or is
     /// replaced, with [`CloseReason::SessionEnded`](super::CloseReason::SessionEnded); after a rotation, connect again.
+    /// If the service closes the socket, or the connection is lost for good, the session asks the service at once whether it still runs.
     ///
     /// ```no_run
     /// # async fn speak(
@@ -54,6 +55,7 @@ impl Session<AnyMode> {
     ///
     /// Every frame that is received postpones the session's next keep-alive call. The socket closes when the session ends or is
     /// replaced, with [`CloseReason::SessionEnded`](super::CloseReason::SessionEnded); after a rotation, connect again.
+    /// If the service closes the socket, or the connection is lost for good, the session asks the service at once whether it still runs.
     ///
     /// # Errors
     /// If the session is FULL, a connector supplies its audio, and for the reasons of [`Socket::connect`]. The session keeps
@@ -100,7 +102,7 @@ impl<M> Session<M> {
             let is_over = |state: &State| !matches!(state, State::Minted | State::Started);
             let _ = status.wait_for(|status| status.id != id || is_over(&status.state)).await;
         };
-        let link = SessionLink { on_stopped: Box::new(move || task.check(id)), ended: Box::pin(ended) };
+        let link = SessionLink { on_lost: Box::new(move || task.check(id)), ended: Box::pin(ended) };
         Socket::connect_linked(ws_url, options, Some(link)).await
     }
 }

@@ -2,17 +2,20 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use futures_util::{Stream, StreamExt as _};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use super::connect::Address;
+use super::events::{LiteEvents, Publisher, Subscriptions};
 use super::options::SocketOptions;
-use super::protocol::{LiteCommand, LiteEvent};
+use super::playback::{Playback, SpeechProgress};
+use super::protocol::LiteCommand;
 use super::speech::{Audio, SpeechEnd, SpeechOutcome};
-use super::task::{CloseReason, SessionLink, SocketRequest, SocketTask};
+use super::task::{CloseReason, PendingOutcome, SessionLink, SocketRequest, SocketTask};
 use crate::error::{Error, ErrorKind};
 use crate::realtime::event_id::new_event_id;
 use crate::secret::Secret;
@@ -24,6 +27,7 @@ use crate::secret::Secret;
 #[derive(Clone)]
 pub struct Socket {
     requests: mpsc::UnboundedSender<SocketRequest>,
+    subscriptions: Arc<Subscriptions>,
     close_reason: watch::Receiver<Option<CloseReason>>,
 }
 
@@ -38,7 +42,7 @@ impl Socket {
     ///
     /// # Errors
     /// If the address or an option is invalid, the service cannot be reached or rejects the connection, or it is not ready within
-    /// [`READY_TIMEOUT`](super::READY_TIMEOUT).
+    /// [`READY_TIMEOUT`](super::READY_TIMEOUT). If the server closes the socket, the message has its close code and reason.
     ///
     /// # Cancel safety
     /// Dropping the future closes the connection.
@@ -73,6 +77,7 @@ impl Socket {
         let (requests, request_receiver) = mpsc::unbounded_channel();
         let (ready_sender, ready) = oneshot::channel();
         let (close_sender, close_reason) = watch::channel(None);
+        let (publisher, subscriptions) = Publisher::new();
         tokio::spawn(SocketTask::new(
             address,
             options,
@@ -80,11 +85,12 @@ impl Socket {
             request_receiver,
             ready_sender,
             close_sender,
+            publisher,
         ));
         // The task always sends a result, unless the runtime drops it.
         let shutting_down = |_| Err(Error::new(ErrorKind::Transport, "the runtime is shutting down"));
         ready.await.unwrap_or_else(shutting_down)?;
-        Ok(Self { requests, close_reason })
+        Ok(Self { requests, subscriptions, close_reason })
     }
 
     /// Speaks a stream of PCM as it arrives, in chunks of any size.
@@ -99,11 +105,16 @@ impl Socket {
         S: Stream<Item: Audio> + Send + 'static,
     {
         let id = new_event_id();
+        let (playback, progress) = Playback::new(id.clone(), Instant::now());
         let (sender, outcome) = oneshot::channel();
         let source = Box::pin(audio.map(Audio::into_pcm));
         // If the task has ended, the outcome's sender is dropped, which the handle reports as lost.
-        let _ = self.requests.send(SocketRequest::Speak { id: id.clone(), source, outcome: sender });
-        SpeechHandle { id, outcome, _requests: self.requests.clone() }
+        let _ = self.requests.send(SocketRequest::Speak {
+            id,
+            source,
+            outcome: PendingOutcome::new(sender, playback),
+        });
+        SpeechHandle { progress, outcome, _requests: self.requests.clone() }
     }
 
     /// Stops all speech: playing, queued at the service, and waiting here.
@@ -141,21 +152,19 @@ impl Socket {
         self.send(SocketRequest::Command(LiteCommand::KeepAlive))
     }
 
-    /// Returns a new stream of all events from now on.
+    /// Returns a new stream of all events from now on; the first call also returns those since the handshake.
     ///
-    /// A slow reader loses no events and does not block others; unread events are buffered in memory without a limit.
+    /// Before the first call, events are buffered up to [`EARLY_EVENT_BUFFER`](super::EARLY_EVENT_BUFFER). If more arrive, all of them are
+    /// dropped, and the first call returns only later events. See [`LiteEvents`] for the buffer of a slow reader.
     #[must_use]
     pub fn events(&self) -> LiteEvents {
-        let (sender, events) = mpsc::unbounded_channel();
-        // If the socket is closed, the sender is dropped, which ends the stream.
-        let _ = self.requests.send(SocketRequest::Subscribe(sender));
-        LiteEvents { events }
+        self.subscriptions.subscribe()
     }
 
     /// Returns why the socket is closed, or `None` if it is open.
     #[must_use]
     pub fn close_reason(&self) -> Option<CloseReason> {
-        *self.close_reason.borrow()
+        self.close_reason.borrow().clone()
     }
 
     /// Waits until the socket is closed.
@@ -166,7 +175,7 @@ impl Socket {
         let mut reason = self.close_reason.clone();
         let reason = reason.wait_for(Option::is_some).await;
         // The task sends a reason unless the runtime drops it.
-        reason.ok().and_then(|reason| *reason).unwrap_or(CloseReason::ConnectionLost)
+        reason.ok().and_then(|reason| reason.clone()).unwrap_or(CloseReason::ConnectionLost)
     }
 
     /// Closes the socket; all current utterances are lost.
@@ -192,7 +201,7 @@ impl Socket {
 /// Dropping it does not stop the speech.
 #[must_use = "await it to learn how the utterance ends"]
 pub struct SpeechHandle {
-    id: String,
+    progress: SpeechProgress,
     outcome: oneshot::Receiver<SpeechOutcome>,
     /// Keeps the socket open.
     _requests: mpsc::UnboundedSender<SocketRequest>,
@@ -202,13 +211,19 @@ impl SpeechHandle {
     /// Returns the utterance's id, which its frames carry as `event_id`.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.id
+        self.progress.id()
+    }
+
+    /// Returns the utterance's progress, which can be read while the handle is awaited and after that.
+    #[must_use]
+    pub fn progress(&self) -> SpeechProgress {
+        self.progress.clone()
     }
 }
 
 impl fmt::Debug for SpeechHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SpeechHandle").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("SpeechHandle").field("progress", &self.progress).finish_non_exhaustive()
     }
 }
 
@@ -216,36 +231,15 @@ impl Future for SpeechHandle {
     type Output = SpeechOutcome;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<SpeechOutcome> {
-        let lost = SpeechOutcome { end: SpeechEnd::Lost, audio: Duration::ZERO, first_frame_after: None };
-        Pin::new(&mut self.outcome).poll(cx).map(|outcome| outcome.unwrap_or(lost))
-    }
-}
-
-/// The events of a socket, until it is closed.
-pub struct LiteEvents {
-    events: mpsc::UnboundedReceiver<LiteEvent>,
-}
-
-impl fmt::Debug for LiteEvents {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LiteEvents").field("buffered", &self.events.len()).finish_non_exhaustive()
-    }
-}
-
-impl LiteEvents {
-    /// Returns the next event, or `None` when the socket is closed and all events have been read.
-    ///
-    /// # Cancel safety
-    /// This method is cancel safe.
-    pub async fn next(&mut self) -> Option<LiteEvent> {
-        self.events.recv().await
-    }
-}
-
-impl Stream for LiteEvents {
-    type Item = LiteEvent;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<LiteEvent>> {
-        self.events.poll_recv(cx)
+        let outcome = ready!(Pin::new(&mut self.outcome).poll(cx));
+        // The socket was closed before the utterance was queued, or the runtime has shut down.
+        let lost = |_| SpeechOutcome {
+            end: SpeechEnd::Lost,
+            audio: self.progress.sent(),
+            played: self.progress.played(),
+            first_frame_after: None,
+            first_frame_after_speak: None,
+        };
+        Poll::Ready(outcome.unwrap_or_else(lost))
     }
 }

@@ -60,8 +60,22 @@ pub struct SpeechOutcome {
     pub end: SpeechEnd,
     /// The playback time of the audio that was sent.
     pub audio: Duration,
-    /// The time from the first byte of audio to sending the first frame; `None` if no frame was sent.
+    /// How much of the audio was played, and so heard: cut the history of a conversation here after an interruption.
+    ///
+    /// It equals [`audio`](Self::audio) if the utterance has finished. Otherwise it is the time since the service reported that
+    /// playback started, without the pauses in which it had nothing to play, so it is accurate to about the time of a network round
+    /// trip. If the service reported no start of this utterance, it is zero; if it never reports any, playback is assumed to start
+    /// 1 s after the first frame.
+    pub played: Duration,
+    /// The time from the first byte of the audio stream to sending the first frame; `None` if no frame was sent.
+    ///
+    /// The socket reads the stream when the audio of all earlier utterances is sent. A long time shows that the source is slow after its
+    /// first chunk, or that audio is already sent as far [ahead](super::SocketOptions::ahead) of playback as allowed.
     pub first_frame_after: Option<Duration>,
+    /// The time from the call of [`Socket::speak`](super::Socket::speak) to sending the first frame; `None` if no frame was sent.
+    ///
+    /// It also contains the wait for earlier utterances and for the first byte of audio.
+    pub first_frame_after_speak: Option<Duration>,
 }
 
 /// How an utterance ended.
@@ -74,7 +88,7 @@ pub enum SpeechEnd {
     Interrupted,
     /// The audio is unusable, its source failed, or the server rejected it.
     Failed(Arc<Error>),
-    /// The connection was lost, or the server did not report the end in time.
+    /// The connection was lost, the session ended, or the server did not report the end in time.
     Lost,
 }
 

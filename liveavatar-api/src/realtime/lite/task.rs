@@ -12,14 +12,18 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, Sleep};
 use tokio_websockets::Message;
 
-use super::connect::{Address, Connection};
+use super::connect::{Address, Connection, MAX_EVENT, failed};
+use super::events::Publisher;
 use super::in_flight::InFlight;
 use super::options::SocketOptions;
+use super::playback::Playback;
 use super::protocol::{LiteCommand, LiteEvent, LiteEventKind, SessionState};
 use super::send_queue::{NextSend, SendQueue};
 use super::speech::{AudioSource, SpeechEnd, SpeechOutcome};
 use crate::error::{Error, ErrorKind};
 use crate::realtime::event_id::new_event_id;
+use crate::types::SessionEndReason;
+use crate::wire::{OpenEnum, one_line};
 
 /// A second reconnect is allowed if the previous one is at least this long ago.
 const RECONNECT_INTERVAL: Duration = Duration::from_secs(60);
@@ -30,28 +34,41 @@ const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// How long closing may take before the connection is dropped.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
+/// The most memory for responses to pings that the server does not read.
+const MAX_UNSENT_PONGS: usize = 64 * 1024;
+
+/// What a queued pong needs in addition to its payload, at most.
+const PONG_OVERHEAD: usize = 128;
+
 /// A century: longer waits do not fit an [`Instant`] on every system.
 const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Why a socket is closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CloseReason {
     /// The caller closed the socket or dropped all its handles.
     Requested,
     /// The session ended, is being stopped, or was replaced by a rotation.
-    SessionEnded,
-    /// The server closed the socket for good, with this close code; 1005 means no code.
-    ClosedByServer(u16),
+    SessionEnded {
+        /// The service's reason, if it sent one on this socket. Otherwise see [`Session::ended`](crate::session::Session::ended).
+        reason: Option<OpenEnum<SessionEndReason>>,
+    },
+    /// The server closed the socket for good.
+    ClosedByServer {
+        /// The close code; 1005 means that the server sent none (RFC 6455).
+        code: u16,
+        /// The server's reason, such as `session not found`; empty if it sent none.
+        reason: String,
+    },
     /// The connection was lost, and reconnecting failed or was disabled.
     ConnectionLost,
 }
 
 pub(super) enum SocketRequest {
-    Speak { id: String, source: AudioSource, outcome: oneshot::Sender<SpeechOutcome> },
+    Speak { id: String, source: AudioSource, outcome: PendingOutcome },
     Interrupt,
     Command(LiteCommand),
-    Subscribe(mpsc::UnboundedSender<LiteEvent>),
     Close,
 }
 
@@ -63,16 +80,18 @@ enum Link {
 }
 
 /// The outcome of an utterance so far, and where to send it.
-struct PendingOutcome {
+pub(super) struct PendingOutcome {
     sender: oneshot::Sender<SpeechOutcome>,
-    audio: Duration,
+    playback: Playback,
+    requested: Instant,
     first_frame_after: Option<Duration>,
+    first_frame_after_speak: Option<Duration>,
 }
 
 /// The supervised session that a socket belongs to.
 pub(super) struct SessionLink {
-    /// Called when the service says that the session has ended.
-    pub(super) on_stopped: Box<dyn Fn() + Send>,
+    /// Called when the socket closes, unless the caller closes it or the session has ended: the session may have ended, too.
+    pub(super) on_lost: Box<dyn Fn() + Send>,
     /// Completes when the session ends or is replaced.
     pub(super) ended: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
@@ -85,7 +104,7 @@ pub(super) struct SocketTask {
     /// `None` once the socket was ready or failed to become ready.
     ready_sender: Option<oneshot::Sender<Result<(), Error>>>,
     close_sender: watch::Sender<Option<CloseReason>>,
-    subscribers: Vec<mpsc::UnboundedSender<LiteEvent>>,
+    publisher: Publisher,
     link: Link,
     /// Whether the service accepts commands.
     ready: bool,
@@ -94,7 +113,12 @@ pub(super) struct SocketTask {
     reconnected: bool,
     /// Set when the socket starts to close.
     close_reason: Option<CloseReason>,
-    close_code: Option<u16>,
+    /// The code and the reason of the server's close frame.
+    close_frame: Option<(u16, String)>,
+    /// Whether the service says that the session is ending.
+    is_ending: bool,
+    /// The size of the responses to pings that the server has not read.
+    unsent_pongs: usize,
     /// Commands that are sent before audio.
     controls: VecDeque<Bytes>,
     send_queue: SendQueue,
@@ -114,6 +138,7 @@ impl SocketTask {
         requests: mpsc::UnboundedReceiver<SocketRequest>,
         ready_sender: oneshot::Sender<Result<(), Error>>,
         close_sender: watch::Sender<Option<CloseReason>>,
+        publisher: Publisher,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -123,13 +148,15 @@ impl SocketTask {
             requests,
             ready_sender: Some(ready_sender),
             close_sender,
-            subscribers: Vec::new(),
+            publisher,
             ready: false,
             ready_by: later(now, options.ready_timeout),
             connected_at: now,
             reconnected: false,
             close_reason: None,
-            close_code: None,
+            close_frame: None,
+            is_ending: false,
+            unsent_pongs: 0,
             controls: VecDeque::new(),
             send_queue: SendQueue::new(options.chunks, options.ahead, now),
             in_flight: InFlight::default(),
@@ -154,8 +181,7 @@ impl SocketTask {
 
     fn serve(&mut self, request: SocketRequest, now: Instant) {
         match request {
-            SocketRequest::Speak { id, source, outcome: sender } => {
-                let outcome = PendingOutcome { sender, audio: Duration::ZERO, first_frame_after: None };
+            SocketRequest::Speak { id, source, outcome } => {
                 self.outcomes.insert(id.clone(), outcome);
                 self.send_queue.push(id, source);
             }
@@ -163,12 +189,11 @@ impl SocketTask {
                 self.send_queue.clear(now);
                 self.in_flight.interrupt(now);
                 for (_, outcome) in self.outcomes.drain() {
-                    outcome.send(SpeechEnd::Interrupted);
+                    outcome.send(SpeechEnd::Interrupted, now);
                 }
                 self.control(&LiteCommand::Interrupt);
             }
             SocketRequest::Command(command) => self.control(&command),
-            SocketRequest::Subscribe(subscriber) => self.subscribers.push(subscriber),
             SocketRequest::Close => self.close(CloseReason::Requested, now),
         }
     }
@@ -181,9 +206,12 @@ impl SocketTask {
 
     /// Starts to close; all current utterances are lost.
     fn close(&mut self, reason: CloseReason, now: Instant) {
+        if let Some(session) = self.session.take().filter(|_| reason != CloseReason::Requested) {
+            (session.on_lost)();
+        }
         self.close_reason.get_or_insert(reason);
         self.send_queue.clear(now);
-        self.lose_all();
+        self.lose_all(now);
         self.link = match std::mem::replace(&mut self.link, Link::Gone) {
             Link::Open(mut connection) => {
                 // Commands that were requested just before, such as an interrupt, are still sent.
@@ -197,17 +225,19 @@ impl SocketTask {
         };
     }
 
-    fn session_ended(&mut self, now: Instant) {
+    fn session_ended(&mut self, reason: Option<OpenEnum<SessionEndReason>>, now: Instant) {
         if let Some(ready) = self.ready_sender.take() {
-            let _ = ready.send(Err(Error::new(ErrorKind::Transport, "the session has ended")));
+            let why = reason.as_ref().map(|reason| format!(": {}", one_line(&reason.to_string())));
+            let message = format!("the session has ended{}", why.unwrap_or_default());
+            let _ = ready.send(Err(Error::new(ErrorKind::Transport, message)));
         }
-        self.close(CloseReason::SessionEnded, now);
+        self.close(CloseReason::SessionEnded { reason }, now);
     }
 
-    fn lose_all(&mut self) {
+    fn lose_all(&mut self, now: Instant) {
         self.in_flight.lose_all();
         for (_, outcome) in self.outcomes.drain() {
-            outcome.send(SpeechEnd::Lost);
+            outcome.send(SpeechEnd::Lost, now);
         }
     }
 
@@ -215,7 +245,11 @@ impl SocketTask {
     fn broken(&mut self, may_reconnect: bool, reason: CloseReason, error: Error, now: Instant) {
         self.link = Link::Gone;
         self.stalled = None;
+        self.unsent_pongs = 0;
         self.ready = false;
+        if self.is_ending {
+            return self.session_ended(None, now);
+        }
         if let Some(ready) = self.ready_sender.take() {
             let _ = ready.send(Err(error));
             self.close_reason.get_or_insert(reason);
@@ -223,7 +257,7 @@ impl SocketTask {
         }
         for id in self.in_flight.lose_all() {
             self.send_queue.stop_sending(&id);
-            self.report(&id, SpeechEnd::Lost);
+            self.report(&id, SpeechEnd::Lost, now);
         }
         let is_due = !self.reconnected || now >= self.connected_at + RECONNECT_INTERVAL;
         if !(may_reconnect && is_due && self.options.reconnect) || self.close_reason.is_some() {
@@ -233,47 +267,63 @@ impl SocketTask {
         #[cfg(feature = "tracing")]
         tracing::info!(%error, "the LITE socket lost its connection and reconnects");
         self.reconnected = true;
-        self.close_code = None;
+        self.close_frame = None;
         self.ready_by = later(now, self.options.ready_timeout);
         self.link = Link::Opening(Box::pin(self.address.clone().open()));
     }
 
     fn connection_lost(&mut self, error: tokio_websockets::Error, now: Instant) {
-        let error = Error::new(ErrorKind::Transport, "the connection failed").caused_by(error);
+        self.broken(true, CloseReason::ConnectionLost, failed(error), now);
+    }
+
+    fn not_reading(&mut self, now: Instant) {
+        let error = Error::new(ErrorKind::Transport, "the server does not read");
         self.broken(true, CloseReason::ConnectionLost, error, now);
     }
 
-    fn report(&mut self, id: &str, end: SpeechEnd) {
+    fn report(&mut self, id: &str, end: SpeechEnd, now: Instant) {
         if let Some(outcome) = self.outcomes.remove(id) {
-            outcome.send(end);
+            outcome.send(end, now);
         }
     }
 
-    fn ended(&mut self, id: &str, end: SpeechEnd) {
+    fn ended(&mut self, id: &str, end: SpeechEnd, now: Instant) {
         let was_sending = self.send_queue.stop_sending(id);
         if was_sending && matches!(end, SpeechEnd::Failed(_)) {
             // Otherwise the audio of the next utterance would be added to this one.
             self.controls.push_back(LiteCommand::SpeakEnd.encode(id).into());
         }
-        self.report(id, end);
+        self.report(id, end, now);
     }
 
     fn read(&mut self, cx: &mut Context<'_>, now: Instant) {
         while let Link::Open(connection) = &mut self.link {
             match Pin::new(&mut **connection).poll_next(cx) {
+                Poll::Ready(Some(Ok(message))) if message.is_ping() => {
+                    // The library has queued a pong.
+                    self.unsent_pongs += PONG_OVERHEAD + message.as_payload().len();
+                    match Pin::new(&mut **connection).poll_flush(cx) {
+                        Poll::Ready(_) => self.unsent_pongs = 0,
+                        Poll::Pending if self.unsent_pongs > MAX_UNSENT_PONGS => self.not_reading(now),
+                        Poll::Pending => {}
+                    }
+                    self.active();
+                }
                 Poll::Ready(Some(Ok(message))) => self.received(&message, now),
                 Poll::Ready(Some(Err(error))) => self.connection_lost(error, now),
                 Poll::Ready(None) => {
-                    let (may_reconnect, reason, message) = match self.close_code {
+                    let (may_reconnect, reason, message) = match self.close_frame.take() {
                         None => {
                             let message = "the server closed the connection".to_owned();
                             (true, CloseReason::ConnectionLost, message)
                         }
-                        Some(code) => {
+                        Some((code, reason)) => {
                             // Going away, internal error, restart, try again later, bad gateway (RFC 6455, IANA).
                             let is_temporary = matches!(code, 1001 | 1011..=1014);
-                            let message = format!("the server closed the socket with code {code}");
-                            (is_temporary, CloseReason::ClosedByServer(code), message)
+                            let colon = if reason.is_empty() { "" } else { ": " };
+                            let message =
+                                format!("the server closed the socket with code {code}{colon}{reason}");
+                            (is_temporary, CloseReason::ClosedByServer { code, reason }, message)
                         }
                     };
                     self.broken(may_reconnect, reason, Error::new(ErrorKind::Transport, message), now);
@@ -284,30 +334,38 @@ impl SocketTask {
     }
 
     fn received(&mut self, message: &Message, now: Instant) {
-        if let Some((code, _)) = message.as_close() {
-            self.close_code = Some(code.into());
+        if let Some((code, reason)) = message.as_close() {
+            self.close_frame = Some((code.into(), one_line(&self.address.scrub(reason))));
             return;
         }
-        if let Some(callback) = &self.options.on_activity {
-            callback();
-        }
+        self.active();
         // Some servers also send media in binary frames. Ignore everything that is not an event.
-        let Some(event) = message.as_text().and_then(|text| LiteEvent::decode(text.as_bytes()).ok()) else {
-            return;
-        };
+        let Some(text) = message.as_text() else { return };
+        if text.len() > MAX_EVENT {
+            return self.publisher.miss();
+        }
+        let Ok(mut event) = LiteEvent::decode(text.as_bytes()) else { return };
+        if let LiteEventKind::Error(notice) | LiteEventKind::Warning(notice) = &mut event.kind {
+            notice.message = self.address.scrub(&notice.message);
+        }
         match &event.kind {
-            LiteEventKind::SessionState(SessionState::Connected) => self.now_ready(),
+            LiteEventKind::SessionState(SessionState::Connected) => {
+                self.is_ending = false;
+                self.now_ready();
+            }
             LiteEventKind::SessionState(SessionState::New | SessionState::Connecting) if self.ready => {
                 self.ready = false;
                 self.ready_by = later(now, self.options.ready_timeout);
             }
+            LiteEventKind::SessionState(SessionState::Closing) => self.is_ending = true,
             LiteEventKind::SessionState(SessionState::Closed | SessionState::Disconnected) => {
-                self.publish(event);
-                self.session_ended(now);
-                if let Some(session) = &self.session {
-                    (session.on_stopped)();
-                }
-                return;
+                self.publisher.publish(event, text.len());
+                return self.session_ended(None, now);
+            }
+            LiteEventKind::SessionStopped(reason) => {
+                let reason = reason.clone();
+                self.publisher.publish(event, text.len());
+                return self.session_ended(reason, now);
             }
             _ => {}
         }
@@ -317,9 +375,15 @@ impl SocketTask {
             if was_cut || self.in_flight.is_empty() {
                 self.send_queue.playback_stopped(now);
             }
-            self.ended(&id, end);
+            self.ended(&id, end, now);
         }
-        self.publish(event);
+        self.publisher.publish(event, text.len());
+    }
+
+    fn active(&self) {
+        if let Some(callback) = &self.options.on_activity {
+            callback();
+        }
     }
 
     fn now_ready(&mut self) {
@@ -335,22 +399,12 @@ impl SocketTask {
         }
     }
 
-    fn publish(&mut self, event: LiteEvent) {
-        self.subscribers.retain(|subscriber| !subscriber.is_closed());
-        if let Some((last, others)) = self.subscribers.split_last() {
-            for subscriber in others {
-                let _ = subscriber.send(event.clone());
-            }
-            let _ = last.send(event);
-        }
-    }
-
     /// Writes frames that are due, one at a time, so that an interrupt waits for at most one frame.
     fn write(&mut self, cx: &mut Context<'_>, now: Instant) {
         loop {
             let Link::Open(connection) = &mut self.link else { return };
             match Pin::new(&mut **connection).poll_flush(cx) {
-                Poll::Ready(Ok(())) => self.stalled = None,
+                Poll::Ready(Ok(())) => (self.stalled, self.unsent_pongs) = (None, 0),
                 Poll::Ready(Err(error)) => return self.connection_lost(error, now),
                 Poll::Pending => {
                     self.stalled.get_or_insert(now);
@@ -376,24 +430,24 @@ impl SocketTask {
         loop {
             match self.send_queue.next(cx, now)? {
                 NextSend::Frame { id, text, audio, first_after } => {
-                    self.in_flight.sent(&id, audio);
                     if let Some(outcome) = self.outcomes.get_mut(&id) {
-                        outcome.audio += audio;
+                        self.in_flight.sent(&id, audio, &outcome.playback, now);
                         outcome.first_frame_after = outcome.first_frame_after.or(first_after);
+                        outcome.first_frame_after_speak.get_or_insert(now - outcome.requested);
                     }
                     return Some(text);
                 }
                 NextSend::End { id } => {
                     let deadline = later(self.send_queue.playback_end().max(now), self.options.end_margin);
                     if let Some((id, end)) = self.in_flight.complete(&id, deadline) {
-                        self.ended(&id, end);
+                        self.ended(&id, end, now);
                     }
                     return Some(LiteCommand::SpeakEnd.encode(&id).into());
                 }
-                NextSend::Empty { id } => self.report(&id, SpeechEnd::Finished),
+                NextSend::Empty { id } => self.report(&id, SpeechEnd::Finished, now),
                 NextSend::Failed { id, error, begun } => {
                     self.in_flight.give_up(&id, now);
-                    self.report(&id, SpeechEnd::Failed(Arc::new(error)));
+                    self.report(&id, SpeechEnd::Failed(Arc::new(error)), now);
                     if begun {
                         return Some(LiteCommand::SpeakEnd.encode(&id).into());
                     }
@@ -420,7 +474,7 @@ impl SocketTask {
     /// Handles all passed deadlines except those of writes.
     fn expire(&mut self, now: Instant) {
         for (id, end) in self.in_flight.expire(now) {
-            self.ended(&id, end);
+            self.ended(&id, end, now);
         }
         match &self.link {
             Link::Closing(_, by) if *by <= now => self.link = Link::Gone,
@@ -431,8 +485,7 @@ impl SocketTask {
                 self.broken(false, CloseReason::ConnectionLost, error, now);
             }
             Link::Open(_) if self.stalled.is_some_and(|since| since + WRITE_LIMIT <= now) => {
-                let error = Error::new(ErrorKind::Transport, "the server does not read");
-                self.broken(true, CloseReason::ConnectionLost, error, now);
+                self.not_reading(now);
             }
             Link::Open(_) if self.ready && self.stalled.is_none() && self.controls.is_empty() => {
                 let interval = self.options.keep_alive_interval;
@@ -469,10 +522,24 @@ fn later(time: Instant, duration: Duration) -> Instant {
 }
 
 impl PendingOutcome {
-    fn send(self, end: SpeechEnd) {
-        let Self { sender, audio, first_frame_after } = self;
+    pub(super) fn new(sender: oneshot::Sender<SpeechOutcome>, playback: Playback) -> Self {
+        Self {
+            sender,
+            playback,
+            requested: Instant::now(),
+            first_frame_after: None,
+            first_frame_after_speak: None,
+        }
+    }
+
+    fn send(self, end: SpeechEnd, now: Instant) {
+        let Self { sender, playback, first_frame_after, first_frame_after_speak, .. } = self;
+        let audio = playback.sent();
+        let played = if end.is_finished() { audio } else { playback.position(now) };
+        playback.pause(played);
+        let outcome = SpeechOutcome { end, audio, played, first_frame_after, first_frame_after_speak };
         // The receiver is gone if the handle was dropped.
-        let _ = sender.send(SpeechOutcome { end, audio, first_frame_after });
+        let _ = sender.send(outcome);
     }
 }
 
@@ -487,7 +554,7 @@ impl Future for SocketTask {
             let ended = this.session.as_mut().map(|session| session.ended.as_mut().poll(cx));
             if ended.is_some_and(|ended| ended.is_ready()) {
                 this.session = None;
-                this.session_ended(now);
+                this.session_ended(None, now);
             }
             let before = std::mem::discriminant(&this.link);
             this.poll_link(cx, now);
@@ -496,8 +563,8 @@ impl Future for SocketTask {
                 continue;
             }
             if matches!(this.link, Link::Gone) {
-                let reason = this.close_reason.unwrap_or(CloseReason::ConnectionLost);
-                this.lose_all();
+                let reason = this.close_reason.take().unwrap_or(CloseReason::ConnectionLost);
+                this.lose_all(now);
                 #[cfg(feature = "tracing")]
                 tracing::debug!(?reason, "the LITE socket is closed");
                 this.close_sender.send_replace(Some(reason));

@@ -89,7 +89,7 @@ async fn the_socket_closes_when_its_session_ends() {
     let socket = Socket::connect(&ws_url).await.unwrap();
     session.stop().await.unwrap();
     tokio::time::pause();
-    assert_eq!(socket.closed().await, CloseReason::SessionEnded);
+    assert_eq!(socket.closed().await, CloseReason::SessionEnded { reason: None });
     assert!(socket.interrupt().unwrap_err().is_invalid_request());
     assert!(Socket::connect(&ws_url).await.unwrap_err().is_transport());
 }

@@ -17,18 +17,25 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use liveavatar_api::Secret;
 use liveavatar_api::realtime::audio;
 use liveavatar_api::realtime::lite::{
-    LiteCommand, LiteEvents, Socket, SocketOptions, SpeechEnd, SpeechHandle, SpeechOutcome,
+    LiteCommand, LiteEvents, Socket, SocketOptions, SpeechEnd, SpeechHandle, SpeechOutcome, SpeechProgress,
 };
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 /// How long the kernel may take to deliver data over loopback.
 const DELIVERY: Duration = Duration::from_millis(1);
+
+/// How much of an endless response the server sends. The buffers of the operating system hold less.
+const ENDLESS: usize = 32 * 1024 * 1024;
 
 /// A script that takes longer than this hangs.
 const LIMIT: Duration = Duration::from_secs(3_600);
@@ -47,7 +54,7 @@ pub(super) fn play(server: &'static [&'static str], caller: &'static str) -> Str
     runtime.block_on(async {
         let record = Record::new();
         let listener = TcpSocket::new_v4().unwrap();
-        if server.iter().any(|connection| connection.contains("sleep")) {
+        if server.iter().any(|connection| connection.contains("sleep") || connection.contains("pings")) {
             // A small buffer fills soon if the server does not read.
             listener.set_recv_buffer_size(8 * 1024).unwrap();
         }
@@ -133,16 +140,38 @@ impl Server {
             stream.write_all(response.as_bytes()).await.unwrap();
             return;
         }
-        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+        if script == "endless" {
+            let sent = endless_handshake(stream).await;
+            assert!(sent < ENDLESS, "the socket reads everything");
+            return self.record.line("server", "cannot send more");
+        }
+        if script == "wrong key" {
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).await;
+            let key = "A".repeat(400);
+            let response = format!("HTTP/1.1 101 Switching\r\nsec-websocket-accept: {key}\r\n\r\n");
+            return stream.write_all(response.as_bytes()).await.unwrap();
+        }
+        let (offer, script) = script.strip_prefix("deflate; ").map_or((false, script), |rest| (true, rest));
+        #[expect(clippy::result_large_err, reason = "the library's signature")]
+        let respond = |_: &Request, mut response: Response| {
+            if offer {
+                let extension = HeaderValue::from_static("permessage-deflate");
+                response.headers_mut().insert("sec-websocket-extensions", extension);
+            }
+            Ok(response)
+        };
+        let mut socket = tokio_tungstenite::accept_hdr_async(stream, respond).await.unwrap();
         for step in script.split(';').map(str::trim).filter(|step| !step.is_empty()) {
             let words: Vec<&str> = step.splitn(2, ' ').collect();
             match words[..] {
                 ["drop"] => return self.record.line("server", "drops the connection"),
-                ["close", code] => {
-                    let code: u16 = code.parse().unwrap();
-                    let frame = CloseFrame { code: code.into(), reason: "".into() };
-                    self.record.line("server", format!("closes with {code}"));
-                    let _ = socket.close(Some(frame)).await;
+                ["close", how] => {
+                    let (code, reason) = how.split_once(' ').unwrap_or((how, ""));
+                    let frame = code.parse::<u16>().ok();
+                    let frame = frame.map(|code| CloseFrame { code: code.into(), reason: reason.into() });
+                    self.record.line("server", format!("closes with {}", how.replace("canary", "secret")));
+                    let _ = socket.close(frame).await;
                 }
                 ["wait", milliseconds] => self.wait(&mut socket, milliseconds.parse().unwrap()).await,
                 ["sleep", milliseconds] => sleep(Duration::from_millis(milliseconds.parse().unwrap())).await,
@@ -152,6 +181,34 @@ impl Server {
                 ["ping"] => {
                     socket.send(Message::Ping(Bytes::from_static(b"are you there"))).await.unwrap();
                     while self.read(&mut socket).await.is_some_and(|read| read != "pong") {}
+                }
+                ["pings", count] => {
+                    for _ in 0..count.parse().unwrap() {
+                        let ping = Message::Ping(Bytes::from_static(&[b'?'; 125]));
+                        if socket.send(ping).await.is_err() {
+                            return self.record.line("server", "cannot send more pings");
+                        }
+                    }
+                }
+                ["pong"] => socket.send(Message::Pong(Bytes::from_static(b"late"))).await.unwrap(),
+                ["compressed"] => {
+                    let mut frame = Frame::message(&[0xaa, 0x56, 0x2a][..], OpCode::Data(Data::Text), true);
+                    frame.header_mut().rsv1 = true;
+                    let _ = socket.send(Message::Frame(frame)).await;
+                }
+                ["fragments", event] => {
+                    let event = self.event(event);
+                    let last = event.len() - 1;
+                    for (at, byte) in event.bytes().enumerate() {
+                        let code = if at == 0 { Data::Text } else { Data::Continue };
+                        let frame = Frame::message(vec![byte], OpCode::Data(code), at == last);
+                        socket.send(Message::Frame(frame)).await.unwrap();
+                    }
+                }
+                ["large", bytes] => {
+                    let frame = r#"{"type":"large","padding":""}"#;
+                    let padding = "x".repeat(bytes.parse::<usize>().unwrap() - frame.len());
+                    self.send(&mut socket, &frame.replace(r#""}"#, &format!(r#"{padding}"}}"#)), false).await;
                 }
                 ["binary"] => socket.send(Message::Binary(vec![0xff; 5_000].into())).await.unwrap(),
                 ["flood", count] => {
@@ -279,10 +336,26 @@ impl Server {
     }
 }
 
+/// Sends a response to the handshake whose header does not end. Returns how many bytes were sent.
+async fn endless_handshake(mut stream: TcpStream) -> usize {
+    let mut request = [0; 4096];
+    let _ = stream.read(&mut request).await;
+    let mut response = b"HTTP/1.1 101 Switching Protocols\r\nx-endless: ".to_vec();
+    response.resize(64 * 1024, b'x');
+    for sent in (0..ENDLESS).step_by(response.len()) {
+        if stream.write_all(&response).await.is_err() {
+            return sent;
+        }
+        response.fill(b'x');
+    }
+    ENDLESS
+}
+
 struct Caller {
     record: Record,
     socket: Option<Socket>,
     speeches: HashMap<String, Pin<Box<SpeechHandle>>>,
+    progress: HashMap<String, SpeechProgress>,
     count: usize,
     events: Option<LiteEvents>,
 }
@@ -308,8 +381,14 @@ async fn call(port: u16, script: &str, record: Record) {
         Err(error) => return record.line("caller", format!("cannot connect: {error}")),
     };
     record.line("caller", "is connected");
-    let mut caller =
-        Caller { record, socket: Some(socket), speeches: HashMap::new(), count: 0, events: None };
+    let mut caller = Caller {
+        record,
+        socket: Some(socket),
+        speeches: HashMap::new(),
+        progress: HashMap::new(),
+        count: 0,
+        events: None,
+    };
     for step in steps.filter(|step| !step.is_empty()) {
         caller.step(step).await;
     }
@@ -325,12 +404,23 @@ impl Caller {
                 self.count += 1;
                 let speech = socket().speak(source(how));
                 self.record.line("caller", format!("speaks ({})", how.join(" ")));
+                self.progress.insert(self.count.to_string(), speech.progress());
                 self.speeches.insert(self.count.to_string(), Box::pin(speech));
             }
             ["await", number] => {
                 let Some(speech) = self.speeches.remove(number) else { return };
                 let outcome = speech.await;
                 self.record.line("caller", format!("sees speech {number} end: {}", describe(&outcome)));
+            }
+            ["started", number] => {
+                let started = self.progress[number].started().await;
+                let what = if started { "start" } else { "end without a start" };
+                self.record.line("caller", format!("sees speech {number} {what}"));
+            }
+            ["progress", number] => {
+                let progress = &self.progress[number];
+                let (played, sent) = (progress.played(), progress.sent());
+                self.record.line("caller", format!("sees {played:?} of {sent:?} of speech {number} played"));
             }
             ["pending", number] => {
                 let speech = self.speeches.get_mut(number).unwrap();
@@ -388,8 +478,12 @@ impl Caller {
                 _ => kinds.push((event.event_type, 1)),
             }
         }
-        let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{kind:?} × {count}")).collect();
-        self.record.line("caller", format!("reads {}", kinds.join(", ")));
+        let mut read: Vec<String> = kinds.iter().map(|(kind, count)| format!("{kind:?} × {count}")).collect();
+        read.extend(
+            Some(events.missed()).filter(|missed| *missed > 0).map(|missed| format!("misses {missed}")),
+        );
+        let read = if read.is_empty() { "nothing".to_owned() } else { read.join(", ") };
+        self.record.line("caller", format!("reads {read}"));
     }
 }
 
@@ -401,8 +495,10 @@ fn describe(outcome: &SpeechOutcome) -> String {
         }
         other => format!("{other:?}").to_lowercase(),
     };
-    let first = outcome.first_frame_after.map(|after| format!(", first frame after {after:?}"));
-    format!("{end}, {:?} sent{}", outcome.audio, first.unwrap_or_default())
+    let first = outcome.first_frame_after.zip(outcome.first_frame_after_speak).map(|(byte, call)| {
+        format!(", first frame {byte:?} after the first byte and {call:?} after the call")
+    });
+    format!("{end}, {:?} of {:?} played{}", outcome.played, outcome.audio, first.unwrap_or_default())
 }
 
 /// Makes the audio of steps such as `500 pause 2000 live 1000`.

@@ -1,9 +1,11 @@
 //! The LITE socket against scripted servers, one test per script.
 //!
 //! Server steps: `ready`, `state S`, `until COMMAND` (reads up to that command), `wait MS` (reads meanwhile), `sleep MS` (does not
-//! read), `started|ended|interrupted|error|starved HOW WHOSE`, `raw TEXT`, `ping`, `binary`, `flood N`, `drop`, `close CODE`. HOW the
-//! event identifies its utterance: `id`, `source`, `task`, `none`, `made` (an id that the server made up), `within` (inside the
-//! error). After the last step the server reads on. `silent` and `reject STATUS` replace the handshake.
+//! read), `started|ended|interrupted|error|starved HOW WHOSE`, `raw TEXT`, `fragments EVENT` (one byte in each), `compressed`,
+//! `large BYTES`, `ping`, `pings N` (without reading the pongs), `pong`, `binary`, `flood N`, `drop`, `close CODE REASON`. HOW the event
+//! identifies its utterance: `id`, `source`, `task`, `none`, `made` (an id that the server made up), `within` (inside the error). After
+//! the last step the server reads on. `silent`, `endless`, `wrong key` and `reject STATUS` replace the handshake, and `deflate` changes
+//! it.
 //!
 //! Caller audio: a number is milliseconds that are available at once; `live MS` arrives at the pace of speech; `pause MS` waits.
 
@@ -58,6 +60,13 @@ scripts! {
     connecting_fails_if_the_server_closes_first: ["close 1008"], "";
     connecting_fails_if_the_connection_drops: ["drop"], "";
     connecting_fails_if_the_session_has_ended: ["state closed"], "";
+
+    connecting_fails_with_the_reason_of_the_server: ["close 1008 session not found"], "";
+    connecting_fails_with_the_reason_of_the_session_s_end:
+        ["raw {\"type\":\"session.stopped\",\"stop_reason\":\"NO_CREDITS\"}"],
+        "";
+    connecting_fails_if_the_response_to_the_handshake_does_not_end: ["endless"], "";
+    connecting_fails_if_the_key_in_the_handshake_is_too_long: ["wrong key"], "";
 
     // Matching events to utterances.
     messages_that_are_not_events_are_ignored:
@@ -247,18 +256,67 @@ scripts! {
         ["ready; wait 100; close 1000"],
         "speak 5000; await 1; closed; interrupt";
     a_private_close_code_closes_the_socket: ["ready; wait 100; close 4001"], "closed";
+    a_close_reason_is_kept: ["ready; wait 100; close 1008 session not found"], "closed";
+    a_close_reason_does_not_show_the_address: ["ready; wait 100; close 4003 bad token canary-socket-token"], "closed";
+    a_close_frame_without_a_code_is_code_1005: ["ready; wait 100; close none"], "closed";
     a_restart_close_code_reconnects:
         ["ready; wait 100; close 1012", "ready"],
         "wait 1000; listen; wait 100; close";
     the_socket_closes_when_the_session_ends:
         ["ready; wait 500; state closing; wait 500; state closed"],
         "speak 5000; await 1; closed";
+    a_stopped_session_ends_the_speech_and_the_socket_at_once:
+        ["ready; until speak; started id 1; wait 500; raw {\"type\":\"session.stopped\",\"stop_reason\":\"IDLE_TIMEOUT\"}"],
+        "subscribe; speak 5000; await 1; closed; read events";
+    a_stopped_session_is_not_reconnected:
+        ["ready; wait 500; raw {\"type\":\"session_stopped\",\"end_reason\":\"HOUSE_ON_FIRE\"}; drop", "ready"],
+        "closed";
+    a_stopped_session_without_a_reason_ends_the_socket:
+        ["ready; wait 500; raw {\"type\":\"session.stopped\",\"stop_reason\":null}; close 1000"],
+        "closed";
+    an_ending_session_is_not_reconnected:
+        ["ready; wait 500; state closing; wait 500; drop", "ready"],
+        "speak 5000; await 1; closed";
+    an_ending_session_whose_socket_is_closed_has_ended:
+        ["ready; wait 500; state closing; wait 500; close 1012", "ready"],
+        "closed";
     no_commands_are_sent_while_the_session_reconnects:
         ["ready; wait 100; state connecting; wait 3000; ready; until end; started id 1; ended id 1"],
         "wait 500; speak 500; listen; await 1; close";
     closing_the_socket_loses_current_speech:
         ["ready; until speak; started id 1"],
         "speak 5000; wait 500; close; await 1";
+
+    // Progress.
+    the_start_and_the_progress_of_playback_are_reported:
+        ["ready; until end; wait 300; started id 1; wait 1500; ended id 1"],
+        "speak 1500; progress 1; started 1; wait 500; progress 1; await 1; progress 1; close";
+    progress_continues_while_more_audio_is_sent:
+        ["ready; until speak; wait 200; started id 1"],
+        "speak 10000; started 1; wait 4500; progress 1; interrupt; await 1; progress 1; close";
+    an_utterance_that_is_interrupted_before_it_starts_has_played_nothing:
+        ["ready; until end u2; started id 1"],
+        "speak 1500; speak 500; started 1; wait 400; interrupt; await 1; await 2; started 2; close";
+    playback_that_runs_out_of_audio_makes_no_progress:
+        ["ready; until speak; started id 1"],
+        "speak 500 pause 3000 2000; wait 2000; progress 1; wait 2000; progress 1; interrupt; await 1; close";
+    a_reported_underrun_stops_the_progress_until_the_next_start:
+        ["ready; until speak; started id 1; wait 600; ended id 1; until speak; wait 700; started id 1"],
+        "speak 500 pause 2000 1500; wait 2600; progress 1; wait 600; progress 1; interrupt; await 1; close";
+    a_repeated_start_does_not_set_the_progress_back:
+        ["ready; until speak; started id 1; wait 900; started id 1"],
+        "speak 2500; wait 1500; progress 1; interrupt; await 1; close";
+    a_pose_reports_the_start_if_nothing_else_does:
+        [
+            "ready; until speak; wait 300; raw {\"type\":\"agent.state_updated\",\"new_state\":\"talking\"}",
+        ],
+        "speak 2500; started 1; wait 1500; progress 1; interrupt; await 1; close";
+    the_start_is_assumed_if_the_server_never_reports_one:
+        ["ready"],
+        "speak 1500; speak 1500; wait 900; progress 1; wait 600; progress 1; wait 1500; interrupt; await 1; await 2; close";
+    progress_stops_when_the_connection_drops:
+        ["ready; until speak; started id 1; wait 1200; drop"],
+        "with no reconnect; speak 5000; await 1; wait 1000; progress 1";
 
     // Keep-alive.
     an_idle_socket_sends_keep_alives: ["ready"], "wait 200000; close";
@@ -267,6 +325,13 @@ scripts! {
         ["ready"],
         "wait 50000; listen; wait 50000; speak 500; wait 61000; keep-alive; wait 50000; close";
     the_activity_callback_runs_for_each_frame: ["ready"], "with activity; speak 500; wait 61000; close";
+    a_server_that_reads_no_pongs_is_disconnected_at_once:
+        ["ready; pings 200000"],
+        "with no reconnect; closed";
+    many_pings_get_pongs: ["ready; ping; ping; ping; ping; wait 1000; ping"], "wait 2000; close";
+    pongs_that_nobody_asked_for_are_ignored:
+        ["pong; ready; pong; until end; pong; started id 1; wait 5000; pong; ended id 1"],
+        "speak 500; wait 600; pending 1; await 1; close";
     pings_get_pongs: ["ready; ping; wait 1000; ping"], "wait 2000; close";
     the_socket_needs_no_pongs: ["ready"], "with no keep-alive; wait 3000000; close";
 
@@ -286,7 +351,25 @@ scripts! {
         ["ready"],
         "speak 2500; speak 2500; wait 6000; interrupt; close";
 
+    // Frames.
+    a_fragmented_event_is_read: ["fragments ready; until end; fragments started id 1; fragments ended id 1"], "speak 500; await 1; close";
+    an_event_of_a_megabyte_is_read: ["ready; large 1048576"], "subscribe; wait 100; read events; close";
+    a_larger_event_is_missed: ["ready; large 1048577; raw {\"type\":\"next\"}"], "subscribe; wait 100; read events; close";
+    the_largest_message_is_skipped: ["ready; large 16777216; raw {\"type\":\"next\"}"], "subscribe; wait 100; read events; close";
+    a_larger_message_breaks_the_connection: ["ready; large 16777217; wait 100"], "with no reconnect; closed";
+    a_compressed_frame_breaks_the_connection: ["ready; wait 100; compressed"], "with no reconnect; closed";
+    connecting_fails_if_the_server_compresses: ["deflate; compressed"], "";
+    a_server_that_may_compress_and_does_not_is_accepted: ["deflate; ready"], "wait 100; close";
+
     // Readers.
+    events_right_after_the_handshake_are_kept_for_the_first_subscription:
+        ["state connecting; ready; flood 200"],
+        "wait 100; subscribe; wait 100; read events; subscribe; read events; close";
+    too_many_events_before_the_first_subscription_are_dropped:
+        ["ready; flood 2000; wait 100; raw {\"type\":\"late\"}"],
+        "wait 50; subscribe; wait 100; read events; close";
+    events_are_kept_after_the_socket_is_closed: ["ready; wait 10; flood 3; close 1000"], "closed; subscribe; read events; subscribe; read events";
+    a_reader_that_is_too_slow_misses_events: ["ready; flood 40000; wait 100; raw {\"type\":\"late\"}"], "subscribe; wait 50; read events; wait 100; read events; close";
     a_slow_reader_gets_every_event:
         ["ready; wait 10; flood 20000; until end; started id 1; ended id 1"],
         "subscribe; speak pause 100 500; await 1; read events; close";
