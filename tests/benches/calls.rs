@@ -86,10 +86,18 @@ fn print_rows() {
     rows::timed(pair, "token request, generated types", 2_000, token_request_generated, token_request_plain);
     rows::timed(pair, "token request, every rule checked", 500, token_request_checked, token_request_plain);
     rows::timed(pair, DECODING, 20, || decode_ours(&bytes), || decode_plain(&bytes));
+    print_call_rows(&callers);
+}
+
+/// On one core, client and server take turns, so the time is the processor time of both. On two, the client's work is partly hidden
+/// behind the wait for the server.
+fn print_call_rows(callers: &Callers) {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let on = if cores == 1 { ", client and server on one core" } else { "" };
     let plain = || callers.plain::<PlainCredits>("/v1/users/credits");
-    rows::timed(pair, CALL, 50, || callers.credits(), plain);
+    rows::timed("plain", &format!("{CALL}{on}"), 50, || callers.credits(), plain);
     let plain = || callers.plain::<plain::Page>("/v1/avatars");
-    rows::timed(pair, CALL_OF_100, 20, || callers.avatars(), plain);
+    rows::timed("plain", &format!("{CALL_OF_100}{on}"), 20, || callers.avatars(), plain);
 }
 
 /// Makes a number of calls on one side, for a profiler that counts instructions: `--count ours 300`.
@@ -111,6 +119,8 @@ fn main() {
         && command == "--count"
     {
         count(side, calls.parse().unwrap());
+    } else if arguments.first().is_some_and(|command| command == "--call-rows") {
+        print_call_rows(&Callers::new());
     } else if rows::wanted() {
         print_rows();
     } else {

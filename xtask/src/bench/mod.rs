@@ -5,7 +5,7 @@ mod generator;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{TaskError, TaskStatus};
 use crate::shell::{Shell, count};
@@ -25,7 +25,7 @@ const END: &str = "<!-- bench: end -->\n";
 
 /// The README's rows. The names are printed by the benches, and in [`build`].
 const README_ROWS: [&str; 5] = [
-    "one call over loopback",
+    "one call over loopback, client and server on one core",
     "decoding a page of 100 avatars",
     "memory of a session",
     build::COLD_BUILD,
@@ -134,6 +134,7 @@ pub fn run(root: &Path, options: BenchOptions, shell: &mut Shell<'_>) -> Result<
         let args = ["bench", "--quiet", "--locked", "-p", BENCHES, "--bench", bench, "--", "--rows"];
         rows.read(&workspace::output(workspace.command("cargo").args(args))?)?;
     }
+    on_one_core(&workspace, &mut rows, shell)?;
     instructions(&workspace, &mut rows, shell)?;
     shell.status("Running", format_args!("openapi-generator {}", generator::VERSION))?;
     let client = generator::client(&workspace)?;
@@ -187,6 +188,24 @@ fn machine(workspace: &Workspace) -> Result<String, TaskError> {
     ))
 }
 
+/// The program of the bench of calls.
+fn calls_program(workspace: &Workspace) -> Result<PathBuf, TaskError> {
+    let built = workspace.programs(&["bench", "--locked", "-p", BENCHES, "--bench", "calls", "--no-run"])?;
+    let program = built.into_iter().find(|(name, _)| name == "calls").map(|(_, program)| program);
+    program.ok_or_else(|| TaskError::new("Cargo names no program of the bench `calls`", "use another Cargo"))
+}
+
+/// Times calls with client and server on one core, if `taskset` is installed: there, no cost is hidden behind waiting.
+fn on_one_core(workspace: &Workspace, rows: &mut BenchRows, shell: &mut Shell<'_>) -> Result<(), TaskError> {
+    if workspace.command("taskset").arg("--version").output().is_err() {
+        return shell.attention("Skipping", "calls on one core: taskset is not installed");
+    }
+    shell.status("Running", "bench calls on one core")?;
+    let mut taskset = workspace.command("taskset");
+    let taskset = taskset.args(["--cpu-list", "0"]).arg(calls_program(workspace)?).arg("--call-rows");
+    rows.read(&workspace::output(taskset)?)
+}
+
 /// Calls per run under callgrind. The difference of two runs leaves out the start of the program.
 const CALLS: [u32; 2] = [300, 1_300];
 
@@ -196,10 +215,7 @@ fn instructions(workspace: &Workspace, rows: &mut BenchRows, shell: &mut Shell<'
         return shell.attention("Skipping", "instructions per call: valgrind is not installed");
     }
     shell.status("Counting", "instructions per call")?;
-    let built = workspace.programs(&["bench", "--locked", "-p", BENCHES, "--bench", "calls", "--no-run"])?;
-    let program = built.into_iter().find(|(name, _)| name == "calls").map(|(_, program)| program);
-    let program = program
-        .ok_or_else(|| TaskError::new("Cargo names no program of the bench `calls`", "use another Cargo"))?;
+    let program = calls_program(workspace)?;
     let per_call = |side: &str| -> Result<f64, TaskError> {
         let mut counts = [0.0; 2];
         for (count, calls) in counts.iter_mut().zip(CALLS) {
