@@ -105,7 +105,8 @@ pub fn run(
     } else {
         write(root, &stale)?;
         stale.iter().try_for_each(|file| shell.status("Wrote", &file.path))?;
-        let next = "run `cargo insta test --review` to review the crate's public items";
+        let next = "review the public items with `cargo insta test -p xtask --review`, then find code that no \
+                    longer compiles with `cargo check --workspace --all-targets`";
         shell.status("Finished", format_args!("{counts} written; {next}"))?;
     }
     Ok(TaskStatus::Success)

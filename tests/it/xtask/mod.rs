@@ -6,7 +6,6 @@ mod history;
 mod lower;
 mod overlay;
 mod regen;
-mod surface;
 mod workspace_copy;
 
 use serde_json::Value;
