@@ -67,6 +67,7 @@ impl<T: DeserializeOwned> Open for Envelope<T> {
 
     fn open(response: Response<Self>) -> Result<T, Error> {
         let (status, attempts, request_id) = (response.status, response.attempts(), response.request_id());
+        let code = response.body.code();
         // The HTTP layer has already turned codes of failure into errors.
         let error = match response.body.into_decoded() {
             Ok(Some(data)) => return Ok(data),
@@ -82,7 +83,7 @@ impl<T: DeserializeOwned> Open for Envelope<T> {
                 at.line, at.column
             )),
         };
-        Err(error.with_response(status, request_id, attempts))
+        Err(error.with_response(status, request_id, attempts).with_code(code))
     }
 }
 
