@@ -59,11 +59,18 @@ impl<T: fmt::Debug> fmt::Debug for Response<T> {
 pub(crate) trait Open: Sized {
     type Data;
 
+    /// The service's own code.
+    fn code(&self) -> Option<i64>;
+
     fn open(response: Response<Self>) -> Result<Self::Data, Error>;
 }
 
 impl<T: DeserializeOwned> Open for Envelope<T> {
     type Data = T;
+
+    fn code(&self) -> Option<i64> {
+        Envelope::code(self)
+    }
 
     fn open(response: Response<Self>) -> Result<T, Error> {
         let (status, attempts, request_id) = (response.status, response.attempts(), response.request_id());
@@ -89,6 +96,10 @@ impl<T: DeserializeOwned> Open for Envelope<T> {
 
 impl Open for () {
     type Data = ();
+
+    fn code(&self) -> Option<i64> {
+        None
+    }
 
     fn open(_: Response<Self>) -> Result<(), Error> {
         Ok(())
