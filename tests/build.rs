@@ -131,6 +131,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     fs::write(out.join("calls.rs"), prettyplease::unparse(&syn::parse2(code)?))?;
+    fs::write(out.join("docs.txt"), docs(&items))?;
     Ok(())
 }
 
@@ -177,6 +178,45 @@ fn fields(items: &[Item]) -> BTreeMap<String, Vec<Ident>> {
         _ => None,
     };
     types.into_iter().flat_map(|(_, items)| items).filter_map(named).collect()
+}
+
+/// Returns the doc comment of each field of a struct and of each setter of a builder, one a line.
+fn docs(items: &[Item]) -> String {
+    let inside = |items: &[Item], name: &str| -> Vec<Item> {
+        let modules = items.iter().filter_map(|item| match item {
+            Item::Mod(module) if module.ident == name => Some(module.content.clone()?.1),
+            _ => None,
+        });
+        modules.flatten().collect()
+    };
+    let text = |attributes: &[syn::Attribute]| {
+        let lines = attributes.iter().filter_map(|attribute| match &attribute.meta {
+            syn::Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
+                Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => Some(text.value()),
+                _ => None,
+            },
+            _ => None,
+        });
+        lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+    };
+    let types = inside(items, "types");
+    let mut found = Vec::new();
+    for item in &types {
+        let Item::Struct(item) = item else { continue };
+        for field in &item.fields {
+            let Some(name) = &field.ident else { continue };
+            found.push(format!("{}.{name}: {}", item.ident, text(&field.attrs)));
+        }
+    }
+    for item in inside(&types, "builder") {
+        let Item::Impl(item) = item else { continue };
+        let Some(owner) = last(&item.self_ty).filter(|_| item.trait_.is_none()) else { continue };
+        for member in &item.items {
+            let ImplItem::Fn(function) = member else { continue };
+            found.push(format!("{}.{}(): {}", owner.ident, function.sig.ident, text(&function.attrs)));
+        }
+    }
+    found.join("\n")
 }
 
 /// Returns the type that a borrowed argument is read into.

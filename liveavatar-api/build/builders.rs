@@ -7,11 +7,14 @@ use syn::{
     Attribute, Expr, Field, Generics, Ident, ImplItem, Item, ItemStruct, Pat, Stmt, Type, parse_quote,
 };
 
-use super::docs::plain;
-use super::types::{Types, default_path, doc_text, optional, serde_value, wire_name};
+use super::docs::{absence, plain};
+use super::types::{Types, default_path, doc_text, is_always_written, optional, wire_name};
 use super::{argument, last};
 
+const KEEPING: &str = "If it is not set, it stays as it is.";
 const CLEARING: &str = "If it is not set, it stays as it is; `Nullable::Null` clears it.";
+const CLEARING_ALWAYS: &str =
+    "It is always sent: `None::<&str>` clears it. To keep it, send its current value.";
 const BUILD_ERRORS: &str = "All fields that are missing or invalid, at once.";
 
 /// Lets requests hold values that are not listed, which `OpenEnum::other` makes on purpose.
@@ -37,6 +40,22 @@ pub(super) fn open_enums(items: &mut [Item], requests: &BTreeSet<String>, types:
             };
         }
         types.structs.insert(name, item.clone());
+    }
+}
+
+/// Says in the docs of a PATCH body's fields what `None` and null mean.
+pub(super) fn explain_absence(items: &mut [Item], types: &Types) {
+    for item in items {
+        let Item::Struct(item) = item else { continue };
+        if types.patches.contains(&item.ident.to_string()) {
+            for field in &mut item.fields {
+                let Some(note) = absence(field) else { continue };
+                if !doc_text(&field.attrs).trim().is_empty() {
+                    field.attrs.push(parse_quote!(#[doc = ""]));
+                }
+                field.attrs.push(parse_quote!(#[doc = #note]));
+            }
+        }
     }
 }
 
@@ -252,9 +271,8 @@ pub(super) fn setters(item: &ItemStruct, types: &Types, prefix: &syn::Path, set:
     let setter_of = |field: &Field| {
         let name = field.ident.as_ref()?;
         let kind = types.relocated(&field.ty, prefix);
-        let is_always_written =
-            optional(&kind).is_some() && serde_value(&field.attrs, "skip_serializing_if").is_none();
-        let set = if is_always_written { &set.or_null() } else { set };
+        let set = if is_always_written(field) { &set.or_null() } else { set };
+        let set = if types.patches.contains(&item.ident.to_string()) { &set.of_patch() } else { set };
         Some(setter(name, &wire_name(field), &kind, &doc_text(&field.attrs), types, set))
     };
     item.fields.iter().filter_map(setter_of).collect()
@@ -265,16 +283,22 @@ pub(super) struct Set {
     pub(super) receiver: Expr,
     pub(super) method: &'static str,
     writes_null: bool,
+    is_patch: bool,
 }
 
 impl Set {
     pub(super) fn new(receiver: Expr, method: &'static str) -> Self {
-        Self { receiver, method, writes_null: false }
+        Self { receiver, method, writes_null: false, is_patch: false }
+    }
+
+    /// Keeps a field of a PATCH body, in which an absent field stays as it is.
+    fn of_patch(&self) -> Self {
+        Self { is_patch: true, receiver: self.receiver.clone(), ..*self }
     }
 
     /// Keeps a null for `None`, in a field that is always written.
     fn or_null(&self) -> Self {
-        Self { receiver: self.receiver.clone(), method: self.method, writes_null: true }
+        Self { writes_null: true, receiver: self.receiver.clone(), ..*self }
     }
 }
 
@@ -308,6 +332,8 @@ pub(super) fn setter(
     } else {
         let text = match (inner.is_some() && types.is_text(bare), set.writes_null) {
             (_, _) if nullable.is_some() => Some(CLEARING),
+            (_, true) if set.is_patch => Some(CLEARING_ALWAYS),
+            (_, false) if set.is_patch && inner.is_some() => Some(KEEPING),
             (true, true) => Some("`None::<&str>` writes null."),
             (true, false) => Some("To leave it out in an expression, write `None::<&str>`."),
             (false, _) => None,

@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 
 use quote::ToTokens as _;
 use serde_json::{Map, Value};
-use syn::{GenericArgument, PathArguments, Type};
+use syn::{Field, GenericArgument, PathArguments, Type};
 
-use super::last;
+use super::types::{is_always_written, optional};
+use super::{argument, last};
 
 /// The security scheme of a session token.
 const BEARER: &str = "HTTPBearer";
@@ -38,6 +39,16 @@ impl<'d> Docs<'d> {
             operations.insert(id, Operation { method: text("x-method"), path: text("x-path"), value });
         }
         Self { operations }
+    }
+
+    /// The names of the types of PATCH bodies, in lower case.
+    pub(super) fn patches(&self) -> BTreeSet<String> {
+        let patches = self.operations.values().filter(|operation| operation.method == "patch");
+        let schemas = patches.filter_map(|operation| {
+            let body = &operation.value["requestBody"]["content"]["application/json"]["schema"];
+            body["$ref"].as_str()?.rsplit('/').next()
+        });
+        schemas.map(|name| name.replace('_', "").to_lowercase()).collect()
     }
 
     /// Whether only a session token authorizes the operation.
@@ -108,6 +119,17 @@ impl Operation<'_> {
 
 fn object(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flat_map(Map::iter)
+}
+
+/// What `None` and null mean in a field of a PATCH body.
+pub(super) fn absence(field: &Field) -> Option<&'static str> {
+    let kind = optional(&field.ty)?;
+    let is_nullable = last(kind).filter(|segment| segment.ident == "Nullable").and_then(argument).is_some();
+    Some(match (is_nullable, is_always_written(field)) {
+        (true, _) => "`None` leaves it as it is; `Nullable::Null` clears it.",
+        (false, true) => "It is always sent: `None` clears it.",
+        (false, false) => "`None` leaves it as it is.",
+    })
 }
 
 /// A type without the paths of its names.

@@ -60,6 +60,9 @@ fn add_builders(file: &mut syn::File, calls: &[Call], docs: &Docs<'_>) {
     }
     let requests = types.closure(requests);
     builders::open_enums(items, &requests, &mut types);
+    let patches = docs.patches();
+    types.patches = requests.iter().filter(|name| patches.contains(&name.to_lowercase())).cloned().collect();
+    builders::explain_absence(items, &types);
     let members = bodies.iter().filter_map(|name| types.unions.get(name)).flatten();
     let configurations = members.filter_map(|(_, member)| Some(last(member)?.ident.to_string())).collect();
     builders::add(items, &types, &requests, &configurations);

@@ -15,14 +15,17 @@ const PREFIX: &str = "#/components/schemas/";
 const IGNORED: &str = "default deprecated discriminator title";
 
 /// Keywords that are kept as they are.
-const KEPT: &str = "$ref description format maxLength maximum minLength minimum required type";
+const KEPT: &str = "$ref description format maxItems maxLength maxProperties maximum minItems minLength minProperties minimum \
+    required type";
 
-/// Returns one object: `parameters` by operation, `types` by their Rust names, and the `components` that they lead to.
+/// Returns one object: `parameters` by operation, the name of the body's type in `bodies` by operation, `types` by their Rust names,
+/// and the `components` that they lead to.
 ///
 /// The schemas are those of the lowered document, OpenAPI 3.0.3, in the form of JSON Schema: null is a type, a single value
 /// is a constant.
 pub(crate) fn requests(document: &Value) -> Result<Value> {
     let mut parameters = Map::new();
+    let mut bodies = Map::new();
     let mut types = Map::new();
     let mut open = Vec::new();
     for (id, operation) in operations(document) {
@@ -32,9 +35,12 @@ pub(crate) fn requests(document: &Value) -> Result<Value> {
         for media in operation["requestBody"]["content"].as_object().into_iter().flat_map(Map::values) {
             let body = normalised(&media["schema"]).map_err(|error| format!("body of {id}: {error}"))?;
             references(&body, PREFIX, &mut open);
-            if body.get("$ref").is_none() {
-                // The generator names an unnamed body like this.
-                types.insert(rust_name(&format!("{id}-body")), body);
+            let component = body["$ref"].as_str().and_then(|name| name.strip_prefix(PREFIX));
+            // The generator names an unnamed body like this.
+            let name = component.map_or_else(|| rust_name(&format!("{id}-body")), rust_name);
+            bodies.insert(id.to_owned(), name.clone().into());
+            if component.is_none() {
+                types.insert(name, body);
             }
         }
     }
@@ -52,7 +58,9 @@ pub(crate) fn requests(document: &Value) -> Result<Value> {
     for (_, schema) in schemas.iter_mut().filter(|(name, _)| !patches.contains(&name.as_str())) {
         may_omit_nulls(schema);
     }
-    Ok(json!({ "parameters": parameters, "types": types, "components": { "schemas": schemas } }))
+    Ok(
+        json!({ "parameters": parameters, "bodies": bodies, "types": types, "components": { "schemas": schemas } }),
+    )
 }
 
 /// Returns the arms of a `match` over type names, each of which reads a value into its type, as Rust code.

@@ -19,6 +19,8 @@ pub(super) struct Types {
     pub(super) texts: BTreeMap<String, Option<usize>>,
     /// The first value of each enum, in JSON.
     pub(super) first_values: BTreeMap<String, String>,
+    /// The bodies of PATCH operations.
+    pub(super) patches: BTreeSet<String>,
     all: BTreeSet<String>,
 }
 
@@ -39,6 +41,7 @@ impl Types {
             unions: BTreeMap::new(),
             texts: BTreeMap::new(),
             first_values: BTreeMap::new(),
+            patches: BTreeSet::new(),
             all: BTreeSet::new(),
         };
         for item in items {
@@ -160,6 +163,11 @@ pub(super) fn optional(kind: &Type) -> Option<&Type> {
 pub(super) fn wire_name(field: &Field) -> String {
     serde_value(&field.attrs, "rename")
         .unwrap_or_else(|| field.ident.as_ref().map(ToString::to_string).unwrap_or_default())
+}
+
+/// Whether an absent field is written as null.
+pub(super) fn is_always_written(field: &Field) -> bool {
+    optional(&field.ty).is_some() && serde_value(&field.attrs, "skip_serializing_if").is_none()
 }
 
 /// The function that makes the field's default.

@@ -3015,10 +3015,12 @@ pub mod types {
     pub struct UpdateAvatar {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::wire::nullable")]
+        ///`None` leaves it as it is; `Nullable::Null` clears it.
         pub default_voice_id: ::std::option::Option<
             ::liveavatar_api::Nullable<::std::string::String>,
         >,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        ///`None` leaves it as it is.
         pub name: ::std::option::Option<::std::string::String>,
     }
     ///`UpdateContext`
@@ -3027,10 +3029,12 @@ pub mod types {
     pub struct UpdateContext {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::wire::nullable")]
+        ///`None` leaves it as it is; `Nullable::Null` clears it.
         pub links: ::std::option::Option<
             ::liveavatar_api::Nullable<::std::vec::Vec<CreateUpdateContextLink>>,
         >,
         pub name: ::std::string::String,
+        ///It is always sent: `None` clears it.
         pub opening_text: ::std::option::Option<::std::string::String>,
         pub prompt: ::liveavatar_api::Secret,
     }
@@ -3040,14 +3044,18 @@ pub mod types {
     pub struct UpdateLlmConfiguration {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::wire::nullable")]
+        ///`None` leaves it as it is; `Nullable::Null` clears it.
         pub base_url: ::std::option::Option<
             ::liveavatar_api::Nullable<UpdateLlmConfigurationBaseUrl>,
         >,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        ///`None` leaves it as it is.
         pub display_name: ::std::option::Option<UpdateLlmConfigurationDisplayName>,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        ///`None` leaves it as it is.
         pub model_name: ::std::option::Option<UpdateLlmConfigurationModelName>,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        ///`None` leaves it as it is.
         pub secret_id: ::std::option::Option<UpdateLlmConfigurationSecretId>,
     }
     ///`UpdateLlmConfigurationBaseUrl`
@@ -6223,7 +6231,7 @@ pub mod types {
             }
             ///Sets `name`.
             ///
-            ///To leave it out in an expression, write `None::<&str>`.
+            ///If it is not set, it stays as it is.
             pub fn name(
                 mut self,
                 name: impl crate::IntoField<::std::option::Option<::std::string::String>>,
@@ -6296,7 +6304,7 @@ pub mod types {
             }
             ///Sets `opening_text`.
             ///
-            ///`None::<&str>` writes null.
+            ///It is always sent: `None::<&str>` clears it. To keep it, send its current value.
             pub fn opening_text(
                 mut self,
                 opening_text: impl crate::IntoField<
@@ -6379,7 +6387,7 @@ pub mod types {
             }
             ///Sets `display_name`.
             ///
-            ///To leave it out in an expression, write `None::<&str>`.
+            ///If it is not set, it stays as it is.
             pub fn display_name(
                 mut self,
                 display_name: impl crate::IntoField<
@@ -6392,7 +6400,7 @@ pub mod types {
             }
             ///Sets `model_name`.
             ///
-            ///To leave it out in an expression, write `None::<&str>`.
+            ///If it is not set, it stays as it is.
             pub fn model_name(
                 mut self,
                 model_name: impl crate::IntoField<
@@ -6404,7 +6412,7 @@ pub mod types {
             }
             ///Sets `secret_id`.
             ///
-            ///To leave it out in an expression, write `None::<&str>`.
+            ///If it is not set, it stays as it is.
             pub fn secret_id(
                 mut self,
                 secret_id: impl crate::IntoField<
@@ -9264,7 +9272,7 @@ pub mod calls {
         }
         ///Sets `name`.
         ///
-        ///To leave it out in an expression, write `None::<&str>`.
+        ///If it is not set, it stays as it is.
         pub fn name(
             mut self,
             name: impl crate::IntoField<::std::option::Option<::std::string::String>>,
@@ -9832,7 +9840,7 @@ pub mod calls {
         }
         ///Sets `opening_text`.
         ///
-        ///`None::<&str>` writes null.
+        ///It is always sent: `None::<&str>` clears it. To keep it, send its current value.
         pub fn opening_text(
             mut self,
             opening_text: impl crate::IntoField<
@@ -10416,7 +10424,7 @@ pub mod calls {
         }
         ///Sets `display_name`.
         ///
-        ///To leave it out in an expression, write `None::<&str>`.
+        ///If it is not set, it stays as it is.
         pub fn display_name(
             mut self,
             display_name: impl crate::IntoField<
@@ -10428,7 +10436,7 @@ pub mod calls {
         }
         ///Sets `model_name`.
         ///
-        ///To leave it out in an expression, write `None::<&str>`.
+        ///If it is not set, it stays as it is.
         pub fn model_name(
             mut self,
             model_name: impl crate::IntoField<
@@ -10440,7 +10448,7 @@ pub mod calls {
         }
         ///Sets `secret_id`.
         ///
-        ///To leave it out in an expression, write `None::<&str>`.
+        ///If it is not set, it stays as it is.
         pub fn secret_id(
             mut self,
             secret_id: impl crate::IntoField<

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use liveavatar_api::session::FullSession;
 use liveavatar_api::types::{CreateUpdateContextLink, FullSessionConfig, FullSessionConfigMode};
-use liveavatar_api::{Client, Credential, ErrorKind, Nullable, RequestOptions, Secret};
+use liveavatar_api::{Client, Credential, Error, ErrorKind, Nullable, RequestOptions, Secret};
 use liveavatar_mock::{MockResponse, Server, example_request};
 use liveavatar_tests::{TestClock, client};
 use serde_json::{Value, json};
@@ -57,8 +57,8 @@ fn a_base_url_must_be_https_or_loopback_without_credentials() {
     ftp://127.0.0.1: the base URL is neither https nor http
     https://user:password@api.liveavatar.com: the base URL contains a user or password; set the credential instead
     https://api.liveavatar.com?key=1: the base URL has a query or a fragment
-    api.liveavatar.com: the base URL is not a valid URL
-    : the base URL is not a valid URL
+    api.liveavatar.com: the base URL lacks a scheme: add https:// in front
+    : the base URL is empty
     ");
 }
 
@@ -343,4 +343,61 @@ async fn only_jpeg_and_png_files_are_uploaded() {
     create image avatar: a field is invalid; file: is neither JPEG nor PNG
     create image avatar: a field is invalid; file: is required
     ");
+}
+
+#[test]
+fn a_base_url_with_the_version_or_without_a_scheme_is_an_error() {
+    let urls = [
+        "https://api.liveavatar.com/v1",
+        "https://api.liveavatar.com/v1/",
+        "https://gateway.example/liveavatar/v2",
+        "127.0.0.1:8089",
+        "localhost:8089",
+        "[::1]:8089",
+        "api.liveavatar.com",
+        "user:password@api.liveavatar.com",
+        "",
+    ];
+    let errors = urls.map(|url| Client::builder().base_url(url).build().unwrap_err());
+    assert!(errors.iter().all(|error| error.is_invalid_request() && !error.to_string().contains("password")));
+    let lines = urls.iter().zip(&errors).map(|(url, error)| format!("{url}: {error}"));
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
+    for url in ["https://gateway.example/v1/liveavatar", "https://gateway.example/v10", "https://v1.example"]
+    {
+        Client::builder().base_url(url).build().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_hint_for_a_401_is_about_the_credential_that_was_sent() {
+    let server = Server::start().await.unwrap();
+    let key = client(&server);
+    let token = key.with_credential(Credential::session_token("spent").unwrap());
+    for operation in ["start_session", "stop_session", "get_user_credits", "list_public_avatars"] {
+        let rejected = json!({ "code": 4010, "data": null, "message": "Unauthorized" });
+        for _ in 0..2 {
+            server.mock_response(operation, MockResponse::json(401, rejected.clone()));
+        }
+    }
+    let hint = |error: Error| error.hint().unwrap().to_owned();
+    let of_tokens = hint(token.start_session().await.unwrap_err());
+    assert!(of_tokens.contains("expired") && of_tokens.contains("spent"), "{of_tokens}");
+    assert_eq!(hint(token.stop_session().await.unwrap_err()), of_tokens);
+    let of_keys = hint(key.stop_session().await.unwrap_err());
+    assert!(of_keys.contains("API key") && !of_keys.contains("expired"), "{of_keys}");
+    assert_eq!(hint(key.get_user_credits().await.unwrap_err()), of_keys);
+    let public = Client::builder().base_url(server.url()).build().unwrap();
+    let without = hint(public.list_public_avatars().await.unwrap_err());
+    assert!(without.contains("no credential"), "{without}");
+}
+
+#[tokio::test]
+async fn the_alternate_form_of_an_error_adds_its_hint() {
+    let server = Server::start().await.unwrap();
+    let client = client(&server);
+    server.mock_response("get_user_credits", MockResponse::json(402, json!({})));
+    let error = client.get_user_credits().await.unwrap_err();
+    let hint = error.hint().unwrap();
+    assert!(!error.to_string().contains(hint));
+    assert_eq!(format!("{error:#}"), format!("{error}; hint: {hint}"));
 }

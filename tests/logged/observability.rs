@@ -193,6 +193,6 @@ async fn a_session_that_may_still_run_is_logged_as_an_error() {
     session.stop().await.unwrap_err();
     let everything = capture::take();
     let errors: Vec<_> = everything.lines().map(str::trim).filter(|line| line.starts_with("ERROR")).collect();
-    insta::assert_snapshot!(errors.join("\n"), @r#"ERROR liveavatar_api::supervisor::trace: session may still run session=5e551001-0000-4000-8000-000000000001 cause=the service rejected the stop error="stop session: 401 unauthorized (request mock-request-3)""#);
+    insta::assert_snapshot!(errors.join("\n"), @r#"ERROR liveavatar_api::supervisor::trace: session may still run session=5e551001-0000-4000-8000-000000000001 cause=the service rejected the stop error="stop session: 401 unauthorized (request mock-request-3); the session may be running and cost credits until `Client::session(id).stop()` ends it""#);
     assert!(!everything.contains("canary"), "{everything}");
 }

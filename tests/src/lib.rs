@@ -49,6 +49,9 @@ impl Shown {
 
 include!(concat!(env!("OUT_DIR"), "/calls.rs"));
 
+/// The doc comment of each field of a type, and of each setter of a builder, one a line.
+pub const DOCS: &str = include_str!(concat!(env!("OUT_DIR"), "/docs.txt"));
+
 /// Takes an argument of a call from the example.
 fn argument<T: DeserializeOwned>(example: &Example, name: &str) -> T {
     let value = if name == "body" {
@@ -66,7 +69,7 @@ fn upload(client: &Client, operation: &str, example: &Example) -> CreateImageAva
     assert_eq!(operation, "create_image_avatar", "add a call of this operation here");
     let resolution: Option<CreateImageAvatarBodyResolution> =
         example.body.as_ref().and_then(|body| body["resolution"].as_str()?.parse().ok());
-    client.create_image_avatar().file(PNG).resolution(resolution)
+    client.create_image_avatar().file(picture()).resolution(resolution)
 }
 
 async fn call_handwritten(client: &Client, operation: &str, example: &Example) -> Result<Decoded, Error> {
@@ -161,8 +164,25 @@ pub fn client(server: &Server) -> Client {
     built.unwrap_or_else(|error| panic!("the mock's URL or key: {error}"))
 }
 
-/// The first bytes of a PNG file. The client checks only these.
-pub const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
+/// Returns the first bytes of a PNG file of this size. The client checks only these.
+#[must_use]
+pub fn png(width: u32, height: u32) -> Vec<u8> {
+    let start = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+    [start.as_slice(), &width.to_be_bytes(), &height.to_be_bytes(), b"\x08\x02\0\0\0"].concat()
+}
+
+/// Returns the first bytes of a JPEG file of this size. The client checks only these.
+#[must_use]
+pub fn jpeg(width: u16, height: u16) -> Vec<u8> {
+    let (start, end) = (b"\xff\xd8\xff\xc0\0\x11\x08", b"\x03\x01\x11\0\x02\x11\0\x03\x11\0");
+    [start.as_slice(), &height.to_be_bytes(), &width.to_be_bytes(), end].concat()
+}
+
+/// Returns the start of a picture that the client accepts.
+#[must_use]
+pub fn picture() -> Vec<u8> {
+    png(1920, 1080)
+}
 
 /// Compiles the README's snippets.
 #[cfg(doctest)]

@@ -27,6 +27,9 @@ pub(crate) struct Call {
     /// Path parameter; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
     path: Vec<(String, String)>,
+    /// Send the body without checking it, such as one with a field that this version does not know
+    #[arg(long)]
+    unchecked: bool,
 }
 
 pub(crate) fn operation_rows() -> Value {
@@ -62,6 +65,9 @@ impl Call {
         }
         for (name, value) in self.query {
             call = call.query(name, value);
+        }
+        if self.unchecked {
+            call = call.unchecked();
         }
         output.print(body.add_to(call).data().await?);
         Ok(())

@@ -60,7 +60,8 @@ impl Failure {
             Self::Incomplete { hint, .. } => Some(hint.clone()),
             Self::Check { failure, hint, .. } => hint.map(str::to_owned).or_else(|| failure.hint()),
             Self::Call(error) => match error.kind() {
-                ErrorKind::ConcurrencyLimit => Some(
+                ErrorKind::Unauthorized => error.hint().map(str::to_owned),
+                kind if kind == ErrorKind::ConcurrencyLimit || error.session_may_run() => Some(
                     "run `liveavatar session list` to see active sessions, `liveavatar session stop` to stop them"
                         .to_owned(),
                 ),
@@ -141,6 +142,7 @@ pub(crate) fn error_json(error: &Error) -> Value {
         "request_id": error.request_id(),
         "attempts": error.attempts(),
         "may_have_been_sent": error.may_have_been_sent(),
+        "session_may_run": error.session_may_run(),
         "hint": error.hint(),
     })
 }

@@ -255,20 +255,31 @@ pub(crate) async fn run(
         return Ok(());
     }
     let mut rows: Vec<Value> = Vec::new();
+    let mut end = format!("the list has more than {PAGES_MAX} pages");
     for page in 1..=PAGES_MAX {
         let mut response = call(Some(page))?.data().await?;
-        let Some(results) = response["results"].as_array_mut().filter(|results| !results.is_empty()) else {
-            break;
-        };
-        rows.append(results);
-        if response["next"].is_null() {
+        let results = response["results"].as_array_mut().map(std::mem::take).unwrap_or_default();
+        let is_last = results.is_empty() || response["next"].is_null();
+        rows.extend(results);
+        let count = response["count"].as_u64();
+        if is_last {
+            let is_complete = match count {
+                Some(count) => rows.len() as u64 >= count,
+                None => response["next"].is_null(),
+            };
+            if is_complete {
+                output.print(json!({"count": rows.len(), "results": rows}));
+                return Ok(());
+            }
+            let of = count.map(|count| format!(" of {count}")).unwrap_or_default();
+            end = format!("the list ended after {}{of} items", rows.len());
             break;
         }
-        output.status(&match response["count"].as_u64() {
+        output.status(&match count {
             Some(count) => format!("{} of {count} fetched", rows.len()),
             None => format!("{} fetched", rows.len()),
         });
     }
-    output.print(json!({"count": rows.len(), "results": rows}));
-    Ok(())
+    let data = json!({"count": rows.len(), "results": rows});
+    Err(Failure::incomplete(end, "run the command again", data))
 }

@@ -52,6 +52,7 @@ pub struct Builder {
     port: u16,
     sockets: Option<EventStyle>,
     socket_delay: Duration,
+    overlapping_transcripts: bool,
 }
 
 /// All defaults are our choice; the service sets these values per plan and account.
@@ -67,6 +68,7 @@ impl Default for Builder {
             port: 0,
             sockets: None,
             socket_delay: Duration::ZERO,
+            overlapping_transcripts: false,
         }
     }
 }
@@ -158,6 +160,14 @@ impl Builder {
         self
     }
 
+    /// Begins each page of a transcript with the last line of the page before it.
+    ///
+    /// By default, pages do not overlap. Which of the two the service does is not documented.
+    pub fn overlapping_transcripts(mut self) -> Builder {
+        self.overlapping_transcripts = true;
+        self
+    }
+
     /// Starts the server on the current Tokio runtime.
     ///
     /// # Errors
@@ -172,6 +182,7 @@ impl Builder {
         let clock = Clock::new();
         let state = ServerState::new(&clock, self.limits, self.public_entries, self.known_avatars_only);
         let state = Arc::new(Mutex::new(state));
+        lock(&state).sessions.overlapping_transcripts = self.overlapping_transcripts;
         let monitor = Arc::new(Mutex::new(SocketMonitor::default()));
         let mut sockets = None;
         if let Some(style) = self.sockets {

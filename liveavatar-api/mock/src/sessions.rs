@@ -118,12 +118,20 @@ pub(crate) struct Sessions {
     credits: u64,
     /// Base URL of the command sockets, without a trailing slash.
     pub(crate) socket_base: Option<String>,
+    pub(crate) overlapping_transcripts: bool,
     all: Vec<Session>,
 }
 
 impl Sessions {
     pub(crate) fn new(limits: Limits, clock: Clock) -> Sessions {
-        Sessions { clock, limits, credits: limits.credits, socket_base: None, all: Vec::new() }
+        Sessions {
+            clock,
+            limits,
+            credits: limits.credits,
+            socket_base: None,
+            overlapping_transcripts: false,
+            all: Vec::new(),
+        }
     }
 
     pub(crate) fn credits(&mut self) -> u64 {
@@ -301,6 +309,7 @@ impl Sessions {
             started: self.clock.unix(started),
             from,
             to,
+            overlap: self.overlapping_transcripts,
         }
     }
 }

@@ -18,15 +18,17 @@ pub(crate) struct Window {
     /// First and last requested absolute timestamp, inclusive.
     pub(crate) from: Option<i64>,
     pub(crate) to: Option<i64>,
+    /// Whether a page begins with the last line of the page before it.
+    pub(crate) overlap: bool,
 }
 
 /// Returns the lines of one page and the timestamp at which the next page begins.
 ///
-/// The unit of the timestamps is not documented; seconds are our choice.
+/// The unit of the timestamps is not documented; seconds are our choice. Nor is documented whether pages overlap.
 pub(crate) fn page(window: Window) -> (Vec<Value>, Option<i64>) {
     let first = window.deleted_until.map_or(0, |second| second / LINE_INTERVAL_SECONDS + 1);
     let last = window.elapsed / LINE_INTERVAL_SECONDS;
-    let mut lines = Vec::new();
+    let mut lines: Vec<Value> = Vec::new();
     for number in first..=last {
         let second = number * LINE_INTERVAL_SECONDS;
         let absolute = window.started + i64::try_from(second).unwrap_or(i64::MAX - window.started);
@@ -34,7 +36,8 @@ pub(crate) fn page(window: Window) -> (Vec<Value>, Option<i64>) {
             continue;
         }
         if lines.len() == PAGE_LINES {
-            return (lines, Some(absolute));
+            let last = lines.last().and_then(|line| line["absolute_timestamp"].as_i64());
+            return (lines, if window.overlap { last } else { Some(absolute) });
         }
         let role = if number % 2 == 0 { "avatar" } else { "user" };
         lines.push(json!({
@@ -51,7 +54,8 @@ pub(crate) fn page(window: Window) -> (Vec<Value>, Option<i64>) {
 mod tests {
     use super::{PAGE_LINES, Window, page};
 
-    const WHOLE: Window = Window { elapsed: 295, deleted_until: None, started: 1000, from: None, to: None };
+    const WHOLE: Window =
+        Window { elapsed: 295, deleted_until: None, started: 1000, from: None, to: None, overlap: false };
 
     #[test]
     fn pages_have_no_gap_and_no_overlap() {
@@ -60,6 +64,13 @@ mod tests {
         let (second, next) = page(Window { from: next, ..WHOLE });
         assert_eq!((second.len(), next), (10, None));
         assert_eq!(second[0]["relative_timestamp"], 200);
+    }
+
+    #[test]
+    fn an_overlapping_page_begins_with_the_last_line_of_the_page_before() {
+        let (first, next) = page(Window { overlap: true, ..WHOLE });
+        let (second, _) = page(Window { from: next, overlap: true, ..WHOLE });
+        assert_eq!((first.last(), second.len()), (second.first(), 11));
     }
 
     #[test]

@@ -10,10 +10,15 @@ use reqwest::header::{ACCEPT, HeaderValue};
 use reqwest::multipart::Form;
 use serde_json::Value;
 
-use super::upload::{file_part, with_form};
+use super::upload::{self, FILE, file_part, picture_errors, with_form};
+use crate::config::AnyConfiguration;
 use crate::error::{Error, FailedCall};
 use crate::operation::Operation;
 use crate::raw;
+use crate::schema;
+
+/// The operation whose body has rules beyond its schema.
+const CREATE_TOKEN: &str = "create_session_token";
 
 /// A call by name; see [`Client::operation`](crate::Client::operation).
 #[derive(Clone)]
@@ -25,6 +30,7 @@ pub struct DynamicCall {
     query: Vec<(String, String)>,
     body: Option<Value>,
     form: Vec<(String, Part)>,
+    is_unchecked: bool,
 }
 
 #[derive(Clone)]
@@ -57,6 +63,7 @@ impl DynamicCall {
             query: Vec::new(),
             body: None,
             form: Vec::new(),
+            is_unchecked: false,
         })
     }
 
@@ -82,7 +89,10 @@ impl DynamicCall {
         self
     }
 
-    /// Sets a JSON body.
+    /// Sets a JSON body, which is checked against the document before it is sent.
+    ///
+    /// The check is that of [session configurations](crate::session): misspelt, misplaced, missing and invalid fields are errors with
+    /// suggestions; see [`Error::fields`].
     pub fn json(mut self, body: Value) -> Self {
         self.body = Some(body);
         self
@@ -99,6 +109,12 @@ impl DynamicCall {
     /// JPEG and PNG files get their media type, all others `application/octet-stream`.
     pub fn file_part(mut self, name: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
         self.form.push((name.into(), Part::File(bytes.into())));
+        self
+    }
+
+    /// Turns off the check of the body, to send a field that this version does not know.
+    pub fn unchecked(mut self) -> Self {
+        self.is_unchecked = true;
         self
     }
 
@@ -150,6 +166,36 @@ impl DynamicCall {
         }
     }
 
+    /// Checks the body against the document.
+    fn check(&self) -> Result<(), Error> {
+        let Some(name) = schema::body_type(self.operation.id).filter(|_| !self.is_unchecked) else {
+            return Ok(());
+        };
+        if self.form.is_empty() {
+            return match &self.body {
+                Some(body) if self.operation.id == CREATE_TOKEN => {
+                    AnyConfiguration::from_value(body.clone()).map(drop).map_err(Error::from)
+                }
+                Some(body) => Error::invalid_fields(schema::check_json(name, body)),
+                None => Ok(()),
+            };
+        }
+        let text = |(field, part): &(String, Part)| match part {
+            Part::Text(text) => (field.clone(), text.as_str().into()),
+            Part::File(_) => (field.clone(), "".into()),
+        };
+        let found = schema::check_json(name, &Value::Object(self.form.iter().map(text).collect()));
+        if self.operation.id != upload::ID {
+            return Error::invalid_fields(found);
+        }
+        let picture = self.form.iter().find_map(|(name, part)| match part {
+            Part::File(file) if name == FILE => Some(file),
+            _ => None,
+        });
+        let others = found.into_iter().filter(|one| one.path() != FILE);
+        Error::invalid_fields(picture_errors(picture).into_iter().chain(others))
+    }
+
     async fn exchange(self) -> Result<reqwest::Response, Error> {
         let id = self.operation.id;
         let raw = &self.client;
@@ -158,6 +204,7 @@ impl DynamicCall {
         if self.path.contains('{') {
             return Err(invalid(&format!("a path parameter of {} is missing", self.operation.path)));
         }
+        self.check().map_err(|error| error.during(id))?;
         let url = Url::parse(&format!("{}{}", raw.baseurl(), self.path))
             .map_err(|_| invalid("the path does not make a valid address"))?;
         let method = self.operation.method.parse().map_err(|_| invalid("the HTTP method is not valid"))?;

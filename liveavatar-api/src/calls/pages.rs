@@ -50,6 +50,7 @@ pub(crate) fn pages<C: Paged>(mut call: C) -> Pages<C::Item> {
             let response = Response::from(exchange(call).await.map_err(|error| error.during(C::OPERATION))?);
             let (status, attempts, request_id) =
                 (response.status, response.attempts(), response.request_id());
+            let code = response.body.code();
             let page = C::Response::open(response).map_err(|error| error.during(C::OPERATION))?;
             let read = page.results.len().saturating_add(read);
             let next = page.next.as_deref().and_then(|next| next_number(next, number));
@@ -63,7 +64,7 @@ pub(crate) fn pages<C: Paged>(mut call: C) -> Pages<C::Item> {
                 None => match early_end(&page, read, skipped) {
                     Some(message) => {
                         let error = Error::decode(message).with_response(status, request_id, attempts);
-                        Step::Fail(error.during(C::OPERATION))
+                        Step::Fail(error.with_code(code).during(C::OPERATION))
                     }
                     None => Step::End,
                 },

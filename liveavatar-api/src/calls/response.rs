@@ -59,14 +59,22 @@ impl<T: fmt::Debug> fmt::Debug for Response<T> {
 pub(crate) trait Open: Sized {
     type Data;
 
+    /// The service's own code.
+    fn code(&self) -> Option<i64>;
+
     fn open(response: Response<Self>) -> Result<Self::Data, Error>;
 }
 
 impl<T: DeserializeOwned> Open for Envelope<T> {
     type Data = T;
 
+    fn code(&self) -> Option<i64> {
+        Envelope::code(self)
+    }
+
     fn open(response: Response<Self>) -> Result<T, Error> {
         let (status, attempts, request_id) = (response.status, response.attempts(), response.request_id());
+        let code = response.body.code();
         // The HTTP layer has already turned codes of failure into errors.
         let error = match response.body.into_decoded() {
             Ok(Some(data)) => return Ok(data),
@@ -82,12 +90,16 @@ impl<T: DeserializeOwned> Open for Envelope<T> {
                 at.line, at.column
             )),
         };
-        Err(error.with_response(status, request_id, attempts))
+        Err(error.with_response(status, request_id, attempts).with_code(code))
     }
 }
 
 impl Open for () {
     type Data = ();
+
+    fn code(&self) -> Option<i64> {
+        None
+    }
 
     fn open(_: Response<Self>) -> Result<(), Error> {
         Ok(())

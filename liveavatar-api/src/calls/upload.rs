@@ -17,11 +17,17 @@ use crate::builder::{Draft, IntoField};
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::raw;
-use crate::schema;
+use crate::schema::{self, Diagnostic, MISSING_FIELD, OUT_OF_RANGE, WRONG_TYPE};
 use crate::types;
 use crate::wire::Envelope;
 
-const ID: &str = "create_image_avatar";
+pub(super) const ID: &str = "create_image_avatar";
+
+/// The form part with the picture.
+pub(super) const FILE: &str = "file";
+
+/// Least pixels on the short side of a picture (source: the service's documentation).
+const MIN_SHORT_SIDE: usize = 1080;
 
 /// A call of [`Client::create_image_avatar`](crate::Client::create_image_avatar).
 #[derive(Clone)]
@@ -39,6 +45,29 @@ const FORMATS: [(&[u8], &str, &str); 2] =
 fn format_of(file: &[u8]) -> Option<(&'static str, &'static str)> {
     let format = FORMATS.iter().find(|(start, ..)| file.starts_with(start));
     format.map(|&(_, media, name)| (media, name))
+}
+
+/// The errors of a picture that its first bytes show. That it shows one person is left to the service.
+pub(super) fn picture_errors(file: Option<&Bytes>) -> Vec<Diagnostic> {
+    let wrong = |rule, message: String| Diagnostic::new(rule, [FILE], message);
+    let Some(file) = file else { return vec![wrong(MISSING_FIELD, "is required".to_owned())] };
+    if format_of(file).is_none() {
+        return vec![wrong(WRONG_TYPE, "is neither JPEG nor PNG".to_owned())];
+    }
+    let Ok(size) = imagesize::blob_size(file) else {
+        return vec![wrong(WRONG_TYPE, "is damaged or cut off: its size cannot be read".to_owned())];
+    };
+    let (short, long) = (size.width.min(size.height), size.width.max(size.height));
+    let pixels = format!("is {} x {} pixels", size.width, size.height);
+    let mut errors = Vec::new();
+    if short.saturating_mul(16) != long.saturating_mul(9) {
+        errors.push(wrong(OUT_OF_RANGE, format!("{pixels}, must be exactly 16:9 or 9:16")));
+    }
+    if short < MIN_SHORT_SIDE {
+        let least = format!("{pixels}, must have at least {MIN_SHORT_SIDE} on its short side");
+        errors.push(wrong(OUT_OF_RANGE, least));
+    }
+    errors
 }
 
 pub(crate) fn file_part(file: Bytes) -> reqwest::Result<Part> {
@@ -63,6 +92,8 @@ impl CreateImageAvatar {
     }
 
     /// Sets the picture, as JPEG or PNG bytes.
+    ///
+    /// It must be exactly 16:9 or 9:16, with at least 1080 pixels on its short side.
     pub fn file(mut self, file: impl Into<Bytes>) -> Self {
         self.file = Some(file.into());
         self
@@ -80,7 +111,7 @@ impl CreateImageAvatar {
     /// Sends the picture and returns the avatar, whose training has begun.
     ///
     /// # Errors
-    /// If the picture is missing or of another format, and every error of a generated call.
+    /// If the picture is missing or, by its first bytes, of another format, shape or size, and every error of a generated call.
     ///
     /// # Cancel safety
     /// If dropped before the response, the training may have started; the list of avatars shows it.
@@ -101,18 +132,14 @@ impl CreateImageAvatar {
     }
 
     async fn exchange(self) -> Result<ResponseValue<Envelope<types::Avatar>>, Error> {
-        let invalid = |reason| Err(Error::invalid_field("file", reason));
-        let Some(file) = self.file else { return invalid("is required") };
-        if format_of(&file).is_none() {
-            return invalid("is neither JPEG nor PNG");
-        }
-        let mut arguments = self.arguments;
+        let Self { file, mut arguments, .. } = self;
         let body = schema::check_type("CreateImageAvatarBody", arguments.value(), arguments.texts());
-        Error::invalid_fields(body.into_iter().filter(|one| one.path() != "file"))?;
+        let others = body.into_iter().filter(|one| one.path() != FILE);
+        Error::invalid_fields(picture_errors(file.as_ref()).into_iter().chain(others))?;
         let operation = Operation::find(ID)
             .ok_or_else(|| Error::invalid_request("the document does not list the upload"))?;
 
-        let mut form = Form::new().part("file", file_part(file)?);
+        let mut form = Form::new().part(FILE, file_part(file.unwrap_or_default())?);
         if let Some(resolution) = arguments.take::<Option<String>>("resolution").unwrap_or_default() {
             form = form.text("resolution", resolution);
         }

@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::http::{
     Clock, Observer, Pools, RequestOptions, Retries, Shared, SystemClock, Transport, is_loopback,
 };
+use crate::operation::OPERATIONS;
 use crate::raw;
 use crate::secret::Secret;
 use crate::store::{Account, Store};
@@ -139,7 +140,8 @@ impl Client {
 
     /// Returns a call of the operation with this name, for arguments that the generated types do not allow.
     ///
-    /// Only the credential and the address are checked. Retries and time limits are those of generated calls.
+    /// The credential, the address and the body are checked; [`unchecked`](DynamicCall::unchecked) turns off the check of the body.
+    /// Retries and time limits are those of generated calls.
     ///
     /// ```no_run
     /// # async fn call(client: liveavatar_api::Client) -> Result<(), liveavatar_api::Error> {
@@ -158,7 +160,7 @@ impl Client {
     /// Trains an avatar from one picture.
     ///
     /// The picture must be a JPEG or PNG of exactly 16:9 or 9:16, at least 1080 px on its short side, and show one clearly framed
-    /// person (source: the service's documentation). The avatar is ready when its status is `ACTIVE`; if training fails,
+    /// person (source: the service's documentation). Format, shape and size are checked before the upload. The avatar is ready when its status is `ACTIVE`; if training fails,
     /// `error_message` has the reason.
     pub fn create_image_avatar(&self) -> CreateImageAvatar {
         CreateImageAvatar::new(self.caller())
@@ -247,7 +249,7 @@ impl fmt::Debug for ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// Sets the base URL; plain `http` is accepted on loopback only.
+    /// Sets the base URL, without the version; plain `http` is accepted on loopback only.
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
         self.base_url = base_url.into();
         self
@@ -357,13 +359,31 @@ struct Base {
 
 fn base(text: &str, plain_http: bool) -> Result<Base, Error> {
     let invalid = |reason: &str| Error::invalid_request(format!("the base URL {reason}"));
-    let url = Url::parse(text.trim()).map_err(|error| invalid("is not a valid URL").caused_by(error))?;
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(invalid("is empty"));
+    }
+    if !text.contains("://") {
+        let host = Url::parse(&format!("http://{text}"));
+        let is_local = host.is_ok_and(|url| url.host_str().is_some_and(is_loopback));
+        return Err(invalid(if is_local {
+            "lacks a scheme: add http:// in front"
+        } else {
+            "lacks a scheme: add https:// in front"
+        }));
+    }
+    let url = Url::parse(text).map_err(|error| invalid("is not a valid URL").caused_by(error))?;
     let local = is_loopback(url.host_str().ok_or_else(|| invalid("lacks a host"))?);
     if !url.username().is_empty() || url.password().is_some() {
         return Err(invalid("contains a user or password; set the credential instead"));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(invalid("has a query or a fragment"));
+    }
+    let last = url.path().trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let mut versions = OPERATIONS.iter().filter_map(|operation| operation.path.split('/').nth(1));
+    if let Some(version) = versions.find(|version| *version == last) {
+        return Err(invalid(&format!("ends with /{version}, which every call adds itself: remove it")));
     }
     match url.scheme() {
         "https" => {}

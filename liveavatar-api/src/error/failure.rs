@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-use crate::operation::Operation;
+use crate::operation::{CredentialKind, Operation};
 
 /// Why a truncated body cannot be read.
 pub(crate) const ENDS_EARLY: &str = "the response ends too early";
@@ -14,6 +14,8 @@ pub(crate) const ENDS_EARLY: &str = "the response ends too early";
 #[derive(Clone)]
 pub(crate) struct FailedCall {
     pub(crate) operation: &'static Operation,
+    /// The kind of credential that signed it, if any.
+    pub(crate) credential: Option<CredentialKind>,
     pub(crate) attempts: u32,
     pub(crate) retry_after: Option<Duration>,
     /// Whether any attempt may have reached the service.
@@ -26,9 +28,14 @@ pub(crate) struct FailedCall {
 pub(crate) enum Failure {
     /// The service responded with a failure. The body is redacted.
     Response { status: u16, request_id: Option<String>, headers: Box<HeaderMap>, body: String },
-    /// The status is a success, but the body is not an envelope.
-    Unreadable { status: u16, request_id: Option<String>, reason: &'static str },
-    /// No complete response arrived.
+    /// The status is a success, but the body is not an envelope, or did not arrive completely because of `cause`.
+    Unreadable {
+        status: u16,
+        request_id: Option<String>,
+        reason: &'static str,
+        cause: Option<Arc<reqwest::Error>>,
+    },
+    /// Not even the head of a response arrived.
     NoResponse(Arc<reqwest::Error>),
     /// The time limit of the call left no time for another attempt.
     NoTimeLeft,
@@ -43,7 +50,7 @@ impl FailedCall {
 impl Failure {
     pub(crate) fn is_timeout(&self) -> bool {
         match self {
-            Self::NoResponse(error) => error.is_timeout(),
+            Self::NoResponse(error) | Self::Unreadable { cause: Some(error), .. } => error.is_timeout(),
             Self::NoTimeLeft => true,
             Self::Response { .. } | Self::Unreadable { .. } => false,
         }

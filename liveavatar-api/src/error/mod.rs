@@ -6,14 +6,18 @@ mod response;
 use std::fmt;
 use std::time::Duration;
 
+use uuid::Uuid;
+
+use crate::operation::{CredentialKind, Operation};
 use crate::schema::{Diagnostic, Diagnostics, Path, Severity};
 
 pub(crate) use failure::{ENDS_EARLY, FailedCall, Failure, is_untrusted};
 
 /// An error of a call, or of a request that was not sent because it is invalid.
 ///
-/// `Display` prints one line; [`source`](std::error::Error::source) returns the cause. Neither shows a credential, a prompt or
-/// any other text that was sent.
+/// `Display` prints one line: what failed, what to write instead of each invalid field, and, if a session may be running, the
+/// call that ends it. The alternate form, `{:#}`, adds the [`hint`](Self::hint). [`source`](std::error::Error::source) returns
+/// the cause. Nothing shows a credential, a prompt or any other text that was sent.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -24,12 +28,31 @@ struct Inner {
     message: String,
     fields: Vec<FieldError>,
     request_id: Option<String>,
+    /// The kind of credential that signed the call.
+    credential: Option<CredentialKind>,
     attempts: u32,
     retry_after: Option<Duration>,
     sent: bool,
+    /// The session that a failed start or stop was about, if its id is known.
+    session: Option<Uuid>,
+    /// What this crate does about a session that may be running after a failed start.
+    stop: Stop,
     /// Whether the response is in the service's own form; a proxy's is not.
     from_service: bool,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What this crate does about a session that may be running after a failed start.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// Nothing; the caller must stop it.
+    LeftToCaller,
+    /// It stops or reports it in the background.
+    InBackground,
+    /// The service confirmed a stop, but the start was still open.
+    ConfirmedEarly,
+    /// The service confirmed a stop after the start.
+    Confirmed,
 }
 
 /// The kinds of error, by what a caller does about them.
@@ -40,7 +63,7 @@ pub enum ErrorKind {
     InvalidRequest,
     /// The service rejected the request's content: 422, or 400 with code 4000. See [`Error::fields`].
     Validation,
-    /// The credential is missing, wrong or of another product (401).
+    /// The credential is missing, wrong, of another product, or a spent or expired session token (401).
     Unauthorized,
     /// The credential is valid but lacks permission (403).
     Forbidden,
@@ -56,7 +79,7 @@ pub enum ErrorKind {
     Server,
     /// Any other failure that the service returns.
     Service,
-    /// The call succeeded, but the response is not of the documented shape, or a list ended before its last item.
+    /// The call succeeded, but the response is cut off or not of the documented shape, or a list ended before its last item.
     Decode,
     /// The time limit passed. The service may or may not have processed the request.
     Timeout,
@@ -82,6 +105,10 @@ pub struct FieldError {
     pub hint: Option<String>,
 }
 
+/// The operations after whose failure a session may be running.
+const START: &str = "start_session";
+const STOP: &str = "stop_session";
+
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
@@ -92,9 +119,12 @@ impl Error {
             message: message.into(),
             fields: Vec::new(),
             request_id: None,
+            credential: None,
             attempts: 0,
             retry_after: None,
             sent: kind != ErrorKind::InvalidRequest,
+            session: None,
+            stop: Stop::LeftToCaller,
             from_service: false,
             source: None,
         }))
@@ -150,6 +180,18 @@ impl Error {
         self.0.status = Some(status);
         self.0.request_id = request_id;
         self.0.attempts = attempts;
+        self
+    }
+
+    pub(crate) fn with_code(mut self, code: Option<i64>) -> Self {
+        self.0.code = code;
+        self
+    }
+
+    /// Names the session, and what this crate does about it.
+    pub(crate) fn about_session(mut self, id: Uuid, stop: Stop) -> Self {
+        self.0.session = Some(id);
+        self.0.stop = stop;
         self
     }
 
@@ -222,11 +264,36 @@ impl Error {
 
     /// Returns whether the service may have received the request and acted on it.
     ///
-    /// After a start that timed out, a session may be running and cost credits: list the active sessions, or stop it by its id.
-    /// [`SessionToken::start`](crate::session::SessionToken::start) does so itself.
+    /// See also [`session_may_run`](Self::session_may_run).
     #[must_use]
     pub fn may_have_been_sent(&self) -> bool {
         self.0.sent
+    }
+
+    /// Returns whether a session may be running after this failed start or stop.
+    ///
+    /// It costs credits until it ends. `Display` says so and names the call that ends it.
+    /// [`SessionToken::start`](crate::session::SessionToken::start) makes one attempt to stop such a session, and
+    /// [`Client::open`](crate::Client::open) stops or reports it.
+    #[must_use]
+    pub fn session_may_run(&self) -> bool {
+        match self.0.operation {
+            _ if self.0.kind == ErrorKind::StopFailed => true,
+            Some(START) => !self.proves_not_started() && self.0.stop != Stop::Confirmed,
+            Some(STOP) => !self.proves_gone(),
+            _ => false,
+        }
+    }
+
+    /// Whether a failed start proves that the session does not run; any other error leaves that open.
+    pub(crate) fn proves_not_started(&self) -> bool {
+        let rejected = match self.0.status {
+            // The service may reject a retry because an earlier attempt has started the session.
+            Some(400 | 409) => self.0.attempts < 2,
+            Some(status) => (300..500).contains(&status) && status != 408,
+            None => false,
+        };
+        rejected || !self.0.sent
     }
 
     /// Returns whether an argument, a credential or a configuration is invalid; nothing was sent.
@@ -250,7 +317,7 @@ impl Error {
     /// Returns whether the credential is missing, wrong or of another product.
     ///
     /// Keys of the older HeyGen service are not valid here. Starting a session takes its token; everything else takes the API
-    /// key.
+    /// key. A token starts one session, and expires.
     #[must_use]
     pub fn is_unauthorized(&self) -> bool {
         self.0.kind == ErrorKind::Unauthorized
@@ -369,18 +436,44 @@ impl Error {
         let is_about_mode =
             || self.0.fields.iter().any(|field| field.path.rsplit('.').next() == Some("mode"));
         match self.0.kind {
-            ErrorKind::Unauthorized => Some(
-                "check the API key: keys of the older HeyGen product are not valid here; starting a session takes its token, \
-                 everything else takes the key",
-            ),
-            ErrorKind::ConcurrencyLimit => {
-                Some("list the active sessions and stop those that are not needed")
-            }
+            ErrorKind::Unauthorized => match self.0.credential {
+                Some(CredentialKind::ApiKey) => {
+                    Some("check the API key; keys of the older HeyGen product are not valid here")
+                }
+                Some(CredentialKind::SessionToken) => Some(
+                    "the session token may be expired, or spent, since it starts one session: mint a new one",
+                ),
+                None => Operation::find(self.0.operation?)
+                    .map(|_| "no credential was sent: give the client an API key"),
+            },
             ErrorKind::InsufficientCredits => Some("add credits, or use the sandbox, which is free"),
             ErrorKind::Validation if is_about_mode() => Some(
                 "the modes are FULL and LITE; CUSTOM is the former name of LITE, which the service may reject",
             ),
+            kind if kind == ErrorKind::ConcurrencyLimit || self.session_may_run() => {
+                Some("list the active sessions and stop those that are not needed")
+            }
             _ => None,
+        }
+    }
+
+    /// What may cost credits after the error, and the call that ends it.
+    fn session_note(&self) -> Option<String> {
+        let session = self.0.session.map_or_else(|| "the session".to_owned(), |id| format!("session {id}"));
+        if self.session_may_run() {
+            let running = "may be running and cost credits";
+            Some(match self.0.stop {
+                Stop::InBackground => format!(
+                    "{session} {running} until this client has stopped it; `Client::shutdown()` waits for that"
+                ),
+                Stop::ConfirmedEarly => format!(
+                    "{session} was stopped, but if its start takes effect late, it {running} until \
+                     `Client::session(id).stop()` ends it"
+                ),
+                _ => format!("{session} {running} until `Client::session(id).stop()` ends it"),
+            })
+        } else {
+            (self.0.stop == Stop::Confirmed).then(|| format!("{session} was stopped"))
         }
     }
 }
@@ -435,7 +528,13 @@ impl fmt::Display for Error {
         if !notes.is_empty() {
             write!(f, " ({})", notes.join(", "))?;
         }
-        Ok(())
+        if let Some(note) = self.session_note() {
+            write!(f, "; {note}")?;
+        }
+        match self.hint() {
+            Some(hint) if f.alternate() => write!(f, "; hint: {hint}"),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -16,6 +16,19 @@ const MAX_QUOTE: usize = 300;
 /// Largest number of field errors that an error repeats.
 const MAX_FIELDS: usize = 50;
 
+/// Largest number of texts of a response that an error joins.
+const MAX_TEXTS: usize = 3;
+
+/// The keys of texts in failed responses, general ones first.
+///
+/// Recorded responses have `message`, FastAPI's own `detail`; the official demo also reads `error` and `data.message`. The others
+/// are those of problem documents (RFC 9457), OAuth and common gateways.
+const TEXT_KEYS: [&str; 8] =
+    ["message", "title", "detail", "error_description", "msg", "error", "errors", "data"];
+
+/// The keys of lists of field errors.
+const FIELD_KEYS: [&str; 2] = ["detail", "data"];
+
 /// Maps a status and the service's own code to a kind.
 pub(super) fn kind_of(status: u16, code: Option<i64>) -> ErrorKind {
     match (status, code) {
@@ -80,8 +93,18 @@ impl From<&FailedCall> for Error {
             Failure::Response { status, request_id, body, .. } => {
                 from_body(*status, body).with_response(*status, request_id.clone(), 0)
             }
-            Failure::Unreadable { status, request_id, reason } => {
-                Self::decode(*reason).with_response(*status, request_id.clone(), 0)
+            Failure::Unreadable { status, request_id, reason, cause } => {
+                let mut error = match cause {
+                    Some(cause) if cause.is_timeout() => Self::new(
+                        ErrorKind::Timeout,
+                        "the time limit passed before the whole response arrived",
+                    ),
+                    _ => Self::decode(*reason),
+                };
+                if let Some(cause) = cause {
+                    error = error.caused_by(Arc::clone(cause));
+                }
+                error.with_response(*status, request_id.clone(), 0)
             }
             Failure::NoTimeLeft => {
                 Self::new(ErrorKind::Timeout, "the time limit passed before the request could be sent")
@@ -90,6 +113,7 @@ impl From<&FailedCall> for Error {
         };
         error.0.sent = call.may_have_arrived;
         error.0.operation = Some(call.operation.id);
+        error.0.credential = call.credential;
         error.0.attempts = call.attempts;
         error.0.retry_after = call.retry_after;
         error
@@ -115,6 +139,7 @@ fn no_response(cause: &reqwest::Error) -> Error {
     } else if cause.is_builder() {
         (ErrorKind::InvalidRequest, "the request could not be built", false)
     } else if cause.is_body() || cause.is_decode() {
+        // Of a response whose status nothing knows, such as one that a caller reads.
         (ErrorKind::Transport, ENDS_EARLY, true)
     } else {
         (ErrorKind::Transport, "the connection was lost", true)
@@ -126,32 +151,83 @@ fn no_response(cause: &reqwest::Error) -> Error {
 
 /// Reads a failed response in any of the known shapes.
 fn from_body(status: u16, body: &str) -> Error {
-    let value: Value = serde_json::from_str(body.trim_start_matches('\u{feff}')).unwrap_or_default();
+    let body = body.trim_start_matches('\u{feff}').trim();
+    let value: Value = serde_json::from_str(body).unwrap_or_default();
     let code = integer(&value["code"]);
-    let fields: Vec<FieldError> = ["detail", "data"]
-        .iter()
-        .filter_map(|key| value[*key].as_array())
-        .flatten()
-        .filter_map(field_error)
-        .take(MAX_FIELDS)
-        .collect();
-    // Recorded responses have `message`, FastAPI's own `detail`; the official demo also reads `error`.
-    let texts = ["message", "detail", "error"].iter().filter_map(|key| value[*key].as_str());
-    let message = texts.map(quote).find(|text| !text.is_empty()).unwrap_or_else(|| {
-        if matches!(status, 301 | 302 | 303 | 307 | 308) {
-            "the service redirects, and this client does not follow redirects: check the base URL".to_owned()
-        } else if body.trim_start_matches('\u{feff}').trim_start().starts_with('<') {
-            "the response is HTML, perhaps from a proxy".to_owned()
-        } else {
-            let reason = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
-            reason.unwrap_or("the service gave no reason").to_lowercase()
+    let mut fields: Vec<FieldError> = Vec::new();
+    let mut found = Vec::new();
+    for (key, inner) in TEXT_KEYS.iter().map(|key| (key, &value[*key])) {
+        match inner.as_array().filter(|_| FIELD_KEYS.contains(key)) {
+            Some(items) => {
+                for item in items {
+                    match field_error(item) {
+                        Some(field) => fields.push(field),
+                        None => collect_texts(item, &mut found),
+                    }
+                }
+            }
+            None => collect_texts(inner, &mut found),
         }
-    });
+    }
+    if !value.is_object() {
+        collect_texts(&value, &mut found);
+    }
+    fields.truncate(MAX_FIELDS);
+    let mut message = quote(&found.join(": "));
+    if message.is_empty() {
+        message = without_json(status, body, &value);
+    }
     let mut error = Error::new(kind_of(status, code), message);
     error.0.code = code;
     error.0.fields = fields;
     error.0.from_service = is_from_service(&value, status, code);
     error
+}
+
+/// Collects the texts that say what happened, without repetitions.
+fn collect_texts<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
+    match value {
+        Value::String(text) => {
+            let text = text.trim();
+            let is_known = |found: &[&str]| found.iter().any(|known| known.eq_ignore_ascii_case(text));
+            if found.len() < MAX_TEXTS && !text.is_empty() && !is_known(found) {
+                found.push(text);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_texts(item, found)),
+        Value::Object(map) => {
+            TEXT_KEYS.iter().filter_map(|key| map.get(*key)).for_each(|inner| collect_texts(inner, found));
+        }
+        _ => {}
+    }
+}
+
+/// The message of a failed response without a text in JSON.
+fn without_json(status: u16, body: &str, value: &Value) -> String {
+    if matches!(status, 301 | 302 | 303 | 307 | 308) {
+        return "the service redirects, and this client does not follow redirects: check the base URL"
+            .to_owned();
+    }
+    if body.starts_with('<') {
+        let title = html_title(body).map(quote).filter(|title| !title.is_empty());
+        let title = title.map(|title| format!(": {title}")).unwrap_or_default();
+        return format!("the response is HTML, perhaps from a proxy{title}");
+    }
+    // A part of JSON says less than the status.
+    let is_text = value.is_null() && body != "null" && !body.starts_with(['{', '[', '"']);
+    let text = if is_text { quote(body) } else { String::new() };
+    if !text.is_empty() {
+        return text;
+    }
+    let reason = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    reason.unwrap_or("the service gave no reason").to_lowercase()
+}
+
+fn html_title(body: &str) -> Option<&str> {
+    let lower = body.to_ascii_lowercase();
+    let start = lower.find("<title>")? + "<title>".len();
+    let length = lower[start..].find("</title>")?;
+    body.get(start..start + length)
 }
 
 /// Whether a failed response is in one of the service's own forms, and not one of a proxy or a gateway.

@@ -1,5 +1,8 @@
 //! Removing credentials and sent texts from a failed response: services echo keys and whole prompts.
 
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
+
 use serde_json::Value;
 
 use crate::credential::Credential;
@@ -14,30 +17,19 @@ const MIN_SECRET_LENGTH: usize = 4;
 /// A text that starts with this many characters of a sent text is taken for a shortened copy of it.
 const PREFIX_LENGTH: usize = 16;
 
+/// Most bytes that are compared for one response, which takes some milliseconds. Afterwards all that may be a copy is hidden.
+const MAX_COMPARED: usize = 16 * 1024 * 1024;
+
 /// Replaces a text that was sent.
 const PLACEHOLDER: &str = "[as sent]";
 
 /// Returns a failed response's body without the credential and without any text of the request's body.
 pub(super) fn redact(body: &[u8], credential: Option<&Credential>, sent: Option<&[u8]>) -> String {
     let text = String::from_utf8_lossy(body);
-    let mut private = Vec::new();
-    if let Some(sent) = sent.and_then(|sent| serde_json::from_slice(sent).ok()) {
-        collect_private(&sent, MIN_LENGTH, &mut private);
-    }
-    let lines: Vec<String> = private.iter().map(|text| one_line(text)).collect();
-    private.extend(lines.into_iter().filter(|line| line.len() >= MIN_SECRET_LENGTH));
-    // Longest first: replacing a prefix would leave the rest of the longer text behind.
-    private.sort_by_key(|text| std::cmp::Reverse(text.len()));
-    private.dedup();
-    let hide = |text: &str| {
-        let mut text = credential.map_or_else(|| text.to_owned(), |credential| credential.scrub(text));
-        for whole in &private {
-            if text.contains(whole.as_str()) {
-                text = text.replace(whole.as_str(), PLACEHOLDER);
-            }
-        }
-        hide_prefixes(&private, &mut text);
-        text
+    let private = Private::new(sent);
+    let hide = |text: &str| match credential {
+        Some(credential) => private.hide(&credential.scrub(text)),
+        None => private.hide(text),
     };
     let clean = |text: &str| {
         // Errors show texts on one line, and may reveal a sent text only in that form.
@@ -57,6 +49,78 @@ pub(super) fn redact(body: &[u8], credential: Option<&Credential>, sent: Option<
             value.to_string()
         }
         Err(_) => clean(&text),
+    }
+}
+
+/// The texts that a response must not repeat, found by their first bytes.
+struct Private {
+    by_start: HashMap<[u8; MIN_SECRET_LENGTH], Vec<Text>>,
+    /// How many more bytes may be compared.
+    left: Cell<usize>,
+}
+
+struct Text {
+    whole: String,
+    /// Length of the shortest start that counts as a copy, in bytes.
+    least: usize,
+}
+
+impl Private {
+    fn new(sent: Option<&[u8]>) -> Self {
+        let mut found = Vec::new();
+        if let Some(sent) = sent.and_then(|sent| serde_json::from_slice(sent).ok()) {
+            collect_private(&sent, MIN_LENGTH, &mut found);
+        }
+        let lines: Vec<String> = found.iter().map(|text| one_line(text)).collect();
+        let mut by_start = HashMap::<_, Vec<Text>>::new();
+        for whole in found.into_iter().chain(lines).collect::<HashSet<String>>() {
+            if let Some(start) = whole.as_bytes().first_chunk() {
+                let least = whole.char_indices().nth(PREFIX_LENGTH).map_or(whole.len(), |(at, _)| at);
+                by_start.entry(*start).or_default().push(Text { whole, least });
+            }
+        }
+        Self { by_start, left: Cell::new(MAX_COMPARED) }
+    }
+
+    /// Replaces every copy of a private text, whole or shortened.
+    fn hide(&self, text: &str) -> String {
+        let mut hidden = String::new();
+        let mut end = 0;
+        for (at, _) in text.char_indices() {
+            let length = self.copy_at(&text[at..]);
+            if length == 0 {
+                continue;
+            }
+            // Copies can overlap.
+            if at >= end {
+                hidden.push_str(&text[end..at]);
+                hidden.push_str(PLACEHOLDER);
+            }
+            end = end.max(at + length);
+            if end == text.len() {
+                break;
+            }
+        }
+        hidden + &text[end..]
+    }
+
+    /// The length of the longest copy that the text starts with, or 0.
+    fn copy_at(&self, text: &str) -> usize {
+        let candidates = text.as_bytes().first_chunk().and_then(|start| self.by_start.get(start));
+        let lengths = candidates.into_iter().flatten().map(|private| {
+            let pairs = private.whole.bytes().zip(text.bytes());
+            let mut common = pairs.take_while(|(a, b)| a == b).count();
+            let Some(left) = self.left.get().checked_sub(common) else {
+                self.left.set(0);
+                return text.len();
+            };
+            self.left.set(left);
+            while !text.is_char_boundary(common) {
+                common -= 1;
+            }
+            if common >= private.least { common } else { 0 }
+        });
+        lengths.max().unwrap_or(0)
     }
 }
 
@@ -91,31 +155,16 @@ fn collect_private(sent: &Value, from: usize, found: &mut Vec<String>) {
 fn map_strings(value: &mut Value, change: &impl Fn(&str) -> String) {
     match value {
         Value::String(text) => *text = change(text),
-        Value::Object(map) => map.values_mut().for_each(|inner| map_strings(inner, change)),
+        Value::Object(map) => {
+            let entries = std::mem::take(map).into_iter();
+            *map = entries
+                .map(|(key, mut inner)| {
+                    map_strings(&mut inner, change);
+                    (change(&key), inner)
+                })
+                .collect();
+        }
         Value::Array(list) => list.iter_mut().for_each(|inner| map_strings(inner, change)),
         _ => {}
-    }
-}
-
-/// Removes shortened copies of private texts.
-fn hide_prefixes(private: &[String], text: &mut String) {
-    let common_prefix = |private: &str, text: &str| -> usize {
-        let common = private.chars().zip(text.chars()).take_while(|(a, b)| a == b);
-        common.map(|(c, _)| c.len_utf8()).sum()
-    };
-    for head in
-        private.iter().filter_map(|private| Some(&private[..private.char_indices().nth(PREFIX_LENGTH)?.0]))
-    {
-        let mut from = 0;
-        while let Some(start) = text[from..].find(head).map(|at| from + at) {
-            // Several quoted forms may match here; remove the longest match.
-            let length = private
-                .iter()
-                .map(|private| common_prefix(private, &text[start..]))
-                .max()
-                .unwrap_or(head.len());
-            text.replace_range(start..start + length, PLACEHOLDER);
-            from = start + PLACEHOLDER.len();
-        }
     }
 }

@@ -95,7 +95,7 @@ fn is_retryable(operation: &Operation, failure: &Failure) -> bool {
         Failure::NoResponse(error) if error.is_connect() => !is_untrusted(error),
         Failure::Response { status: 408 | 500 | 502 | 503 | 504, .. } => operation.idempotent,
         Failure::NoResponse(error) => operation.idempotent && !error.is_builder(),
-        // A truncated body without a length is a broken connection.
+        // A truncated body is a broken connection.
         Failure::Unreadable { reason, .. } => operation.idempotent && *reason == ENDS_EARLY,
         Failure::Response { .. } | Failure::NoTimeLeft => false,
     }

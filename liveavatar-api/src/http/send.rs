@@ -12,7 +12,7 @@ use super::redact::redact;
 use super::retry::requested_pause;
 use super::{Attempt, AttemptOutcome, Shared, Transport, request_id};
 use crate::credential::Credential;
-use crate::error::{FailedCall, Failure};
+use crate::error::{ENDS_EARLY, FailedCall, Failure};
 use crate::operation::Operation;
 
 /// The response header that carries the number of attempts to the caller; the service does not send this header.
@@ -52,14 +52,17 @@ async fn attempts(
     let time_left =
         |now: SystemTime| options.timeout.saturating_sub(now.duration_since(started).unwrap_or_default());
     let attempt_timeout = options.attempt_timeout_of(operation);
+    let failed = |attempts, retry_after, may_have_arrived, failure| {
+        let credential = credential.as_ref().map(Credential::kind);
+        failed(FailedCall { operation, credential, attempts, retry_after, may_have_arrived, failure })
+    };
     let mut sent_at = started;
     let mut attempts = 0;
     let mut may_have_arrived = false;
     loop {
         let left = time_left(sent_at);
         if left.is_zero() {
-            let failure = Failure::NoTimeLeft;
-            return failed(FailedCall { operation, attempts, retry_after: None, may_have_arrived, failure });
+            return failed(attempts, None, may_have_arrived, Failure::NoTimeLeft);
         }
         attempts += 1;
         *request.timeout_mut() = Some(attempt_timeout.min(left));
@@ -106,13 +109,7 @@ async fn attempts(
         };
         observe(shared, &attempt, &outcome);
         let Some((copy, pause)) = retry else {
-            return failed(FailedCall {
-                operation,
-                attempts,
-                retry_after: requested,
-                may_have_arrived,
-                failure,
-            });
+            return failed(attempts, requested, may_have_arrived, failure);
         };
         shared.clock.sleep(pause).await;
         sent_at = shared.clock.now();
@@ -183,18 +180,21 @@ async fn send_once(
         let body = read(&mut response, MAX_FAILURE_BODY).await.unwrap_or_else(|(_, start)| start);
         return Err((rejected(&mut response, &body), pause));
     }
+    let unreadable = |reason, cause: Option<reqwest::Error>| {
+        let (status, request_id) = (status.as_u16(), request_id.clone());
+        let cause = cause.map(|error| Arc::new(error.without_url()));
+        Err((Failure::Unreadable { status, request_id, reason, cause }, None))
+    };
+    // The document promises no body for some operations, so an unreadable one does no harm.
     let body = match read(&mut response, MAX_BODY + 1).await {
         Ok(body) => body,
-        Err((error, _)) => return Err(no_response(error)),
+        Err(_) if !operation.has_response_body => return Ok(with_body(response, Bytes::new())),
+        Err((error, _)) => return unreadable(ENDS_EARLY, Some(error)),
     };
     match envelope(&body) {
         Ok(Envelope::Success(body)) => Ok(with_body(response, body)),
         Ok(Envelope::Failure) => Err((rejected(&mut response, &body), None)),
-        // The document promises no body here, so an unreadable one does no harm.
         Err(_) if !operation.has_response_body => Ok(with_body(response, Bytes::new())),
-        Err(reason) => Err((
-            Failure::Unreadable { status: status.as_u16(), request_id: request_id.clone(), reason },
-            None,
-        )),
+        Err(reason) => unreadable(reason, None),
     }
 }

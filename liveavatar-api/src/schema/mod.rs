@@ -14,7 +14,7 @@ pub use diagnostic::{Diagnostic, Diagnostics};
 pub use rule::Severity;
 
 pub(crate) use path::{Cursor, Path, escape};
-pub(crate) use requests::{check_parameters, check_type};
+pub(crate) use requests::{body_type, check_json, check_parameters, check_type};
 pub(crate) use rule::*;
 #[cfg(feature = "schemars")]
 pub(crate) use shape::resolved;

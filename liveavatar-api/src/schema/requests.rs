@@ -11,7 +11,7 @@ use super::shape::{Location, Shape};
 use super::unknown::Unknown;
 use super::walk::{Strictness, Walk};
 
-/// The parameters of each operation, the request types by their Rust names, and the components that they lead to.
+/// The parameters and the body of each operation, the request types by their Rust names, and the components that they lead to.
 const SCHEMAS: &str = include_str!(concat!(env!("OUT_DIR"), "/requests.json"));
 
 static DOCUMENT: LazyLock<Value> =
@@ -54,7 +54,7 @@ impl Schema {
 /// The values at the JSON pointers `texts` were given as text, so that an unlisted one is an error. Nothing is known about
 /// an operation that the document does not have.
 pub(crate) fn check_parameters(operation: &str, value: &Value, texts: &[String]) -> Diagnostics {
-    check(&PARAMETERS, operation, "parameter", value, texts)
+    check(&PARAMETERS, operation, "parameter", value, Strictness::Texts(texts))
 }
 
 /// Checks a request body or a part of one, by the name of its Rust type.
@@ -62,17 +62,33 @@ pub(crate) fn check_parameters(operation: &str, value: &Value, texts: &[String])
 /// The values at the JSON pointers `texts` were given as text, so that an unlisted one is an error. Nothing is known about
 /// a type that requests do not contain.
 pub(crate) fn check_type(name: &str, value: &Value, texts: &[String]) -> Diagnostics {
-    check(&TYPES, name, "field", value, texts)
+    check(&TYPES, name, "field", value, Strictness::Texts(texts))
 }
 
-fn check(schemas: &'static Schemas, name: &str, what: &str, value: &Value, texts: &[String]) -> Diagnostics {
+/// Returns the name of the Rust type of an operation's body, if it has one.
+pub(crate) fn body_type(operation: &str) -> Option<&'static str> {
+    DOCUMENT["bodies"][operation].as_str()
+}
+
+/// Checks a request body that was read from text, so that every unlisted value is an error.
+pub(crate) fn check_json(name: &str, value: &Value) -> Diagnostics {
+    check(&TYPES, name, "field", value, Strictness::Everything)
+}
+
+fn check(
+    schemas: &'static Schemas,
+    name: &str,
+    what: &str,
+    value: &Value,
+    strictness: Strictness<'_>,
+) -> Diagnostics {
     let Some(schema) = schemas.get(name) else { return Diagnostics::default() };
     let fields = schema.fields();
     let unknown = |scope: &Cursor<'_>, field: &str, _: &Value| -> Option<Diagnostic> {
         let what = format!("a {what} of `{name}`");
         Some(Unknown::new(&what, &fields.list, value, scope, field).diagnostic())
     };
-    let walk = Walk { strictness: Strictness::Texts(texts), skipped: None, unknown: &unknown };
+    let walk = Walk { strictness, skipped: None, unknown: &unknown };
     Diagnostics::new(walk.check(value, &fields.root))
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct Variant {
     /// The listed values of a text; empty if any text is allowed.
     pub(crate) allowed: Vec<&'static str>,
     pub(crate) is_uuid: bool,
-    /// Bounds of a number, or of the number of characters of a text.
+    /// Bounds of a number, or of the number of characters, items or fields.
     pub(crate) bounds: Vec<Bound>,
     /// The fields of an object, sorted by name.
     pub(crate) fields: Vec<Field>,
@@ -67,14 +67,18 @@ pub(crate) struct Bound {
 
 type Fits = fn(&f64, &f64) -> bool;
 
-/// The keywords that bound numbers and lengths, with the phrase for messages.
-const BOUNDS: [(&str, &str, Fits); 6] = [
+/// The keywords that bound numbers, lengths and counts, with the phrase for messages.
+const BOUNDS: [(&str, &str, Fits); 10] = [
     ("minimum", "at least", f64::ge),
     ("exclusiveMinimum", "more than", f64::gt),
     ("maximum", "at most", f64::le),
     ("exclusiveMaximum", "less than", f64::lt),
     ("minLength", "at least", f64::ge),
     ("maxLength", "at most", f64::le),
+    ("minItems", "at least", f64::ge),
+    ("maxItems", "at most", f64::le),
+    ("minProperties", "at least", f64::ge),
+    ("maxProperties", "at most", f64::le),
 ];
 
 impl Location {

@@ -46,12 +46,20 @@ pub(super) fn wrong_text(
     if variant.bounds.is_empty() {
         return None;
     }
-    let characters = text.chars().count();
-    #[expect(clippy::cast_precision_loss, reason = "lengths of texts in memory are below 2^53")]
-    let range = variant.range_without(characters as f64)?;
-    let s = if characters == 1 { "" } else { "s" };
-    let message = format!("has {characters} character{s}, must have {range}");
-    Some(Diagnostic::new(OUT_OF_RANGE, at, message))
+    wrong_count(text.chars().count(), "character", variant, at)
+}
+
+/// The diagnostic of a number of characters, items or fields.
+pub(super) fn wrong_count(
+    count: usize,
+    noun: &str,
+    variant: &Variant,
+    at: &Cursor<'_>,
+) -> Option<Diagnostic> {
+    #[expect(clippy::cast_precision_loss, reason = "counts of what is in memory are below 2^53")]
+    let range = variant.range_without(count as f64)?;
+    let s = if count == 1 { "" } else { "s" };
+    Some(Diagnostic::new(OUT_OF_RANGE, at, format!("has {count} {noun}{s}, must have {range}")))
 }
 
 /// The diagnostic of a value of another type; it never shows the value.

@@ -6,7 +6,7 @@ use super::diagnostic::Diagnostic;
 use super::path::{Cursor, Path};
 use super::rule::{MISSING_FIELD, NOT_ALLOWED_VALUE, NULL_NOT_ALLOWED, OUT_OF_RANGE};
 use super::shape::{Shape, Variant};
-use super::value::{is_kind, missing_hint, not_allowed, wrong_text, wrong_type};
+use super::value::{is_kind, missing_hint, not_allowed, wrong_count, wrong_text, wrong_type};
 use super::words::{nearest, one_of};
 
 /// What a walk has to know besides the shape.
@@ -144,8 +144,12 @@ impl Visitor<'_> {
             return;
         }
         match value {
-            Value::Object(map) => self.visit_object(map, variant, at),
+            Value::Object(map) => {
+                self.found.extend(wrong_count(map.len(), "field", variant, at));
+                self.visit_object(map, variant, at);
+            }
             Value::Array(items) => {
+                self.found.extend(wrong_count(items.len(), "item", variant, at));
                 for (index, item) in items.iter().enumerate() {
                     variant.items.iter().for_each(|shape| self.visit(item, shape, &Cursor::Index(at, index)));
                 }
@@ -248,6 +252,18 @@ mod tests {
         let expected = " out-of-range: has 1 character, must have at least 2 and at most 3";
         assert_eq!(found(schema.clone(), &json!("ä")), [expected]);
         assert_eq!(found(schema, &json!("äöüß")).len(), 1);
+    }
+
+    #[test]
+    fn the_number_of_items_and_of_fields_is_within_its_bounds() {
+        let list = json!({"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": 2});
+        assert_eq!(found(list.clone(), &json!([1, 2])), [""; 0]);
+        let expected = " out-of-range: has 3 items, must have at least 1 and at most 2";
+        assert_eq!(found(list.clone(), &json!([1, 2, 3])), [expected]);
+        assert_eq!(found(list, &json!([])).len(), 1);
+        let map = json!({"type": "object", "additionalProperties": {"type": "integer"}, "maxProperties": 1});
+        let expected = " out-of-range: has 2 fields, must have at most 1";
+        assert_eq!(found(map, &json!({"a": 1, "b": 2})), [expected]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::client::Client;
-use crate::error::Error;
+use crate::error::{Error, Stop};
 use crate::types::{self, SessionEndReason};
 
 /// Default interval between keep-alive calls: 60 s.
@@ -85,7 +85,7 @@ impl SessionRef {
         match self.client.stop_session().session_id(self.id).reason(reason).send().await {
             Ok(_) => Ok(()),
             Err(error) if error.proves_gone() => Ok(()),
-            Err(error) => Err(error),
+            Err(error) => Err(error.about_session(self.id, Stop::LeftToCaller)),
         }
     }
 

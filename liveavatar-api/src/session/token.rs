@@ -7,9 +7,8 @@ use uuid::Uuid;
 use crate::client::Client;
 use crate::config::Mintable;
 use crate::credential::Credential;
-use crate::error::Error;
+use crate::error::{Error, Stop};
 use crate::secret::Secret;
-use crate::supervisor::proves_not_started;
 use crate::types::{self, SessionEndReason};
 
 impl Client {
@@ -89,8 +88,8 @@ impl<M> SessionToken<M> {
     ///
     /// # Errors
     /// If the session has already started, the concurrency limit is reached, no credits are left, or the configuration refers to
-    /// something that does not exist. If the failure leaves open whether the session runs, one attempt is made to stop it before
-    /// the error is returned.
+    /// something that does not exist. If the failure leaves open whether the session runs
+    /// ([`Error::session_may_run`]), one attempt is made to stop it before the error is returned.
     ///
     /// # Cancel safety
     /// Not cancel safe: if the future is dropped before the response arrives, the session may run until the service ends it
@@ -100,11 +99,19 @@ impl<M> SessionToken<M> {
         match bearer.start_session().send().await {
             Ok(started) => Ok(started),
             Err(error) => {
-                if !proves_not_started(&error) {
-                    // The error of the start is more useful to the caller than one of the stop.
-                    let _ = self.client.session(self.id).stop_with(SessionEndReason::ServerError).await;
+                let mut stop = Stop::LeftToCaller;
+                if error.session_may_run() {
+                    let stopped = self.client.session(self.id).stop_with(SessionEndReason::ServerError).await;
+                    // A start without a response may still take effect after the stop.
+                    let is_started = error.status().is_some_and(|status| (200..300).contains(&status));
+                    stop = match stopped {
+                        Ok(()) if is_started => Stop::Confirmed,
+                        Ok(()) => Stop::ConfirmedEarly,
+                        // The error of the start is more useful to the caller than one of the stop.
+                        Err(_) => Stop::LeftToCaller,
+                    };
                 }
-                Err(error)
+                Err(error.about_session(self.id, stop))
             }
         }
     }

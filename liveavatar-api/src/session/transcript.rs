@@ -1,30 +1,32 @@
 //! Reading a session's transcript, once or continuously.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures_util::stream::{self, Stream, TryStreamExt as _};
 
 use super::SessionRef;
 use crate::error::Error;
-use crate::types;
+use crate::types::{SessionTranscriptData, SessionTranscriptResponse};
 
 /// Page limit. A page covers several seconds, so more pages than this mean that the service does not stop paging.
 const MAX_TRANSCRIPT_PAGES: usize = 10_000;
 
 impl SessionRef {
-    /// Returns the transcript so far, from all pages; only FULL sessions have one.
+    /// Returns the transcript so far, each line once; only FULL sessions have one.
     ///
     /// # Errors
     /// If a call fails, or the pages do not end.
     ///
     /// # Cancel safety
     /// Cancel safe.
-    pub async fn transcript(&self) -> Result<Vec<types::SessionTranscriptData>, Error> {
-        let mut lines = Vec::new();
+    pub async fn transcript(&self) -> Result<Vec<SessionTranscriptData>, Error> {
+        let (mut lines, mut known) = (Vec::new(), Vec::new());
         let mut from = None;
         for _ in 0..MAX_TRANSCRIPT_PAGES {
             let page = self.transcript_from(from).await?;
-            lines.extend(page.transcript_data);
+            lines.extend(new_lines(&page.transcript_data, known));
+            known = page.transcript_data;
             let Some(next) = next_page(from, page.next_timestamp) else { return Ok(lines) };
             from = Some(next);
         }
@@ -41,35 +43,50 @@ impl SessionRef {
     pub fn follow_transcript(
         &self,
         interval: Duration,
-    ) -> impl Stream<Item = Result<types::SessionTranscriptData, Error>> + Send + use<> {
+    ) -> impl Stream<Item = Result<SessionTranscriptData, Error>> + Send + use<> {
         let session = self.clone();
-        let start = Some(Position { page: None, lines_read: 0, wait: false });
+        let start = Some(Position { page: None, known: Vec::new(), wait: false });
         let pages = stream::try_unfold((session, start), move |(session, position)| async move {
-            let Some(Position { page, lines_read, wait }) = position else { return Ok::<_, Error>(None) };
+            let Some(Position { page, known, wait }) = position else { return Ok::<_, Error>(None) };
             if wait {
                 session.client.clock().sleep(interval).await;
             }
             let response = session.transcript_from(page).await?;
-            // The last page is polled until the session ends, so skip the lines that were already yielded.
-            let all = response.transcript_data.len();
-            let new: Vec<_> = response.transcript_data.into_iter().skip(lines_read).map(Ok).collect();
+            let new = new_lines(&response.transcript_data, known);
+            let known = response.transcript_data;
             let next = match next_page(page, response.next_timestamp) {
-                next @ Some(_) => Some(Position { page: next, lines_read: 0, wait: false }),
+                next @ Some(_) => Some(Position { page: next, known, wait: false }),
                 None if !response.session_active => None,
-                None => Some(Position { page, lines_read: all.max(lines_read), wait: true }),
+                // The last page is polled until the session ends.
+                None => Some(Position { page, known, wait: true }),
             };
-            Ok(Some((stream::iter(new), (session, next))))
+            Ok(Some((stream::iter(new.into_iter().map(Ok)), (session, next))))
         });
         pages.try_flatten()
     }
 
-    async fn transcript_from(&self, from: Option<i64>) -> Result<types::SessionTranscriptResponse, Error> {
+    async fn transcript_from(&self, from: Option<i64>) -> Result<SessionTranscriptResponse, Error> {
         let mut call = self.client.get_session_transcript().session_id(self.id.to_string());
         if let Some(from) = from {
             call = call.start_timestamp(from);
         }
         call.send().await
     }
+}
+
+/// The lines of a page without those of the response before it, each as often as it occurs there.
+///
+/// Whether a page includes the timestamp at which it begins is not documented. If it does, it repeats the end of the page before.
+fn new_lines(
+    page: &[SessionTranscriptData],
+    known: Vec<SessionTranscriptData>,
+) -> Vec<SessionTranscriptData> {
+    let mut known = VecDeque::from(known);
+    let is_new = |line: &&SessionTranscriptData| {
+        let repeated = known.iter().position(|known| known == *line);
+        repeated.and_then(|at| known.remove(at)).is_none()
+    };
+    page.iter().filter(is_new).cloned().collect()
 }
 
 /// The next page of a transcript, unless it points backwards or at itself, which would never end.
@@ -81,7 +98,8 @@ fn next_page(current: Option<i64>, next: Option<i64>) -> Option<i64> {
 struct Position {
     /// The page, named by its first timestamp.
     page: Option<i64>,
-    lines_read: usize,
+    /// The lines of the response before, which the next one may repeat.
+    known: Vec<SessionTranscriptData>,
     /// Whether to pause before the next poll, because the page was read to its end.
     wait: bool,
 }

@@ -46,7 +46,7 @@ impl Knowledge {
     }
 
     pub(super) fn after_failed_start(error: &Error, now: SystemTime) -> Self {
-        if proves_not_started(error) {
+        if error.proves_not_started() {
             Self::Stopped(Proof(()))
         } else {
             Self::StartOpen { until: now + START_PENDING }
@@ -70,15 +70,4 @@ impl Knowledge {
             _ => None,
         }
     }
-}
-
-/// Whether a failed start proves that the session does not run; any other error leaves that open.
-pub(crate) fn proves_not_started(error: &Error) -> bool {
-    let rejected = match error.status() {
-        // The service may reject a retry because an earlier attempt has started the session.
-        Some(400 | 409) => error.attempts() < 2,
-        Some(status) => (300..500).contains(&status) && status != 408,
-        None => false,
-    };
-    rejected || !error.may_have_been_sent()
 }

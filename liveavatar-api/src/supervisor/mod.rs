@@ -29,7 +29,6 @@ use driver::Driver;
 use knowledge::Knowledge;
 
 pub use driver::STOP_LIMIT;
-pub(crate) use knowledge::proves_not_started;
 #[cfg(feature = "axum")]
 pub(crate) use open::UNKNOWN_DURATION;
 pub(crate) use open::{StopGuard, in_current_span, mint_and_start};

@@ -12,7 +12,7 @@ use super::task::{SessionTask, Template};
 use super::{Calls, Supervisor};
 use crate::calls::{CreateSessionToken, StartSession};
 use crate::credential::Credential;
-use crate::error::Error;
+use crate::error::{Error, Stop};
 use crate::store::SLOT_FREE_AFTER;
 use progenitor_client::ClientInfo as _;
 
@@ -88,7 +88,7 @@ pub(crate) async fn mint_and_start(
         }
         Err(error) => {
             guard.task.lock().life.knowledge = Knowledge::after_failed_start(&error, clock.now());
-            Err(error)
+            Err(error.about_session(id, Stop::InBackground))
         }
     }
 }

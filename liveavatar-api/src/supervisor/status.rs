@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Stop};
 use crate::store::StoreError;
 use crate::types::SessionEndReason;
 use crate::wire::OpenEnum;
@@ -192,7 +192,11 @@ impl fmt::Display for StopFailedCause {
 
 impl fmt::Display for StopFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "session {} may still run: {}", self.id, self.cause)
+        let Self { id, cause } = self;
+        write!(
+            f,
+            "session {id} may still run and cost credits until `Client::session(id).stop()` ends it: {cause}"
+        )
     }
 }
 
@@ -208,9 +212,9 @@ impl std::error::Error for StopFailed {
 impl Error {
     /// `failed` is `None` if the cause is not known here.
     pub(crate) fn stop_failed(failed: Option<StopFailed>) -> Self {
-        let error = Self::new(ErrorKind::StopFailed, "the session may still run");
+        let error = Self::new(ErrorKind::StopFailed, "the session could not be confirmed stopped");
         match failed {
-            Some(failed) => error.caused_by(failed),
+            Some(failed) => error.about_session(failed.id, Stop::LeftToCaller).caused_by(failed),
             None => error,
         }
     }

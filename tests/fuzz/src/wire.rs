@@ -16,6 +16,9 @@ use super::{choose, split_line};
 
 const KEY: &str = "canary-api-key-of-an-account";
 
+/// The longest message of an error that quotes a response, in characters.
+const LONGEST_MESSAGE: usize = 400;
+
 /// Never reached: the server closes every connection.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -130,5 +133,6 @@ pub fn failures(input: &[u8]) {
     check(&secrets, &result);
     let error = result.expect_err("the status is an error");
     assert_eq!(error.status(), Some(status), "{error:?}");
-    assert!(!error.message().is_empty(), "{error:?}");
+    let characters = error.message().chars().count();
+    assert!((1..=LONGEST_MESSAGE).contains(&characters), "{error:?}");
 }

@@ -5,8 +5,10 @@ use liveavatar_api::raw::OPERATIONS;
 use liveavatar_api::session::{LiteSession, SANDBOX_AVATAR_ID};
 use liveavatar_api::{Client, Credential, CredentialKind, ErrorKind};
 use liveavatar_mock::{Example, MockResponse, Server, example_requests, operations};
-use liveavatar_tests::client;
+use liveavatar_tests::{client, picture};
 use serde_json::{Value, json};
+
+const LITE_AVATAR: &str = "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11";
 
 /// Builds a call by name with the arguments of an example.
 fn by_name(client: &Client, operation: &str, example: &Example) -> DynamicCall {
@@ -20,7 +22,7 @@ fn by_name(client: &Client, operation: &str, example: &Example) -> DynamicCall {
     match (example.body.clone(), example.content_type.as_deref()) {
         (Some(body), Some("application/json")) => call.json(body),
         (Some(Value::Object(parts)), _) => parts.into_iter().fold(call, |call, (name, value)| match &*name {
-            "file" => call.file_part(name, &b"\xff\xd8\xff\xe0 a picture"[..]),
+            "file" => call.file_part(name, picture()),
             _ => call.text_part(name, value.as_str().unwrap()),
         }),
         (_, _) => call,
@@ -139,4 +141,70 @@ async fn arguments_of_a_call_by_name_are_percent_encoded() {
     /v1/secrets/...?a%26b=c%3Dd%26e+%23%C3%BC
     /v1/secrets/%00%0A?a%26b=c%3Dd%26e+%23%C3%BC
     ");
+}
+
+#[tokio::test]
+async fn a_json_body_is_checked_against_the_document() {
+    let server = Server::start().await.unwrap();
+    let client = client(&server);
+    let bodies = [
+        ("create_context", json!({ "name": "n", "prompt": "p", "lnks": [] })),
+        (
+            "create_context",
+            json!({ "name": "n", "prompt": "p", "links": [{ "ulr": "https://example.com" }] }),
+        ),
+        ("create_secret", json!({ "secret_name": "", "secret_value": "v", "secret_type": "OPENAI_APIKEY" })),
+        ("update_voice", json!({ "name": 7 })),
+        ("create_context", json!(["name"])),
+        ("create_session_token", json!({ "mode": "LITE", "avatar_id": LITE_AVATAR, "is_sandbx": true })),
+    ];
+    let mut errors = Vec::new();
+    for (operation, body) in bodies {
+        let call = client.operation(operation).unwrap().path("voice_id", "1").json(body);
+        let error = call.clone().data().await.unwrap_err();
+        assert!(
+            error.is_invalid_request() && !error.may_have_been_sent() && !error.fields().is_empty(),
+            "{error}"
+        );
+        assert_eq!(call.send().await.unwrap_err().to_string(), error.to_string());
+        errors.push(error.to_string());
+    }
+    assert_eq!(server.requests().len(), 0);
+    insta::assert_snapshot!(errors.join("\n"));
+}
+
+#[tokio::test]
+async fn a_misspelt_field_is_an_error_in_the_body_of_every_operation() {
+    let server = Server::start().await.unwrap();
+    let client = client(&server);
+    let mut checked = 0;
+    // The fields of the body of `create_avatar` are not documented.
+    for operation in OPERATIONS.iter().filter(|operation| operation.id != "create_avatar") {
+        for mut example in example_requests(operation.id) {
+            let is_json = example.content_type.as_deref() == Some("application/json");
+            let Some(Value::Object(body)) = example.body.as_mut().filter(|_| is_json) else { continue };
+            body.insert("misspelt".to_owned(), json!(1));
+            let client = match operation.credentials {
+                [CredentialKind::SessionToken] => {
+                    client.with_credential(Credential::session_token("t").unwrap())
+                }
+                _ => client.clone(),
+            };
+            let error = by_name(&client, operation.id, &example).send().await;
+            let error = error.map(|it| it.status).expect_err(operation.id);
+            assert_eq!(error.fields()[0].path, "misspelt", "{}: {error}", operation.id);
+            checked += 1;
+        }
+    }
+    assert!(checked > 15, "{checked} bodies were checked");
+    assert_eq!(server.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn an_unchecked_body_is_sent_as_given() {
+    let server = Server::start().await.unwrap();
+    let call = client(&server).operation("create_context").unwrap();
+    let body = json!({ "name": "n", "prompt": "p", "newer_than_this_version": 1 });
+    call.json(body.clone()).unchecked().send().await.unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&server.requests()[0].body).unwrap(), body);
 }

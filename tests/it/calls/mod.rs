@@ -1,4 +1,4 @@
-//! Calls: every generated operation, setters, calls by name, pages, and waiting for an avatar.
+//! Calls: every generated operation, setters, calls by name, pages, pictures, and waiting for an avatar.
 
 mod avatars;
 mod dynamic;
@@ -7,5 +7,6 @@ mod owned;
 mod page_links;
 mod page_walks;
 mod pages;
+mod pictures;
 mod random_bodies;
 mod setters;

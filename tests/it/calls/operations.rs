@@ -155,6 +155,7 @@ async fn a_call_with_the_wrong_kind_of_credential_is_not_sent() {
     [operation]: the operation needs a session token, but this client has an API key; get one with `Client::mint`
     [operation]: the operation needs a session token, but this client has no credential; get one with `Client::mint`
     [operation]: the operation needs an API key or a session token, but this client has no credential; set one with `Client::with_credential`
+    [operation]: the operation needs an API key or a session token, but this client has no credential; set one with `Client::with_credential`; the session may be running and cost credits until `Client::session(id).stop()` ends it
     [operation]: the operation needs an API key, but this client has a session token; set one with `Client::with_credential`
     [operation]: the operation needs an API key, but this client has no credential; set one with `Client::with_credential`
     ");

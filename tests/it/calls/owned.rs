@@ -3,7 +3,7 @@
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use liveavatar_api::{ErrorKind, RequestOptions};
 use liveavatar_mock::{MockResponse, Server};
-use liveavatar_tests::{PNG, client};
+use liveavatar_tests::{client, picture};
 use serde_json::json;
 
 /// Accepts what another task can own.
@@ -28,7 +28,7 @@ async fn a_call_can_be_awaited_spawned_and_sent_again() {
 #[tokio::test]
 async fn an_upload_can_be_awaited_and_sent_again() {
     let server = Server::start().await.unwrap();
-    let call = client(&server).create_image_avatar().file(PNG);
+    let call = client(&server).create_image_avatar().file(picture());
     movable(call.clone().into_future()).await.unwrap();
     call.await.unwrap();
     assert_eq!(server.requests().len(), 2);

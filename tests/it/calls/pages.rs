@@ -198,7 +198,7 @@ async fn the_last_page_says_how_many_items_a_list_has() {
     let error = client.list_voices().all().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "list voices: 200 the list ended after 4 of 5 items (request mock-request-4)"
+        "list voices: 200 the list ended after 4 of 5 items (code 100, request mock-request-4)"
     );
 }
 

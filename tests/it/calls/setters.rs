@@ -229,3 +229,30 @@ fn debug_output_of_a_call_or_a_builder_shows_names_and_no_values() {
     ];
     insta::assert_snapshot!(shown.join("\n"));
 }
+
+#[test]
+fn each_nullable_field_of_a_patch_says_what_absent_and_null_mean() {
+    let document =
+        std::fs::read_to_string(xtask::documents::root().join("openapi/liveavatar-v1.json")).unwrap();
+    let document: Value = serde_json::from_str(&document).unwrap();
+    let schemas = &document["components"]["schemas"];
+    let paths = document["paths"].as_object().unwrap().values();
+    let bodies = paths.filter_map(|item| {
+        let body = &item["patch"]["requestBody"]["content"]["application/json"]["schema"];
+        body["$ref"].as_str()?.rsplit('/').next()
+    });
+    let mut docs = String::new();
+    for body in bodies {
+        for (field, _) in schemas[body]["properties"].as_object().unwrap() {
+            for line in liveavatar_tests::DOCS.lines() {
+                let (path, _) = line.split_once(": ").unwrap_or((line, ""));
+                let named = path.trim_end_matches("()").to_lowercase();
+                if named == format!("{}.{field}", body.replace('_', "")).to_lowercase() {
+                    docs += line;
+                    docs.push('\n');
+                }
+            }
+        }
+    }
+    insta::assert_snapshot!(docs);
+}

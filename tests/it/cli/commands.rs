@@ -177,7 +177,7 @@ fn derived_case(leaf: &Leaf, operation: &str) -> Case {
                 let value = if is_file { "-".to_owned() } else { text(value) };
                 case.arguments.extend([format!("--{name}"), value]);
             }
-            case.input = b"\xff\xd8\xff\xe0 a picture".to_vec();
+            case.input = liveavatar_tests::picture();
         }
         _ => {}
     }

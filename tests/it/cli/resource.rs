@@ -19,3 +19,19 @@ async fn all_fetches_every_page_and_prints_one_list() {
     let queries: Vec<_> = server.requests().into_iter().map(|request| request.query).collect();
     insta::assert_snapshot!(format!("{shown}\n{queries:#?}"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_ends_before_its_last_item_is_incomplete() {
+    let server = Server::start().await.unwrap();
+    for (page, results) in [(1, true), (2, false)] {
+        let mut response = example_response("list_voices").unwrap();
+        response["data"]["count"] = 30.into();
+        response["data"]["next"] = format!("http://x/v1/voices?page={}", page + 1).into();
+        if !results {
+            response["data"]["results"] = Value::Null;
+        }
+        server.mock_response("list_voices", MockResponse::json(200, response));
+    }
+    let shown = run(Some(&server), &["voices", "list", "--all"], "").await;
+    assert!(shown.contains("\nexit 1\n") && shown.contains(" of 30 items"), "{shown}");
+}

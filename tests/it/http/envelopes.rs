@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::scripted_server::Response;
-use super::{Case, GET, Time, run};
+use super::scripted_server::{Response, ScriptedServer};
+use super::{Case, GET, Harness, Time, run};
 
 fn text(name: &str, body: impl Into<Vec<u8>>) -> Case {
     Case::new(name, GET, Response::typed(200, "application/json", body))
@@ -104,4 +104,19 @@ async fn a_success_without_a_json_object_is_one_error() {
         ),
     ];
     insta::assert_snapshot!(run(cases, Time::Test).await);
+}
+
+#[tokio::test]
+async fn an_error_in_a_success_keeps_the_code_of_its_envelope() {
+    let bodies = [
+        json!({ "code": 1000, "data": null, "message": "ok" }),
+        json!({ "code": 1000, "message": "ok" }),
+        json!({ "code": "1000", "data": [], "message": "ok" }),
+        json!({ "code": 1000, "data": { "credits_left": ["canary"] }, "message": "ok" }),
+    ];
+    for body in bodies {
+        let server = ScriptedServer::start(vec![Response::json(200, &body)]);
+        let error = Harness::new(&server, Time::Test).client.get_user_credits().send().await.unwrap_err();
+        assert_eq!((error.status(), error.code()), (Some(200), Some(1000)), "{body}: {error:?}");
+    }
 }

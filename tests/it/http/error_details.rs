@@ -1,9 +1,10 @@
 //! Messages and field errors of failures, and the redaction of request data in them.
 
+use liveavatar_api::types::CreateUpdateContextLink;
 use serde_json::json;
 
-use super::scripted_server::Response;
-use super::{Case, GET, KEY, PROMPT, SECRET, TOKEN, Time, run};
+use super::scripted_server::{Response, ScriptedServer};
+use super::{Case, GET, Harness, KEY, PROMPT, SECRET, TOKEN, Time, run};
 
 #[tokio::test]
 async fn field_errors_are_read_in_every_known_shape() {
@@ -95,4 +96,92 @@ async fn request_data_is_redacted_in_errors() {
         }),
     ];
     insta::assert_snapshot!(run(cases, Time::Test).await);
+}
+
+#[tokio::test]
+async fn the_text_of_a_failure_is_shown_wherever_the_response_has_it() {
+    let json = |body: serde_json::Value| Response::json(400, &body);
+    let plain = |body: &str| Response::typed(400, "text/plain", body);
+    let cases = [
+        ("the official demo's form", json(json!({ "data": { "message": "wrong" } }))),
+        ("an envelope", json(json!({ "code": 4000, "data": { "message": "wrong" }, "message": null }))),
+        ("error as an object", json(json!({ "error": { "code": "bad", "message": "wrong" } }))),
+        ("errors as a list", json(json!({ "errors": [{ "message": "wrong" }, { "message": "more" }] }))),
+        ("message as an object", json(json!({ "message": { "text": "canary", "message": "wrong" } }))),
+        ("detail as an object", json(json!({ "detail": { "msg": "wrong" } }))),
+        ("detail as a list of texts", json(json!({ "detail": ["wrong"] }))),
+        ("data as a text", json(json!({ "code": 4000, "data": "wrong", "message": null }))),
+        ("a problem document", json(json!({ "type": "about:blank", "title": "wrong", "status": 400 }))),
+        ("OAuth", json(json!({ "error_description": "wrong" }))),
+        ("a JSON text", json(json!("wrong"))),
+        ("a list of texts", json(json!(["wrong"]))),
+        ("plain text", plain("wrong")),
+        ("a proxy's plain text", plain("upstream connect error: wrong")),
+    ];
+    for (name, response) in cases {
+        let server = ScriptedServer::start(vec![response]);
+        let client = Harness::new(&server, Time::Test).client;
+        let error = client.get_user_credits().send().await.unwrap_err();
+        assert!(error.message().contains("wrong"), "{name}: {error}");
+        assert!(!error.message().contains("canary"), "{name}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_general_text_of_a_failure_is_followed_by_the_specific_one() {
+    let cases = [
+        (
+            json!({ "message": "Bad request error", "data": { "message": "wrong" } }),
+            "Bad request error: wrong",
+        ),
+        (json!({ "message": "wrong", "error": "Bad Request", "statusCode": 400 }), "wrong: Bad Request"),
+        (json!({ "message": "wrong", "error": { "message": "wrong" } }), "wrong"),
+    ];
+    for (body, expected) in cases {
+        let server = ScriptedServer::start(vec![Response::json(400, &body)]);
+        let client = Harness::new(&server, Time::Test).client;
+        assert_eq!(client.get_user_credits().send().await.unwrap_err().message(), expected);
+    }
+}
+
+/// The time that this thread has spent on a processor; only Linux reports it.
+#[cfg(target_os = "linux")]
+fn processor_time() -> std::time::Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    std::time::Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_failure_of_the_largest_size_is_redacted_in_a_short_time() {
+    const LARGEST: usize = 256 * 1024;
+    // An unoptimized build takes about ten times as long as a release.
+    const LIMIT: std::time::Duration = std::time::Duration::from_secs(2);
+    let repeated = |text: &str| text.repeat(LARGEST / text.len());
+    let links = |number: u32| format!("https://example.com/documents/{number}");
+    let prompts = [
+        ("one letter", "a".repeat(100_000)),
+        ("sixteen letters", repeated("abcdefghijklmnop")),
+        ("words", repeated("you are a helpful avatar ")),
+    ];
+    for (name, prompt) in prompts {
+        let bodies = [
+            ("a text", format!("{}!", &prompt[..prompt.len() - 10])),
+            ("many starts", repeated(&format!("{} ", &prompt[..17]))),
+            ("many strings", json!(vec![&prompt[..9]; LARGEST / 12]).to_string()),
+            ("a long text", repeated(&prompt)),
+        ];
+        for (kind, body) in bodies {
+            let server = ScriptedServer::start(vec![Response::typed(400, "text/plain", body)]);
+            let client = Harness::new(&server, Time::Test).client;
+            let call = client.create_context().name("the name of a context").prompt(&*prompt);
+            let call =
+                call.links((0..500).map(|number| CreateUpdateContextLink::builder().url(links(number))));
+            let before = processor_time();
+            let error = call.send().await.unwrap_err();
+            let took = processor_time().saturating_sub(before);
+            assert!(took < LIMIT, "{name}, {kind}: {took:?}");
+            assert!(!error.message().contains(&prompt[..16]), "{name}, {kind}: {error}");
+        }
+    }
 }

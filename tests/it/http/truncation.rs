@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use liveavatar_api::raw::{OPERATIONS, Operation};
-use liveavatar_api::{Error, ErrorKind};
+use liveavatar_api::{Error, ErrorKind, RequestOptions};
 use liveavatar_mock::example_response;
 use tokio::time::Instant;
 
@@ -15,7 +15,7 @@ use super::faulty_proxy::Fault;
 use super::offset_table::OffsetTable;
 use super::scripted_server::{End, Response, ScriptedServer};
 use super::{
-    Harness, MAX_PAUSE, TOTAL_TIMEOUT, Time, call_example, coded, credential, everything, or_none, sent,
+    Harness, MAX_PAUSE, TOTAL_TIMEOUT, Time, call, call_example, coded, credential, everything, or_none, sent,
 };
 
 /// A client is replaced after this many cases, before it has spent its retry budget.
@@ -139,8 +139,10 @@ impl Fault {
         }
     }
 
-    fn kind(self) -> ErrorKind {
+    /// The kind of the error, by whether the head has arrived.
+    fn kind(self, has_head: bool) -> ErrorKind {
         match self {
+            Self::Closed | Self::Reset if has_head => ErrorKind::Decode,
             Self::Closed | Self::Reset => ErrorKind::Transport,
             Self::Stalled => ErrorKind::Timeout,
         }
@@ -148,14 +150,15 @@ impl Fault {
 }
 
 /// Asserts that a truncated response is an error, which is retried only if the operation is idempotent.
-fn check_truncated(operation: &Operation, fault: Fault, at: usize, whole: usize, called: &Called) {
+fn check_truncated(operation: &Operation, fault: Fault, at: usize, bytes: &[u8], called: &Called) {
+    let whole = bytes.len();
     let what = format!("{} {fault:?} after {at} of {whole} bytes: {}", operation.id, called.line());
     if at >= whole {
         assert!(called.result.is_ok() && called.requests == 1, "{what}");
     } else if operation.idempotent {
         assert!(called.result.is_ok() && called.requests == 2, "{what}");
     } else {
-        assert_eq!(called.result.as_ref().unwrap_err().kind(), fault.kind(), "{what}");
+        assert_eq!(called.result.as_ref().unwrap_err().kind(), fault.kind(at >= head(bytes)), "{what}");
     }
 }
 
@@ -169,7 +172,7 @@ async fn every_byte(fault: Fault, time: Time) -> String {
         let mut table = OffsetTable::default();
         for at in 0..=bytes.len() {
             let called = runner.call(operation, vec![fault.after(&bytes[..at]), good(operation)]).await;
-            check_truncated(operation, fault, at, bytes.len(), &called);
+            check_truncated(operation, fault, at, &bytes, &called);
             table.add(at, called.line());
         }
         writeln!(text, "{class}: {}, with a head of {} bytes", operation.id, head(&bytes)).unwrap();
@@ -215,7 +218,7 @@ async fn every_operation_is_retried_after_truncation_only_if_it_is_idempotent() 
         for fault in [Fault::Closed, Fault::Reset] {
             for at in corners(&bytes) {
                 let called = runner.call(operation, vec![fault.after(&bytes[..at]), good(operation)]).await;
-                check_truncated(operation, fault, at, bytes.len(), &called);
+                check_truncated(operation, fault, at, &bytes, &called);
                 // Retries end if every response is truncated.
                 let called = runner.call(operation, vec![fault.after(&bytes[..at])]).await;
                 let requests = if at < bytes.len() && operation.idempotent { 4 } else { 1 };
@@ -342,10 +345,29 @@ async fn a_response_planted_after_another_one_is_never_used() {
             let both = [first_response.bytes(), garbage.to_vec()].concat();
             let server = ScriptedServer::start(vec![Response::raw(both).then(End::Keep), own.clone()]);
             let client = Harness::new(&server, Time::Test).client;
-            let first = super::call(client.clone(), "get_user_credits").await;
-            let second = super::call(client, "get_user_credits").await.unwrap();
+            let first = call(client.clone(), "get_user_credits").await;
+            let second = call(client, "get_user_credits").await.unwrap();
             assert_eq!(second, "UserCredits { credits_left: Some(Credits(1)) }");
             assert_eq!((first.is_ok(), server.requests().len()), (first_response.status() == 200, 2));
         }
+    }
+}
+
+#[tokio::test]
+async fn a_truncated_success_is_the_same_error_with_and_without_a_length() {
+    for operation in ["get_user_credits", "create_secret", "start_session"] {
+        let good = Response::json(201, &example_response(operation).unwrap());
+        let mut errors = Vec::new();
+        for response in
+            [good.clone().truncated(30), good.clone().truncated(30).until_close(), good.chunked(7, "")]
+        {
+            let server = ScriptedServer::start(vec![response]);
+            let client = Harness::new(&server, Time::Test).client;
+            let client = client.with_options(RequestOptions::new().max_attempts(1));
+            let error = call(client, operation).await.unwrap_err();
+            errors.push((error.kind(), error.status(), error.message().to_owned()));
+        }
+        let expected = (ErrorKind::Decode, Some(201), "the response ends too early".to_owned());
+        assert_eq!(errors, vec![expected; 3], "{operation}");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use liveavatar_api::session::{LiteSession, StopFailed};
-use liveavatar_api::{Client, Credential};
+use liveavatar_api::{Client, Credential, Error};
 use liveavatar_mock::Server;
 use tokio::time::{sleep, timeout};
 
@@ -75,10 +75,14 @@ fn lite() -> LiteSession {
     LiteSession::builder().avatar_id(AVATAR).build().unwrap()
 }
 
-fn describe<T, E: std::fmt::Display>(what: &str, result: &Result<T, E>) -> String {
+fn describe<T>(what: &str, result: &Result<T, Error>) -> String {
     match result {
         Ok(_) => what.to_owned(),
-        Err(error) => format!("not {what}: {error}"),
+        Err(error) => {
+            let operation = error.operation().unwrap_or_default().replace('_', " ");
+            let running = if error.session_may_run() { ", may be running" } else { "" };
+            format!("not {what}: {operation}: {}{running}", error.message())
+        }
     }
 }
 

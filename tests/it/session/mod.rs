@@ -1,5 +1,6 @@
 //! Sessions against the mock: token, start, opening, calls by id, transcript, reaping, proof of an end, and connections that fail.
 
+mod credits;
 mod failing_connections;
 mod handle;
 mod proof;

@@ -130,7 +130,7 @@ async fn a_failed_stop_is_in_the_result_and_the_session_can_be_claimed_again() {
     let reaper = reaper.only_abandoned();
     let result = reaper.run().await;
     assert!(!result.is_complete() && !result.freed_slots());
-    insta::assert_snapshot!(lines(&result), @"1 not stopped: stop session: 500 internal server error (request mock-request-6, 4 attempts)");
+    insta::assert_snapshot!(lines(&result), @"1 not stopped: stop session: 500 internal server error (request mock-request-6, 4 attempts); the session may be running and cost credits until `Client::session(id).stop()` ends it");
     assert_eq!(lines(&reaper.run().await), "");
     for _ in 0..10 {
         // Consumes the remaining mock responses, which would fail the next stop.

@@ -4,13 +4,14 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use liveavatar_api::session::SessionRef;
+use liveavatar_api::session::{FullSession, SessionRef};
+use liveavatar_api::types::AvatarPersona;
 use liveavatar_api::{Client, Credential, Error};
 use liveavatar_mock::{MockResponse, Server};
 use liveavatar_tests::TestClock;
 use serde_json::{Value, json};
 
-use super::full;
+use super::{ID, full};
 
 const INTERVAL: Duration = Duration::from_secs(2);
 
@@ -89,4 +90,85 @@ async fn a_followed_transcript_is_lazy_and_ends_with_an_error() {
     assert_eq!((server.requests().len(), clock.slept().len()), (1, 0), "before the second poll");
     assert!(lines.next().await.unwrap().unwrap_err().is_not_found());
     assert!(lines.next().await.is_none());
+}
+
+/// A page of lines with their timestamps.
+fn timed(lines: &[(&str, i64)], next: impl Into<Value>, active: bool) -> MockResponse {
+    let line = |(text, at): &(&str, i64)| json!({ "role": "user", "transcript": text, "absolute_timestamp": at, "relative_timestamp": at });
+    let lines: Vec<_> = lines.iter().map(line).collect();
+    let data = json!({ "session_active": active, "next_timestamp": next.into(), "transcript_data": lines });
+    MockResponse::json(200, json!({ "code": 1000, "data": data, "message": null }))
+}
+
+#[tokio::test]
+async fn each_line_comes_once_whether_a_page_includes_its_first_timestamp_or_not() {
+    let end = Value::Null;
+    let cases = [
+        vec![
+            timed(&[("0", 0), ("1", 1)], 1, true),
+            timed(&[("1", 1), ("2", 2)], 2, true),
+            timed(&[("2", 2)], end.clone(), false),
+        ],
+        vec![
+            timed(&[("0", 0), ("1", 1)], 1, true),
+            timed(&[("2", 2)], 2, true),
+            timed(&[], end.clone(), false),
+        ],
+        vec![timed(&[("0", 0), ("1", 1)], 2, true), timed(&[("2", 2)], end.clone(), false)],
+        // The last page links to itself.
+        vec![
+            timed(&[("0", 0), ("1", 1)], 1, true),
+            timed(&[("1", 1), ("2", 2)], 2, true),
+            timed(&[("2", 2)], 2, false),
+        ],
+        // Several lines at the boundary, one of which a later poll adds.
+        vec![
+            timed(&[("0", 0), ("1", 1)], 1, true),
+            timed(&[("1", 1)], end.clone(), true),
+            timed(&[("1", 1), ("2", 2)], end.clone(), true),
+            timed(&[("1", 1), ("2", 2)], end.clone(), false),
+        ],
+    ];
+    for (number, pages) in cases.into_iter().enumerate() {
+        let (_server, session, _) = running(pages.clone()).await;
+        assert_eq!(follow(&session).await.unwrap(), ["0", "1", "2"], "case {number}");
+        let (_server, session, _) = running(pages).await;
+        let lines = session.transcript().await.unwrap().into_iter().map(|line| line.transcript);
+        // The transcript so far ends with the first page that links to no later one.
+        let expected = if number == 4 { vec!["0", "1"] } else { vec!["0", "1", "2"] };
+        assert_eq!(lines.collect::<Vec<_>>(), expected, "case {number}");
+    }
+}
+
+#[tokio::test]
+async fn equal_lines_at_a_boundary_are_kept() {
+    let pages = || {
+        [
+            timed(&[("yes", 1), ("yes", 1)], 1, true),
+            timed(&[("yes", 1), ("yes", 1), ("yes", 1), ("no", 2)], Value::Null, false),
+        ]
+    };
+    let (_server, session, _) = running(pages()).await;
+    assert_eq!(follow(&session).await.unwrap(), ["yes", "yes", "yes", "no"]);
+    let (_server, session, _) = running(pages()).await;
+    let lines = session.transcript().await.unwrap();
+    assert_eq!(lines.iter().map(|line| &*line.transcript).collect::<Vec<_>>(), ["yes", "yes", "yes", "no"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn overlapping_pages_of_the_mock_have_the_same_lines_as_others() {
+    let mut transcripts = Vec::new();
+    for builder in [Server::builder(), Server::builder().overlapping_transcripts()] {
+        let server = builder.start().await.unwrap();
+        let client = liveavatar_tests::client(&server);
+        let persona = AvatarPersona::builder().context_id(ID);
+        let full = FullSession::builder().avatar_id(ID).avatar_persona(persona).build().unwrap();
+        let token = client.mint(&full).await.unwrap();
+        token.start().await.unwrap();
+        server.advance(Duration::from_secs(290));
+        let lines = client.session(token.id()).transcript().await.unwrap();
+        transcripts.push(lines.into_iter().map(|line| line.transcript).collect::<Vec<_>>());
+        assert_eq!(server.requests().iter().filter(|it| it.path.ends_with("/transcript")).count(), 2);
+    }
+    assert_eq!((transcripts[0].len(), &transcripts[0]), (30, &transcripts[1]));
 }

@@ -76,9 +76,9 @@ async fn a_stop_that_keeps_failing_is_reported_after_the_limit_and_can_be_retrie
     assert_eq!((error.kind(), session.state()), (ErrorKind::StopFailed, State::StopFailed));
     let cause = std::error::Error::source(&error).unwrap();
     insta::assert_snapshot!(format!("{error}\n{cause}\n{}", lab.reported().join("\n")), @"
-    the session may still run
-    session 5e551001-0000-4000-8000-000000000001 may still run: every attempt to stop it failed
-    session 5e551001-0000-4000-8000-000000000001 may still run: every attempt to stop it failed
+    the session could not be confirmed stopped; session 5e551001-0000-4000-8000-000000000001 may be running and cost credits until `Client::session(id).stop()` ends it
+    session 5e551001-0000-4000-8000-000000000001 may still run and cost credits until `Client::session(id).stop()` ends it: every attempt to stop it failed
+    session 5e551001-0000-4000-8000-000000000001 may still run and cost credits until `Client::session(id).stop()` ends it: every attempt to stop it failed
     ");
     assert_eq!(lab.client.sessions()[&session.id()], State::StopFailed);
     lab.server.clear_faults();
