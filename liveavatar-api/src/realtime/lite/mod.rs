@@ -53,5 +53,5 @@ pub use super::audio::Chunks;
 pub use options::{AHEAD, END_MARGIN, FLUSH_AFTER, READY_TIMEOUT, SocketOptions};
 pub use protocol::{AgentState, LiteCommand, LiteEvent, LiteEventKind, ServerNotice, SessionState};
 pub use socket::{LiteEvents, Socket, SpeechHandle};
-pub use speech::{Audio, SpeechEnd, SpeechOutcome};
+pub use speech::{SpeechEnd, SpeechOutcome};
 pub use task::CloseReason;

@@ -132,7 +132,7 @@ pub enum LiteEventKind {
     BufferCleared,
     /// A command or the server failed.
     Error(ServerNotice),
-    /// The server warns of a problem that is not fatal.
+    /// The server warns of a problem that is not fatal, or this crate does: the audio of an utterance ended with half a sample.
     Warning(ServerNotice),
     /// An event type or payload that this version does not know; see [`LiteEvent::event_type`] and [`LiteEvent::rest`].
     Unknown,
@@ -176,7 +176,7 @@ pub enum AgentState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerNotice {
-    /// The type, such as `invalid_request_error`, `server_error` or `video_starvation`.
+    /// The type, such as `invalid_request_error`, `server_error` or `video_starvation`; `misaligned_audio` is this crate's own.
     pub kind: String,
     /// The human-readable message.
     pub message: String,
@@ -248,6 +248,23 @@ fn notice(fields: &mut Fields, name: &str) -> ServerNotice {
 }
 
 impl LiteEvent {
+    /// The audio of an utterance ended within a sample.
+    pub(super) fn misaligned_audio(event_id: &str) -> Self {
+        let notice = ServerNotice {
+            kind: "misaligned_audio".to_owned(),
+            message: "the audio ended with half a sample, so its bytes may be misaligned".to_owned(),
+            event_id: Some(event_id.to_owned()),
+        };
+        Self {
+            kind: LiteEventKind::Warning(notice),
+            event_type: "warning".to_owned(),
+            event_id: Some(event_id.to_owned()),
+            source_event_id: None,
+            task_id: None,
+            rest: Map::new(),
+        }
+    }
+
     /// Decodes the text of a frame.
     ///
     /// Dots and underscores in event types are interchangeable.

@@ -383,6 +383,7 @@ impl SocketTask {
                     }
                     return Some(text);
                 }
+                NextSend::OddByte { id } => self.publish(LiteEvent::misaligned_audio(&id)),
                 NextSend::End { id } => {
                     let deadline = later(self.send_queue.playback_end().max(now), self.options.end_margin);
                     if let Some((id, end)) = self.in_flight.complete(&id, deadline) {
