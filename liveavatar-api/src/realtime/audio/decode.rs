@@ -19,7 +19,7 @@ pub(super) fn decode<T>(
     mut decoder: impl FnMut(Option<T>) -> Result<Vec<u8>, Error>,
 ) -> impl Stream<Item = Result<Vec<u8>, Error>> {
     let end = stream::iter([None, None]);
-    let decoded = chunks.map(Some).chain(end).flat_map(move |chunk| {
+    let items = chunks.map(Some).chain(end).flat_map(move |chunk| {
         let (pcm, error) = match chunk.transpose() {
             Ok(chunk) => match decoder(chunk) {
                 Ok(pcm) => (pcm, None),
@@ -32,7 +32,7 @@ pub(super) fn decode<T>(
         stream::iter(pcm.map(Ok).into_iter().chain(error.map(Err)))
     });
     let mut failed = false;
-    decoded.take_while(move |pcm| future::ready(!mem::replace(&mut failed, pcm.is_err())))
+    items.take_while(move |pcm| future::ready(!mem::replace(&mut failed, pcm.is_err())))
 }
 
 /// Returns what a reader yields, as it arrives.

@@ -76,8 +76,8 @@ impl SampleFormat {
             }
             (Self::I32, &[a, b, c, d]) => level(i32::from_le_bytes([a, b, c, d])),
             (Self::F32, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]).level(),
-            (Self::F64, &[a, b, c, d, e, f, g, h]) => {
-                (f64::from_le_bytes([a, b, c, d, e, f, g, h]) as f32).level()
+            (Self::F64, _) => {
+                sample.try_into().map_or(0.0, |bytes| (f64::from_le_bytes(bytes) as f32).level())
             }
             // All callers pass a whole sample.
             _ => 0.0,

@@ -53,12 +53,12 @@ fn format(rate: u32, channels: u16, bits: u16, form: Form) -> Vec<u8> {
 }
 
 /// Returns a chunk that announces a size.
-fn chunk_of_size(id: &[u8; 4], size: u32, content: &[u8]) -> Vec<u8> {
-    [id, &size.to_le_bytes()[..], content].concat()
+fn chunk_of_size(id: &[u8], size: u32, content: &[u8]) -> Vec<u8> {
+    [id, &size.to_le_bytes(), content].concat()
 }
 
 /// Returns a chunk, padded to an even size.
-fn chunk(id: &[u8; 4], content: &[u8]) -> Vec<u8> {
+fn chunk(id: &[u8], content: &[u8]) -> Vec<u8> {
     let mut chunk = chunk_of_size(id, u32::try_from(content.len()).unwrap(), content);
     chunk.resize(chunk.len().next_multiple_of(2), 0);
     chunk

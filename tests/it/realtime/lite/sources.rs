@@ -180,7 +180,7 @@ async fn streams_of_any_samples_are_spoken() {
         )
         .await,
         speak(Converter::new(8_000, 1).unwrap().read(&[1; 16_000][..])).await,
-        speak(Converter::new(16_000, 1).unwrap().f32_bytes().read(&[0; 64_000][..])).await,
+        speak(Converter::new(16_000, 1).unwrap().f32_bytes().read(io::Cursor::new(vec![0; 64_000]))).await,
     ];
     for outcome in outcomes {
         assert!(outcome.end.is_finished(), "{outcome:?}");
