@@ -64,7 +64,7 @@ pub enum ErrorKind {
     Transport,
     /// The session store failed, and nothing was started.
     Store,
-    /// The source of an utterance's audio failed, such as a text-to-speech service; earlier audio may have been sent.
+    /// The source of an utterance's audio failed; earlier audio may have been sent.
     AudioSource,
     /// A session could not be confirmed stopped and may still run.
     StopFailed,

@@ -106,7 +106,7 @@ impl<A: Audio, E: Into<Box<dyn StdError + Send + Sync>>> Audio for Result<A, E> 
     }
 }
 
-/// Reports that a source of audio failed. What this module itself has reported stays as it is.
+/// Reports that a source of audio failed, without wrapping the errors of our own converters.
 pub(super) fn source_failed(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
     let is_ours = |error: &Error| {
         error.operation().is_none()

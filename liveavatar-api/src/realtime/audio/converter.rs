@@ -144,9 +144,9 @@ impl Converter {
         self.push_levels(samples.iter().map(|sample| sample.level()))
     }
 
-    /// Converts bytes of 16-bit signed little-endian samples; a chunk may end in the middle of a sample.
+    /// Converts bytes of 16-bit signed little-endian samples.
     ///
-    /// After [`f32_bytes`](Self::f32_bytes), the samples are 32-bit floats.
+    /// A chunk may end in the middle of a sample. After [`f32_bytes`](Self::f32_bytes), the samples are 32-bit floats.
     ///
     /// # Errors
     /// If the bytes are a file, such as WAV or MP3, or if resampling fails.
@@ -155,7 +155,7 @@ impl Converter {
         self.push_encoded(bytes)
     }
 
-    /// Converts bytes of samples, whatever they look like.
+    /// Converts bytes of samples without looking for a container.
     pub(super) fn push_encoded(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Error> {
         let (format, size) = (self.format, self.format.bytes());
         let missing = if self.split_len > 0 { size - self.split_len } else { 0 };
@@ -184,9 +184,9 @@ impl Converter {
         }
     }
 
-    /// Converts a stream of chunks, such as the audio of a text-to-speech service, to a stream of PCM.
+    /// Converts a stream of chunks to a stream of PCM.
     ///
-    /// The chunks are bytes, `i16` or `f32` samples, or `Result`s of these. The stream ends after the first error. It keeps nothing
+    /// The source may be a text-to-speech service. The chunks are bytes, `i16` or `f32` samples, or `Result`s of these. The stream ends after the first error. It keeps nothing
     /// but the samples of an incomplete block, and passes on an odd byte at the end, which the LITE socket reports.
     ///
     /// ```no_run
@@ -215,9 +215,9 @@ impl Converter {
         })
     }
 
-    /// Converts what a reader yields, such as the standard output of a speech synthesizer, to a stream of PCM.
+    /// Converts what an async reader yields to a stream of PCM.
     ///
-    /// The reader yields samples as [`push_bytes`](Self::push_bytes) takes them; for WAV see [`Wav::read`](super::Wav::read).
+    /// The reader yields bytes as [`push_bytes`](Self::push_bytes) takes them; for WAV see [`Wav::read`](super::Wav::read).
     ///
     /// # Errors
     /// See [`stream`](Self::stream).

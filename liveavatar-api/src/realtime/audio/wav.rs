@@ -70,9 +70,9 @@ impl<R> fmt::Debug for Wav<R> {
 }
 
 impl Wav<()> {
-    /// Converts a stream of bytes, such as the body of a response, to a stream of PCM.
+    /// Converts a stream of bytes to a stream of PCM.
     ///
-    /// The stream ends after the first error.
+    /// The bytes may be the body of a response. The stream ends after the first error.
     ///
     /// # Errors
     /// The stream's errors are those of [`Wav::new`] and of the source, with
@@ -90,7 +90,9 @@ impl Wav<()> {
         })
     }
 
-    /// Converts what a reader yields, such as the standard output of a speech synthesizer, to a stream of PCM.
+    /// Converts what an async reader yields to a stream of PCM.
+    ///
+    /// The reader may be the standard output of a speech synthesizer.
     ///
     /// # Errors
     /// See [`Wav::stream`].

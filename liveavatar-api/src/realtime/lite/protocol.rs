@@ -132,7 +132,9 @@ pub enum LiteEventKind {
     BufferCleared,
     /// A command or the server failed.
     Error(ServerNotice),
-    /// The server warns of a problem that is not fatal, or this crate does: the audio of an utterance ended with half a sample.
+    /// A problem that is not fatal.
+    ///
+    /// The server reports it, or this crate does if the audio of an utterance ends with half a sample.
     Warning(ServerNotice),
     /// An event type or payload that this version does not know; see [`LiteEvent::event_type`] and [`LiteEvent::rest`].
     Unknown,
