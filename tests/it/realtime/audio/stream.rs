@@ -6,6 +6,7 @@ use std::io;
 use futures_util::{FutureExt as _, Stream, StreamExt as _, stream};
 use liveavatar_api::realtime::audio::{Audio, AudioData, Converter};
 use liveavatar_api::{Error, ErrorKind};
+use proptest::prelude::*;
 
 /// Returns all items of a stream whose source is always ready.
 fn collect(chunks: impl Stream<Item = Result<Vec<u8>, Error>>) -> Vec<Result<Vec<u8>, Error>> {
@@ -88,6 +89,31 @@ fn a_file_is_detected_over_pieces() {
             );
         }
         assert!(results[..3].iter().all(Result::is_ok));
+    }
+}
+
+/// The first bytes of files and of audio that resembles them.
+const STARTS: [&[u8]; 8] = [
+    b"",
+    b"RIF",
+    b"RIFF",
+    b"ID",
+    b"\0\0\0\x20ftyp",
+    b"\xFF\xFB\x90",
+    b"\xFF\xE3\x18\xC4\0\0",
+    b"\xFF\xF1\x50\x80\x01\x1F",
+];
+
+proptest! {
+    #[test]
+    fn pieces_do_not_change_whether_a_file_is_detected(
+        start in prop::sample::select(STARTS.to_vec()), rest in prop::collection::vec(any::<u8>(), 0..200), cut in 1..20_usize,
+    ) {
+        let bytes = [start, &rest, start, &rest].concat();
+        let mut in_pieces = Converter::new(24_000, 1).unwrap();
+        let whole = Converter::new(24_000, 1).unwrap().push_bytes(&bytes).map_err(|error| error.to_string());
+        let pieces: Result<Vec<_>, _> = bytes.chunks(cut).map(|piece| in_pieces.push_bytes(piece)).collect();
+        prop_assert_eq!(pieces.map(|pcm| pcm.concat()).map_err(|error| error.to_string()), whole);
     }
 }
 

@@ -38,8 +38,13 @@ async fn speak(audio: impl Stream<Item: Audio> + Send + 'static) -> SpeechOutcom
 }
 
 /// Returns the start of a file of every format that is detected.
-fn containers() -> [(&'static str, Vec<u8>); 8] {
+fn containers() -> [(&'static str, Vec<u8>); 13] {
     let start = |bytes: &[u8]| [bytes, &[0; 64]].concat();
+    let frames = |header: &[u8], length: usize| {
+        let mut frame = header.to_vec();
+        frame.resize(length, 0);
+        frame.repeat(3)
+    };
     [
         ("WAV", start(b"RIFF\x24\xF0\xFF\x7FWAVEfmt ")),
         ("Ogg", start(b"OggS\0\x02")),
@@ -49,13 +54,19 @@ fn containers() -> [(&'static str, Vec<u8>); 8] {
         ("AIFF", start(b"FORM\0\0\x10\0AIFF")),
         ("CAF", start(b"caff\0\x01\0\0")),
         ("MP4", start(b"\0\0\0\x20ftypM4A ")),
+        // Without a file header: 44.1 kHz at 128 kbit/s, 24 kHz at 160 kbit/s as OpenAI sends it, padded, and 8 kHz at 8 kbit/s.
+        ("MP3", frames(b"\xFF\xFB\x90\x00", 417)),
+        ("MP3", frames(b"\xFF\xF3\xE4\xC4", 480)),
+        ("MP3", frames(b"\xFF\xFB\x92\x00", 418)),
+        ("MP3", frames(b"\xFF\xE3\x18\xC4", 72)),
+        ("AAC", frames(b"\xFF\xF1\x50\x80\x20\x1F\xFC", 256)),
     ]
 }
 
 #[tokio::test]
 async fn a_container_is_detected_over_pieces_and_pauses() {
     for (name, file) in containers() {
-        for (size, pause) in [(1, 0), (1, 250), (3, 0), (3, 250), (5, 0), (64, 0)] {
+        for (size, pause) in [(1, 0), (1, 250), (3, 0), (3, 250), (5, 0), (64, 0), (5_000, 0)] {
             let pieces: Vec<Vec<u8>> = file.chunks(size).map(<[u8]>::to_vec).collect();
             let pieces = stream::iter(pieces).then(move |piece| async move {
                 sleep(Duration::from_millis(pause)).await;
