@@ -119,4 +119,4 @@ pub(super) fn source_failed(error: impl Into<Box<dyn StdError + Send + Sync>>) -
     }
 }
 
-const SOURCE_FAILED: &str = "the source of the audio failed";
+pub(in crate::realtime) const SOURCE_FAILED: &str = "the source of the audio failed";

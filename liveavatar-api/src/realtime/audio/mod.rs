@@ -22,6 +22,8 @@ mod sample;
 #[cfg(feature = "audio")]
 mod wav;
 
+#[cfg(feature = "lite")]
+pub(super) use chunk::SOURCE_FAILED;
 #[cfg(any(feature = "audio", feature = "lite"))]
 pub use chunk::{Audio, AudioData};
 #[cfg(feature = "lite")]

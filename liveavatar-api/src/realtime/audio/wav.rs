@@ -130,13 +130,14 @@ impl<R: Read> Wav<R> {
 
     /// Reads and converts a piece. At the end of the input, returns the rest, then an error if audio is missing, then nothing.
     fn read_piece(&mut self) -> Result<Vec<u8>, Error> {
+        self.decoder.check()?;
         let mut buffer = [0; PIECE];
         loop {
             return match self.reader.read(&mut buffer) {
                 Ok(0) => self.decoder.finish().inspect(|pcm| self.is_done = pcm.is_empty()),
                 Ok(read) => self.decoder.push(&buffer[..read]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => Err(source_failed(error)),
+                Err(error) => self.decoder.fail(source_failed(error), Vec::new()),
             };
         }
     }
@@ -192,14 +193,27 @@ struct Decoder {
 
 impl Decoder {
     fn push(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Error> {
-        if let Some(error) = self.failed.take() {
-            return Err(error);
-        }
+        self.check()?;
         let mut pcm = Vec::new();
         match self.decode(bytes, &mut pcm) {
-            Err(error) if pcm.is_empty() => return Err(error),
-            result => self.failed = result.err(),
+            Ok(()) => Ok(pcm),
+            Err(error) => self.fail(error, pcm),
         }
+    }
+
+    /// Returns the error that follows the last PCM.
+    fn check(&mut self) -> Result<(), Error> {
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    /// Returns the rest of the PCM before an error, or the error if there is none.
+    fn fail(&mut self, error: Error, mut pcm: Vec<u8>) -> Result<Vec<u8>, Error> {
+        let rest = self.converter.take().map(Converter::finish);
+        pcm.extend(rest.and_then(Result::ok).unwrap_or_default());
+        if pcm.is_empty() {
+            return Err(error);
+        }
+        self.failed = Some(error);
         Ok(pcm)
     }
 
@@ -251,9 +265,7 @@ impl Decoder {
 
     /// Returns the rest of the PCM, then an error if audio is missing, then nothing.
     fn finish(&mut self) -> Result<Vec<u8>, Error> {
-        if let Some(error) = self.failed.take() {
-            return Err(error);
-        }
+        self.check()?;
         if !self.is_past_header {
             return Err(Error::invalid_request("the WAV file ends before its audio"));
         }

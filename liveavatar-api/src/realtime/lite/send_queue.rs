@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::options::FLUSH_AFTER;
 use super::speech::AudioSource;
 use crate::error::{Error, ErrorKind};
-use crate::realtime::audio::{Chunks, ContainerCheck, Frame, Framer};
+use crate::realtime::audio::{Chunks, ContainerCheck, Frame, Framer, SOURCE_FAILED};
 
 /// The next step of the queue.
 pub(super) enum NextSend {
@@ -149,9 +149,7 @@ impl SendQueue {
             let error = match (begun, error.is_invalid_request()) {
                 (false, _) => error.before_sending(None),
                 // Nothing is sent before an invalid request.
-                (true, true) => {
-                    Error::new(ErrorKind::AudioSource, error.message().to_owned()).caused_by(error)
-                }
+                (true, true) => Error::new(ErrorKind::AudioSource, SOURCE_FAILED).caused_by(error),
                 (true, false) => error,
             };
             return Some(NextSend::Failed { id, error, begun });

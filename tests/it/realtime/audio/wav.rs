@@ -178,6 +178,29 @@ fn files_that_are_joined_to_one_stream_are_read_one_after_the_other() {
     assert_eq!(read(&[first, second, third].concat()).unwrap(), expected);
 }
 
+/// Fails after its bytes.
+struct Failing<'b>(&'b [u8]);
+
+impl Read for Failing<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 => Err(io::Error::other("the disk is broken")),
+            read => Ok(read),
+        }
+    }
+}
+
+#[test]
+fn all_audio_before_a_failure_is_read() {
+    let file = tone_file(48_000, 2, 16, Form::Int, 300);
+    let mut wav = Wav::new(Failing(&file)).unwrap();
+    let mut items: Vec<_> = wav.by_ref().collect();
+    let error = items.pop().unwrap().unwrap_err();
+    assert!(error.is_audio_source(), "{error}");
+    assert_eq!(items.into_iter().map(Result::unwrap).collect::<Vec<_>>().concat(), read(&file).unwrap());
+    assert!(wav.next().is_none());
+}
+
 #[test]
 fn a_24_bit_sample_may_have_an_unused_byte() {
     let mut format = format(24_000, 1, 24, Form::Int);

@@ -221,19 +221,28 @@ async fn a_streamed_wav_is_spoken_to_its_end() {
 async fn a_wav_that_fails_is_spoken_as_far_as_it_goes() {
     let mut announced = espeak(22_050);
     announced[40..44].copy_from_slice(&88_200_u32.to_le_bytes());
+    // Another file follows, whose format is not supported.
+    let mut joined = espeak(22_050);
+    joined[40..44].copy_from_slice(&44_100_u32.to_le_bytes());
+    let mut second = espeak(0);
+    second[20] = 7;
+    joined.extend(second);
     let pieces = [Ok(espeak(22_050)), Err(io::Error::other("the connection broke"))];
     let outcomes = [
         speak(Wav::read(io::Cursor::new(announced))).await,
         speak(Wav::stream(stream::iter(pieces))).await,
+        speak(Wav::read(io::Cursor::new(joined))).await,
         speak(Wav::read(&b"ID3 something"[..])).await,
     ];
     let shown = outcomes.map(|outcome| {
         let error = outcome.end.error().unwrap();
-        format!("{:?}, {:?} spoken: {error}", error.kind(), outcome.audio)
+        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        format!("{:?}, {:?} spoken: {error}{cause}", error.kind(), outcome.audio)
     });
     insta::assert_snapshot!(shown.join("\n"), @r"
     AudioSource, 1s spoken: the WAV file is truncated: the last 44100 bytes of its audio are missing
-    AudioSource, 1s spoken: the source of the audio failed
+    AudioSource, 1s spoken: the source of the audio failed: the connection broke
+    AudioSource, 1s spoken: the source of the audio failed: the format of the WAV file is not supported; convert it to 16-bit PCM
     InvalidRequest, 0ns spoken: the file is not a WAV file; convert it to WAV or PCM
     ");
 }
