@@ -158,7 +158,7 @@ macro_rules! targets {
     };
 }
 
-targets! { responses failures wire socket_events channel_events close_frames documents overlays wav configurations }
+targets! { responses failures wire socket_events channel_events close_frames documents overlays wav wav_pieces configurations }
 
 /// Returns whether any key contains the text. Messages may show keys.
 fn has_key(value: &toml::Value, text: &str) -> bool {

@@ -101,12 +101,15 @@ async fn speak<M: SuppliesAudio>(
         Outcome::Done(socket) => socket?,
         Outcome::Interrupted | Outcome::SessionEnded => return Ok(None),
     };
-    let duration = wav.duration();
-    let total = duration.as_secs_f64();
-    if let Some(left) = session.time_left().filter(|left| *left < duration) {
+    let total = wav.duration().map(|duration| duration.as_secs_f64());
+    if let (Some(total), Some(left)) = (total, session.time_left())
+        && left.as_secs_f64() < total
+    {
         let left = left.as_secs_f64();
         output.progress(&format!("the audio lasts {total:.0} s, but the session ends in {left:.0} s"));
     }
+    // Audio from a pipe often does not say how long it is.
+    let of_total = total.map(|total| format!(" of {total:.0}")).unwrap_or_default();
     let sent = Arc::new(AtomicUsize::new(0));
     let mut speech = socket.speak(chunks(wav, Arc::clone(&sent)));
     let speaking = async {
@@ -116,7 +119,7 @@ async fn speak<M: SuppliesAudio>(
                 spoken = &mut speech => return spoken,
                 _ = ticks.tick() => {
                     let sent = audio::duration(sent.load(Ordering::Relaxed)).as_secs_f64();
-                    output.status(&format!("speaking: {sent:.0} of {total:.0} s sent"));
+                    output.status(&format!("speaking: {sent:.0}{of_total} s sent"));
                 }
             }
         }

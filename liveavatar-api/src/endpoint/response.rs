@@ -137,6 +137,7 @@ impl Failure {
             ErrorKind::Server
             | ErrorKind::StopFailed
             | ErrorKind::Service
+            | ErrorKind::AudioSource
             | ErrorKind::Decode
             | ErrorKind::Transport => {
                 Self::new(StatusCode::BAD_GATEWAY, "service_failed", "the avatar service failed")

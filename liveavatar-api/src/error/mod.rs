@@ -87,6 +87,8 @@ pub enum ErrorKind {
     Transport,
     /// The session store failed, and nothing was started.
     Store,
+    /// The source of an utterance's audio failed; earlier audio may have been sent.
+    AudioSource,
     /// A session could not be confirmed stopped and may still run.
     StopFailed,
 }
@@ -171,8 +173,8 @@ impl Error {
         Self::new(ErrorKind::Service, format!("{what}: {}", response::quote(text)))
     }
 
-    pub(crate) fn caused_by(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
-        self.0.source = Some(Box::new(source));
+    pub(crate) fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
         self
     }
 
@@ -419,6 +421,15 @@ impl Error {
     #[must_use]
     pub fn is_store(&self) -> bool {
         self.0.kind == ErrorKind::Store
+    }
+
+    /// Returns whether the source of an utterance's audio failed, such as a text-to-speech service.
+    ///
+    /// [`source`](std::error::Error::source) returns its error. [`may_have_been_sent`](Self::may_have_been_sent) returns whether
+    /// audio was sent before.
+    #[must_use]
+    pub fn is_audio_source(&self) -> bool {
+        self.0.kind == ErrorKind::AudioSource
     }
 
     /// Returns whether a session could not be confirmed stopped and may still run.

@@ -25,6 +25,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("documents", documents::documents),
     ("overlays", documents::overlays),
     ("wav", audio::wav),
+    ("wav_pieces", audio::wav_pieces),
     ("configurations", configurations::configurations),
 ];
 

@@ -49,6 +49,21 @@ async fn a_file_of_any_sample_rate_is_spoken_and_the_session_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn audio_of_unknown_size_is_spoken_from_standard_input() {
+    let server = mock_builder().start().await.unwrap();
+    let configuration = format!("{EXAMPLES}/lite-sandbox.json");
+    // As `espeak-ng --stdout` writes it.
+    let mut file = wav(22_050, 300);
+    file[40..44].copy_from_slice(&0x7FFF_F000_u32.to_le_bytes());
+    let arguments = ["speak", "-", "--session", &configuration, "--json"];
+    let command = program(Some(&server), &arguments);
+    let shown = run_command(Some(&server), command, &arguments, file).await;
+    let events: Vec<Value> = json_lines(&shown).into_iter().map(|line| line["data"].clone()).collect();
+    let seconds = events[1]["seconds"].as_f64().unwrap();
+    assert!((seconds - 0.3).abs() < 0.01, "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_configuration_is_rejected_before_anything_is_sent() {
     let server = mock_builder().start().await.unwrap();
     let arguments = ["speak", "-", "--session", "full-sandbox.json"];

@@ -1,11 +1,17 @@
 //! Converting other rates, stereo and floats to the service's format.
 
 use std::fmt;
+use std::iter;
 
+use futures_util::{Stream, StreamExt as _};
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Indexing, Resampler as _};
 
+use super::chunk::{Audio, AudioData};
+use super::container::ContainerCheck;
+use super::decode::{decode, pieces};
 use super::format::{SAMPLE_BYTES, SAMPLE_RATE};
+use super::sample::{Sample, SampleFormat, pcm_of};
 use crate::error::Error;
 
 /// Sample rates of usual audio devices and codecs, in Hz; anything else is a mistake.
@@ -16,30 +22,6 @@ const MAX_RATIO_BLOCK: u32 = 1_000;
 
 /// Samples per resampled block: 21 ms at 48 kHz.
 const BLOCK: usize = 1_024;
-
-/// An audio sample: an `i16`, or an `f32` from -1 to 1.
-pub trait Sample: Copy + sealed::Sealed {
-    /// Returns the sample as a float, clamped to -1 and 1; NaN becomes silence.
-    fn level(self) -> f32;
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for i16 {}
-    impl Sealed for f32 {}
-}
-
-impl Sample for i16 {
-    fn level(self) -> f32 {
-        f32::from(self) / 32_768.0
-    }
-}
-
-impl Sample for f32 {
-    fn level(self) -> f32 {
-        if self.is_nan() { 0.0 } else { self.clamp(-1.0, 1.0) }
-    }
-}
 
 /// Converts audio to the service's format: PCM, 16-bit signed little-endian, 24 kHz, mono.
 ///
@@ -57,15 +39,22 @@ impl Sample for f32 {
 /// assert_eq!(pcm.len(), 48_000); // one second again, in bytes
 /// # Ok::<(), liveavatar_api::Error>(())
 /// ```
+///
+/// For a stream, such as that of a text-to-speech service, [`stream`](Self::stream) does the same; an
+/// [`AsyncRead`](tokio::io::AsyncRead) has [`read`](Self::read).
 pub struct Converter {
     rate: u32,
     channels: u16,
+    /// How bytes encode samples.
+    format: SampleFormat,
+    container: ContainerCheck,
     /// `None` if the input already has the service's rate.
     resampler: Option<Box<Fft<f32>>>,
     /// A left sample whose right sample has not arrived.
     left: Option<f32>,
-    /// The first byte of a sample that was split between chunks.
-    half: Option<u8>,
+    /// The first bytes of a sample that was split between chunks.
+    split: [u8; SampleFormat::MAX_BYTES],
+    split_len: usize,
     mono: Vec<f32>,
     block: Vec<f32>,
     samples_in: u64,
@@ -79,6 +68,7 @@ impl fmt::Debug for Converter {
         f.debug_struct("Converter")
             .field("rate", &self.rate)
             .field("channels", &self.channels)
+            .field("format", &self.format)
             .finish_non_exhaustive()
     }
 }
@@ -116,15 +106,34 @@ impl Converter {
         Ok(Self {
             rate,
             channels,
+            format: SampleFormat::I16,
+            container: ContainerCheck::default(),
             resampler,
             left: None,
-            half: None,
+            split: [0; SampleFormat::MAX_BYTES],
+            split_len: 0,
             mono: Vec::new(),
             block,
             samples_in: 0,
             samples_out: 0,
             delay,
         })
+    }
+
+    /// Decodes bytes as 32-bit float little-endian samples, instead of 16-bit integers.
+    #[must_use]
+    pub fn f32_bytes(self) -> Self {
+        self.with_format(SampleFormat::F32)
+    }
+
+    pub(super) fn with_format(mut self, format: SampleFormat) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// Returns whether both convert the same kind of input.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        (self.rate, self.channels, self.format) == (other.rate, other.channels, other.format)
     }
 
     /// Converts samples, interleaved if there are two channels, and returns the PCM that is ready.
@@ -135,24 +144,92 @@ impl Converter {
         self.push_levels(samples.iter().map(|sample| sample.level()))
     }
 
-    /// Converts bytes of 16-bit signed little-endian samples; a chunk may end in the middle of a sample.
+    /// Converts bytes of 16-bit signed little-endian samples.
+    ///
+    /// A chunk may end in the middle of a sample. After [`f32_bytes`](Self::f32_bytes), the samples are 32-bit floats.
     ///
     /// # Errors
-    /// If resampling fails.
+    /// If the bytes are a file, such as WAV or MP3, or if resampling fails.
     pub fn push_bytes(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Error> {
-        let (first, bytes) = match (self.half.take(), bytes.split_first()) {
-            (Some(low), Some((high, rest))) => (Some([low, *high]), rest),
-            (half, _) => {
-                self.half = half;
-                (None, bytes)
-            }
-        };
-        let pairs = bytes.chunks_exact(SAMPLE_BYTES);
-        if let [half] = pairs.remainder() {
-            self.half = Some(*half);
+        self.container.push(bytes)?;
+        self.push_encoded(bytes)
+    }
+
+    /// Converts bytes of samples without looking for a container.
+    pub(super) fn push_encoded(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+        let (format, size) = (self.format, self.format.bytes());
+        let missing = if self.split_len > 0 { size - self.split_len } else { 0 };
+        let (head, bytes) = bytes.split_at(missing.min(bytes.len()));
+        self.split[self.split_len..self.split_len + head.len()].copy_from_slice(head);
+        self.split_len += head.len();
+        let first = (self.split_len == size).then_some(self.split);
+        if first.is_some() {
+            self.split_len = 0;
         }
-        let samples = first.into_iter().chain(pairs.map(|pair| [pair[0], pair[1]]));
-        self.push_levels(samples.map(|bytes| i16::from_le_bytes(bytes).level()))
+        let samples = bytes.chunks_exact(size);
+        let rest = samples.remainder();
+        if !rest.is_empty() {
+            self.split[..rest.len()].copy_from_slice(rest);
+            self.split_len = rest.len();
+        }
+        let first = first.iter().map(|sample| &sample[..size]);
+        self.push_levels(first.chain(samples).map(|sample| format.level(sample)))
+    }
+
+    fn push_data(&mut self, data: AudioData) -> Result<Vec<u8>, Error> {
+        match data {
+            AudioData::Bytes(bytes) => self.push_bytes(&bytes),
+            AudioData::I16(samples) => self.push(&samples),
+            AudioData::F32(samples) => self.push(&samples),
+        }
+    }
+
+    /// Converts a stream of chunks to a stream of PCM.
+    ///
+    /// The source may be a text-to-speech service. The chunks are bytes, `i16` or `f32` samples, or `Result`s of these. The stream ends after the first error. It keeps nothing
+    /// but the samples of an incomplete block, and passes on an odd byte at the end, which the LITE socket reports.
+    ///
+    /// ```no_run
+    /// # async fn speak(
+    /// #     socket: liveavatar_api::realtime::lite::Socket,
+    /// #     tts: impl futures_util::Stream<Item = Result<Vec<u8>, std::io::Error>> + Send + 'static,
+    /// # ) -> Result<(), liveavatar_api::Error> {
+    /// use liveavatar_api::realtime::audio::Converter;
+    ///
+    /// socket.speak(Converter::new(44_100, 1)?.stream(tts)).await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The stream's errors are those of the source, with [`ErrorKind::AudioSource`](crate::ErrorKind::AudioSource), and those of
+    /// [`push`](Self::push) and [`push_bytes`](Self::push_bytes).
+    pub fn stream<S>(self, chunks: S) -> impl Stream<Item = Result<Vec<u8>, Error>>
+    where
+        S: Stream<Item: Audio>,
+    {
+        let mut converter = Some(self);
+        decode(chunks.map(Audio::into_data), move |chunk| match (chunk, &mut converter) {
+            (Some(chunk), Some(converter)) => converter.push_data(chunk),
+            (_, converter) => converter.take().map_or_else(|| Ok(Vec::new()), Self::finish_stream),
+        })
+    }
+
+    /// Converts what an async reader yields to a stream of PCM.
+    ///
+    /// The reader yields bytes as [`push_bytes`](Self::push_bytes) takes them; for WAV see [`Wav::read`](super::Wav::read).
+    ///
+    /// # Errors
+    /// See [`stream`](Self::stream).
+    pub fn read<R: tokio::io::AsyncRead>(self, reader: R) -> impl Stream<Item = Result<Vec<u8>, Error>> {
+        self.stream(pieces(reader))
+    }
+
+    fn finish_stream(self) -> Result<Vec<u8>, Error> {
+        let is_odd = self.split_len > 0;
+        let mut pcm = self.finish()?;
+        pcm.extend(is_odd.then_some(0));
+        Ok(pcm)
     }
 
     /// Returns the rest of the PCM after the last sample.
@@ -160,7 +237,11 @@ impl Converter {
     /// # Errors
     /// If resampling fails.
     pub fn finish(mut self) -> Result<Vec<u8>, Error> {
-        let mut pcm = Vec::new();
+        let mut pcm = match self.left {
+            // The input ends between the channels: the other one would have had the same level.
+            Some(left) => self.push_levels(iter::once(left))?,
+            None => Vec::new(),
+        };
         let expected = (self.samples_in * u64::from(SAMPLE_RATE)).div_ceil(u64::from(self.rate));
         while self.resampler.is_some() && self.samples_out < expected {
             let rest = self.mono.len();
@@ -221,11 +302,6 @@ impl Converter {
 
 fn cannot_resample(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::invalid_request("the audio cannot be resampled").caused_by(error)
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "clamped to the range of i16")]
-fn pcm_of(level: f32) -> [u8; SAMPLE_BYTES] {
-    ((level * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16).to_le_bytes()
 }
 
 fn greatest_common_divisor(a: u32, b: u32) -> u32 {

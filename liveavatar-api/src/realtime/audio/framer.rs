@@ -177,6 +177,15 @@ impl Framer {
         self.open < SAMPLE_BYTES
     }
 
+    /// Drops half a sample after a flush. Returns whether there was one.
+    pub(in crate::realtime) fn drop_odd_byte(&mut self) -> bool {
+        let is_odd = self.open == 1;
+        if is_odd {
+            (self.open, self.pending_len) = (0, 0);
+        }
+        is_odd
+    }
+
     /// Reuses the buffer of a sent frame for the next one.
     pub fn reuse(&mut self, frame: Frame) {
         if self.text.is_empty() && self.text.capacity() < frame.text.capacity() {

@@ -73,5 +73,5 @@ pub use protocol::{
     AgentState, LiteCommand, LiteEvent, LiteEventKind, NoticeKind, ServerNotice, SessionState,
 };
 pub use socket::{Socket, SpeechHandle};
-pub use speech::{Audio, SpeechEnd, SpeechOutcome};
+pub use speech::{SpeechEnd, SpeechOutcome};
 pub use task::CloseReason;

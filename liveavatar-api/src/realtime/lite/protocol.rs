@@ -140,7 +140,9 @@ pub enum LiteEventKind {
     BufferCleared,
     /// A command or the server failed.
     Error(ServerNotice),
-    /// The server warns of a problem that is not fatal.
+    /// A problem that is not fatal.
+    ///
+    /// The server reports it, or this crate does if the audio of an utterance ends with half a sample.
     Warning(ServerNotice),
     /// An event type or payload that this version does not know; see [`LiteEvent::event_type`] and [`LiteEvent::rest`].
     Unknown,
@@ -210,6 +212,8 @@ pub enum NoticeKind {
     Server,
     /// Audio arrived more slowly than it plays: `video_starvation`.
     VideoStarvation,
+    /// The audio of an utterance ended with half a sample, so its bytes may be misaligned: `misaligned_audio`, from this crate.
+    MisalignedAudio,
     /// A type that this version does not know.
     Other(String),
 }
@@ -222,6 +226,7 @@ impl NoticeKind {
             Self::InvalidRequest => "invalid_request_error",
             Self::Server => "server_error",
             Self::VideoStarvation => "video_starvation",
+            Self::MisalignedAudio => "misaligned_audio",
             Self::Other(kind) => kind,
         }
     }
@@ -294,6 +299,23 @@ fn notice_kind(kind: String) -> NoticeKind {
 }
 
 impl LiteEvent {
+    /// The audio of an utterance ended within a sample.
+    pub(super) fn misaligned_audio(event_id: &str) -> Self {
+        let notice = ServerNotice {
+            kind: Some(NoticeKind::MisalignedAudio),
+            message: "the audio ended with half a sample, so its bytes may be misaligned".to_owned(),
+            event_id: Some(event_id.to_owned()),
+        };
+        Self {
+            kind: LiteEventKind::Warning(notice),
+            event_type: "warning".to_owned(),
+            event_id: Some(event_id.to_owned()),
+            source_event_id: None,
+            task_id: None,
+            rest: Map::new(),
+        }
+    }
+
     /// Decodes the text of a frame.
     ///
     /// Dots and underscores in event types are interchangeable.

@@ -9,13 +9,15 @@ use tokio::time::Instant;
 
 use super::options::FLUSH_AFTER;
 use super::speech::AudioSource;
-use crate::error::Error;
-use crate::realtime::audio::{Chunks, Frame, Framer};
+use crate::error::{Error, ErrorKind};
+use crate::realtime::audio::{Chunks, ContainerCheck, Frame, Framer, SOURCE_FAILED};
 
 /// The next step of the queue.
 pub(super) enum NextSend {
     /// Send a frame. `first_after` is the time since the utterance's first byte if this is its first frame.
     Frame { id: String, text: Bytes, audio: Duration, first_after: Option<Duration> },
+    /// Report that the utterance's audio ended within a sample, and continue.
+    OddByte { id: String },
     /// Send the utterance's end, because all its audio is sent.
     End { id: String },
     /// Send nothing; the utterance had no audio.
@@ -37,9 +39,12 @@ struct Current {
     id: String,
     /// `None` after its end.
     source: Option<AudioSource>,
+    container: ContainerCheck,
     framer: Framer,
     /// The part of a chunk that did not fit into the last frame.
     rest: Bytes,
+    /// Why the source has ended, if it failed.
+    failed: Option<Error>,
     /// A complete frame that is not due yet.
     frame: Option<Frame>,
     begun: bool,
@@ -83,7 +88,7 @@ impl SendQueue {
         let current = self.current.as_ref()?;
         match &current.frame {
             Some(frame) => Some(self.due(frame)),
-            None => (!current.framer.is_empty()).then(|| current.last_byte + FLUSH_AFTER),
+            None => current.flush_at(),
         }
     }
 
@@ -100,10 +105,12 @@ impl SendQueue {
         if self.current.is_none() {
             let (id, source) = self.waiting.pop_front()?;
             self.current = Some(Current {
+                container: ContainerCheck::default(),
                 framer: Framer::with_chunks(&id, self.chunks),
                 id,
                 source: Some(source),
                 rest: Bytes::new(),
+                failed: None,
                 frame: None,
                 begun: false,
                 first_byte: None,
@@ -111,11 +118,8 @@ impl SendQueue {
             });
         }
         let current = self.current.as_mut()?;
-        if current.frame.is_none()
-            && let Err(error) = current.fill(cx, now)
-        {
-            let Current { id, begun, .. } = self.current.take()?;
-            return Some(NextSend::Failed { id, error, begun });
+        if current.frame.is_none() {
+            current.fill(cx, now);
         }
         if let Some(frame) = current.frame.take() {
             if self.due(&frame) > now {
@@ -137,14 +141,32 @@ impl SendQueue {
         if current.source.is_some() {
             return None;
         }
-        let Current { id, begun, .. } = self.current.take()?;
+        if current.failed.is_none() && current.framer.drop_odd_byte() {
+            return Some(NextSend::OddByte { id: current.id.clone() });
+        }
+        let Current { id, begun, failed, .. } = self.current.take()?;
+        if let Some(error) = failed {
+            let error = match (begun, error.is_invalid_request()) {
+                (false, _) => error.before_sending(None),
+                // Nothing is sent before an invalid request.
+                (true, true) => Error::new(ErrorKind::AudioSource, SOURCE_FAILED).caused_by(error),
+                (true, false) => error,
+            };
+            return Some(NextSend::Failed { id, error, begun });
+        }
         Some(if begun { NextSend::End { id } } else { NextSend::Empty { id } })
     }
 }
 
 impl Current {
+    /// When to send an incomplete frame, if there is one that may be sent.
+    fn flush_at(&self) -> Option<Instant> {
+        let may_send = !self.framer.is_empty() && !self.container.is_undecided();
+        may_send.then(|| self.last_byte + FLUSH_AFTER)
+    }
+
     /// Reads audio until a frame is complete or no more audio is available now.
-    fn fill(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), Error> {
+    fn fill(&mut self, cx: &mut Context<'_>, now: Instant) {
         while self.frame.is_none() {
             if !self.rest.is_empty() {
                 let (taken, frame) = self.framer.push(&self.rest);
@@ -154,47 +176,31 @@ impl Current {
             }
             let Some(source) = &mut self.source else { break };
             match source.as_mut().poll_next(cx) {
-                Poll::Ready(Some(chunk)) => {
-                    self.rest = chunk?;
-                    if self.rest.is_empty() {
-                        continue;
+                Poll::Ready(Some(Ok(chunk))) => {
+                    if let Err(error) = self.container.push(&chunk) {
+                        (self.source, self.failed) = (None, Some(error));
+                    } else if !chunk.is_empty() {
+                        self.first_byte.get_or_insert(now);
+                        self.last_byte = now;
+                        self.rest = chunk;
                     }
-                    if self.first_byte.is_none() {
-                        reject_container(&self.rest)?;
-                        self.first_byte = Some(now);
-                    }
-                    self.last_byte = now;
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    // What arrived before is still sent.
+                    (self.source, self.failed) = (None, Some(error));
+                    self.frame = self.framer.flush();
                 }
                 Poll::Ready(None) => {
                     self.source = None;
                     self.frame = self.framer.flush();
                 }
                 Poll::Pending => {
-                    if now >= self.last_byte + FLUSH_AFTER {
+                    if self.flush_at().is_some_and(|at| at <= now) {
                         self.frame = self.framer.flush();
                     }
                     break;
                 }
             }
         }
-        Ok(())
-    }
-}
-
-/// First bytes of file formats that the service would play as noise or silence.
-const CONTAINERS: [(&[u8], &str); 5] = [
-    (b"RIFF", "a WAV file: read it with `audio::Wav`"),
-    (b"OggS", "an Ogg file: decode it to PCM"),
-    (b"fLaC", "a FLAC file: decode it to PCM"),
-    (b"ID3", "an MP3 file: decode it to PCM"),
-    (b"\x1a\x45\xdf\xa3", "a WebM file: decode it to PCM"),
-];
-
-fn reject_container(pcm: &[u8]) -> Result<(), Error> {
-    match CONTAINERS.iter().find(|(magic, _)| pcm.starts_with(magic)) {
-        Some((_, found)) => {
-            Err(Error::invalid_request(format!("the audio must be PCM without a container, but is {found}")))
-        }
-        None => Ok(()),
     }
 }

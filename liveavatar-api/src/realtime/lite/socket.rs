@@ -14,9 +14,10 @@ use super::events::{LiteEvents, Publisher, Subscriptions};
 use super::options::SocketOptions;
 use super::playback::{Playback, SpeechProgress};
 use super::protocol::LiteCommand;
-use super::speech::{Audio, SpeechEnd, SpeechOutcome};
+use super::speech::{SpeechEnd, SpeechOutcome};
 use super::task::{CloseReason, PendingOutcome, SessionLink, SocketRequest, SocketTask};
 use crate::error::{Error, ErrorKind};
+use crate::realtime::audio::{Audio, AudioData};
 use crate::realtime::event_id::new_event_id;
 use crate::secret::Secret;
 
@@ -95,7 +96,8 @@ impl Socket {
 
     /// Speaks a stream of PCM as it arrives, in chunks of any size.
     ///
-    /// The format is that of [`audio`](super::super::audio); half a sample at the end is dropped. Utterances play in the order of the
+    /// The format is that of [`audio`](super::super::audio), whose `Converter` and `Wav` convert other streams. If the audio ends with
+    /// half a sample, a warning is among the [`events`](Self::events): the bytes of the whole stream may be misaligned. Utterances play in the order of the
     /// calls. The returned handle is a future of the outcome. Dropping it does not stop the speech;
     /// [`interrupt`](Self::interrupt) does.
     ///
@@ -107,7 +109,7 @@ impl Socket {
         let id = new_event_id();
         let (playback, progress) = Playback::new(id.clone(), Instant::now());
         let (sender, outcome) = oneshot::channel();
-        let source = Box::pin(audio.map(Audio::into_pcm));
+        let source = Box::pin(audio.map(|chunk| chunk.into_data().map(AudioData::into_pcm)));
         // If the task has ended, the outcome's sender is dropped, which the handle reports as lost.
         let _ = self.requests.send(SocketRequest::Speak {
             id,

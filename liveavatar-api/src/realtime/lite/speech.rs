@@ -9,47 +9,6 @@ use futures_util::Stream;
 
 use crate::error::Error;
 
-/// A chunk of audio: PCM bytes, samples, or a `Result` of either.
-pub trait Audio {
-    /// Converts the chunk to PCM in the format of [`audio`](crate::realtime::audio).
-    ///
-    /// # Errors
-    /// If the source of the audio failed.
-    fn into_pcm(self) -> Result<Bytes, Error>;
-}
-
-impl Audio for Bytes {
-    fn into_pcm(self) -> Result<Bytes, Error> {
-        Ok(self)
-    }
-}
-
-impl Audio for Vec<u8> {
-    fn into_pcm(self) -> Result<Bytes, Error> {
-        Ok(self.into())
-    }
-}
-
-impl Audio for &'static [u8] {
-    fn into_pcm(self) -> Result<Bytes, Error> {
-        Ok(Bytes::from_static(self))
-    }
-}
-
-/// Samples at 24 kHz.
-impl Audio for Vec<i16> {
-    fn into_pcm(self) -> Result<Bytes, Error> {
-        Ok(self.into_iter().flat_map(i16::to_le_bytes).collect())
-    }
-}
-
-impl<A: Audio, E: std::error::Error + Send + Sync + 'static> Audio for Result<A, E> {
-    fn into_pcm(self) -> Result<Bytes, Error> {
-        self.map_err(|error| Error::invalid_request("the source of the audio failed").caused_by(error))?
-            .into_pcm()
-    }
-}
-
 pub(super) type AudioSource = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
 
 /// The outcome of an utterance.
@@ -87,6 +46,9 @@ pub enum SpeechEnd {
     /// [`Socket::interrupt`](super::Socket::interrupt) or the server cut it off.
     Interrupted,
     /// The audio is unusable, its source failed, or the server rejected it.
+    ///
+    /// If the source failed, the error's kind is [`ErrorKind::AudioSource`](crate::ErrorKind::AudioSource). Audio that was sent before
+    /// may still be played.
     Failed(Arc<Error>),
     /// The connection was lost, the session ended, or the server did not report the end in time.
     Lost,

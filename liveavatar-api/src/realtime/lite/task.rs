@@ -437,6 +437,9 @@ impl SocketTask {
                     }
                     return Some(text);
                 }
+                NextSend::OddByte { id } => {
+                    self.publisher.publish(LiteEvent::misaligned_audio(&id), id.len())
+                }
                 NextSend::End { id } => {
                     let deadline = later(self.send_queue.playback_end().max(now), self.options.end_margin);
                     if let Some((id, end)) = self.in_flight.complete(&id, deadline) {

@@ -7,4 +7,5 @@ mod protocol;
 mod script;
 mod scripts;
 mod session;
+mod sources;
 mod speech;

@@ -6,13 +6,13 @@
     reason = "the levels of a sine stay in range"
 )]
 
+mod stream;
+mod wav;
+
 use std::f64::consts::TAU;
-use std::io::Cursor;
 use std::time::Duration;
 
-use liveavatar_api::realtime::audio::{
-    self, BYTES_PER_SECOND, Chunks, Converter, Framer, MAX_FRAME_BYTES, Wav,
-};
+use liveavatar_api::realtime::audio::{self, BYTES_PER_SECOND, Chunks, Converter, Framer, MAX_FRAME_BYTES};
 use liveavatar_api::realtime::lite::LiteCommand;
 use proptest::prelude::*;
 
@@ -171,16 +171,6 @@ proptest! {
             prop_assert!((level - expected).abs() < MAX_ERROR, "{at}: {level} {expected}");
         }
     }
-
-    #[test]
-    fn any_bytes_are_read_as_wav_without_a_panic(mut bytes in any::<Vec<u8>>(), header in any::<bool>()) {
-        if header {
-            bytes.splice(0..0, tone_file(24_000, 1, 16, Form::Int, 40).into_iter().take(36));
-        }
-        if let Ok(wav) = Wav::new(Cursor::new(bytes)) {
-            let _ = wav.collect::<Result<Vec<_>, _>>();
-        }
-    }
 }
 
 /// The largest error of a resampled tone: -60 dB.
@@ -227,80 +217,4 @@ fn floats_are_clamped_and_nan_is_silence() {
     let pcm = converter.push(&[2.0, -2.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0_f32]).unwrap();
     let read: Vec<i16> = pcm.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
     assert_eq!(read, [i16::MAX, i16::MIN, 0, i16::MAX, i16::MIN, 0]);
-}
-
-#[derive(Clone, Copy)]
-enum Form {
-    Int,
-    Float,
-}
-
-/// Makes a WAV file with a tone, following the specification of the format.
-fn tone_file(rate: u32, channels: u16, bits: u16, form: Form, milliseconds: u32) -> Vec<u8> {
-    let mut data = Vec::new();
-    for at in 0..rate * milliseconds / 1_000 {
-        for _ in 0..channels {
-            let level = f64::from(wave(440, rate, at));
-            match (form, bits) {
-                (Form::Float, _) => data.extend((level as f32).to_le_bytes()),
-                (Form::Int, 8) => data.push((level * 127.0 + 128.0) as u8),
-                (Form::Int, 16) => data.extend(((level * 32_767.0) as i16).to_le_bytes()),
-                (Form::Int, 24) => data.extend(&((level * 8_388_607.0) as i32).to_le_bytes()[..3]),
-                (Form::Int, _) => data.extend(((level * 2_147_483_647.0) as i32).to_le_bytes()),
-            }
-        }
-    }
-    let block = channels * bits / 8;
-    let format: u16 = match form {
-        Form::Int => 1,
-        Form::Float => 3,
-    };
-    let size = u32::try_from(data.len()).unwrap();
-    let mut file = b"RIFF".to_vec();
-    file.extend((36 + size).to_le_bytes());
-    file.extend(b"WAVEfmt ");
-    file.extend(16_u32.to_le_bytes());
-    file.extend(format.to_le_bytes());
-    file.extend(channels.to_le_bytes());
-    file.extend(rate.to_le_bytes());
-    file.extend((rate * u32::from(block)).to_le_bytes());
-    file.extend(block.to_le_bytes());
-    file.extend(bits.to_le_bytes());
-    file.extend(b"data");
-    file.extend(size.to_le_bytes());
-    file.extend(data);
-    file
-}
-
-#[test]
-fn wav_files_of_all_supported_formats_decode_to_the_same_tone() {
-    let formats = [(8, Form::Int), (16, Form::Int), (24, Form::Int), (32, Form::Int), (32, Form::Float)];
-    for (bits, form) in formats {
-        for (rate, channels) in [(24_000, 1), (44_100, 2), (16_000, 1)] {
-            let file = tone_file(rate, channels, bits, form, 500);
-            let wav = Wav::new(Cursor::new(file)).unwrap();
-            assert_eq!(wav.duration(), Duration::from_millis(500));
-            let chunks: Result<Vec<_>, _> = wav.collect();
-            let pcm = chunks.unwrap().concat();
-            assert_eq!(pcm.len(), BYTES_PER_SECOND / 2);
-            for (at, pair) in pcm.chunks_exact(2).enumerate().skip(720).take(10_000) {
-                let level = f32::from(i16::from_le_bytes([pair[0], pair[1]])) / 32_768.0;
-                let expected = wave(440, 24_000, u32::try_from(at).unwrap());
-                // 8 bits have only 256 levels.
-                let error = if bits == 8 { 0.02 } else { MAX_ERROR };
-                assert!((level - expected).abs() < error, "{bits} bits, {rate}: {at}: {level} {expected}");
-            }
-        }
-    }
-}
-
-#[test]
-fn files_that_are_not_wav_are_rejected() {
-    let six = tone_file(48_000, 6, 16, Form::Int, 10);
-    let cut = tone_file(24_000, 1, 16, Form::Int, 100);
-    let results = [&b"ID3 something"[..], b"", &six, &cut[..2_000]].map(|file| {
-        let read = Wav::new(Cursor::new(file)).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-        read.map_or_else(|error| error.to_string(), |chunks| format!("{} bytes", chunks.concat().len()))
-    });
-    insta::assert_snapshot!(results.join("\n"));
 }
