@@ -153,7 +153,7 @@ async fn a_json_body_is_checked_against_the_document() {
             "create_context",
             json!({ "name": "n", "prompt": "p", "links": [{ "ulr": "https://example.com" }] }),
         ),
-        ("create_secret", json!({ "secret_name": "", "secret_value": "v", "secret_type": "OPENAI_APIKEY" })),
+        ("create_secret", json!({ "secret_name": "", "secret_value": "", "secret_type": "OPENAI_APIKEY" })),
         ("update_voice", json!({ "name": 7 })),
         ("create_context", json!(["name"])),
         ("create_session_token", json!({ "mode": "LITE", "avatar_id": LITE_AVATAR, "is_sandbx": true })),

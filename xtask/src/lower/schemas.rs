@@ -180,6 +180,10 @@ fn union_members(schemas: &Map<String, Value>) -> BTreeSet<String> {
 
 /// Replaces a property with a hand-written type, and keeps what callers and other steps need of it.
 pub(super) fn replace_by(schema: &mut Map<String, Value>, rust_type: Value) {
-    schema.retain(|key, _| matches!(key.as_str(), "type" | "description" | "deprecated" | "nullable"));
+    // The length is for the check of requests; the generator ignores it.
+    schema.retain(|key, _| {
+        let kept = ["type", "description", "deprecated", "nullable", "minLength", "maxLength"];
+        kept.contains(&key.as_str())
+    });
     schema.insert("x-rust-type".into(), rust_type);
 }
