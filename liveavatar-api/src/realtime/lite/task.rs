@@ -438,7 +438,7 @@ impl SocketTask {
                     return Some(text);
                 }
                 NextSend::OddByte { id } => {
-                    self.publisher.publish(LiteEvent::misaligned_audio(&id), id.len())
+                    self.publisher.publish(LiteEvent::misaligned_audio(&id), id.len());
                 }
                 NextSend::End { id } => {
                     let deadline = later(self.send_queue.playback_end().max(now), self.options.end_margin);
