@@ -5,10 +5,11 @@ use xtask::documents;
 use xtask::lower;
 
 use super::committed;
+use super::workspace_copy::WorkspaceCopy;
 
 #[test]
 fn every_step_changes_the_document_and_then_nothing_more() {
-    let mut document = lower::Document(committed(documents::CORRECTED));
+    let mut document = lower::Document(WorkspaceCopy::new().read(documents::CORRECTED));
     for step in lower::STEPS {
         let before = document.0.clone();
         let places = step.apply(&mut document).unwrap();
@@ -50,5 +51,4 @@ fn the_lowered_document_has_every_operation() {
     let corrected = operations(&committed(documents::CORRECTED));
     assert_eq!(corrected, operations(&committed(documents::LOWERED)));
     assert_eq!(corrected.len(), liveavatar_api::raw::OPERATIONS.len());
-    assert_eq!(corrected.len(), 44);
 }

@@ -180,7 +180,8 @@ fn a_quirk_without_a_step_is_an_error_and_nothing_is_written() {
 fn a_document_is_read_from_a_url() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/openapi.json", listener.local_addr().unwrap());
-    let body = std::fs::read_to_string(documents::root().join(documents::UPSTREAM)).unwrap();
+    let copy = WorkspaceCopy::new();
+    let body = copy.text(documents::UPSTREAM);
     let server = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let mut request = [0; 4096];
@@ -188,7 +189,6 @@ fn a_document_is_read_from_a_url() {
         let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
         stream.write_all((head + &body).as_bytes()).unwrap();
     });
-    let copy = WorkspaceCopy::new();
     let (status, output) = copy.run(Some(&DocumentSource::Url(url)), RegenMode::Check);
     server.join().unwrap();
     assert_eq!(status, TaskStatus::Success, "\n{output}");

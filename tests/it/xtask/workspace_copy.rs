@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use serde_json::Value;
 use xtask::documents;
@@ -10,23 +11,30 @@ use xtask::regen::{self, RegenMode, RegenOptions};
 use xtask::source::DocumentSource;
 use xtask::surface;
 
-use super::with_shell;
+use super::{frozen, with_shell};
 
 const FILES: [&str; 5] =
     [documents::UPSTREAM, documents::OVERLAY, documents::LOWERED, documents::PACKAGED, documents::CORRECTED];
+
+/// The frozen documents and what `regen` derives from them.
+static FROZEN: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let copy = WorkspaceCopy(tempfile::tempdir().unwrap());
+    for file in [documents::UPSTREAM, documents::OVERLAY] {
+        copy.write(file, &std::fs::read_to_string(frozen().join(file)).unwrap());
+    }
+    let (status, output) = copy.run(None, RegenMode::Write);
+    assert_eq!(status, TaskStatus::Success, "\n{output}");
+    copy.texts()
+});
 
 /// A workspace in a temporary folder.
 pub(super) struct WorkspaceCopy(tempfile::TempDir);
 
 impl WorkspaceCopy {
     pub(super) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        for file in FILES {
-            let to = folder.path().join(file);
-            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-            std::fs::copy(documents::root().join(file), to).unwrap();
-        }
-        Self(folder)
+        let copy = Self(tempfile::tempdir().unwrap());
+        FILES.iter().zip(&*FROZEN).for_each(|(file, text)| copy.write(file, text));
+        copy
     }
 
     pub(super) fn path(&self, file: &str) -> PathBuf {
@@ -42,7 +50,9 @@ impl WorkspaceCopy {
     }
 
     pub(super) fn write(&self, file: &str, text: &str) {
-        std::fs::write(self.path(file), text).unwrap();
+        let path = self.path(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
     }
 
     pub(super) fn texts(&self) -> Vec<String> {
@@ -55,7 +65,7 @@ impl WorkspaceCopy {
         surface.0.iter().map(|(item, kind)| format!("{item:?}: {kind}")).collect()
     }
 
-    /// The committed document with a change, as a source.
+    /// The frozen document with a change, as a source.
     pub(super) fn changed(&self, change: impl FnOnce(&mut Value)) -> DocumentSource {
         let mut document = self.read(documents::UPSTREAM);
         change(&mut document);

@@ -11,7 +11,7 @@ use xtask::documents;
 use xtask::source::DocumentSource;
 
 use super::{base, both_ways, changed, changes, every_case};
-use crate::xtask::{reversed, with_shell};
+use crate::xtask::{frozen, reversed, with_shell};
 
 /// Changes that only express the same data in another way.
 const NEUTRAL: [&str; 9] = [
@@ -130,7 +130,7 @@ fn the_command_compares_with_the_committed_document_and_fails_on_the_given_level
         let path = folder.path().join("older.json");
         std::fs::write(&path, document.to_string()).unwrap();
         let options = options(DocumentSource::File(path), fail_on);
-        let (status, output) = with_shell(|shell| diff::run(&documents::root(), &options, shell).unwrap());
+        let (status, output) = with_shell(|shell| diff::run(&frozen(), &options, shell).unwrap());
         assert!(output.contains(&format!("with {}", documents::UPSTREAM)));
         status.exit_code()
     };
@@ -154,7 +154,7 @@ fn a_document_that_cannot_be_compared_is_an_error() {
     let sources = [folder.path().join("absent.json"), path].map(DocumentSource::File);
     let errors = sources.map(|source| {
         let options = options(source, None);
-        let (error, _) = with_shell(|shell| diff::run(&documents::root(), &options, shell).unwrap_err());
+        let (error, _) = with_shell(|shell| diff::run(&frozen(), &options, shell).unwrap_err());
         error.to_string().replace(&folder.path().display().to_string(), "[folder]")
     });
     insta::assert_snapshot!(errors.join("\n"), @"
