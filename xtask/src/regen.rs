@@ -101,7 +101,7 @@ pub fn run(
         shell.detail(format_args!("fix: {fix}"))?;
     }
     // Last, because it is the slowest check.
-    surface::generated(&pipeline.lowered.document)?;
+    surface::check(&pipeline.lowered)?;
     if options.mode == RegenMode::DryRun {
         shell.attention("Finished", format_args!("{counts} stale; run `{command}` to write them"))?;
     } else {
@@ -113,7 +113,8 @@ pub fn run(
     Ok(TaskStatus::Success)
 }
 
-/// Corrects and lowers the document. Overlay actions and steps that no longer apply are errors.
+/// Corrects and lowers the document. Overlay actions and steps that no longer apply are errors, and so are operations
+/// without generated code.
 fn prepare(
     upstream: Value,
     overlay: &Value,
@@ -121,7 +122,7 @@ fn prepare(
     shell: &mut Shell<'_>,
 ) -> Result<Pipeline, TaskError> {
     let mut pipeline = Pipeline::run(upstream, overlay)?;
-    if let Some(error) = TaskError::all(pipeline.stale()) {
+    if let Some(error) = TaskError::all(pipeline.errors()) {
         return Err(error);
     }
     let notes = &pipeline.corrections.notes;

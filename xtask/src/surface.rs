@@ -4,6 +4,7 @@
 //! machines could check the snapshot.
 
 mod handwritten;
+mod rejection;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -14,8 +15,10 @@ use serde_json::Value;
 use syn::{Fields, FnArg, Item, Signature, Type, TypeParamBound};
 
 use crate::error::TaskError;
+use crate::lower::Lowered;
 pub use handwritten::handwritten;
 use handwritten::{is_public, line};
+pub(crate) use rejection::Rejection;
 
 #[path = "../../liveavatar-api/build/generate.rs"]
 #[expect(dead_code, reason = "only the crate's build script writes the index of operations")]
@@ -219,8 +222,18 @@ fn setter(signature: &Signature) -> Option<String> {
 /// Returns the public items that are generated from a lowered document.
 ///
 /// # Errors
-/// When progenitor rejects the document.
+/// When no code can be generated for an operation; one error for each.
 pub fn generated(lowered: &Value) -> Result<Surface, TaskError> {
+    try_generated(lowered).map_err(|rejection| rejection.error(&BTreeMap::new()))
+}
+
+/// Checks that code can be generated.
+pub(crate) fn check(lowered: &Lowered) -> Result<(), TaskError> {
+    try_generated(&lowered.document).map(drop).map_err(|rejection| rejection.error(&lowered.origins))
+}
+
+/// The same with the cause found only when it is asked for.
+pub(crate) fn try_generated(lowered: &Value) -> Result<Surface, Rejection> {
     // One command needs the same documents several times, and generating takes most of its time.
     const KEPT: usize = 4;
     static RECENT: Mutex<Vec<(Value, Surface)>> = Mutex::new(Vec::new());
@@ -232,18 +245,17 @@ pub fn generated(lowered: &Value) -> Result<Surface, TaskError> {
             return Ok(recent[0].1.clone());
         }
     }
-    let file = catch_panic(|| generate::generate(lowered)).and_then(|file| file).map_err(|reason| {
-        TaskError::new(
-            format!("progenitor rejects the lowered document: {reason}"),
-            "add a lowering step for the new quirk to xtask/src/lower/mod.rs",
-        )
-    })?;
+    let file = generate(lowered).map_err(|reason| Rejection { document: lowered.clone(), reason })?;
     let mut surface = Surface::default();
     surface.read(&file);
     let mut recent = recent();
     recent.insert(0, (lowered.clone(), surface.clone()));
     recent.truncate(KEPT);
     Ok(surface)
+}
+
+fn generate(lowered: &Value) -> Result<syn::File, String> {
+    catch_panic(|| generate::generate(lowered)).and_then(|file| file)
 }
 
 /// Turns a panic into an error: progenitor panics on most of what it cannot do.

@@ -3,6 +3,7 @@
 mod cases;
 mod completeness;
 mod oasdiff;
+mod small;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
