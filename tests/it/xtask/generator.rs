@@ -46,6 +46,18 @@ fn success_statuses_with_one_body_are_one_response() {
 }
 
 #[test]
+fn a_response_that_is_not_json_is_refused() {
+    let mut document = fastapi();
+    document["paths"]["/v1/nodes"]["get"]["responses"]["200"]["content"] = json!({ "image/png": {} });
+    let refused = lowered(document).refused;
+    assert_eq!(
+        refused[0].error().to_string(),
+        "get /v1/nodes responds with image/png, not with application/json\n  \
+         fix: remove the operation in openapi/overlay.json, and write its method by hand"
+    );
+}
+
+#[test]
 fn what_the_generator_rejects_is_named_with_its_place_and_operation() {
     let mut document = fastapi();
     document["components"]["schemas"]["Alpha"]["properties"]["a"] = json!({ "type": "strong" });

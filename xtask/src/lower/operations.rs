@@ -134,6 +134,17 @@ pub(super) fn any_success_status(document: &mut Document, report: &mut StepRepor
     document.each_operation(|path, method, operation| {
         let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
         let statuses: Vec<String> = responses.keys().cloned().collect();
+        for response in responses.values_mut() {
+            let content = response.get_mut("content").and_then(Value::as_object_mut);
+            let Some(content) = content.filter(|content| !content.is_empty()) else { continue };
+            if !content.contains_key(JSON) {
+                let types = content.keys().cloned().collect::<Vec<_>>().join(", ");
+                let problem = format!("{method} {path} responds with {types}, not with {JSON}");
+                let fix = "remove the operation in openapi/overlay.json, and write its method by hand";
+                return report.refuse(path, method, problem, fix);
+            }
+            content.retain(|media_type, _| media_type == JSON);
+        }
         // Responses without a body say nothing that another one could contradict.
         let mut bodies = responses.values().filter(|response| response.get("content").is_some());
         let response = bodies.next().or_else(|| responses.values().next()).cloned();

@@ -40,7 +40,7 @@ fn secured(alternatives: &Value) -> Value {
 }
 
 /// The document with this union as the thing.
-fn union(members: Vec<Value>) -> Value {
+fn union(members: &[Value]) -> Value {
     document(|document| document["components"]["schemas"]["Thing"] = json!({ "anyOf": members }))
 }
 
@@ -150,7 +150,7 @@ fn a_union_of_two_thousand_members_is_compared_member_by_member() {
         |at, kind| json!({ "properties": { format!("field {at}"): {}, "value": { "type": kind } } }),
     ];
     for member in kinds {
-        let all = |kind| union((0..MEMBERS).map(|at| member(at, kind)).collect());
+        let all = |kind| union(&(0..MEMBERS).map(|at| member(at, kind)).collect::<Vec<_>>());
         let mut reversed = all("integer");
         reversed["components"]["schemas"]["Thing"]["anyOf"].as_array_mut().unwrap().reverse();
         let changes = diff::documents(&all("string"), &reversed).changes;
