@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use quote::format_ident;
+use quote::{ToTokens as _, format_ident};
 use syn::{Attribute, Expr, FnArg, Ident, ImplItem, ImplItemFn, Item, ItemStruct, Pat, Type, parse_quote};
 
 use super::builders::{Set, setter, setters};
@@ -125,7 +125,12 @@ pub(super) fn add(file: &mut syn::File, calls: &[Call], types: &Types, docs: &Do
         ),
     ];
     let mut entries: Vec<ImplItem> = Vec::new();
+    let mut bare = BTreeMap::new();
     for call in calls {
+        let response = &call.response;
+        if !is_unit(response) && std::ptr::eq(data_of(response), response) {
+            bare.insert(response.to_token_stream().to_string(), response);
+        }
         items.extend(call_type(call, types));
         let id = &call.function.sig.ident;
         let name = type_name(&id.to_string());
@@ -137,6 +142,19 @@ pub(super) fn add(file: &mut syn::File, calls: &[Call], types: &Types, docs: &Do
             }
         });
     }
+    // A body without an envelope is the data.
+    items.extend(bare.into_values().map(|response| {
+        let response = types.relocated(response, &parse_quote!(types));
+        parse_quote! {
+            impl crate::calls::Open for #response {
+                type Data = Self;
+
+                fn open(response: Response<Self>) -> ::std::result::Result<Self, crate::Error> {
+                    Ok(response.body)
+                }
+            }
+        }
+    }));
     file.items.push(parse_quote! {
         /// One call type per operation.
         pub mod calls {
@@ -379,6 +397,10 @@ pub(super) fn type_name(id: &str) -> Ident {
 }
 
 /// The data in a response.
+fn is_unit(kind: &Type) -> bool {
+    matches!(kind, Type::Tuple(tuple) if tuple.elems.is_empty())
+}
+
 fn data_of(response: &Type) -> &Type {
     last(response).filter(|segment| segment.ident == "Envelope").and_then(argument).unwrap_or(response)
 }

@@ -100,7 +100,10 @@ pub(super) fn tolerate(file: &mut File, calls: &[Call], docs: &Docs<'_>) {
             {
                 continue;
             }
-            field.attrs.push(parse_quote!(#[serde(default, deserialize_with = #reader)]));
+            // The only value of a transparent type cannot be missing.
+            let default: Option<syn::Path> = field.ident.as_ref().map(|_| parse_quote!(default));
+            let default = default.into_iter();
+            field.attrs.push(parse_quote!(#[serde(#(#default,)* deserialize_with = #reader)]));
         }
     }
 }

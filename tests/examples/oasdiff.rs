@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let oasdiff = std::env::args().nth(1).ok_or("name the oasdiff program as the first argument")?;
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let base = std::fs::read_to_string(tests.join("../openapi/upstream.json"))?;
+    let base = std::fs::read_to_string(tests.join("it/xtask/frozen/openapi/upstream.json"))?;
     let base: Value = serde_json::from_str(&base)?;
     let folder = tests.join("it/xtask/diff");
     let cases: Value = serde_json::from_str(&std::fs::read_to_string(folder.join("cases.json"))?)?;

@@ -2,6 +2,7 @@
 //!
 //! This is a library too, so that `cargo test` can run the same checks.
 
+mod behaviour;
 pub mod bench;
 pub mod ci;
 pub mod diff;

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::behaviour;
 use crate::documents;
 use crate::error::TaskError;
-use crate::lower::{self, Lowered};
+use crate::lower::{self, Lowered, RefusedOperation};
 use crate::normalise;
 use crate::overlay::{self, OverlayReport};
 use crate::source::DocumentSource;
@@ -28,10 +29,12 @@ impl Pipeline {
     /// Corrects and lowers a document.
     ///
     /// # Errors
-    /// When the document cannot be used. Overlay actions and steps that no longer apply are in [`stale`](Self::stale) instead.
+    /// When the document cannot be used. Overlay actions and steps that no longer apply are in [`stale`](Self::stale) instead,
+    /// and operations that cannot be lowered in [`Lowered::refused`].
     pub fn run(upstream: Value, overlay: &Value) -> Result<Self, TaskError> {
         let mut corrected = upstream.clone();
         let corrections = overlay::apply(&mut corrected, overlay)?;
+        behaviour::check(&upstream, &corrected)?;
         normalise::sort(&mut corrected);
         let mut lowered = lower::lower(&corrected)?;
         normalise::sort(&mut lowered.document);
@@ -43,6 +46,12 @@ impl Pipeline {
         let mut stale = std::mem::take(&mut self.corrections.stale);
         stale.append(&mut self.lowered.stale);
         stale
+    }
+
+    /// Takes the errors that `regen` has to stop at: operations without generated code, then everything that is stale.
+    pub(crate) fn errors(&mut self) -> Vec<TaskError> {
+        let refused = self.lowered.refused.iter().map(RefusedOperation::error);
+        refused.collect::<Vec<_>>().into_iter().chain(self.stale()).collect()
     }
 }
 

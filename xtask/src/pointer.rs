@@ -3,7 +3,11 @@
 /// Returns the pointer to an entry of what `parent` points to.
 #[must_use]
 pub fn child(parent: &str, key: &str) -> String {
-    format!("{parent}/{}", key.replace('~', "~0").replace('/', "~1"))
+    // The differ makes millions of pointers, and few keys need an escape.
+    if key.contains(['~', '/']) {
+        return format!("{parent}/{}", key.replace('~', "~0").replace('/', "~1"));
+    }
+    [parent, "/", key].concat()
 }
 
 /// Splits a pointer into its parent and the unescaped key.

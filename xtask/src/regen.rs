@@ -112,7 +112,8 @@ pub fn run(
     Ok(TaskStatus::Success)
 }
 
-/// Corrects and lowers the document. Overlay actions and steps that no longer apply are errors.
+/// Corrects and lowers the document. Overlay actions and steps that no longer apply are errors, and so are operations
+/// without generated code.
 fn prepare(
     upstream: Value,
     overlay: &Value,
@@ -120,7 +121,7 @@ fn prepare(
     shell: &mut Shell<'_>,
 ) -> Result<Pipeline, TaskError> {
     let mut pipeline = Pipeline::run(upstream, overlay)?;
-    if let Some(error) = TaskError::all(pipeline.stale()) {
+    if let Some(error) = TaskError::all(pipeline.errors()) {
         return Err(error);
     }
     let notes = &pipeline.corrections.notes;
@@ -186,7 +187,7 @@ fn derived_files(
         file(PACKAGED, lowered),
         file(CORRECTED, normalise::text(&pipeline.corrected)),
     ];
-    let generated = surface::files(&pipeline.lowered.document, &pipeline.corrected)?;
+    let generated = surface::files(&pipeline.lowered, &pipeline.corrected)?;
     files.extend(generated.into_iter().map(|(name, text)| file(&format!("{GENERATED}/{name}"), text)));
     if let Some(difference) = difference {
         let (_, next) = versions(difference)?;

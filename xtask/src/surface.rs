@@ -4,6 +4,7 @@
 //! machines could check the snapshot.
 
 mod handwritten;
+mod rejection;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -16,8 +17,10 @@ use syn::{Fields, FnArg, Item, Signature, Type, TypeParamBound};
 use crate::error::TaskError;
 use crate::files::generate::{argument, last, methods, result};
 use crate::files::{self, generate};
+use crate::lower::Lowered;
 pub use handwritten::handwritten;
 use handwritten::{is_public, line};
+pub(crate) use rejection::Rejection;
 
 /// A public item that is generated from the document.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -215,8 +218,13 @@ fn setter(signature: &Signature) -> Option<String> {
 /// Returns the public items that are generated from a lowered document.
 ///
 /// # Errors
-/// When progenitor rejects the document.
+/// When no code can be generated for an operation; one error for each.
 pub fn generated(lowered: &Value) -> Result<Surface, TaskError> {
+    try_generated(lowered).map_err(|rejection| rejection.error(&BTreeMap::new()))
+}
+
+/// The same with the cause found only when it is asked for.
+pub(crate) fn try_generated(lowered: &Value) -> Result<Surface, Rejection> {
     // One command needs the same documents several times, and generating takes most of its time.
     const KEPT: usize = 4;
     static RECENT: Mutex<Vec<(Value, Surface)>> = Mutex::new(Vec::new());
@@ -228,9 +236,7 @@ pub fn generated(lowered: &Value) -> Result<Surface, TaskError> {
             return Ok(recent[0].1.clone());
         }
     }
-    let file = catch_panic(|| generate::generate(lowered))
-        .and_then(|file| file)
-        .map_err(|reason| rejected(&reason))?;
+    let file = generate(lowered).map_err(|reason| Rejection { document: lowered.clone(), reason })?;
     let mut surface = Surface::default();
     surface.read(&file);
     let mut recent = recent();
@@ -242,18 +248,16 @@ pub fn generated(lowered: &Value) -> Result<Surface, TaskError> {
 /// Generates the files that the crate includes.
 ///
 /// # Errors
-/// When the generator rejects the document.
-pub(crate) fn files(lowered: &Value, corrected: &Value) -> Result<[(&'static str, String); 6], TaskError> {
-    catch_panic(|| files::files(lowered, corrected))
+/// When no code can be generated for an operation; one error for each.
+pub(crate) fn files(lowered: &Lowered, corrected: &Value) -> Result<[(&'static str, String); 6], TaskError> {
+    let document = &lowered.document;
+    catch_panic(|| files::files(document, corrected))
         .and_then(|files| files)
-        .map_err(|reason| rejected(&reason))
+        .map_err(|reason| Rejection { document: document.clone(), reason }.error(&lowered.origins))
 }
 
-fn rejected(reason: &str) -> TaskError {
-    TaskError::new(
-        format!("progenitor rejects the lowered document: {reason}"),
-        "add a lowering step for the new quirk to xtask/src/lower/mod.rs",
-    )
+fn generate(lowered: &Value) -> Result<syn::File, String> {
+    catch_panic(|| generate::generate(lowered)).and_then(|file| file)
 }
 
 /// Turns a panic into an error: progenitor panics on most of what it cannot do.

@@ -1,5 +1,5 @@
 //! Three changes of the API in sequence, as a maintainer would follow them: they lead from an older document to the
-//! committed one.
+//! frozen one.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -49,9 +49,9 @@ fn with_persona_only(document: &mut Value) {
 }
 
 #[test]
-fn three_changes_lead_from_an_older_document_to_the_committed_one() {
+fn three_changes_lead_from_an_older_document_to_the_frozen_one() {
     let copy = WorkspaceCopy::new();
-    let committed = copy.texts();
+    let frozen = copy.texts();
     let overlay = copy.text(documents::OVERLAY);
     let today = copy.read(documents::UPSTREAM);
 
@@ -69,7 +69,7 @@ fn three_changes_lead_from_an_older_document_to_the_committed_one() {
     };
     copy.write(documents::UPSTREAM, &document(&undo).to_string());
     assert_eq!(copy.run(None, RegenMode::Write).0, TaskStatus::Success);
-    assert!(!copy.path(documents::CHANGES).exists(), "the committed document did not change");
+    assert!(!copy.path(documents::CHANGES).exists(), "the document did not change");
 
     let mut log = String::new();
     let mut before = copy.items();
@@ -98,7 +98,7 @@ fn three_changes_lead_from_an_older_document_to_the_committed_one() {
 
     insta::assert_snapshot!("regen", log);
     insta::assert_snapshot!("changes", copy.text(documents::CHANGES));
-    assert!(copy.texts() == committed, "the changes do not lead to the committed files");
+    assert!(copy.texts() == frozen, "the changes do not lead to the frozen files");
 }
 
 fn difference(before: &BTreeSet<String>, after: &BTreeSet<String>) -> String {

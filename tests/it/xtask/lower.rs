@@ -5,17 +5,18 @@ use xtask::documents;
 use xtask::lower;
 
 use super::committed;
+use super::workspace_copy::WorkspaceCopy;
 
 #[test]
 fn every_step_changes_the_document_and_then_nothing_more() {
-    let mut document = lower::Document(committed(documents::CORRECTED));
+    let mut document = lower::Document(WorkspaceCopy::new().read(documents::CORRECTED));
     for step in lower::STEPS {
         let before = document.0.clone();
-        let places = step.apply(&mut document).unwrap();
+        let report = step.apply(&mut document);
         assert!(document.0 != before, "{} changes nothing", step.name);
-        assert!(!places.is_empty(), "{} does not report what it changes", step.name);
+        assert!(!report.places.is_empty(), "{} does not report what it changes", step.name);
         let lowered = document.0.clone();
-        step.apply(&mut document).unwrap();
+        step.apply(&mut document);
         assert!(document.0 == lowered, "{} changes its own result", step.name);
         let stale = step.stale().to_string();
         assert!(stale.contains(step.name) && stale.contains(step.why), "{stale}");
@@ -50,5 +51,4 @@ fn the_lowered_document_has_every_operation() {
     let corrected = operations(&committed(documents::CORRECTED));
     assert_eq!(corrected, operations(&committed(documents::LOWERED)));
     assert_eq!(corrected.len(), liveavatar_api::raw::OPERATIONS.len());
-    assert_eq!(corrected.len(), 44);
 }

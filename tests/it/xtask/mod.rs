@@ -2,11 +2,14 @@
 
 mod ci;
 mod diff;
+mod generator;
 mod history;
 mod lower;
 mod overlay;
 mod regen;
 mod workspace_copy;
+
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use xtask::documents;
@@ -14,7 +17,17 @@ use xtask::shell::Shell;
 
 /// Reads a committed document.
 fn committed(file: &str) -> Value {
-    serde_json::from_str(&std::fs::read_to_string(documents::root().join(file)).unwrap()).unwrap()
+    read(&documents::root().join(file))
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The folder of a document and an overlay that never change, so that a new document of the service does not fail the
+/// tests of the tooling.
+fn frozen() -> PathBuf {
+    documents::root().join("tests/it/xtask/frozen")
 }
 
 /// The value with the keys of every object in the reverse order.

@@ -1,6 +1,7 @@
 //! The overlay: our corrections of the service's document.
 
 use serde_json::json;
+use xtask::documents;
 use xtask::error::TaskStatus;
 use xtask::overlay;
 use xtask::regen::RegenMode;
@@ -23,6 +24,33 @@ fn an_action_that_no_longer_applies_is_an_error_with_its_reason() {
       fix: remove the action from openapi/overlay.json if the service's document is right now, or correct its target
           Failed `cargo xtask regen` with 1 error
     ");
+}
+
+#[test]
+fn the_service_does_not_decide_how_the_client_behaves() {
+    let copy = WorkspaceCopy::new();
+    let source = copy.changed(|document| {
+        document["paths"]["/v1/sessions/start"]["post"]["x-repeatable"] = json!(true);
+        document["components"]["schemas"]["VoiceSchema"]["properties"]["name"]["x-rust-type"] =
+            json!("std::fs::File");
+    });
+    let (status, output) = copy.run(Some(&source), RegenMode::Write);
+    assert_eq!(status, TaskStatus::Failed);
+    insta::assert_snapshot!(output);
+}
+
+#[test]
+fn a_start_or_a_creation_is_never_repeatable() {
+    let copy = WorkspaceCopy::new();
+    let mut overlay = copy.read(documents::OVERLAY);
+    let action = json!({
+        "target": "$.paths.*.post", "description": "every call is retried", "update": { "x-repeatable": true },
+    });
+    overlay["actions"].as_array_mut().unwrap().push(action);
+    copy.write(documents::OVERLAY, &overlay.to_string());
+    let (status, output) = copy.run(None, RegenMode::Write);
+    assert_eq!(status, TaskStatus::Failed);
+    insta::assert_snapshot!(output);
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn the_committed_document_changes_nothing() {
     insta::assert_snapshot!(output, @"
       Reading openapi/upstream.json
     Corrected 12 overlay actions
-      Lowered 37 steps, 950 places
+      Lowered 37 steps, 951 places
         Fresh openapi/upstream.json
         Fresh openapi/liveavatar-v1.json
         Fresh liveavatar-api/openapi/liveavatar-v1.json
@@ -71,7 +71,7 @@ fn check_names_stale_files_and_writes_nothing() {
     insta::assert_snapshot!(output, @"
       Reading [root]/changed.json
     Corrected 12 overlay actions
-      Lowered 37 steps, 950 places
+      Lowered 37 steps, 951 places
     Comparing openapi/upstream.json with [root]/changed.json
      Breaking `AvatarSchema.is_expired`: is removed; `has_expired` is added with the same schema
               why: code that reads it finds nothing
@@ -140,7 +140,7 @@ fn an_unusable_document_is_an_error_and_nothing_is_written() {
         ("no such file", DocumentSource::File(copy.path("absent.json"))),
         ("not JSON", file("text.json", "openapi: 3.1.0")),
         ("other JSON", file("other.json", r#"{"swagger": "2.0"}"#)),
-        ("an older version", file("old.json", r#"{"openapi": "3.0.3", "paths": {}}"#)),
+        ("an older version", file("old.json", r#"{"openapi": "2.0.0", "paths": {}}"#)),
         (
             "no operations",
             file("empty.json", r#"{"openapi": "3.1.0", "paths": {}, "components": {"schemas": {}}}"#),
@@ -172,8 +172,7 @@ fn a_quirk_without_a_step_is_an_error_and_nothing_is_written() {
     let copy = WorkspaceCopy::new();
     let before = copy.texts();
     let source = copy.changed(|document| {
-        document["components"]["schemas"]["VoiceSchema"]["properties"]["name"] =
-            json!({ "type": ["string", "integer"] });
+        document["components"]["schemas"]["VoiceSchema"]["properties"]["name"] = json!({ "type": "strong" });
     });
     let (status, output) = copy.run(Some(&source), RegenMode::Write);
     assert_eq!(status, TaskStatus::Failed);
@@ -181,10 +180,35 @@ fn a_quirk_without_a_step_is_an_error_and_nothing_is_written() {
     insta::assert_snapshot!(output, @"
          Reading [root]/changed.json
        Corrected 12 overlay actions
-         Lowered 37 steps, 950 places
-    error: progenitor rejects the lowered document: invalid type: sequence, expected a string
+         Lowered 37 steps, 951 places
+       Comparing openapi/upstream.json with [root]/changed.json
+        Breaking `VoiceSchema.name`: the type changes from string to strong
+                 why: neither old values nor old code fit the new type
+                 response-property-type-changed at /components/schemas/VoiceSchema/properties/name/type
+                 used by GET /v1/voices, GET /v1/voices/{voice_id}, PATCH /v1/voices/{voice_id}
+         Warning GET /v1/voices: its generated code could not be compared: no code can be generated for get /v1/voices because of /components/schemas/VoiceSchema/properties/name: not yet implemented: invalid type: strong
+                 why: a person has to compare what callers use of it
+                 code-not-compared at /paths/~1v1~1voices/get
+         Warning GET /v1/voices/{voice_id}: its generated code could not be compared: no code can be generated for get /v1/voices/{voice_id} because of /components/schemas/VoiceSchema/properties/name: not yet implemented: invalid type: strong
+                 why: a person has to compare what callers use of it
+                 code-not-compared at /paths/~1v1~1voices~1{voice_id}/get
+         Warning PATCH /v1/voices/{voice_id}: its generated code could not be compared: no code can be generated for patch /v1/voices/{voice_id} because of /components/schemas/VoiceSchema/properties/name: not yet implemented: invalid type: strong
+                 why: a person has to compare what callers use of it
+                 code-not-compared at /paths/~1v1~1voices~1{voice_id}/patch
+        Compared 1 breaking, 3 warning
+         Version 0.1.0 -> 0.2.0 proposed
+           Stale openapi/upstream.json: 1 line added, 1 removed
+           Stale openapi/liveavatar-v1.json: 1 line added, 1 removed
+           Stale liveavatar-api/openapi/liveavatar-v1.json: 1 line added, 1 removed
+           Stale liveavatar-api/openapi/service.json: 1 line added, 1 removed
+           Stale openapi/CHANGES.md: 22 lines added, 0 removed
+    error: no code can be generated for get /v1/voices because of /components/schemas/VoiceSchema/properties/name: not yet implemented: invalid type: strong
       fix: add a lowering step for the new quirk to xtask/src/lower/mod.rs
-          Failed `cargo xtask regen` with 1 error
+    error: no code can be generated for get /v1/voices/{voice_id} because of /components/schemas/VoiceSchema/properties/name: not yet implemented: invalid type: strong
+      fix: add a lowering step for the new quirk to xtask/src/lower/mod.rs
+    error: no code can be generated for patch /v1/voices/{voice_id} because of /components/schemas/VoiceSchema/properties/name: not yet implemented: invalid type: strong
+      fix: add a lowering step for the new quirk to xtask/src/lower/mod.rs
+          Failed `cargo xtask regen` with 3 errors
     ");
 }
 
@@ -192,7 +216,8 @@ fn a_quirk_without_a_step_is_an_error_and_nothing_is_written() {
 fn a_document_is_read_from_a_url() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/openapi.json", listener.local_addr().unwrap());
-    let body = std::fs::read_to_string(documents::root().join(documents::UPSTREAM)).unwrap();
+    let copy = WorkspaceCopy::new();
+    let body = copy.text(documents::UPSTREAM);
     let server = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let mut request = [0; 4096];
@@ -200,7 +225,6 @@ fn a_document_is_read_from_a_url() {
         let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
         stream.write_all((head + &body).as_bytes()).unwrap();
     });
-    let copy = WorkspaceCopy::new();
     let (status, output) = copy.run(Some(&DocumentSource::Url(url)), RegenMode::Check);
     server.join().unwrap();
     assert_eq!(status, TaskStatus::Success, "\n{output}");

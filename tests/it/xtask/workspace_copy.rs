@@ -1,7 +1,8 @@
 //! A copy of the files that `cargo xtask regen` reads and writes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use serde_json::Value;
 use xtask::documents;
@@ -10,31 +11,30 @@ use xtask::regen::{self, RegenMode, RegenOptions};
 use xtask::source::DocumentSource;
 use xtask::surface;
 
-use super::with_shell;
+use super::{frozen, with_shell};
 
 const DOCUMENTS: [&str; 5] =
     [documents::UPSTREAM, documents::OVERLAY, documents::LOWERED, documents::PACKAGED, documents::CORRECTED];
 
-/// The documents and the generated files.
-fn files() -> Vec<String> {
-    let folder = std::fs::read_dir(documents::root().join(documents::GENERATED)).unwrap();
-    let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
-    let generated = folder.map(|entry| format!("{}/{}", documents::GENERATED, name(entry)));
-    DOCUMENTS.map(str::to_owned).into_iter().chain(generated).collect()
-}
+/// The frozen documents and what `regen` derives from them.
+static FROZEN: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
+    let copy = WorkspaceCopy(tempfile::tempdir().unwrap());
+    for file in [documents::UPSTREAM, documents::OVERLAY] {
+        copy.write(file, &std::fs::read_to_string(frozen().join(file)).unwrap());
+    }
+    let (status, output) = copy.run(None, RegenMode::Write);
+    assert_eq!(status, TaskStatus::Success, "\n{output}");
+    copy.texts()
+});
 
 /// A workspace in a temporary folder.
 pub(super) struct WorkspaceCopy(tempfile::TempDir);
 
 impl WorkspaceCopy {
     pub(super) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        for file in files() {
-            let to = folder.path().join(&file);
-            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-            std::fs::copy(documents::root().join(&file), to).unwrap();
-        }
-        Self(folder)
+        let copy = Self(tempfile::tempdir().unwrap());
+        FROZEN.iter().for_each(|(file, text)| copy.write(file, text));
+        copy
     }
 
     pub(super) fn path(&self, file: &str) -> PathBuf {
@@ -50,11 +50,19 @@ impl WorkspaceCopy {
     }
 
     pub(super) fn write(&self, file: &str, text: &str) {
-        std::fs::write(self.path(file), text).unwrap();
+        let path = self.path(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
     }
 
-    pub(super) fn texts(&self) -> Vec<String> {
-        files().iter().map(|file| self.text(file)).collect()
+    /// The documents and the generated files, by their paths.
+    pub(super) fn texts(&self) -> BTreeMap<String, String> {
+        let folder = std::fs::read_dir(self.path(documents::GENERATED)).unwrap();
+        let name =
+            |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+        let generated = folder.map(|entry| format!("{}/{}", documents::GENERATED, name(entry)));
+        let files = DOCUMENTS.map(str::to_owned).into_iter().chain(generated);
+        files.map(|file| (file.clone(), self.text(&file))).collect()
     }
 
     /// The public items generated from the lowered document, one line each.
@@ -63,7 +71,7 @@ impl WorkspaceCopy {
         surface.0.iter().map(|(item, kind)| format!("{item:?}: {kind}")).collect()
     }
 
-    /// The committed document with a change, as a source.
+    /// The frozen document with a change, as a source.
     pub(super) fn changed(&self, change: impl FnOnce(&mut Value)) -> DocumentSource {
         let mut document = self.read(documents::UPSTREAM);
         change(&mut document);

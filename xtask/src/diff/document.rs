@@ -47,14 +47,14 @@ fn servers<'a>(cx: &mut Differ<'_>, scope: &DiffScope, pair: &Pair<'a>) {
     let urls: BTreeSet<&str> = old.keys().chain(new.keys()).copied().collect();
     let mut reported = false;
     for url in urls {
+        let what = format!("server {url}");
         let (rule, text, pair) = match (old.get(url), new.get(url)) {
-            (None, Some(new)) => (&rules::SERVER_ADDED, format!("server {url} is added"), Pair::added(new)),
-            (Some(old), None) => {
-                (&rules::SERVER_REMOVED, format!("server {url} is removed"), Pair::removed(old))
-            }
+            (None, Some(new)) => (&rules::SERVER_ADDED, format!("{what} is added"), Pair::added(new)),
+            (Some(old), None) => (&rules::SERVER_REMOVED, format!("{what} is removed"), Pair::removed(old)),
             (Some(old), Some(new)) if old.value != new.value => {
-                let text = format!("the description of server {url} changes");
-                (&rules::SERVER_CHANGED, text, Pair::located(old, new))
+                reported = true;
+                cx.findings.changed(scope, &rules::SERVER_CHANGED, &what, &Pair::located(old, new));
+                continue;
             }
             _ => continue,
         };

@@ -58,6 +58,9 @@ pub(super) struct DiffFinding {
     pub(super) id: String,
     pub(super) side: Option<DiffSide>,
     pub(super) pointer: String,
+    /// The name of the part that changes.
+    pub(super) label: String,
+    /// What happens to it.
     pub(super) text: String,
     /// The parameter, or the property of the component, that it is about.
     pub(super) member: Option<String>,
@@ -176,7 +179,8 @@ impl Findings {
             id: id.join("-"),
             side: scope.side,
             pointer: pair.pointer.clone(),
-            text: format!("{}: {text}", scope.label),
+            label: scope.label.clone(),
+            text: text.to_owned(),
             member: scope.member.clone(),
             before: pair.before.cloned(),
             after: pair.after.cloned(),
@@ -244,12 +248,7 @@ impl Findings {
     }
 
     pub(super) fn documentation(&mut self, scope: &DiffScope, pair: &Pair<'_>) {
-        let verb = match (pair.before, pair.after) {
-            (None, _) => "is added",
-            (_, None) => "is removed",
-            _ => "changes",
-        };
-        self.report(scope, &rules::DOCUMENTATION_CHANGED, pair, &format!("`{}` {verb}", pair.key));
+        self.changed(scope, &rules::DOCUMENTATION_CHANGED, &format!("`{}`", pair.key), pair);
     }
 
     /// Reports a keyword that is true in one document, and false or absent in the other.
@@ -276,8 +275,8 @@ impl Findings {
     }
 
     pub(super) fn deprecated(&mut self, scope: &DiffScope, pair: &Pair<'_>) {
-        let on = (&rules::DEPRECATED, "is now deprecated");
-        self.flag(scope, pair, [on, (&rules::REACTIVATED, "is no longer deprecated")]);
+        let on = (&rules::DEPRECATED, "was current and is now deprecated");
+        self.flag(scope, pair, [on, (&rules::REACTIVATED, "was deprecated and no longer is")]);
     }
 }
 

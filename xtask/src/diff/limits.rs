@@ -21,6 +21,9 @@ const LIMITS: &[(&str, &str, bool)] = &[
     ("maxProperties", "max-properties", false),
 ];
 
+/// Lower limits of numbers that are never negative.
+const SIZES: [&str; 3] = ["minLength", "minItems", "minProperties"];
+
 pub(super) fn is_limit(key: &str) -> bool {
     LIMITS.iter().any(|(limit, ..)| *limit == key)
 }
@@ -32,14 +35,16 @@ pub(super) fn compare(findings: &mut Findings, scope: &DiffScope, [before, after
         if pair.before == pair.after {
             continue;
         }
-        let number = |value: Option<&Value>| value.map(Value::as_f64);
+        // Every size is at least 0.
+        let says_nothing = |limit: &Option<f64>| *limit == Some(0.0) && SIZES.contains(&key);
+        let number = |value: Option<&Value>| value.map(Value::as_f64).filter(|limit| !says_nothing(limit));
         let (verb, tightened) = match (number(pair.before), number(pair.after)) {
             (None, Some(Some(_))) => ("added", true),
             (Some(Some(_)), None) => ("removed", false),
             (Some(Some(old)), Some(Some(new))) if new > old => ("increased", lower),
             (Some(Some(old)), Some(Some(new))) if new < old => ("decreased", !lower),
             // The same number in another notation.
-            (Some(Some(_)), Some(Some(_))) => continue,
+            (Some(Some(_)), Some(Some(_))) | (None, None) => continue,
             _ => {
                 findings.unhandled(scope, &pair.pointer, key);
                 continue;

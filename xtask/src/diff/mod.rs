@@ -21,6 +21,7 @@ pub mod rules;
 mod rust;
 mod schema;
 mod security;
+mod uncompared;
 mod unions;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::documents;
 use crate::error::{TaskError, TaskStatus};
+use crate::lower::RefusedOperation;
 use crate::normalise;
 use crate::pipeline::{self, Pipeline};
 use crate::shell::{Shell, count};
@@ -40,6 +42,7 @@ use differ::Differ;
 use findings::{DiffFinding, Findings, NodeOwner};
 use report::ReportFormat;
 use rules::Level;
+use rust::CodeChanges;
 
 /// One change and its judgement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -195,14 +198,9 @@ pub fn between(root: &Path, base: (&str, &Value), revision: (&str, &Value)) -> R
                 "overlay actions and lowering steps that no longer apply: {stale}; `cargo xtask regen` names them"
             ));
         }
-        code_changes(&old, &new)
+        CodeChanges::of(&old, &new)
     });
-    let code = code.map_err(|error| {
-        let reason = error.problems().next().and_then(|(problem, _)| problem.lines().next());
-        let reason = reason.unwrap_or_default();
-        notes.push(format!("the generated code could not be compared: {reason}"));
-    });
-    Ok(compare(base, revision, code.ok(), notes))
+    Ok(compare(base, revision, Some(code), notes))
 }
 
 /// Compares two normalised documents without the code generated from them.
@@ -216,22 +214,17 @@ pub fn documents(base: &Value, revision: &Value) -> Diff {
 /// # Errors
 /// When progenitor rejects one of them.
 pub fn of_pipelines(old: (&str, &Pipeline), new: (&str, &Pipeline)) -> Result<Diff, TaskError> {
-    let code = code_changes(old.1, new.1)?;
-    Ok(compare((old.0, &old.1.upstream), (new.0, &new.1.upstream), Some(code), Vec::new()))
+    let code = CodeChanges::of(old.1, new.1)?;
+    Ok(compare((old.0, &old.1.upstream), (new.0, &new.1.upstream), Some(Ok(code)), Vec::new()))
 }
 
-fn code_changes(old: &Pipeline, new: &Pipeline) -> Result<rust::CodeChanges, TaskError> {
-    let code = |pipeline: &Pipeline| rust::GeneratedCode::new(&pipeline.lowered);
-    let (old, new) = std::thread::scope(|scope| {
-        let old = scope.spawn(|| code(old));
-        let new = code(new);
-        (old.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), new)
-    });
-    Ok(rust::CodeChanges::between(&old?, &new?))
-}
+/// The name of several operations in sentences; the change lists them.
+const SHARED: &str = "several operations";
 
 /// A change that is still being merged with equal findings of other nodes.
 struct Draft {
+    /// The part in which it was found first.
+    owner: NodeOwner,
     change: ApiChange,
     causes: Vec<rust::Cause>,
 }
@@ -239,23 +232,29 @@ struct Draft {
 fn compare(
     base: (&str, &Value),
     revision: (&str, &Value),
-    code: Option<rust::CodeChanges>,
+    code: Option<Result<(CodeChanges, Vec<RefusedOperation>), TaskError>>,
     notes: Vec<String>,
 ) -> Diff {
     let Findings { nodes, unhandled } = Differ::run(base.1, revision.1).findings;
-    let unhandled = unhandled.into_iter().map(|(pointer, text)| Unhandled { pointer, text }).collect();
+    let unhandled = unhandled
+        .into_iter()
+        .map(|(pointer, text)| Unhandled { pointer: existing(&pointer, [base.1, revision.1]), text });
+    let unhandled = unhandled.collect();
     let operations = operations(&nodes);
     let mut drafts: BTreeMap<(String, String, Option<&'static str>, String), Draft> = BTreeMap::new();
     for (node, operations) in nodes.into_iter().zip(operations) {
-        for finding in node.findings {
+        for mut finding in node.findings {
+            finding.pointer = existing(&finding.pointer, [base.1, revision.1]);
             let cause = rust::Cause::new(&node.owner, &finding, base.1, revision.1);
             let side = finding.side.map(rules::DiffSide::name);
             let (level, why) = (finding.rule.level(finding.side), finding.rule.reason(finding.side));
             let fingerprint = fingerprint(&finding, side);
-            let DiffFinding { id, pointer, text, .. } = finding;
+            let DiffFinding { id, pointer, label, text, .. } = finding;
+            let text = format!("{label}: {text}");
             let draft = drafts
                 .entry((pointer.clone(), id.clone(), side, fingerprint.clone()))
                 .or_insert_with(|| Draft {
+                    owner: node.owner.clone(),
                     change: ApiChange {
                         id,
                         level,
@@ -272,6 +271,13 @@ fn compare(
             if level > draft.change.level {
                 (draft.change.level, draft.change.why) = (level, why);
             }
+            // The sentence must not name one of several operations that share a change.
+            if draft.owner != node.owner
+                && let NodeOwner::Operation { key, .. } = &draft.owner
+                && let Some(rest) = draft.change.text.strip_prefix(key.as_str())
+            {
+                draft.change.text = format!("{SHARED}{rest}");
+            }
             draft.change.operations.extend(operations.iter().cloned());
             draft.causes.push(cause);
         }
@@ -281,17 +287,35 @@ fn compare(
         draft.change.operations.sort();
         draft.change.operations.dedup();
     }
-    if let Some(code) = code {
-        rust::attribute(code, &mut drafts);
+    match code {
+        Some(Ok((code, refused))) => {
+            rust::attribute(code, &mut drafts);
+            uncompared::refused(&refused, [base.1, revision.1], &mut drafts);
+        }
+        Some(Err(error)) => uncompared::everything(&error, &mut drafts),
+        None => {}
     }
     let mut changes: Vec<ApiChange> = drafts.into_iter().map(|draft| draft.change).collect();
     // The same data under another name is not a change, unless a Rust type is named after it.
     let renamed = rules::REFERENCE_CHANGED.name;
-    changes.retain(|change| !change.id.ends_with(renamed) || !change.rust.is_empty());
+    changes.retain(|change| {
+        !change.id.ends_with(renamed) || !change.rust.is_empty() || change.level > Level::Info
+    });
     changes.sort_by(|a, b| {
         b.level.cmp(&a.level).then_with(|| (&a.pointer, &a.id, a.side).cmp(&(&b.pointer, &b.id, b.side)))
     });
     Diff { base: base.0.to_owned(), revision: revision.0.to_owned(), changes, unhandled, notes }
+}
+
+/// The pointer, or that of the innermost part around it that one of the documents has: a keyword may come from another
+/// place than its schema.
+fn existing(pointer: &str, documents: [&Value; 2]) -> String {
+    let mut pointer = pointer;
+    while documents.iter().all(|document| document.pointer(pointer).is_none()) {
+        let Some((parent, _)) = pointer.rsplit_once('/') else { break };
+        pointer = parent;
+    }
+    pointer.to_owned()
 }
 
 fn operations(nodes: &[findings::FindingNode]) -> Vec<BTreeSet<String>> {

@@ -150,9 +150,12 @@ impl<'a> NormalisedSchema<'a> {
         }
     }
 
-    /// Whether the only member of a union shares no keyword with its siblings.
+    /// Whether the only member of a union says nothing else about its keywords than its siblings do.
     fn is_disjoint(&self, member: &Map<String, Value>, siblings: &Map<String, Value>) -> bool {
-        member.keys().all(|key| !siblings.contains_key(key) && !self.keywords.contains_key(key.as_str()))
+        member.iter().all(|(key, value)| {
+            siblings.get(key).is_none_or(|sibling| sibling == value)
+                && self.keyword(key).is_none_or(|known| known == value)
+        })
     }
 
     /// The schema that the reference leads to, with the keywords next to the reference.

@@ -9,7 +9,7 @@ use super::findings::{DiffScope, NodeOwner, Pair};
 use super::normalised::Located;
 use super::rules::{self, DiffSide};
 use super::{body, response, schema, security};
-use crate::lower::short_operation_name;
+use crate::lower::operation_name;
 use crate::pointer::child;
 
 #[derive(Clone, Copy)]
@@ -30,9 +30,8 @@ impl<'a> OperationRef<'a> {
         format!("{} {}", self.method.to_uppercase(), self.path)
     }
 
-    pub(super) fn name(&self) -> Option<&'a str> {
-        let id = self.value.get("operationId")?.as_str()?;
-        Some(short_operation_name(id, self.path, self.method))
+    pub(super) fn name(&self) -> Option<String> {
+        Some(operation_name(self.value.as_object()?, self.path, self.method))
     }
 
     /// The path without the names of its parameters.
@@ -46,8 +45,7 @@ impl<'a> OperationRef<'a> {
         self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect()
     }
 
-    fn scope(&self, cx: &mut Differ<'_>, base: Option<&str>, revision: Option<&str>) -> DiffScope {
-        let (base, revision) = (base.map(str::to_owned), revision.map(str::to_owned));
+    fn scope(&self, cx: &mut Differ<'_>, base: Option<String>, revision: Option<String>) -> DiffScope {
         let owner = NodeOwner::Operation { key: self.key(), base, revision };
         DiffScope::new(cx.findings.node(owner), self.key())
     }
@@ -82,8 +80,8 @@ pub(super) fn compare<'a>(cx: &mut Differ<'a>, old: &OperationRef<'a>, new: &Ope
                 cx.findings.changed(&scope, &rules::OPERATION_ID, "the operationId", &pair);
             }
             "deprecated" => {
-                let on = (&rules::OPERATION_DEPRECATED, "is now deprecated");
-                let off = (&rules::OPERATION_REACTIVATED, "is no longer deprecated");
+                let on = (&rules::OPERATION_DEPRECATED, "was current and is now deprecated");
+                let off = (&rules::OPERATION_REACTIVATED, "was deprecated and no longer is");
                 cx.findings.flag(&scope, &pair, [on, off]);
             }
             "tags" => tags(cx, &scope, &pair),

@@ -1,19 +1,29 @@
 //! The properties of objects, which of them are required, and whether others are allowed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::differ::Differ;
 use super::findings::{DiffScope, Pair};
+use super::normalised::Located;
 use super::rules;
 use super::schema::{self, Schemas, pair};
+use crate::lower::references;
 use crate::pointer::child;
 
 /// Compares the properties of two object schemas.
 pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schemas<'_, 'a>) {
     let (old, new) = (before.properties(), after.properties());
     let (old_required, new_required) = (before.required(), after.required());
+    if old.is_empty() != new.is_empty() {
+        let text = if old.is_empty() {
+            "had no described properties and now has some"
+        } else {
+            "had described properties and now has none"
+        };
+        cx.findings.report(scope, &rules::PROPERTIES_DESCRIBED, &pair("properties", [before, after]), text);
+    }
     let names: BTreeSet<&str> =
         old.keys().chain(new.keys()).chain(&old_required).chain(&new_required).copied().collect();
     for name in names {
@@ -33,10 +43,8 @@ pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after
                 continue;
             }
             (Some(property), None) if !is_required => {
-                let twin =
-                    new.iter().find(|(other, new)| !old.contains_key(*other) && new.value == property.value);
-                let text = match twin {
-                    Some((other, _)) => format!("is removed; `{other}` is added with the same schema"),
+                let text = match renamed(name, property, &old, &new) {
+                    Some(other) => format!("is removed; `{other}` is added with the same schema"),
                     None => "is removed".to_owned(),
                 };
                 cx.findings.report(&scope, &rules::PROPERTY_REMOVED, &Pair::removed(property), &text);
@@ -57,6 +65,27 @@ pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after
     }
 }
 
+/// The new name of a removed property: the only added one with its schema, if no other removed property has
+/// this schema, and the schema is specific or the names share a word.
+fn renamed<'a>(
+    name: &str,
+    property: &Located<'a>,
+    old: &BTreeMap<&'a str, Located<'a>>,
+    new: &BTreeMap<&'a str, Located<'a>>,
+) -> Option<&'a str> {
+    let only = |these: &BTreeMap<&'a str, Located<'a>>, those: &BTreeMap<&'a str, Located<'a>>| {
+        let alike = |(name, schema): &(&&'a str, &Located<'a>)| {
+            !those.contains_key(*name) && schema.value == property.value
+        };
+        let mut found = these.iter().filter(alike).map(|(name, _)| *name);
+        found.next().filter(|_| found.next().is_none())
+    };
+    only(old, new)?;
+    let is_specific = property.value.get("description").is_some() || !references(property.value).is_empty();
+    let shares_word = |other: &str| other.split('_').any(|word| name.split('_').any(|own| own == word));
+    only(new, old).filter(|other| is_specific || shares_word(other))
+}
+
 /// Compares the rule for properties that are not described.
 pub(super) fn additional<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schemas<'_, 'a>) {
     const KEY: &str = "additionalProperties";
@@ -65,11 +94,11 @@ pub(super) fn additional<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, af
     match (pair.before == forbidden, pair.after == forbidden) {
         (true, true) => {}
         (false, true) => {
-            let text = "no longer allows additional properties";
+            let text = "allowed additional properties and no longer does";
             cx.findings.report(scope, &rules::ADDITIONAL_FORBIDDEN, &pair, text);
         }
         (true, false) => {
-            let text = "now allows additional properties";
+            let text = "did not allow additional properties and now does";
             cx.findings.report(scope, &rules::ADDITIONAL_ALLOWED, &pair, text);
         }
         (false, false) => {

@@ -134,7 +134,7 @@ rules! {
     SCHEME_UNUSED_REMOVED = "unused-security-scheme-removed", Info, Info, "no operation used it";
     SECURITY_ADDED = "security-alternative-added", Info, Info, ACCEPTED;
     SECURITY_REMOVED = "security-alternative-removed", Breaking, Breaking, CREDENTIAL;
-    SECURITY_UNNEEDED = "security-alternative-unneeded", Info, Info, "a call without a credential is accepted, and so is one with any credential";
+    SECURITY_UNNEEDED = "security-alternative-unneeded", Info, Info, "a looser alternative accepts every call that this one accepted";
     // components.rs
     UNUSED_ADDED = "unused-component-added", Info, Info, "nothing is generated from a schema that no operation reaches";
     UNUSED_REMOVED = "unused-component-removed", Info, Info, "nothing was generated from a schema that no operation reached";
@@ -196,6 +196,7 @@ rules! {
     LIMIT_TIGHTENED = "tightened", Breaking, Info, "the service may reject values beyond the limit", "responses are not checked against limits";
     LIMIT_LOOSENED = "loosened", Info, Info, "a request may send more", "responses are not checked against limits";
     // properties.rs
+    PROPERTIES_DESCRIBED = "properties-described", Info, Info, "the data may be the same; the Rust items show the effect";
     PROPERTY_ADDED = "added", Info, Info, "a request may send more", "unknown fields in responses are ignored";
     PROPERTY_ADDED_REQUIRED = "added-required", Breaking, Info, "the service may reject a call without it", "a response promises more";
     PROPERTY_REMOVED = "removed", Warning, Breaking, "the service may silently ignore it", "code that reads it finds nothing";
@@ -215,5 +216,6 @@ rules! {
     REACTIVATED = "reactivated", Info, Info, ACCEPTED;
     DOCUMENTATION_CHANGED = "documentation-changed", Info, Info, DOCUMENTATION;
     // rust.rs
+    NOT_COMPARED = "code-not-compared", Warning, Warning, "a person has to compare what callers use of it";
     SURFACE_CHANGED = "rust-surface-changed", Info, Info, "the generated code changes, but no rule names a cause";
 }

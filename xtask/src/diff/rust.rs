@@ -12,7 +12,8 @@ use super::findings::{DiffFinding, NodeOwner};
 use super::rules::{self, DiffRule, Level};
 use super::{ApiChange, Draft};
 use crate::error::TaskError;
-use crate::lower::{Document, Lowered, closure, references};
+use crate::lower::{Document, Lowered, RefusedOperation, closure, references};
+use crate::pipeline::Pipeline;
 use crate::surface::SurfaceItem::{self, Builder, Call, Field, Pages, Raw, Setter, Type, Variant};
 use crate::surface::{self, Surface};
 
@@ -27,10 +28,12 @@ struct Origin {
 
 /// The public items generated from one document.
 #[derive(Debug)]
-pub(crate) struct GeneratedCode {
+struct GeneratedCode {
     surface: Surface,
     /// The origins of the types, by the plain form of their names.
     origins: BTreeMap<String, Vec<Origin>>,
+    /// The component schemas of the corrected document.
+    components: BTreeSet<String>,
 }
 
 /// A name without everything that the generator changes in names.
@@ -39,10 +42,16 @@ fn plain(name: &str) -> String {
 }
 
 impl GeneratedCode {
-    /// # Errors
-    /// When progenitor rejects the document.
-    pub(crate) fn new(lowered: &Lowered) -> Result<Self, TaskError> {
-        Ok(Self { surface: surface::generated(&lowered.document)?, origins: origins(lowered) })
+    fn new(pipeline: &Pipeline, surface: Surface) -> Self {
+        let components = pipeline.corrected.pointer("/components/schemas").and_then(Value::as_object);
+        let components = components.into_iter().flatten().map(|(name, _)| name.clone()).collect();
+        Self { surface, origins: origins(&pipeline.lowered), components }
+    }
+
+    /// Whether the document has the component of a type that is not generated, because no operation reaches it.
+    fn has_unused(&self, origins: &[Origin]) -> bool {
+        let is_used = |owner: &str| self.origins.values().flatten().any(|origin| origin.owner == owner);
+        origins.iter().any(|Origin { owner, .. }| self.components.contains(owner) && !is_used(owner))
     }
 
     /// The origins of a type: those of the longest known name that its name starts with.
@@ -117,10 +126,40 @@ struct CodeDifference {
 
 /// The differences between two generated clients.
 #[derive(Debug)]
-pub(crate) struct CodeChanges(Vec<CodeDifference>);
+pub(super) struct CodeChanges(Vec<CodeDifference>);
 
 impl CodeChanges {
-    pub(crate) fn between(old: &GeneratedCode, new: &GeneratedCode) -> Self {
+    /// Compares the code of the operations for which it can be generated, and returns the other operations too.
+    ///
+    /// # Errors
+    /// When the code cannot be generated for another reason.
+    pub(super) fn of(old: &Pipeline, new: &Pipeline) -> Result<(Self, Vec<RefusedOperation>), TaskError> {
+        let mut refused = [old, new].map(|pipeline| pipeline.lowered.refused.clone()).concat();
+        loop {
+            let generated = |pipeline: &Pipeline| surface::try_generated(&pipeline.lowered.without(&refused));
+            let results = std::thread::scope(|scope| {
+                let old = scope.spawn(|| generated(old));
+                let new = generated(new);
+                [old.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), new]
+            });
+            match results {
+                [Ok(was), Ok(is)] => {
+                    let codes = [GeneratedCode::new(old, was), GeneratedCode::new(new, is)];
+                    return Ok((Self::between(&codes[0], &codes[1]), refused));
+                }
+                [was, is] => {
+                    for (result, pipeline) in [(was, old), (is, new)] {
+                        let origins = pipeline.lowered.origins.clone();
+                        if let Err(rejection) = result {
+                            refused.extend(rejection.operations(&origins)?);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn between(old: &GeneratedCode, new: &GeneratedCode) -> Self {
         let kinds = |item: &SurfaceItem| [old, new].map(|code| code.surface.get(item));
         let items: BTreeSet<&SurfaceItem> = old.surface.0.keys().chain(new.surface.0.keys()).collect();
         // A type or call that is added or removed takes its parts with it.
@@ -141,7 +180,18 @@ impl CodeChanges {
             .map(|item| (item, kinds(item)))
             .filter(|(item, [was, is])| was != is && is_own(item));
         let differences = differing.map(|(item, [was, is])| {
-            let mut texts = vec![sentence(item, was, is, [old, new])];
+            let origins: Vec<Origin> = [old, new].into_iter().flat_map(|code| code.of_item(item)).collect();
+            let mut text = sentence(item, was, is, [old, new]);
+            match (item, was, is) {
+                (Type(_), None, _) if old.has_unused(&origins) => {
+                    text += ": its schema existed, but no operation reached it";
+                }
+                (Type(_), _, None) if new.has_unused(&origins) => {
+                    text += ": its schema remains, but no operation reaches it";
+                }
+                _ => {}
+            }
+            let mut texts = vec![text];
             if let Setter(call, name) = item {
                 let [was, is] = kinds(&Raw(call.clone()));
                 let takes = |signature: &str| signature.contains(&format!("{name}: "));
@@ -154,7 +204,7 @@ impl CodeChanges {
                 item: item.clone(),
                 texts,
                 kinds: [was, is].map(|kind| kind.map(str::to_owned)),
-                origins: [old, new].into_iter().flat_map(|code| code.of_item(item)).collect(),
+                origins,
             }
         });
         Self(differences.collect())
@@ -231,6 +281,12 @@ impl Cause {
         Self { owners, member: found.member.as_deref().map(plain), reach, rule: found.rule }
     }
 
+    fn is_new(&self) -> bool {
+        [&rules::OPERATION_ADDED, &rules::PARAMETER_ADDED, &rules::PROPERTY_ADDED]
+            .iter()
+            .any(|new| self.rule.is(new))
+    }
+
     fn owns(&self, origin: &Origin) -> bool {
         self.owners.contains(&origin.owner)
     }
@@ -260,7 +316,11 @@ pub(super) fn attribute(code: CodeChanges, drafts: &mut Vec<Draft>) {
         code.0.into_iter().partition(|difference| matches!(difference.item, Type(_)));
     let mut unexplained = Vec::new();
     for difference in types.into_iter().chain(rest) {
-        let causes = causes(&difference, drafts, &assigned);
+        let mut causes = causes(&difference, drafts, &assigned);
+        // An addition cannot break anything.
+        if difference.is_loss() {
+            causes.retain(|index| drafts[*index].causes.iter().any(|cause| !cause.is_new()));
+        }
         if causes.is_empty() {
             unexplained.push(difference);
             continue;
@@ -294,7 +354,7 @@ pub(super) fn attribute(code: CodeChanges, drafts: &mut Vec<Draft>) {
         rust: items,
         why: if loss { BROKEN } else { rule.reason(None) },
     };
-    drafts.push(Draft { change, causes: Vec::new() });
+    drafts.push(Draft { owner: NodeOwner::Document, change, causes: Vec::new() });
 }
 
 /// The drafts that cause a difference, by the strongest evidence that any of them has.
@@ -325,6 +385,12 @@ fn causes(
             return fitting(difference, drafts, by_reach);
         }
     }
+    let at_owner = || all(&|cause| any_origin(&|origin| cause.owns(origin)) && cause.member.is_none());
+    if matches!((&difference.item, &difference.kinds), (Call(_), [None, _] | [_, None]))
+        && !at_owner().is_empty()
+    {
+        return fitting(difference, drafts, at_owner());
+    }
     let mentioned: BTreeSet<usize> = difference
         .kinds
         .iter()
@@ -337,9 +403,8 @@ fn causes(
     if !mentioned.is_empty() {
         return mentioned.into_iter().collect();
     }
-    let at_owner = all(&|cause| any_origin(&|origin| cause.owns(origin)) && cause.member.is_none());
-    if !at_owner.is_empty() {
-        return fitting(difference, drafts, at_owner);
+    if !at_owner().is_empty() {
+        return fitting(difference, drafts, at_owner());
     }
     let by_reach = reached();
     if !by_reach.is_empty() {

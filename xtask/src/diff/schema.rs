@@ -59,7 +59,7 @@ fn follow<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schemas<'
         schema.reference().map_or("an inline schema".to_owned(), |name| format!("`{name}`"))
     };
     let whole = Pair::new(&*after.pointer, Some(before.raw), Some(after.raw));
-    let text = format!("is now {} instead of {}", name(after), name(before));
+    let text = format!("was {} and is now {}", name(before), name(after));
     cx.findings.report(scope, &rules::REFERENCE_CHANGED, &whole, &text);
     let from_base = before.keyword("$ref").is_some();
     let (old, new) = if from_base {
@@ -83,9 +83,9 @@ fn nullability(findings: &mut Findings, scope: &DiffScope, [before, after]: Sche
         return;
     }
     let (rule, text) = if after.nullable {
-        (&rules::BECAME_NULLABLE, "may now be null")
+        (&rules::BECAME_NULLABLE, "was never null and may now be null")
     } else {
-        (&rules::BECAME_NOT_NULLABLE, "may no longer be null")
+        (&rules::BECAME_NOT_NULLABLE, "could be null and may no longer be")
     };
     let (old, new) = (Value::Bool(before.nullable), Value::Bool(after.nullable));
     findings.report(scope, rule, &Pair::new(&*after.pointer, Some(&old), Some(&new)), text);
@@ -99,12 +99,12 @@ fn annotations(findings: &mut Findings, scope: &DiffScope, [before, after]: Sche
             "default" => findings.changed(scope, &rules::DEFAULT_CHANGED, "the default", pair),
             "deprecated" => findings.deprecated(scope, pair),
             "readOnly" => {
-                let on = (&rules::READ_ONLY, "is now read-only");
-                findings.flag(scope, pair, [on, (&rules::NOT_READ_ONLY, "is no longer read-only")]);
+                let on = (&rules::READ_ONLY, "could be sent and is now read-only");
+                findings.flag(scope, pair, [on, (&rules::NOT_READ_ONLY, "was read-only and no longer is")]);
             }
             "writeOnly" => {
-                let on = (&rules::WRITE_ONLY, "is now write-only");
-                findings.flag(scope, pair, [on, (&rules::NOT_WRITE_ONLY, "is no longer write-only")]);
+                let on = (&rules::WRITE_ONLY, "could be received and is now write-only");
+                findings.flag(scope, pair, [on, (&rules::NOT_WRITE_ONLY, "was write-only and no longer is")]);
             }
             _ => {}
         }
@@ -126,7 +126,7 @@ fn components<'a>(cx: &mut Differ<'a>, scope: &DiffScope, old: &'a str, new: &'a
     if old != new {
         let [before, after] = [old, new].map(|name| json!({ "$ref": format!("{SCHEMA_REF}{name}") }));
         let pair = Pair::new(&*to, Some(&before), Some(&after));
-        let text = format!("is now `{new}` instead of `{old}`");
+        let text = format!("was `{old}` and is now `{new}`");
         cx.findings.report(scope, &rules::REFERENCE_CHANGED, &pair, &text);
     }
     if let Some(&known) = cx.seen.schemas.get(&(old, new, side)) {
@@ -185,8 +185,8 @@ fn structure<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schema
                 cx.findings.changed(scope, &rules::CONTENT_ENCODING, &format!("`{key}`"), &pair);
             }
             "uniqueItems" => {
-                let on = (&rules::UNIQUE_ADDED, "no longer allows duplicate items");
-                let off = (&rules::UNIQUE_REMOVED, "now allows duplicate items");
+                let on = (&rules::UNIQUE_ADDED, "allowed duplicate items and no longer does");
+                let off = (&rules::UNIQUE_REMOVED, "did not allow duplicate items and now does");
                 cx.findings.flag(scope, &pair, [on, off]);
             }
             "discriminator" => unions::discriminator(cx, scope, &pair),

@@ -1,43 +1,60 @@
 //! Credentials: which ones an operation accepts, and how they are sent.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::differ::Differ;
 use super::findings::{DiffScope, Pair, is_annotation};
 use super::rules;
 
-/// The requirement that every call meets.
-const NOTHING: &str = "{}";
+/// One alternative: the schemes that a call needs together, each with its scopes.
+type Requirement<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 
 /// Compares the alternatives of an operation, or of the document.
 pub(super) fn requirements(cx: &mut Differ<'_>, scope: &DiffScope, pair: &Pair<'_>) {
-    // A missing list, an empty list and an empty requirement all mean that no credential is needed.
-    let alternatives = |list: Option<&Value>| -> BTreeSet<String> {
-        let list = list.and_then(Value::as_array).filter(|list| !list.is_empty());
-        list.map_or_else(
-            || BTreeSet::from([NOTHING.to_owned()]),
-            |list| list.iter().map(Value::to_string).collect(),
-        )
-    };
-    let named = |alternative: &str| match alternative {
-        NOTHING => "a call without a credential".to_owned(),
-        other => format!("the credential {other}"),
-    };
     let (before, after) = (alternatives(pair.before), alternatives(pair.after));
     for removed in before.difference(&after) {
-        let (rule, text) = if after.contains(NOTHING) {
-            (&rules::SECURITY_UNNEEDED, "is no longer needed")
-        } else {
-            (&rules::SECURITY_REMOVED, "is no longer accepted")
+        let looser = after.iter().find(|one| is_looser(one, removed));
+        let (rule, text) = match looser {
+            Some(one) => (&rules::SECURITY_UNNEEDED, format!("is no longer needed: {} suffices", named(one))),
+            None => (&rules::SECURITY_REMOVED, "was accepted and no longer is".to_owned()),
         };
         cx.findings.report(scope, rule, pair, &format!("{} {text}", named(removed)));
     }
     for added in after.difference(&before) {
-        let text = format!("{} is now accepted", named(added));
+        let text = format!("{} was not accepted and now is", named(added));
         cx.findings.report(scope, &rules::SECURITY_ADDED, pair, &text);
     }
+}
+
+/// A missing list, an empty list and an empty requirement all mean that no credential is needed.
+fn alternatives(list: Option<&Value>) -> BTreeSet<Requirement<'_>> {
+    let list = list.and_then(Value::as_array).into_iter().flatten();
+    let requirements = list.filter_map(Value::as_object);
+    let mut all: BTreeSet<Requirement<'_>> = requirements
+        .map(|schemes| schemes.iter().map(|(name, scopes)| (name.as_str(), texts(scopes))).collect())
+        .collect();
+    if all.is_empty() {
+        all.insert(Requirement::new());
+    }
+    all
+}
+
+fn texts(list: &Value) -> BTreeSet<&str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+/// Whether every call that meets `strict` meets `loose`.
+fn is_looser(loose: &Requirement<'_>, strict: &Requirement<'_>) -> bool {
+    loose.iter().all(|(scheme, scopes)| strict.get(scheme).is_some_and(|all| scopes.is_subset(all)))
+}
+
+fn named(requirement: &Requirement<'_>) -> String {
+    if requirement.is_empty() {
+        return "a call without a credential".to_owned();
+    }
+    format!("the credential {}", json!(requirement))
 }
 
 /// Compares a security scheme.

@@ -1,6 +1,7 @@
-//! Unions (`anyOf`, `oneOf`) and `allOf`: their members, paired by likeness, and discriminators.
+//! Unions (`anyOf`, `oneOf`) and `allOf`: their members, paired by what identifies them, and discriminators.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use serde_json::Value;
 
@@ -29,7 +30,7 @@ pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after
         (Some((old, was)), Some((new, is))) => {
             if old != new {
                 let pair = Pair::new(child(&after.pointer, new), None, None);
-                let text = format!("is now `{new}` its members instead of `{old}`");
+                let text = format!("listed its members under `{old}` and now does under `{new}`");
                 cx.findings.report(scope, &rules::UNION_KIND, &pair, &text);
             }
             members(cx, scope, normalised(was), normalised(is), UNION);
@@ -76,79 +77,161 @@ fn siblings_unhandled<'a>(cx: &mut Differ<'a>, scope: &DiffScope, schema: &Norma
 fn members<'a>(
     cx: &mut Differ<'a>,
     scope: &DiffScope,
-    mut before: Vec<NormalisedSchema<'a>>,
-    mut after: Vec<NormalisedSchema<'a>>,
+    before: Vec<NormalisedSchema<'a>>,
+    after: Vec<NormalisedSchema<'a>>,
     [added, removed]: MemberRules,
 ) {
-    loop {
-        let pairs = before.iter().enumerate().flat_map(|(old, was)| {
-            let documents = (cx.base, cx.revision);
-            after.iter().enumerate().map(move |(new, is)| (likeness(documents, [was, is]), old, new))
-        });
-        // The first of equals, so that equal members stay in order.
-        let best = pairs.fold((0, 0, 0), |best, one| if one.0 > best.0 { one } else { best });
-        let (1.., old, new) = best else { break };
-        let (was, is) = (before.remove(old), after.remove(new));
-        let label = match is.reference() {
-            Some(_) => scope.label.clone(),
-            None => format!("{} as {}", scope.label, member_name(&is)),
+    for pair in matched((cx.base, cx.revision), before, after) {
+        let [was, is] = pair.each_ref().map(Option::as_ref);
+        let (member, (rule, text)) = match (was, is) {
+            (Some(was), Some(is)) => {
+                let label = match is.reference() {
+                    Some(_) => scope.label.clone(),
+                    None => format!("{} as {}", scope.label, member_name(is)),
+                };
+                schema::compare_normalised(cx, &scope.named(label), [was, is]);
+                continue;
+            }
+            (Some(was), None) => (was, removed),
+            (None, Some(is)) => (is, added),
+            (None, None) => continue,
         };
-        schema::compare_normalised(cx, &scope.named(label), [&was, &is]);
-    }
-    for member in before {
-        let pair = Pair::new(&*member.pointer, Some(member.raw), None);
-        cx.findings.report(scope, removed.0, &pair, &format!("{} {}", removed.1, member_name(&member)));
-    }
-    for member in after {
-        let pair = Pair::new(&*member.pointer, None, Some(member.raw));
-        cx.findings.report(scope, added.0, &pair, &format!("{} {}", added.1, member_name(&member)));
+        let raw = |side: Option<&NormalisedSchema<'a>>| side.map(|member| member.raw);
+        let pair = Pair::new(&*member.pointer, raw(was), raw(is));
+        cx.findings.report(scope, rule, &pair, &format!("{text} {}", member_name(member)));
     }
 }
 
-/// How likely two members of a union are the same thing; 0 means that they are not.
-fn likeness<'a>((base, revision): (&'a Value, &'a Value), [before, after]: Schemas<'_, 'a>) -> u32 {
-    const SAME: u32 = 100;
-    const TAG: u32 = 80;
-    const TITLE: u32 = 70;
-    const FIELDS: u32 = 60;
-    const TYPE: u32 = 20;
-    if before.raw == after.raw {
-        return SAME;
-    }
-    if let (Some(old), Some(new)) = (before.reference(), after.reference()) {
-        let exists =
-            |document: &Value, name: &str| document.pointer(&child("/components/schemas", name)).is_some();
-        // Components that exist in both documents under their own names are different things.
-        if old != new && (exists(revision, old) || exists(base, new)) {
-            return 0;
+/// What tells whether two members are the same thing, the strongest evidence first.
+#[derive(PartialEq, Eq, Hash)]
+enum MemberKey<'a> {
+    /// The whole schema.
+    Equal(&'a Value),
+    /// The name of a component.
+    Reference(&'a str),
+    /// A property with a single value.
+    Tag(&'a str, &'a Value),
+    Title(&'a str),
+    /// All properties.
+    Fields(BTreeSet<&'a str>),
+}
+
+impl MemberKey<'_> {
+    const RANKS: std::ops::Range<u8> = 0..5;
+}
+
+/// A union member with what its reference leads to.
+struct Member<'a> {
+    schema: NormalisedSchema<'a>,
+    /// The component, if one of this name exists in both documents: no other component is the same thing.
+    unique: Option<&'a str>,
+    tags: Vec<(&'a str, &'a Value)>,
+    fields: BTreeSet<&'a str>,
+    types: Option<BTreeSet<&'a str>>,
+}
+
+impl<'a> Member<'a> {
+    fn new(schema: NormalisedSchema<'a>, document: &'a Value, other: &'a Value) -> Self {
+        let exists = |name: &&str| other.pointer(&child("/components/schemas", name)).is_some();
+        let resolved = schema.resolved(document);
+        let properties = resolved.properties();
+        let tag = |(name, property): (&&'a str, &Located<'a>)| match *NormalisedSchema::of(property).values? {
+            [value] => Some((*name, value)),
+            _ => None,
+        };
+        Self {
+            unique: schema.reference().filter(exists),
+            tags: properties.iter().filter_map(tag).collect(),
+            fields: properties.into_keys().collect(),
+            types: resolved.types,
+            schema,
         }
-        if old == new {
-            return SAME;
+    }
+
+    fn keys(&self, rank: u8) -> Vec<MemberKey<'a>> {
+        match rank {
+            0 => vec![MemberKey::Equal(self.schema.raw)],
+            1 => self.schema.reference().map(MemberKey::Reference).into_iter().collect(),
+            2 => self.tags.iter().map(|(name, value)| MemberKey::Tag(name, value)).collect(),
+            3 => {
+                let title = self.schema.keyword("title").and_then(Value::as_str);
+                title.map(MemberKey::Title).into_iter().collect()
+            }
+            _ if self.fields.is_empty() => Vec::new(),
+            _ => vec![MemberKey::Fields(self.fields.clone())],
         }
     }
-    let (old, new) = (before.resolved(base), after.resolved(revision));
-    let tags = |schema: &NormalisedSchema<'a>| -> BTreeSet<(String, String)> {
-        let properties = schema.properties().into_iter();
-        let tags = properties.filter_map(|(name, property)| {
-            let values = NormalisedSchema::of(&property).values.filter(|values| values.len() == 1)?;
-            Some((name.to_owned(), values.first()?.to_string()))
-        });
-        tags.collect()
+
+    fn excludes(&self, other: &Self) -> bool {
+        let references = [self.schema.reference(), other.schema.reference()];
+        matches!(references, [Some(old), Some(new)] if old != new)
+            && (self.unique.is_some() || other.unique.is_some())
+    }
+
+    /// How many fields two members share, if that is at least half of them; 0 for the same type with nothing to compare.
+    fn likeness(&self, other: &Self) -> Option<usize> {
+        let shared = self.fields.intersection(&other.fields).count();
+        let all = self.fields.len() + other.fields.len() - shared;
+        let is_open = self.fields.is_empty() || other.fields.is_empty();
+        let same_type = is_open && self.types.is_some() && self.types == other.types;
+        (!self.excludes(other) && (same_type || shared > 0 && shared * 2 >= all)).then_some(shared)
+    }
+}
+
+/// Pairs the members that are the same thing. A member that only one side has is paired with `None`.
+fn matched<'a>(
+    (base, revision): (&'a Value, &'a Value),
+    before: Vec<NormalisedSchema<'a>>,
+    after: Vec<NormalisedSchema<'a>>,
+) -> Vec<[Option<NormalisedSchema<'a>>; 2]> {
+    /// The most members without a common key that are compared with each other.
+    const ALIKE_MAX: usize = 64;
+    let mut old: Vec<_> = before.into_iter().map(|one| Some(Member::new(one, base, revision))).collect();
+    let mut new: Vec<_> = after.into_iter().map(|one| Some(Member::new(one, revision, base))).collect();
+    let mut pairs = Vec::new();
+    let mut pair = |was: &mut Option<Member<'a>>, is: &mut Option<Member<'a>>| {
+        pairs.push([was, is].map(|member| member.take().map(|member| member.schema)));
     };
-    if !tags(&old).is_disjoint(&tags(&new)) {
-        return TAG;
+    for rank in MemberKey::RANKS {
+        let mut places = HashMap::<MemberKey<'a>, VecDeque<usize>>::new();
+        for (at, member) in new.iter().enumerate() {
+            for key in member.iter().flat_map(|member| member.keys(rank)) {
+                places.entry(key).or_default().push_back(at);
+            }
+        }
+        for was in &mut old {
+            let Some(member) = was else { continue };
+            // The first of equals, so that equal members stay in order.
+            let found = member.keys(rank).iter().find_map(|key| {
+                let open = places.get_mut(key)?;
+                while open.front().is_some_and(|at| new[*at].is_none()) {
+                    open.pop_front();
+                }
+                open.iter().copied().find(|at| new[*at].as_ref().is_some_and(|is| !member.excludes(is)))
+            });
+            if let Some(at) = found {
+                pair(was, &mut new[at]);
+            }
+        }
     }
-    if before.keyword("title").is_some() && before.keyword("title") == after.keyword("title") {
-        return TITLE;
+    let open = |members: &[Option<Member<'a>>]| members.iter().flatten().count();
+    if open(&old).max(open(&new)) <= ALIKE_MAX {
+        let likeness =
+            |old: &Option<Member<'a>>, new: &Option<Member<'a>>| old.as_ref()?.likeness(new.as_ref()?);
+        let each = |at: usize, was| {
+            new.iter().enumerate().filter_map(move |(to, is)| Some((likeness(was, is)?, at, to)))
+        };
+        let mut alike: Vec<_> = old.iter().enumerate().flat_map(|(at, was)| each(at, was)).collect();
+        alike.sort_by_key(|(likeness, ..)| Reverse(*likeness));
+        for (_, was, is) in alike {
+            if old[was].is_some() && new[is].is_some() {
+                pair(&mut old[was], &mut new[is]);
+            }
+        }
     }
-    let fields = |schema: &NormalisedSchema<'a>| schema.properties().into_keys().collect::<BTreeSet<_>>();
-    let (was, is) = (fields(&old), fields(&new));
-    let (shared, all) = (was.intersection(&is).count(), was.union(&is).count());
-    if shared > 0 && shared * 2 >= all {
-        return FIELDS;
-    }
-    let plain = was.is_empty() && is.is_empty();
-    if plain && old.types.is_some() && old.types == new.types { TYPE } else { 0 }
+    old.iter_mut().filter(|was| was.is_some()).for_each(|was| pair(was, &mut None));
+    new.iter_mut().filter(|is| is.is_some()).for_each(|is| pair(&mut None, is));
+    pairs
 }
 
 fn member_name(member: &NormalisedSchema<'_>) -> String {

@@ -19,14 +19,16 @@ use serde_json::{Value, json};
 use crate::error::TaskError;
 use crate::overlay::fingerprint;
 use crate::workspace::API;
-pub use document::{Document, closure, reached, references, short_operation_name};
+pub use document::{Document, closure, operation_name, reached, references};
 pub(crate) use document::{METHODS, SCHEMA_REF};
 
-#[derive(Default)]
-struct StepReport {
-    places: Vec<String>,
-    /// Why the document does not allow the step.
-    error: Option<TaskError>,
+/// What a step did.
+#[derive(Debug, Default)]
+pub struct StepReport {
+    /// The places that it changed.
+    pub places: Vec<String>,
+    /// The operations that it cannot lower.
+    pub refused: Vec<RefusedOperation>,
 }
 
 impl StepReport {
@@ -34,8 +36,30 @@ impl StepReport {
         self.places.push(place.into());
     }
 
-    fn fail(&mut self, problem: String, fix: &str) {
-        self.error = Some(TaskError::new(problem, fix));
+    fn refuse(&mut self, path: &str, method: &str, problem: String, fix: &str) {
+        self.refused.push(RefusedOperation::new(path, method, problem, fix));
+    }
+}
+
+/// An operation for which no code can be generated.
+#[derive(Clone, Debug)]
+pub struct RefusedOperation {
+    pub(crate) path: String,
+    pub(crate) method: String,
+    /// Why.
+    pub(crate) problem: String,
+    fix: String,
+}
+
+impl RefusedOperation {
+    pub(crate) fn new(path: &str, method: &str, problem: String, fix: &str) -> Self {
+        Self { path: path.to_owned(), method: method.to_owned(), problem, fix: fix.to_owned() }
+    }
+
+    /// The error that `regen` stops at.
+    #[must_use]
+    pub fn error(&self) -> TaskError {
+        TaskError::new(&*self.problem, &*self.fix)
     }
 }
 
@@ -65,15 +89,15 @@ steps! {
     "error-responses", operations::error_responses, "a typed error per status would lose the status and headers of other failures; one error type reads them all";
     "any-success-status", operations::any_success_status, "a 200 that becomes a 201 is still a success";
     "parameter-defaults", operations::parameter_defaults, "a client that sends defaults would freeze those of the server";
-    "handwritten-multipart", operations::handwritten_multipart, "progenitor rejects multipart bodies; the operation moves to `x-handwritten`";
-    "titles", |document, report| schemas::without(document, report, "title"), "typify names types after titles, and silently merges different schemas with the same title";
+    "handwritten-multipart", operations::handwritten_multipart, "progenitor rejects multipart bodies and several media types; JSON stays, or the operation moves to `x-handwritten`";
+    "titles", |document, report| schemas::without(document, report, &["title"]), "typify names types after titles, and silently merges different schemas with the same title";
     "parameter-bounds", operations::parameter_bounds, "progenitor turns a lower bound into `NonZeroU64` and ignores an upper one; the client checks both";
     "descriptions", operations::descriptions, "FastAPI docstrings are not rustdoc";
-    "discriminators", |document, report| schemas::without(document, report, "discriminator"), "progenitor ignores them; tags with a single value distinguish the members";
-    "read-only", |document, report| schemas::without(document, report, "readOnly"), "progenitor ignores it, and requests never use these schemas";
-    "property-names", |document, report| schemas::without(document, report, "propertyNames"), "OpenAPI 3.0 does not have the keyword; map keys stay strings";
+    "discriminators", |document, report| schemas::without(document, report, &["discriminator"]), "progenitor ignores them; tags with a single value distinguish the members";
+    "read-only", |document, report| schemas::without(document, report, &["readOnly"]), "progenitor ignores it, and requests never use these schemas";
+    "unchecked-texts", |document, report| schemas::without(document, report, &["pattern", "propertyNames"]), "the client has no regex engine for patterns, and OpenAPI 3.0 does not describe the keys of maps";
     "null-members", schemas::null_members, "OpenAPI 3.0 writes `nullable` instead of a union with null";
-    "path-nulls", operations::path_nulls, "a path parameter cannot be null, and progenitor generates code for it that does not compile";
+    "path-parameters", operations::path_parameters, "a path parameter or header is never null, and a path parameter never missing; progenitor generates code that does not compile, or panics";
     "null-type", schemas::null_type, "OpenAPI 3.0 has no null type; the service may return data there later";
     "constants", schemas::constants, "typify silently ignores `const` and accepts any string";
     "exclusive-bounds", schemas::exclusive_bounds, "numbers in OpenAPI 3.1 are flags in 3.0";
@@ -96,15 +120,26 @@ steps! {
     "rust-names", names::rust_names, "`AvatarSchema` becomes `Avatar`";
 }
 
+impl Lowered {
+    /// Without some operations, and without the components that only they reach.
+    pub(crate) fn without(&self, refused: &[RefusedOperation]) -> Value {
+        if refused.is_empty() {
+            return self.document.clone();
+        }
+        let mut document = Document(self.document.clone());
+        document.remove_operations(refused);
+        names::unused_schemas(&mut document, &mut StepReport::default());
+        document.0
+    }
+}
+
 impl LoweringStep {
-    /// Applies the step and returns the places that it changed.
-    ///
-    /// # Errors
-    /// When the document does not allow it.
-    pub fn apply(&self, document: &mut Document) -> Result<Vec<String>, TaskError> {
+    /// Applies the step, and removes the operations that it cannot lower.
+    pub fn apply(&self, document: &mut Document) -> StepReport {
         let mut report = StepReport::default();
         (self.run)(document, &mut report);
-        report.error.map_or(Ok(report.places), Err)
+        document.remove_operations(&report.refused);
+        report
     }
 
     /// The error for a step that changes nothing.
@@ -126,6 +161,8 @@ pub struct Lowered {
     pub notes: Vec<(&'static str, Vec<String>)>,
     /// The steps that changed nothing.
     pub stale: Vec<TaskError>,
+    /// The operations that the document lacks, because a step cannot lower them.
+    pub refused: Vec<RefusedOperation>,
     /// The component of the corrected document that each component comes from.
     pub origins: BTreeMap<String, String>,
 }
@@ -136,7 +173,7 @@ const ORIGIN: &str = "x-origin";
 /// Runs every step.
 ///
 /// # Errors
-/// When the document is not valid OpenAPI, or does not allow a step.
+/// When the document is not valid OpenAPI.
 pub fn lower(corrected: &Value) -> Result<Lowered, TaskError> {
     shape::check(corrected)?;
     let mut document = Document(corrected.clone());
@@ -146,16 +183,17 @@ pub fn lower(corrected: &Value) -> Result<Lowered, TaskError> {
             schema.insert(ORIGIN.into(), json!(name));
         }
     }
-    let (mut notes, mut stale) = (Vec::new(), Vec::new());
+    let (mut notes, mut stale, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     let mut hash = fingerprint(&document.0);
     for step in STEPS {
-        let places = step.apply(&mut document)?;
+        let report = step.apply(&mut document);
         let new_hash = fingerprint(&document.0);
         if new_hash == hash {
             stale.push(step.stale());
         }
         hash = new_hash;
-        notes.push((step.name, places));
+        notes.push((step.name, report.places));
+        refused.extend(report.refused);
     }
     let mut origins = BTreeMap::new();
     for (name, schema) in document.schemas_mut() {
@@ -163,7 +201,7 @@ pub fn lower(corrected: &Value) -> Result<Lowered, TaskError> {
             origins.insert(name.clone(), origin);
         }
     }
-    Ok(Lowered { document: document.0, notes, stale, origins })
+    Ok(Lowered { document: document.0, notes, stale, refused, origins })
 }
 
 /// The `x-rust-type` of a hand-written type of the crate.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::StepReport;
-use super::document::{Document, redirect, short_operation_name};
+use super::document::{Document, items, operation_name, redirect};
 
 const JSON: &str = "application/json";
 
@@ -32,40 +32,46 @@ pub(super) fn cookie_parameters(document: &mut Document, report: &mut StepReport
 pub(super) fn short_names(document: &mut Document, report: &mut StepReport) {
     const FIX: &str = "give the operation a unique operationId in openapi/overlay.json";
     let mut taken = BTreeMap::<String, String>::new();
-    let mut forms = Vec::new();
+    let mut forms = BTreeMap::new();
     document.each_operation(|path, method, operation| {
         let place = format!("{method} {path}");
-        let Some(id) = operation.get("operationId").and_then(Value::as_str).map(str::to_owned) else {
-            return report.fail(format!("{place} has no operationId to name its method after"), FIX);
-        };
-        let short = short_operation_name(&id, path, method).to_owned();
-        if let Some(other) = taken.insert(short.clone(), place.clone()) {
-            report.fail(format!("{place} and {other} would both get the method name `{short}`"), FIX);
+        let short = operation_name(operation, path, method);
+        let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
+        if let Some(other) = taken.get(&short) {
+            let problem = format!("{place} and {other} would both get the method name `{short}`");
+            return report.refuse(path, method, problem, FIX);
         }
+        taken.insert(short.clone(), place);
         if short != id {
             report.place(format!("{id} -> {short}"));
         }
         // FastAPI names the schema of a form after the operation.
-        forms.push((format!("Body_{id}"), format!("{short}_body")));
+        forms.insert(format!("Body_{id}"), format!("{short}_body"));
         operation.insert("operationId".into(), json!(short));
     });
-    for (old, new) in forms {
-        if let Some(schema) = document.schemas_mut().remove(&old) {
-            document.schemas_mut().insert(new.clone(), schema);
-            redirect(&mut document.0, &|name| (name == old).then(|| new.clone()));
-        }
-    }
+    let schemas = document.schemas_mut();
+    forms.retain(|old, new| {
+        let form = schemas.remove(old);
+        form.is_some_and(|form| schemas.insert(new.clone(), form).is_none())
+    });
+    redirect(&mut document.0, &|name| forms.get(name).cloned());
 }
 
 pub(super) fn handwritten_multipart(document: &mut Document, report: &mut StepReport) {
     let mut found = Vec::new();
     document.each_operation(|path, method, operation| {
-        let json = operation
-            .get("requestBody")
-            .and_then(|body| body.get("content"))
-            .is_none_or(|c| c.get(JSON).is_some());
-        if !json {
-            found.push((path.to_owned(), method.to_owned()));
+        let content =
+            operation.get_mut("requestBody").and_then(|body| body.get_mut("content")?.as_object_mut());
+        match content {
+            Some(content) if content.contains_key(JSON) => {
+                let all = content.len();
+                content.retain(|media_type, _| media_type == JSON);
+                if content.len() < all {
+                    report.place(format!("{method} {path}: only {JSON}"));
+                }
+            }
+            Some(_) => found.push((path.to_owned(), method.to_owned())),
+            None => {}
         }
     });
     for (path, method) in found {
@@ -78,7 +84,7 @@ pub(super) fn handwritten_multipart(document: &mut Document, report: &mut StepRe
         operation["x-method"] = json!(method);
         operation["x-path"] = json!(path);
         document.0["x-handwritten"][&name] = operation;
-        if document.0["paths"][&path].as_object().is_some_and(serde_json::Map::is_empty)
+        if document.0["paths"][&path].as_object().is_some_and(Map::is_empty)
             && let Some(paths) = document.0["paths"].as_object_mut()
         {
             paths.remove(&path);
@@ -128,18 +134,30 @@ pub(super) fn any_success_status(document: &mut Document, report: &mut StepRepor
     document.each_operation(|path, method, operation| {
         let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
         let statuses: Vec<String> = responses.keys().cloned().collect();
-        match statuses.as_slice() {
-            [status] => {
-                if let Some(response) = responses.remove(status) {
-                    responses.insert("2XX".into(), response);
-                    report.place(format!("{method} {path}: {status}"));
-                }
+        for response in responses.values_mut() {
+            let content = response.get_mut("content").and_then(Value::as_object_mut);
+            let Some(content) = content.filter(|content| !content.is_empty()) else { continue };
+            if !content.contains_key(JSON) {
+                let types = content.keys().cloned().collect::<Vec<_>>().join(", ");
+                let problem = format!("{method} {path} responds with {types}, not with {JSON}");
+                let fix = "remove the operation in openapi/overlay.json, and write its method by hand";
+                return report.refuse(path, method, problem, fix);
             }
-            other => {
-                let problem = format!("{method} {path} has {} success statuses: {other:?}", other.len());
-                report.fail(problem, "remove all but the one that callers read in openapi/overlay.json");
-            }
+            content.retain(|media_type, _| media_type == JSON);
         }
+        // Responses without a body say nothing that another one could contradict.
+        let mut bodies = responses.values().filter(|response| response.get("content").is_some());
+        let response = bodies.next().or_else(|| responses.values().next()).cloned();
+        if bodies.any(|other| response.as_ref().is_none_or(|one| one["content"] != other["content"])) {
+            let count = statuses.len();
+            let problem =
+                format!("{method} {path} has {count} success statuses with different bodies: {statuses:?}");
+            let fix = "remove all but the one that callers read in openapi/overlay.json";
+            return report.refuse(path, method, problem, fix);
+        }
+        *responses = Map::new();
+        responses.insert("2XX".into(), response.unwrap_or_else(|| json!({ "description": "" })));
+        report.place(format!("{method} {path}: {}", statuses.join(", ")));
     });
 }
 
@@ -164,9 +182,21 @@ pub(super) fn parameter_bounds(document: &mut Document, report: &mut StepReport)
     });
 }
 
-pub(super) fn path_nulls(document: &mut Document, report: &mut StepReport) {
+pub(super) fn path_parameters(document: &mut Document, report: &mut StepReport) {
+    document.each_operation(|path, method, operation| {
+        for name in path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+            if !items(operation, "parameters").any(|other| other["in"] == "path" && other["name"] == name) {
+                let missing =
+                    json!({ "in": "path", "name": name, "required": true, "schema": { "type": "string" } });
+                let parameters = operation.entry("parameters").or_insert_with(|| json!([]));
+                parameters.as_array_mut().into_iter().for_each(|list| list.push(missing.clone()));
+                report.place(format!("{method} {path}: {name} is missing"));
+            }
+        }
+    });
     document.each_parameter(|place, parameter| {
-        let schema = if parameter["in"] == "path" { parameter["schema"].as_object_mut() } else { None };
+        let is_text = parameter["in"] == "path" || parameter["in"] == "header";
+        let schema = if is_text { parameter["schema"].as_object_mut() } else { None };
         if schema.is_some_and(|schema| schema.remove("nullable").is_some()) {
             report.place(place);
         }
@@ -174,7 +204,7 @@ pub(super) fn path_nulls(document: &mut Document, report: &mut StepReport) {
 }
 
 pub(super) fn descriptions(document: &mut Document, report: &mut StepReport) {
-    let mut rewrite = |place: &str, map: &mut serde_json::Map<String, Value>| {
+    let mut rewrite = |place: &str, map: &mut Map<String, Value>| {
         if let Some(Value::String(text)) = map.get_mut("description") {
             let new = rustdoc(text);
             if *text != new {

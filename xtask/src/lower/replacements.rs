@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::document::{Document, SCHEMA_REF, references};
+use super::document::{Document, SCHEMA_REF, references, target};
 use super::schemas::{properties, replace_by, required};
 use super::{StepReport, rust_type};
 
@@ -22,6 +22,13 @@ fn replace(
 }
 
 pub(super) fn timestamps(document: &mut Document, report: &mut StepReport) {
+    // Dates stay texts, because the crate lacks a type for them.
+    document.each_schema(|place, schema| {
+        if schema.get("format").is_some_and(|format| format == "date") {
+            schema.remove("format");
+            report.place(place);
+        }
+    });
     replace(document, report, "Timestamp", |_, schema| {
         schema.get("format").is_some_and(|format| format == "date-time")
     });
@@ -56,14 +63,9 @@ pub(super) fn patch_nulls(document: &mut Document, report: &mut StepReport) {
             }
             let mut inner = schema.clone();
             inner.retain(|key, _| !matches!(key.as_str(), "nullable" | "description"));
-            // A constrained string needs a name, which a type parameter does not have.
-            if ["minLength", "maxLength", "pattern"].iter().any(|bound| inner.contains_key(*bound)) {
-                let component = format!("{name}_{property}");
-                hoisted.push((component.clone(), Value::Object(std::mem::take(&mut inner))));
-                inner.insert("$ref".into(), json!(format!("{SCHEMA_REF}{component}")));
-            }
+            let inner = parameter(Value::Object(inner), format!("{name}_{property}"), &mut hoisted);
             schema.retain(|key, _| key == "description");
-            schema.insert("x-rust-type".into(), rust_type("Nullable", &[Value::Object(inner)]));
+            schema.insert("x-rust-type".into(), rust_type("Nullable", &[inner]));
             report.place(format!("{name}.{property}"));
         }
     }
@@ -71,35 +73,59 @@ pub(super) fn patch_nulls(document: &mut Document, report: &mut StepReport) {
 }
 
 pub(super) fn pages(document: &mut Document, report: &mut StepReport) {
-    generic(document, report, "Page", &["count", "next", "previous", "results"], |properties| {
-        properties.get("results")?.get("items").cloned()
+    generic(document, report, "Page", &["count", "next", "previous", "results"], "results", |results| {
+        results.get("items").cloned()
     });
 }
 
 pub(super) fn envelopes(document: &mut Document, report: &mut StepReport) {
-    generic(document, report, "Envelope", &["code", "data", "message"], |properties| {
-        properties.get("data").cloned()
-    });
+    generic(document, report, "Envelope", &["code", "data", "message"], "data", |data| Some(data.clone()));
 }
 
-/// Replaces components with exactly these properties with the generic type `name` of what `parameter` returns.
+/// Replaces components with exactly these properties with the generic type `name` of what `data` makes of a field.
 fn generic(
     document: &mut Document,
     report: &mut StepReport,
     name: &str,
     fields: &[&str],
-    parameter: impl Fn(&Map<String, Value>) -> Option<Value>,
+    field: &str,
+    data: impl Fn(&Value) -> Option<Value>,
 ) {
+    let mut hoisted = Vec::new();
     for (component, schema) in document.schemas_mut() {
         let Some(properties) = schema.get("properties").and_then(Value::as_object) else { continue };
         let matches =
             properties.len() == fields.len() && fields.iter().all(|field| properties.contains_key(*field));
-        if matches && let Some(mut inner) = parameter(properties) {
+        if matches && let Some(mut inner) = properties.get(field).and_then(&data) {
             if let Some(inner) = inner.as_object_mut() {
                 inner.remove("nullable");
             }
+            let inner = parameter(inner, format!("{component}_{field}"), &mut hoisted);
             *schema = json!({ "type": "object", "x-rust-type": rust_type(name, &[inner]) });
             report.place(component.clone());
         }
     }
+    document.schemas_mut().extend(hoisted);
+}
+
+/// The schema as the parameter of a hand-written type. A parameter cannot be named, so a schema that needs
+/// a name becomes a component that is named after its place.
+fn parameter(mut schema: Value, place: String, hoisted: &mut Vec<(String, Value)>) -> Value {
+    #[rustfmt::skip]
+    const NAMED: [&str; 7] = ["allOf", "anyOf", "enum", "maxLength", "minLength", "oneOf", "properties"];
+    let Some(map) = schema.as_object_mut() else { return schema };
+    if map.contains_key("x-rust-type") || target(map).is_some() {
+        return schema;
+    }
+    if NAMED.iter().any(|keyword| map.contains_key(*keyword)) {
+        let reference = json!({ "$ref": format!("{SCHEMA_REF}{place}") });
+        hoisted.push((place, schema));
+        return reference;
+    }
+    for (key, part) in [("items", "item"), ("additionalProperties", "value")] {
+        if let Some(inner) = map.remove(key) {
+            map.insert(key.into(), parameter(inner, format!("{place}_{part}"), hoisted));
+        }
+    }
+    schema
 }

@@ -1,23 +1,40 @@
 //! Steps on the schema language, the same for requests and responses.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
 use super::StepReport;
-use super::document::{Document, SCHEMA_REF, each_object, enum_values, is_enum, target};
+use super::document::{Document, SCHEMA_REF, each_object, each_within, enum_values, is_enum, target};
 
-/// Removes a keyword from every schema, but not a property of that name.
-pub(super) fn without(document: &mut Document, report: &mut StepReport, keyword: &str) {
+/// Removes keywords from every schema, but not properties of these names.
+pub(super) fn without(document: &mut Document, report: &mut StepReport, keywords: &[&str]) {
     document.each_schema(|place, schema| {
-        if schema.remove(keyword).is_some() {
-            report.place(place);
+        for keyword in keywords {
+            if schema.remove(*keyword).is_some() {
+                report.place(place);
+            }
         }
     });
 }
 
 pub(super) fn null_members(document: &mut Document, report: &mut StepReport) {
     document.each_schema(|place, schema| {
+        // A list of types is a union too.
+        if let Some(Value::Array(kinds)) = schema.get("type").cloned() {
+            schema.remove("type");
+            match kinds.as_slice() {
+                [only] => schema.insert("type".into(), only.clone()),
+                [only, null] | [null, only] if null == "null" => {
+                    schema.insert("nullable".into(), json!(true));
+                    schema.insert("type".into(), only.clone())
+                }
+                all => {
+                    schema.insert("anyOf".into(), all.iter().map(|kind| json!({ "type": kind })).collect())
+                }
+            };
+            report.place(place);
+        }
         for key in ["anyOf", "oneOf"] {
             let Some(Value::Array(mut members)) = schema.get(key).cloned() else { continue };
             let all = members.len();
@@ -59,6 +76,13 @@ pub(super) fn constants(document: &mut Document, report: &mut StepReport) {
     document.each_schema(|place, schema| {
         if let Some(value) = schema.remove("const") {
             schema.insert("enum".into(), json!([value]));
+            report.place(place);
+        }
+        // typify rejects an enum whose values have several types.
+        let mut values = enum_values(schema).iter().filter(|value| !value.is_null());
+        let kind = values.next().map(std::mem::discriminant);
+        if values.any(|value| Some(std::mem::discriminant(value)) != kind) {
+            schema.remove("enum");
             report.place(place);
         }
     });
@@ -127,29 +151,47 @@ pub(super) fn any_of(document: &mut Document, report: &mut StepReport) {
 pub(super) fn inline_enums(document: &mut Document, report: &mut StepReport) {
     let members = union_members(document.schemas());
     let (_, responses) = document.directions();
-    let mut hoisted = Vec::new();
-    for (name, schema) in document.schemas_mut() {
-        for (property, schema) in properties(schema) {
-            // A tag with one value stays closed, because it distinguishes the members of a union.
-            let tag = enum_values(schema).len() == 1 && (!responses.contains(name) || members.contains(name));
-            if is_enum(schema) && !tag {
-                let component = format!("{name}_{property}");
-                let mut definition = schema.clone();
-                definition.retain(|key, _| matches!(key.as_str(), "type" | "enum"));
-                schema.retain(|key, _| !matches!(key.as_str(), "type" | "enum"));
-                schema.insert("allOf".into(), json!([{ "$ref": format!("{SCHEMA_REF}{component}") }]));
-                hoisted.push((component, Value::Object(definition)));
-            }
+    let mut hoisted = BTreeMap::new();
+    let mut hoist = |name: &String, schema: &mut Map<String, Value>, place: String| {
+        // A tag with one value stays closed, because it distinguishes the members of a union.
+        let tag = enum_values(schema).len() == 1 && (!responses.contains(name) || members.contains(name));
+        if !is_enum(schema) || tag {
+            return;
         }
+        let mut component = place.clone();
+        for number in 2.. {
+            if !hoisted.contains_key(&component) {
+                break;
+            }
+            component = format!("{place}_{number}");
+        }
+        let mut definition = schema.clone();
+        definition.retain(|key, _| matches!(key.as_str(), "type" | "enum"));
+        schema.retain(|key, _| !matches!(key.as_str(), "type" | "enum"));
+        schema.insert("allOf".into(), json!([{ "$ref": format!("{SCHEMA_REF}{component}") }]));
+        hoisted.insert(component, Value::Object(definition));
+    };
+    for (name, schema) in document.schemas_mut() {
+        if schema.as_object().is_some_and(is_enum) {
+            continue;
+        }
+        for (property, schema) in properties(schema) {
+            hoist(name, schema, format!("{name}_{property}"));
+        }
+        // The name of the property alone belongs to the type around the enum.
+        each_within(schema, name, &mut |place: &str, schema: &mut Map<String, Value>| {
+            hoist(name, schema, format!("{}_value", place.replace('.', "_")));
+        });
     }
-    report.places.extend(hoisted.iter().map(|(name, _)| name.clone()));
+    report.places.extend(hoisted.keys().cloned());
     document.schemas_mut().extend(hoisted);
 }
 
 pub(super) fn property_defaults(document: &mut Document, report: &mut StepReport) {
     for (name, schema) in document.schemas_mut() {
         for (property, schema) in properties(schema) {
-            if enum_values(schema).len() != 1 && schema.remove("default").is_some() {
+            let only = enum_values(schema).first().filter(|_| enum_values(schema).len() == 1);
+            if only != schema.get("default") && schema.remove("default").is_some() {
                 report.place(format!("{name}.{property}"));
             }
         }

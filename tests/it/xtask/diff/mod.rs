@@ -1,8 +1,9 @@
-//! `cargo xtask diff`: the committed document and many changes of it, each compared in both directions.
+//! `cargo xtask diff`: a frozen document and many changes of it, each compared in both directions.
 
 mod cases;
 mod completeness;
 mod oasdiff;
+mod small;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -12,16 +13,16 @@ use xtask::diff::{self, Diff};
 use xtask::documents;
 use xtask::normalise;
 
-use super::committed;
+use super::{frozen, read};
 
-/// The changes of the committed document by name, as JSON Patch.
+/// The changes of the frozen document by name, as JSON Patch.
 fn changes() -> BTreeMap<String, json_patch::Patch> {
     serde_json::from_str(include_str!("cases.json")).unwrap()
 }
 
-/// The committed document.
+/// The frozen document.
 fn base() -> Value {
-    committed(documents::UPSTREAM)
+    read(&frozen().join(documents::UPSTREAM))
 }
 
 fn changed(base: &Value, patch: &json_patch::Patch) -> Value {
@@ -34,7 +35,7 @@ fn changed(base: &Value, patch: &json_patch::Patch) -> Value {
 fn both_ways(base: &Value, changed: &Value) -> [Diff; 2] {
     let between = |old: &Value, new: &Value| {
         let normal = |document: &Value| normalise::normalise(document.clone(), "document").unwrap();
-        diff::between(&documents::root(), ("before", &normal(old)), ("after", &normal(new))).unwrap()
+        diff::between(&frozen(), ("before", &normal(old)), ("after", &normal(new))).unwrap()
     };
     [between(base, changed), between(changed, base)]
 }
