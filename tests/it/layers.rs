@@ -64,7 +64,7 @@ const XTASK: &[&str] = &[
     // The documents and the workspace.
     "documents, source, workspace",
     // From the service's document to the lowered one.
-    "normalise, overlay, lower, pipeline, surface",
+    "normalise, overlay, lower, behaviour, pipeline, files, surface",
     // The commands.
     "diff, regen, bench, ci",
 ];
