@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
 use crate::handler::{Shared, handle};
@@ -196,6 +196,7 @@ impl Builder {
             queued_responses: Mutex::default(),
             faults: Mutex::default(),
             log: Mutex::default(),
+            in_progress: watch::Sender::new(0),
             monitor,
         });
         let sockets_to_stop = sockets.clone();

@@ -9,6 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::Response;
 use axum::http::header::ORIGIN;
+use tokio::sync::watch;
 
 use crate::call::Call;
 use crate::clock::Clock;
@@ -40,17 +41,65 @@ pub(crate) struct Shared {
     pub(crate) queued_responses: Mutex<HashMap<&'static str, VecDeque<MockResponse>>>,
     pub(crate) faults: Mutex<FaultPlan>,
     pub(crate) log: Mutex<RequestLog>,
+    /// Number of requests in progress, without those that hang.
+    pub(crate) in_progress: watch::Sender<usize>,
     pub(crate) monitor: Arc<Mutex<SocketMonitor>>,
 }
 
 #[derive(Default)]
 pub(crate) struct RequestLog {
-    pub(crate) requests: Vec<RecordedRequest>,
-    /// Number of all requests so far; numbers the request ids.
-    count: u64,
+    requests: Vec<RecordedRequest>,
+    /// Number of requests that were taken.
+    taken: usize,
+    /// Number of all responses so far; numbers the request ids.
+    responses: u64,
+}
+
+impl RequestLog {
+    pub(crate) fn requests(&self) -> &[RecordedRequest] {
+        &self.requests
+    }
+
+    pub(crate) fn take(&mut self) -> Vec<RecordedRequest> {
+        self.taken += self.requests.len();
+        std::mem::take(&mut self.requests)
+    }
+
+    /// Records a request on its arrival and returns its number.
+    fn arrived(&mut self, request: RecordedRequest) -> usize {
+        self.requests.push(request);
+        self.taken + self.requests.len() - 1
+    }
+
+    /// Records the status of a response and returns its request id.
+    fn responded(&mut self, number: usize, status: u16) -> String {
+        let request = number.checked_sub(self.taken).and_then(|index| self.requests.get_mut(index));
+        if let Some(request) = request {
+            request.status = Some(status);
+        }
+        self.responses += 1;
+        format!("mock-request-{}", self.responses)
+    }
+}
+
+/// Counts the requests in progress; dropped when one has its response or is broken.
+struct InProgress<'a>(&'a watch::Sender<usize>);
+
+impl<'a> InProgress<'a> {
+    fn new(count: &'a watch::Sender<usize>) -> InProgress<'a> {
+        count.send_modify(|count| *count += 1);
+        InProgress(count)
+    }
+}
+
+impl Drop for InProgress<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
 }
 
 pub(crate) async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
+    let in_progress = InProgress::new(&shared.in_progress);
     let (parts, body) = request.into_parts();
     let found = route(parts.method.as_str(), parts.uri.path());
     let operation = match &found {
@@ -60,6 +109,7 @@ pub(crate) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
     let body = axum::body::to_bytes(body, MAX_BODY_BYTES).await;
     let is_too_large = body.is_err();
     let request = Request::from_parts(parts, body.unwrap_or_default());
+    let number = lock(&shared.log).arrived(RecordedRequest::new(operation, &request));
     let response = if is_too_large {
         MockResponse::no_route(413, "Request Entity Too Large")
     } else {
@@ -77,29 +127,30 @@ pub(crate) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
                 Some(responding.await)
             }
             Some((operation, Fault::Mutated(mutation))) => Some(mutation.apply(operation, responding.await)),
-            Some((_, Fault::Before(failure))) => fail(failure).await,
+            Some((_, Fault::Before(failure))) => fail(failure, in_progress).await,
             Some((_, Fault::After(failure))) => {
                 responding.await;
-                fail(failure).await
+                fail(failure, in_progress).await
             }
         };
         let Some(response) = response else { return disconnect() };
         response
     };
-    let mut log = lock(&shared.log);
-    log.requests.push(RecordedRequest::new(operation, &request, response.status()));
-    log.count += 1;
-    let mut response = response.into_response(&format!("mock-request-{}", log.count));
+    let request_id = lock(&shared.log).responded(number, response.status());
+    let mut response = response.into_response(&request_id);
     cors::allow(request.headers().get(ORIGIN), &mut response);
     response
 }
 
 /// Returns the response of a failed request; `None` means that its connection is dropped.
-async fn fail(failure: Failure) -> Option<MockResponse> {
+async fn fail(failure: Failure, in_progress: InProgress<'_>) -> Option<MockResponse> {
     match failure {
         Failure::Response(response) => Some(response),
         Failure::Disconnect => None,
-        Failure::Hang => std::future::pending().await,
+        Failure::Hang => {
+            drop(in_progress);
+            std::future::pending().await
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use uuid::Uuid;
 
 use liveavatar_api::realtime::lite::LiteCommand;
@@ -72,4 +73,22 @@ pub(crate) type SocketFaultFn = Box<dyn FnMut(&LiteCommand) -> Option<SocketFaul
 pub(crate) struct SocketMonitor {
     pub(crate) faults: Option<SocketFaultFn>,
     pub(crate) sessions: HashMap<Uuid, SocketActivity>,
+    /// What the test sends to the open sockets of each session.
+    senders: HashMap<Uuid, Vec<UnboundedSender<String>>>,
+}
+
+impl SocketMonitor {
+    /// Returns the receiver of what the test sends to a new socket.
+    pub(crate) fn subscribe(&mut self, session: Uuid) -> UnboundedReceiver<String> {
+        let (sender, receiver) = unbounded_channel();
+        self.senders.entry(session).or_default().push(sender);
+        receiver
+    }
+
+    /// Sends a text to all open sockets of a session; returns false if there are none.
+    pub(crate) fn send(&mut self, session: Uuid, text: &str) -> bool {
+        let senders = self.senders.entry(session).or_default();
+        senders.retain(|sender| sender.send(text.to_owned()).is_ok());
+        !senders.is_empty()
+    }
 }
