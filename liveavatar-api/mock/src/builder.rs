@@ -11,10 +11,11 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
-use crate::handler::{Shared, handle};
+use crate::handler::handle;
 use crate::rate_limit::RateLimiter;
 use crate::server::Server;
 use crate::sessions::Limits;
+use crate::shared::Shared;
 use crate::socket::{self, EventStyle, SocketContext};
 use crate::socket_activity::SocketMonitor;
 use crate::state::{ServerState, lock};
@@ -52,6 +53,7 @@ pub struct Builder {
     port: u16,
     sockets: Option<EventStyle>,
     socket_delay: Duration,
+    record_audio: bool,
 }
 
 /// All defaults are our choice; the service sets these values per plan and account.
@@ -67,6 +69,7 @@ impl Default for Builder {
             port: 0,
             sockets: None,
             socket_delay: Duration::ZERO,
+            record_audio: false,
         }
     }
 }
@@ -158,6 +161,12 @@ impl Builder {
         self
     }
 
+    /// Keeps the audio that command sockets receive, for [`Server::heard_audio`]; 48 kB per second. Off by default.
+    pub fn record_audio(mut self) -> Builder {
+        self.record_audio = true;
+        self
+    }
+
     /// Starts the server on the current Tokio runtime.
     ///
     /// # Errors
@@ -172,7 +181,7 @@ impl Builder {
         let clock = Clock::new();
         let state = ServerState::new(&clock, self.limits, self.public_entries, self.known_avatars_only);
         let state = Arc::new(Mutex::new(state));
-        let monitor = Arc::new(Mutex::new(SocketMonitor::default()));
+        let monitor = Arc::new(Mutex::new(SocketMonitor::new(self.record_audio)));
         let mut sockets = None;
         if let Some(style) = self.sockets {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;

@@ -1,106 +1,38 @@
 //! Handles one HTTP request: faults, queued responses, credentials, rate limit, validation, then the operation.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::Response;
 use axum::http::header::ORIGIN;
-use tokio::sync::watch;
 
 use crate::call::Call;
-use crate::clock::Clock;
+use crate::control;
 use crate::cors;
 use crate::credentials::identify;
 use crate::document::{Route, route};
-use crate::fault::{Failure, Fault, FaultPlan};
-use crate::rate_limit::RateLimiter;
+use crate::fault::{Failure, Fault};
 use crate::recorded_request::RecordedRequest;
 use crate::resource_operation::ResourceOperation;
 use crate::response::MockResponse;
 use crate::session_operations;
-use crate::socket_activity::SocketMonitor;
-use crate::state::{ServerState, lock};
+use crate::shared::{InProgress, Shared};
+use crate::state::lock;
 use crate::validation;
 
 /// Largest accepted request body; the largest real one is an image for an avatar.
 const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 
-/// What all requests to one server share.
-pub(crate) struct Shared {
-    pub(crate) url: String,
-    pub(crate) api_key: String,
-    /// Delay of every request.
-    pub(crate) latency: Duration,
-    pub(crate) clock: Clock,
-    pub(crate) state: Arc<Mutex<ServerState>>,
-    pub(crate) rate_limiter: Mutex<RateLimiter>,
-    pub(crate) queued_responses: Mutex<HashMap<&'static str, VecDeque<MockResponse>>>,
-    pub(crate) faults: Mutex<FaultPlan>,
-    pub(crate) log: Mutex<RequestLog>,
-    /// Number of requests in progress, without those that hang.
-    pub(crate) in_progress: watch::Sender<usize>,
-    pub(crate) monitor: Arc<Mutex<SocketMonitor>>,
-}
-
-#[derive(Default)]
-pub(crate) struct RequestLog {
-    requests: Vec<RecordedRequest>,
-    /// Number of requests that were taken.
-    taken: usize,
-    /// Number of all responses so far; numbers the request ids.
-    responses: u64,
-}
-
-impl RequestLog {
-    pub(crate) fn requests(&self) -> &[RecordedRequest] {
-        &self.requests
-    }
-
-    pub(crate) fn take(&mut self) -> Vec<RecordedRequest> {
-        self.taken += self.requests.len();
-        std::mem::take(&mut self.requests)
-    }
-
-    /// Records a request on its arrival and returns its number.
-    fn arrived(&mut self, request: RecordedRequest) -> usize {
-        self.requests.push(request);
-        self.taken + self.requests.len() - 1
-    }
-
-    /// Records the status of a response and returns its request id.
-    fn responded(&mut self, number: usize, status: u16) -> String {
-        let request = number.checked_sub(self.taken).and_then(|index| self.requests.get_mut(index));
-        if let Some(request) = request {
-            request.status = Some(status);
-        }
-        self.responses += 1;
-        format!("mock-request-{}", self.responses)
-    }
-}
-
-/// Counts the requests in progress; dropped when one has its response or is broken.
-struct InProgress<'a>(&'a watch::Sender<usize>);
-
-impl<'a> InProgress<'a> {
-    fn new(count: &'a watch::Sender<usize>) -> InProgress<'a> {
-        count.send_modify(|count| *count += 1);
-        InProgress(count)
-    }
-}
-
-impl Drop for InProgress<'_> {
-    fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
-    }
-}
-
 pub(crate) async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
     let in_progress = InProgress::new(&shared.in_progress);
     let (parts, body) = request.into_parts();
+    if let Some(path) = parts.uri.path().strip_prefix(control::PREFIX) {
+        let body = axum::body::to_bytes(body, MAX_BODY_BYTES).await.unwrap_or_default();
+        return control::respond(&shared, &parts.method, path, &body).into_response("mock-control");
+    }
     let found = route(parts.method.as_str(), parts.uri.path());
     let operation = match &found {
         Route::Found(operation, _) => Some(*operation),

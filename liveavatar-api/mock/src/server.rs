@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use crate::document;
 use crate::fault::{Fault, FaultPlan};
-use crate::handler::Shared;
 use crate::recorded_request::RecordedRequest;
 use crate::response::MockResponse;
+use crate::shared::Shared;
 use crate::socket_activity::{SocketActivity, SocketFault};
 use crate::state::lock;
 use liveavatar_api::realtime::lite::LiteCommand;
@@ -140,6 +140,19 @@ impl Server {
     #[must_use]
     pub fn credits(&self) -> u64 {
         lock(&self.shared.state).sessions.credits()
+    }
+
+    /// Sets the remaining credits.
+    pub fn set_credits(&self, credits: u64) {
+        lock(&self.shared.state).sessions.set_credits(credits);
+    }
+
+    /// Returns the audio that a session has received on its command sockets, as a WAV file.
+    ///
+    /// `None` if the session has received none, or without [`Builder::record_audio`](crate::Builder::record_audio).
+    #[must_use]
+    pub fn heard_audio(&self, session: Uuid) -> Option<Vec<u8>> {
+        lock(&self.shared.monitor).wav(session)
     }
 
     /// Moves the server's clock forward, at most 100 years ahead in total.

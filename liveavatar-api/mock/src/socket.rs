@@ -220,6 +220,7 @@ impl Socket {
                     self.playback.open(id, number, now);
                 }
                 let duration = audio::duration(pcm.len());
+                lock(&self.context.monitor).hear(self.id, &pcm);
                 if let Some(number) = self.playback.append(duration, now) {
                     self.record_utterance(number, |utterance| {
                         utterance.frames += 1;
