@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .allow("max_session_duration", Choice::up_to(60))
         .on_granted(|granted| println!("  count session {} of {}", granted.session_id, granted.user))
         .on_ended(|ended| {
-            println!("  session {} of {} ended: {:?}", ended.session_id, ended.user, ended.reason)
+            println!("  session {} of {} ended: {:?}", ended.session_id, ended.user, ended.reason);
         })
         .start_sessions()
         .service()?;

@@ -150,10 +150,10 @@ mod tests {
         while let Some(next) = playback.next_due() {
             match playback.next_event(next) {
                 Some(PlaybackEvent::Started(speech)) => {
-                    events.push(("started", speech.id.unwrap(), next - begin))
+                    events.push(("started", speech.id.unwrap(), next - begin));
                 }
                 Some(PlaybackEvent::Ended(speech)) => {
-                    events.push(("ended", speech.id.unwrap(), next - begin))
+                    events.push(("ended", speech.id.unwrap(), next - begin));
                 }
                 other => panic!("{other:?}"),
             }

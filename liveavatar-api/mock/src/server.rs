@@ -106,7 +106,7 @@ impl Server {
     /// assert!(server.send_socket_event(session, &json!({ "type": "agent.state_updated", "state": "listening" })));
     /// # }
     /// ```
-    #[must_use = "false if the session has no socket"]
+    #[must_use = "false if the session lacks a socket"]
     pub fn send_socket_event(&self, session: Uuid, event: &Value) -> bool {
         lock(&self.shared.monitor).send(session, &event.to_string())
     }

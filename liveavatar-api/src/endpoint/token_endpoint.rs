@@ -177,9 +177,9 @@ impl<U> TokenEndpoint<U> {
     /// Sets a function to call once for each granted session when its end is known.
     ///
     /// With [`start_sessions`](Self::start_sessions), that is as soon as this process knows it, also during a shutdown. If the
-    /// browser has the token, it is when the session is stopped here, when the service reports its end at the user's next request,
-    /// or when its maximum duration has passed since the token was minted, whichever is first; a browser may start the session
-    /// later (see [`SecondSession`]). It must not block.
+    /// browser has the token, it is the first of these: the session is stopped here, the service reports its end at the user's next
+    /// request, or its maximum duration has passed since the token was minted. A browser may still start it after that (see
+    /// [`SecondSession`]), and if this process stops first, its end is not reported. The function must not block.
     pub fn on_ended(mut self, hook: impl Fn(Ended<'_, U>) + Send + Sync + 'static) -> Self {
         self.on_ended = Some(Arc::new(hook));
         self

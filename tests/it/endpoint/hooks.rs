@@ -79,19 +79,19 @@ async fn each_granted_session_ends_once() {
             let client = client(&server);
             let endpoint = reports.endpoint(&client).second_session(SecondSession::Replace);
             let endpoint = if starts { endpoint.start_sessions() } else { endpoint };
-            let served = ServedEndpoint::start(endpoint).await;
-            let opened = served.open("ada").await;
+            let endpoint = ServedEndpoint::start(endpoint).await;
+            let opened = endpoint.open("ada").await;
             if let Some(token) = opened["session_token"].as_str() {
                 start_with(&server, token).await;
             }
             match case {
-                "DELETE" => assert_eq!(send(served.delete("ada")).await.0, 204),
-                "replacement" => drop(served.open("ada").await),
+                "DELETE" => assert_eq!(send(endpoint.delete("ada")).await.0, 204),
+                "replacement" => drop(endpoint.open("ada").await),
                 "the service" => {
                     assert!(server.end_session(id(&opened), "NO_CREDITS"));
                     // The next keep-alive, or the user's next request, detects it.
                     sleep(Duration::from_secs(70)).await;
-                    drop(served.open("ada").await);
+                    drop(endpoint.open("ada").await);
                 }
                 "shutdown" => assert!(client.shutdown().await.is_empty()),
                 _ => sleep(Duration::from_secs(101)).await,
