@@ -30,9 +30,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let session = TokenEndpoint::new(client.clone(), config, login)
         .allow("avatar_persona.language", Choice::one_of(["en", "de"]))
         .allow("max_session_duration", Choice::up_to(60))
+        .on_granted(|granted| println!("  count session {} of {}", granted.session_id, granted.user))
+        .on_ended(|ended| {
+            println!("  session {} of {} ended: {:?}", ended.session_id, ended.user, ended.reason);
+        })
         .start_sessions()
-        .router()?;
-    let app = axum::Router::new().nest("/session", session);
+        .service()?;
+    let app = axum::Router::new().nest_service("/session", session);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}/session", listener.local_addr()?);
     let server = tokio::spawn(async move { axum::serve(listener, app).await });

@@ -1,21 +1,29 @@
 //! `mock`: serving a mock LiveAvatar service on a local port.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use liveavatar_mock::{Builder, EventStyle, Server};
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::service::Service;
 use crate::signals::Interrupt;
 
-#[derive(Args)]
+/// Every switch is an option and, under the same name, a setting of the file.
+#[derive(Args, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct Mock {
-    /// Port on 127.0.0.1; 0 selects a free one
-    #[arg(long, default_value_t = 0)]
-    port: u16,
+    /// TOML file with these options, such as `credits = 5`; options on the command line take precedence
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    settings: Option<PathBuf>,
+    /// Port on 127.0.0.1; 0, the default, selects a free one
+    #[arg(long)]
+    port: Option<u16>,
     /// Credits of the account; a minute costs 2 in FULL mode, 1 in LITE mode and 0 in the sandbox
     #[arg(long, value_name = "CREDITS")]
     credits: Option<u64>,
@@ -25,6 +33,9 @@ pub(crate) struct Mock {
     /// Maximum session duration
     #[arg(long, value_name = "SECONDS")]
     max_session_duration: Option<u64>,
+    /// Ends sessions that were not kept alive once within this time; the service does so after about 200 s
+    #[arg(long, value_name = "SECONDS")]
+    zombie_timeout: Option<u64>,
     /// Requests per second allowed for each caller and operation; further ones get a 429 response
     #[arg(long, value_name = "REQUESTS")]
     rate_limit: Option<u32>,
@@ -34,13 +45,26 @@ pub(crate) struct Mock {
     /// Number of public entries in each collection that has them, such as avatars
     #[arg(long, value_name = "ENTRIES")]
     public_entries: Option<u32>,
-    /// How the events of LITE web sockets identify an utterance
-    #[arg(long, value_name = "STYLE", default_value = "event-id")]
-    sockets: Style,
+    /// Rejects avatars that are not in the lists
+    #[arg(long, num_args = 0, default_missing_value = "true")]
+    known_avatars_only: Option<bool>,
+    /// How the events of LITE web sockets identify an utterance [default: event-id]
+    #[arg(long, value_name = "STYLE")]
+    sockets: Option<Style>,
+    /// Time until a LITE web socket is ready; it drops earlier frames
+    #[arg(long, value_name = "MILLISECONDS")]
+    socket_delay: Option<u64>,
+    /// Keeps the audio that LITE web sockets receive, for GET /_mock/sessions/ID/audio
+    #[arg(long, num_args = 0, default_missing_value = "true")]
+    record_audio: Option<bool>,
+    /// Begins each page of a transcript with the last line of the page before it
+    #[arg(long, num_args = 0, default_missing_value = "true")]
+    overlapping_transcripts: Option<bool>,
 }
 
 /// The ways observed in real servers.
-#[derive(Clone, Copy, clap::ValueEnum)]
+#[derive(Clone, Copy, clap::ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
 enum Style {
     /// By the command's ID in `event_id`
     EventId,
@@ -55,14 +79,15 @@ enum Style {
 impl Mock {
     pub(crate) async fn run(self, service: &Service, output: Output) -> Result<(), Failure> {
         let mut interrupt = Interrupt::new()?;
-        let mut builder = self.builder();
+        let this = self.with_settings()?;
+        let mut builder = this.builder();
         // The mock accepts the key that is set. Only a generated key is printed.
         let has_key = service.has_api_key();
         if has_key {
             builder = builder.api_key(service.api_key()?.expose());
         }
         let server = builder.start().await.map_err(|error| {
-            let message = format!("failed to listen on port {}: {error}", self.port);
+            let message = format!("failed to listen on port {}: {error}", this.port.unwrap_or_default());
             Failure::usage(message, "use another port, or 0 for a free one")
         })?;
         let key = if has_key { "the one that you set" } else { server.api_key() };
@@ -74,15 +99,48 @@ impl Mock {
         Ok(())
     }
 
+    /// Adds the settings of the file to the options.
+    fn with_settings(self) -> Result<Self, Failure> {
+        let Some(path) = &self.settings else { return Ok(self) };
+        let failed = |error: &dyn std::fmt::Display| {
+            let message = format!("failed to read {}: {}", path.display(), error.to_string().trim_end());
+            Failure::usage(message, "the file has the options of this command, such as `socket-delay = 200`")
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
+        // Reads the file on its own first, for errors with a line.
+        toml::from_str::<Self>(&text).map_err(|error| failed(&error))?;
+        let mut merged: Map<String, Value> = toml::from_str(&text).map_err(|error| failed(&error))?;
+        let options = serde_json::to_value(&self).map_err(|error| failed(&error))?;
+        let options = options.as_object().into_iter().flatten();
+        merged.extend(
+            options.filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.clone(), value.clone())),
+        );
+        serde_json::from_value(Value::Object(merged)).map_err(|error| failed(&error))
+    }
+
     fn builder(&self) -> Builder {
-        let builder = Server::builder().port(self.port);
-        let builder = self.credits.into_iter().fold(builder, Builder::credits);
-        let builder = self.session_limit.into_iter().fold(builder, Builder::session_limit);
-        let builder = self.max_session_duration.into_iter().fold(builder, Builder::max_session_duration);
-        let builder = self.rate_limit.into_iter().fold(builder, Builder::rate_limit);
-        let builder = self.latency.map(Duration::from_millis).into_iter().fold(builder, Builder::latency);
-        let builder = self.public_entries.into_iter().fold(builder, Builder::public_entries);
-        builder.sockets(match self.sockets {
+        let mut builder = Server::builder();
+        let milliseconds = |time: Option<u64>| time.map(Duration::from_millis);
+        builder = self.port.into_iter().fold(builder, Builder::port);
+        builder = self.credits.into_iter().fold(builder, Builder::credits);
+        builder = self.session_limit.into_iter().fold(builder, Builder::session_limit);
+        builder = self.max_session_duration.into_iter().fold(builder, Builder::max_session_duration);
+        let zombie_timeout = self.zombie_timeout.map(Duration::from_secs);
+        builder = zombie_timeout.into_iter().fold(builder, Builder::zombie_timeout);
+        builder = self.rate_limit.into_iter().fold(builder, Builder::rate_limit);
+        builder = milliseconds(self.latency).into_iter().fold(builder, Builder::latency);
+        builder = self.public_entries.into_iter().fold(builder, Builder::public_entries);
+        builder = milliseconds(self.socket_delay).into_iter().fold(builder, Builder::socket_delay);
+        if self.known_avatars_only == Some(true) {
+            builder = builder.known_avatars_only();
+        }
+        if self.record_audio == Some(true) {
+            builder = builder.record_audio();
+        }
+        if self.overlapping_transcripts == Some(true) {
+            builder = builder.overlapping_transcripts();
+        }
+        builder.sockets(match self.sockets.unwrap_or(Style::EventId) {
             Style::EventId => EventStyle::EventId,
             Style::SourceEventId => EventStyle::SourceEventId,
             Style::Task => EventStyle::TaskId,

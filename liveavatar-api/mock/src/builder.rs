@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
-use crate::handler::{Shared, handle};
+use crate::handler::handle;
 use crate::rate_limit::RateLimiter;
 use crate::server::Server;
 use crate::sessions::Limits;
+use crate::shared::Shared;
 use crate::socket::{self, EventStyle, SocketContext};
 use crate::socket_activity::SocketMonitor;
 use crate::state::{ServerState, lock};
@@ -53,6 +54,7 @@ pub struct Builder {
     sockets: Option<EventStyle>,
     socket_delay: Duration,
     overlapping_transcripts: bool,
+    record_audio: bool,
 }
 
 /// All defaults are our choice; the service sets these values per plan and account.
@@ -69,6 +71,7 @@ impl Default for Builder {
             sockets: None,
             socket_delay: Duration::ZERO,
             overlapping_transcripts: false,
+            record_audio: false,
         }
     }
 }
@@ -168,6 +171,12 @@ impl Builder {
         self
     }
 
+    /// Keeps the audio that command sockets receive, for [`Server::heard_audio`]; 48 kB per second. Off by default.
+    pub fn record_audio(mut self) -> Builder {
+        self.record_audio = true;
+        self
+    }
+
     /// Starts the server on the current Tokio runtime.
     ///
     /// # Errors
@@ -183,7 +192,7 @@ impl Builder {
         let state = ServerState::new(&clock, self.limits, self.public_entries, self.known_avatars_only);
         let state = Arc::new(Mutex::new(state));
         lock(&state).sessions.overlapping_transcripts = self.overlapping_transcripts;
-        let monitor = Arc::new(Mutex::new(SocketMonitor::default()));
+        let monitor = Arc::new(Mutex::new(SocketMonitor::new(self.record_audio)));
         let mut sockets = None;
         if let Some(style) = self.sockets {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -207,6 +216,7 @@ impl Builder {
             queued_responses: Mutex::default(),
             faults: Mutex::default(),
             log: Mutex::default(),
+            in_progress: watch::Sender::new(0),
             monitor,
         });
         let sockets_to_stop = sockets.clone();

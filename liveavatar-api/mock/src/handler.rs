@@ -1,9 +1,8 @@
 //! Handles one HTTP request: faults, queued responses, credentials, rate limit, validation, then the operation.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
@@ -11,47 +10,29 @@ use axum::http::Response;
 use axum::http::header::ORIGIN;
 
 use crate::call::Call;
-use crate::clock::Clock;
+use crate::control;
 use crate::cors;
 use crate::credentials::identify;
 use crate::document::{Route, route};
-use crate::fault::{Failure, Fault, FaultPlan};
-use crate::rate_limit::RateLimiter;
+use crate::fault::{Failure, Fault};
 use crate::recorded_request::RecordedRequest;
 use crate::resource_operation::ResourceOperation;
 use crate::response::MockResponse;
 use crate::session_operations;
-use crate::socket_activity::SocketMonitor;
-use crate::state::{ServerState, lock};
+use crate::shared::{InProgress, Shared};
+use crate::state::lock;
 use crate::validation;
 
 /// Largest accepted request body; the largest real one is an image for an avatar.
 const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 
-/// What all requests to one server share.
-pub(crate) struct Shared {
-    pub(crate) url: String,
-    pub(crate) api_key: String,
-    /// Delay of every request.
-    pub(crate) latency: Duration,
-    pub(crate) clock: Clock,
-    pub(crate) state: Arc<Mutex<ServerState>>,
-    pub(crate) rate_limiter: Mutex<RateLimiter>,
-    pub(crate) queued_responses: Mutex<HashMap<&'static str, VecDeque<MockResponse>>>,
-    pub(crate) faults: Mutex<FaultPlan>,
-    pub(crate) log: Mutex<RequestLog>,
-    pub(crate) monitor: Arc<Mutex<SocketMonitor>>,
-}
-
-#[derive(Default)]
-pub(crate) struct RequestLog {
-    pub(crate) requests: Vec<RecordedRequest>,
-    /// Number of all requests so far; numbers the request ids.
-    count: u64,
-}
-
 pub(crate) async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
+    let in_progress = InProgress::new(&shared.in_progress);
     let (parts, body) = request.into_parts();
+    if let Some(path) = parts.uri.path().strip_prefix(control::PREFIX) {
+        let body = axum::body::to_bytes(body, MAX_BODY_BYTES).await.unwrap_or_default();
+        return control::respond(&shared, &parts.method, path, &body).into_response("mock-control");
+    }
     let found = route(parts.method.as_str(), parts.uri.path());
     let operation = match &found {
         Route::Found(operation, _) => Some(*operation),
@@ -60,6 +41,7 @@ pub(crate) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
     let body = axum::body::to_bytes(body, MAX_BODY_BYTES).await;
     let is_too_large = body.is_err();
     let request = Request::from_parts(parts, body.unwrap_or_default());
+    let number = lock(&shared.log).arrived(RecordedRequest::new(operation, &request));
     let response = if is_too_large {
         MockResponse::no_route(413, "Request Entity Too Large")
     } else {
@@ -77,29 +59,30 @@ pub(crate) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
                 Some(responding.await)
             }
             Some((operation, Fault::Mutated(mutation))) => Some(mutation.apply(operation, responding.await)),
-            Some((_, Fault::Before(failure))) => fail(failure).await,
+            Some((_, Fault::Before(failure))) => fail(failure, in_progress).await,
             Some((_, Fault::After(failure))) => {
                 responding.await;
-                fail(failure).await
+                fail(failure, in_progress).await
             }
         };
         let Some(response) = response else { return disconnect() };
         response
     };
-    let mut log = lock(&shared.log);
-    log.requests.push(RecordedRequest::new(operation, &request, response.status()));
-    log.count += 1;
-    let mut response = response.into_response(&format!("mock-request-{}", log.count));
+    let request_id = lock(&shared.log).responded(number, response.status());
+    let mut response = response.into_response(&request_id);
     cors::allow(request.headers().get(ORIGIN), &mut response);
     response
 }
 
 /// Returns the response of a failed request; `None` means that its connection is dropped.
-async fn fail(failure: Failure) -> Option<MockResponse> {
+async fn fail(failure: Failure, in_progress: InProgress<'_>) -> Option<MockResponse> {
     match failure {
         Failure::Response(response) => Some(response),
         Failure::Disconnect => None,
-        Failure::Hang => std::future::pending().await,
+        Failure::Hang => {
+            drop(in_progress);
+            std::future::pending().await
+        }
     }
 }
 

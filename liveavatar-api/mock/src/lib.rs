@@ -21,6 +21,22 @@
 //!
 //! [`Builder::sockets`] serves the command sockets of LITE sessions as well.
 //!
+//! # Control API
+//!
+//! Tests in other languages control a running server over HTTP, below a prefix that the service does not use. These requests need no
+//! credentials, and are neither delayed nor recorded.
+//!
+//! | Request | Effect |
+//! | --- | --- |
+//! | `POST /_mock/clock` with `{"seconds": 60}` | moves the clock forward: [`Server::advance`] |
+//! | `GET /_mock/credits`, `PUT /_mock/credits` with `{"credits": 5}` | reads or sets the credits |
+//! | `POST /_mock/faults` with `{"operation": "start_session", "times": 2, "fault": …}` | [`Server::inject_fault`]; `times` is 1 by default |
+//! | `DELETE /_mock/faults` | [`Server::clear_faults`] |
+//! | `GET /_mock/sessions/{id}/audio` | the audio that the session's sockets received, as WAV, with [`Builder::record_audio`] |
+//!
+//! A fault is `{"delayed": 1.5}` (seconds), `{"mutated": "NullOptional"}` (a [`Mutation`]), or `{"before": …}` or `{"after": …}` with
+//! `"disconnect"`, `"hang"`, or a response `{"status": 503, "headers": {"retry-after": "1"}, "body": {}}`. A 400 says what is wrong.
+//!
 //! # Invented behaviour
 //!
 //! Some behaviour of the service is not recorded. The mock invents:
@@ -40,6 +56,7 @@
 mod builder;
 mod call;
 mod clock;
+mod control;
 mod cors;
 mod credentials;
 mod document;
@@ -56,6 +73,7 @@ mod schema;
 mod server;
 mod session_operations;
 mod sessions;
+mod shared;
 mod socket;
 mod socket_activity;
 mod state;

@@ -29,8 +29,8 @@ impl Pose {
 /// An utterance that is queued or playing.
 #[derive(Clone, Debug)]
 pub(crate) struct Speech {
-    /// The id of its first command.
-    pub(crate) id: String,
+    /// The id of its first command, if that had one.
+    pub(crate) id: Option<String>,
     /// Its index among the utterances of the session.
     pub(crate) number: usize,
     starts: Instant,
@@ -62,11 +62,11 @@ impl Playback {
         self.queue.back().is_none_or(|last| last.is_closed)
     }
 
-    pub(crate) fn open(&mut self, id: &str, number: usize, now: Instant) {
+    pub(crate) fn open(&mut self, id: Option<&str>, number: usize, now: Instant) {
         let free = self.queue.back().map_or(now, |last| last.until);
         let starts = free.max(now + START_DELAY);
         self.queue.push_back(Speech {
-            id: id.to_owned(),
+            id: id.map(str::to_owned),
             number,
             starts,
             until: starts,
@@ -142,15 +142,19 @@ mod tests {
         let mut playback = Playback::default();
         for (number, id) in ["a", "b"].into_iter().enumerate() {
             assert!(playback.opens_new_utterance());
-            playback.open(id, number, begin);
+            playback.open(Some(id), number, begin);
             assert_eq!(playback.append(SECOND, begin), Some(number));
             playback.close();
         }
         let mut events = Vec::new();
         while let Some(next) = playback.next_due() {
             match playback.next_event(next) {
-                Some(PlaybackEvent::Started(speech)) => events.push(("started", speech.id, next - begin)),
-                Some(PlaybackEvent::Ended(speech)) => events.push(("ended", speech.id, next - begin)),
+                Some(PlaybackEvent::Started(speech)) => {
+                    events.push(("started", speech.id.unwrap(), next - begin));
+                }
+                Some(PlaybackEvent::Ended(speech)) => {
+                    events.push(("ended", speech.id.unwrap(), next - begin));
+                }
                 other => panic!("{other:?}"),
             }
         }
@@ -168,7 +172,7 @@ mod tests {
     fn starvation_is_reported_once_until_more_audio_arrives() {
         let begin = Instant::now();
         let mut playback = Playback::default();
-        playback.open("a", 0, begin);
+        playback.open(Some("a"), 0, begin);
         playback.append(SECOND, begin);
         assert!(matches!(playback.next_event(begin + SECOND), Some(PlaybackEvent::Started(_))));
         assert_eq!(playback.pose(), Pose::Talking);

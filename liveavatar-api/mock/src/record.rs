@@ -1,6 +1,7 @@
 //! One stored record: its fields come from requests and follow the schemas of the responses that contain it.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -27,12 +28,34 @@ pub(crate) struct Record {
     pub(crate) is_own: bool,
     created: Instant,
     /// The fields of all responses; a value that no response contains, such as that of a secret, is not kept.
-    pub(crate) fields: Map<String, Value>,
+    ///
+    /// Public records share them, so that 100,000 fit into little memory.
+    fields: Arc<Map<String, Value>>,
+    /// Replaces the name in the fields.
+    name: Option<Value>,
 }
 
 impl Record {
     pub(crate) fn new(id: String, created: Instant) -> Record {
-        Record { id, is_own: true, created, fields: Map::new() }
+        Record { id, is_own: true, created, fields: Arc::default(), name: None }
+    }
+
+    /// Returns a public record with the same fields, but another id and, if it has a name, this one.
+    pub(crate) fn public(&self, id: String, name: String) -> Record {
+        let name = self.fields.contains_key("name").then(|| name.into());
+        Record { id, is_own: false, created: self.created, fields: Arc::clone(&self.fields), name }
+    }
+
+    pub(crate) fn field(&self, name: &str) -> Option<&Value> {
+        self.name.as_ref().filter(|_| name == "name").or_else(|| self.fields.get(name))
+    }
+
+    pub(crate) fn field_names(&self) -> impl Iterator<Item = &str> {
+        self.fields.keys().map(String::as_str)
+    }
+
+    fn fields_mut(&mut self) -> &mut Map<String, Value> {
+        Arc::make_mut(&mut self.fields)
     }
 
     pub(crate) fn is(&self, id: &str) -> bool {
@@ -42,7 +65,7 @@ impl Record {
     /// Sets missing fields to the document's examples.
     pub(crate) fn fill_with_examples(&mut self, collection: &str) {
         for (name, schema) in properties(collection) {
-            self.fields.entry(name).or_insert_with(|| example_value(name, schema));
+            self.fields_mut().entry(name).or_insert_with(|| example_value(name, schema));
         }
         self.list_placeholders();
     }
@@ -59,7 +82,7 @@ impl Record {
                 }
             }
             let names = json!(names);
-            self.fields.insert(PLACEHOLDERS.to_owned(), names);
+            self.fields_mut().insert(PLACEHOLDERS.to_owned(), names);
         }
     }
 }
@@ -89,12 +112,12 @@ impl RecordWriter {
         for (name, schema) in properties(resource.collection) {
             if !record.fields.contains_key(name) {
                 let value = self.value(name, schema, body.get(name), Parent::Record, body);
-                record.fields.insert(name.to_owned(), value);
+                record.fields_mut().insert(name.to_owned(), value);
             }
             // A literal in the path, such as `image`, is the type.
             let kind = resource.rest.map(|rest| Value::from(rest.to_uppercase()));
             if let Some(kind) = kind.filter(|kind| name == "type" && enum_values(schema).contains(kind)) {
-                record.fields.insert(name.to_owned(), kind);
+                record.fields_mut().insert(name.to_owned(), kind);
             }
         }
         record.list_placeholders();
@@ -115,13 +138,13 @@ impl RecordWriter {
             };
             if !given.is_null() || allows_null(schema) {
                 record
-                    .fields
+                    .fields_mut()
                     .insert(name.to_owned(), self.value(name, schema, Some(&given), Parent::Record, body));
             }
         }
         for (name, schema) in properties(collection) {
             if is_time(schema) && !name.starts_with("created") {
-                record.fields.insert(name.to_owned(), self.now.as_str().into());
+                record.fields_mut().insert(name.to_owned(), self.now.as_str().into());
             }
         }
         record.list_placeholders();
@@ -204,7 +227,7 @@ pub(crate) fn show(
         let value = if Some(name.as_str()) == identifier {
             record.id.as_str().into()
         } else {
-            let stored = record.fields.get(name).cloned();
+            let stored = record.field(name).cloned();
             let stored = stored.unwrap_or_else(|| example_value(name, property));
             let is_ready = now.saturating_duration_since(record.created) >= TRAINING;
             let ready = enum_values(property).first().filter(|_| is_ready && name == "status");

@@ -8,7 +8,7 @@ use axum::http::{HeaderName, HeaderValue, Request};
 use crate::credentials::secret_headers;
 use crate::document::Operation;
 
-/// A request that the server received, with the status of its response.
+/// A request that the server received, and the status of its response if it has one.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordedRequest {
@@ -24,16 +24,12 @@ pub struct RecordedRequest {
     pub headers: Vec<(String, String)>,
     /// Body as sent.
     pub body: Vec<u8>,
-    /// HTTP status of the response.
-    pub status: u16,
+    /// HTTP status of the response; `None` if a fault broke the request, the client disconnected, or it is still in progress.
+    pub status: Option<u16>,
 }
 
 impl RecordedRequest {
-    pub(crate) fn new(
-        operation: Option<&Operation>,
-        request: &Request<Bytes>,
-        status: u16,
-    ) -> RecordedRequest {
+    pub(crate) fn new(operation: Option<&Operation>, request: &Request<Bytes>) -> RecordedRequest {
         let header = |(name, value): (&HeaderName, &HeaderValue)| {
             (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         };
@@ -44,7 +40,7 @@ impl RecordedRequest {
             query: request.uri().query().map(str::to_owned),
             headers: request.headers().iter().map(header).collect(),
             body: request.body().to_vec(),
-            status,
+            status: None,
         }
     }
 

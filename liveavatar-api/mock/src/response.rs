@@ -61,11 +61,15 @@ impl MockResponse {
     ///
     /// If the name or the value is not valid in HTTP.
     #[must_use]
-    pub fn header(mut self, name: &str, value: &str) -> MockResponse {
-        let parsed = HeaderName::try_from(name).ok().zip(HeaderValue::try_from(value).ok());
-        let header = parsed.unwrap_or_else(|| panic!("header {name:?} or its value is not valid in HTTP"));
-        self.headers.push(header);
-        self
+    pub fn header(self, name: &str, value: &str) -> MockResponse {
+        let added = self.try_header(name, value);
+        added.unwrap_or_else(|| panic!("header {name:?} or its value is not valid in HTTP"))
+    }
+
+    /// Adds a header; `None` if the name or the value is not valid in HTTP.
+    pub(crate) fn try_header(mut self, name: &str, value: &str) -> Option<MockResponse> {
+        self.headers.push((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?));
+        Some(self)
     }
 
     /// Returns the HTTP status.

@@ -4,19 +4,23 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinHandle};
 use uuid::Uuid;
 
 use crate::document;
 use crate::fault::{Fault, FaultPlan};
-use crate::handler::Shared;
 use crate::recorded_request::RecordedRequest;
 use crate::response::MockResponse;
+use crate::shared::Shared;
 use crate::socket_activity::{SocketActivity, SocketFault};
 use crate::state::lock;
 use liveavatar_api::realtime::lite::LiteCommand;
 use liveavatar_api::{Client, Credential, Error};
+
+/// How long no request may arrive until the server has settled: long enough for one that is in the buffers of a loopback connection.
+const QUIET: Duration = Duration::from_millis(20);
 
 /// A running mock of the service on a loopback port.
 ///
@@ -54,15 +58,57 @@ impl Server {
     }
 
     /// Returns the requests since the start or the last [`take_requests`](Server::take_requests), oldest first.
+    ///
+    /// They include requests that a fault broke. Call [`settled`](Server::settled) first if one may still be in progress.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
-        lock(&self.shared.log).requests.clone()
+        lock(&self.shared.log).requests().to_vec()
     }
 
     /// Returns the recorded requests and clears the record.
     #[must_use]
     pub fn take_requests(&self) -> Vec<RecordedRequest> {
-        std::mem::take(&mut lock(&self.shared.log).requests)
+        lock(&self.shared.log).take()
+    }
+
+    /// Waits until no HTTP request is in progress and none has arrived for 20 ms, in place of a sleep in a test.
+    ///
+    /// A request that [hangs](crate::Failure::Hang) does not count, nor do frames on command sockets. A client's pause before
+    /// a retry can be longer. The 20 ms are real time, for requests that are still on their way to the server; a paused Tokio
+    /// clock does not move by itself meanwhile.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn settled(&self) {
+        let mut in_progress = self.shared.in_progress.subscribe();
+        loop {
+            // Never fails: the server holds the sender.
+            let _ = in_progress.wait_for(|count| *count == 0).await;
+            // Tokio's clock may be paused, and a blocking task keeps it from moving.
+            let _ = tokio::task::spawn_blocking(|| std::thread::sleep(QUIET)).await;
+            if !in_progress.has_changed().unwrap_or_default() {
+                return;
+            }
+        }
+    }
+
+    /// Sends an event to the open command sockets of a session; returns false if it has none.
+    ///
+    /// For events that the mock never sends by itself, such as warnings and the older form of pose changes:
+    ///
+    /// ```
+    /// # fn send(server: &liveavatar_mock::Server, session: liveavatar_api::Uuid) {
+    /// use serde_json::json;
+    ///
+    /// let warning = json!({ "type": "audio_too_quiet", "message": "the audio is hardly audible" });
+    /// assert!(server.send_socket_event(session, &json!({ "type": "warning", "warning": warning })));
+    /// assert!(server.send_socket_event(session, &json!({ "type": "agent.state_updated", "state": "listening" })));
+    /// # }
+    /// ```
+    #[must_use = "false if the session lacks a socket"]
+    pub fn send_socket_event(&self, session: Uuid, event: &Value) -> bool {
+        lock(&self.shared.monitor).send(session, &event.to_string())
     }
 
     /// Drops all open command sockets and rejects new ones.
@@ -94,6 +140,19 @@ impl Server {
     #[must_use]
     pub fn credits(&self) -> u64 {
         lock(&self.shared.state).sessions.credits()
+    }
+
+    /// Sets the remaining credits.
+    pub fn set_credits(&self, credits: u64) {
+        lock(&self.shared.state).sessions.set_credits(credits);
+    }
+
+    /// Returns the audio that a session has received on its command sockets, as a WAV file.
+    ///
+    /// `None` if the session has received none, or without [`Builder::record_audio`](crate::Builder::record_audio).
+    #[must_use]
+    pub fn heard_audio(&self, session: Uuid) -> Option<Vec<u8>> {
+        lock(&self.shared.monitor).wav(session)
     }
 
     /// Moves the server's clock forward, at most 100 years ahead in total.
@@ -133,7 +192,7 @@ impl Server {
 
     /// Injects faults: calls `faults` for each request, with the short name of its operation.
     ///
-    /// Faults take precedence over queued responses. A request that fails without a response is not recorded.
+    /// Faults take precedence over queued responses. A request that fails without a response is recorded without a status.
     pub fn faults(&self, faults: impl FnMut(&str) -> Option<Fault> + Send + 'static) {
         lock(&self.shared.faults).choose = Some(Box::new(faults));
     }

@@ -139,6 +139,12 @@ impl Sessions {
         self.credits
     }
 
+    /// Sets the remaining credits, after charging the minutes that have begun.
+    pub(crate) fn set_credits(&mut self, credits: u64) {
+        self.settle();
+        self.credits = credits;
+    }
+
     /// Returns the session for which a token was minted, in any phase.
     pub(crate) fn session_of_token(&self, token: &str) -> Option<Uuid> {
         self.all.iter().find(|session| session.token == token).map(|session| session.id)

@@ -13,6 +13,7 @@ use futures_util::future::{Either, select};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -66,11 +67,14 @@ pub(crate) async fn serve(listener: TcpListener, context: SocketContext) {
         connections.spawn(async move {
             let Ok((request, connection)) = ServerBuilder::new().accept(stream).await else { return };
             let id = request.uri().path().rsplit('/').next().and_then(|id| Uuid::parse_str(id).ok());
+            let id = id.unwrap_or_default();
+            let requested = lock(&context.monitor).subscribe(id);
             let mut socket = Socket {
                 connection,
                 clock_changes: context.clock.subscribe(),
+                requested,
                 context,
-                id: id.unwrap_or_default(),
+                id,
                 playback: Playback::default(),
                 reported_pose: Pose::default(),
                 event_count: 0,
@@ -84,6 +88,8 @@ pub(crate) async fn serve(listener: TcpListener, context: SocketContext) {
 struct Socket {
     connection: WebSocketStream<TcpStream>,
     clock_changes: watch::Receiver<Duration>,
+    /// Events that the test sends.
+    requested: UnboundedReceiver<String>,
     context: SocketContext,
     id: Uuid,
     playback: Playback,
@@ -95,6 +101,8 @@ struct Socket {
 /// What ended a wait.
 enum Wakeup {
     Message(Message),
+    /// The test sends this event.
+    Requested(String),
     /// The time elapsed or the clock was moved.
     Time,
     Disconnected,
@@ -115,6 +123,7 @@ impl Socket {
                 Wakeup::Message(message) if message.is_text() => {
                     self.record(|activity| activity.early_frames += 1);
                 }
+                Wakeup::Requested(event) => self.connection.send(Message::text(event)).await?,
                 Wakeup::Message(_) | Wakeup::Time => {}
                 Wakeup::Disconnected => return Ok(()),
             }
@@ -132,6 +141,7 @@ impl Socket {
                         return Ok(());
                     }
                 }
+                Wakeup::Requested(event) => self.connection.send(Message::text(event)).await?,
                 Wakeup::Time => {}
                 Wakeup::Disconnected => return Ok(()),
             }
@@ -151,9 +161,11 @@ impl Socket {
     async fn wait_until(&mut self, until: Instant) -> Sent<Wakeup> {
         let left = until.saturating_duration_since(self.context.clock.now());
         let clock_changed = pin!(self.clock_changes.changed());
-        match timeout(left, select(self.connection.next(), clock_changed)).await {
+        let requested = pin!(self.requested.recv());
+        match timeout(left, select(self.connection.next(), select(requested, clock_changed))).await {
             Ok(Either::Left((Some(message), _))) => message.map(Wakeup::Message),
             Ok(Either::Left((None, _))) => Ok(Wakeup::Disconnected),
+            Ok(Either::Right((Either::Left((Some(event), _)), _))) => Ok(Wakeup::Requested(event)),
             Ok(Either::Right(_)) | Err(_) => Ok(Wakeup::Time),
         }
     }
@@ -164,16 +176,15 @@ impl Socket {
         const BREAK: Sent<ControlFlow<()>> = Ok(ControlFlow::Break(()));
         let Some(text) = message.as_text() else { return CONTINUE };
         if text.len() > audio::MAX_FRAME_BYTES {
-            self.reject("the message is larger than 1 MB", "").await?;
+            self.reject("the message is larger than 1 MB", None).await?;
             return CONTINUE;
         }
         let Ok((command, id)) = LiteCommand::decode(text.as_bytes()) else {
-            self.reject("the message is not a JSON object with a type", "").await?;
+            self.reject("the message is not a JSON object with a type", None).await?;
             return CONTINUE;
         };
-        let id = id.unwrap_or_default();
         let Some(command) = command else {
-            self.reject("the type is unknown, or a field is missing or invalid", &id).await?;
+            self.reject("the type is unknown, or a field is missing or invalid", id.as_deref()).await?;
             return CONTINUE;
         };
         let fault = lock(&self.context.monitor).faults.as_mut().and_then(|faults| faults(&command));
@@ -194,39 +205,46 @@ impl Socket {
         CONTINUE
     }
 
-    async fn execute(&mut self, command: LiteCommand, id: String) -> Sent {
+    async fn execute(&mut self, command: LiteCommand, id: Option<String>) -> Sent {
         let _ = self.keep_alive();
+        let id = id.as_deref();
         let now = self.context.clock.now();
         match command {
             LiteCommand::Speak(pcm) => {
                 if self.playback.opens_new_utterance() {
                     let number = self.record(|activity| {
-                        activity.utterances.push(Utterance { event_id: id.clone(), ..Utterance::default() });
+                        let event_id = id.unwrap_or_default().to_owned();
+                        activity.utterances.push(Utterance { event_id, ..Utterance::default() });
                         activity.utterances.len() - 1
                     });
-                    self.playback.open(&id, number, now);
+                    self.playback.open(id, number, now);
                 }
                 let duration = audio::duration(pcm.len());
+                lock(&self.context.monitor).hear(self.id, &pcm);
                 if let Some(number) = self.playback.append(duration, now) {
                     self.record_utterance(number, |utterance| {
                         utterance.frames += 1;
                         utterance.audio += duration;
                     });
                 }
-                self.acknowledge("agent.audio_buffer_appended", &id).await
+                self.acknowledge("agent.audio_buffer_appended", id).await
             }
             LiteCommand::SpeakEnd => {
                 self.playback.close();
-                self.acknowledge("agent.audio_buffer_committed", &id).await
+                self.acknowledge("agent.audio_buffer_committed", id).await
             }
             LiteCommand::Interrupt => {
                 self.record(|activity| activity.interrupts += 1);
-                self.acknowledge("agent.audio_buffer_cleared", &id).await?;
+                self.acknowledge("agent.audio_buffer_cleared", id).await?;
                 for speech in self.playback.interrupt() {
                     self.record_utterance(speech.number, |it| it.end = Some(UtteranceEnd::Interrupted));
                     if speech.is_announced {
-                        self.send_playback_event("agent.speak_interrupted", &speech.id, speech.number)
-                            .await?;
+                        self.send_playback_event(
+                            "agent.speak_interrupted",
+                            speech.id.as_deref(),
+                            speech.number,
+                        )
+                        .await?;
                     }
                 }
                 self.report_pose().await
@@ -250,15 +268,18 @@ impl Socket {
         while let Some(event) = self.playback.next_event(now) {
             match event {
                 PlaybackEvent::Started(speech) => {
-                    self.send_playback_event("agent.speak_started", &speech.id, speech.number).await?;
+                    self.send_playback_event("agent.speak_started", speech.id.as_deref(), speech.number)
+                        .await?;
                 }
                 PlaybackEvent::Ended(speech) => {
                     self.record_utterance(speech.number, |it| it.end = Some(UtteranceEnd::Finished));
-                    self.send_playback_event("agent.speak_ended", &speech.id, speech.number).await?;
+                    self.send_playback_event("agent.speak_ended", speech.id.as_deref(), speech.number)
+                        .await?;
                 }
                 PlaybackEvent::Starved(speech) => {
                     self.record_utterance(speech.number, |it| it.starvations += 1);
-                    self.send_error("video_starvation", "audio arrives too slowly", &speech.id).await?;
+                    self.send_error("video_starvation", "audio arrives too slowly", speech.id.as_deref())
+                        .await?;
                 }
             }
             self.report_pose().await?;
@@ -289,7 +310,7 @@ impl Socket {
         self.record(|activity| activity.utterances.get_mut(number).map(change));
     }
 
-    async fn send_playback_event(&mut self, kind: &str, id: &str, number: usize) -> Sent {
+    async fn send_playback_event(&mut self, kind: &str, id: Option<&str>, number: usize) -> Sent {
         self.event_count += 1;
         let generated = format!("mock-event-{}", self.event_count);
         let task = json!({ "id": format!("mock-task-{}", number + 1) });
@@ -304,19 +325,19 @@ impl Socket {
         .await
     }
 
-    async fn acknowledge(&mut self, kind: &str, id: &str) -> Sent {
+    async fn acknowledge(&mut self, kind: &str, id: Option<&str>) -> Sent {
         if self.context.style == EventStyle::NoId {
             return self.send_event(json!({ "type": kind })).await;
         }
         self.send_event(json!({ "type": kind, "source_event_id": id })).await
     }
 
-    async fn reject(&mut self, message: &str, id: &str) -> Sent {
+    async fn reject(&mut self, message: &str, id: Option<&str>) -> Sent {
         self.record(|activity| activity.rejected_frames += 1);
         self.send_error("invalid_request_error", message, id).await
     }
 
-    async fn send_error(&mut self, kind: &str, message: &str, id: &str) -> Sent {
+    async fn send_error(&mut self, kind: &str, message: &str, id: Option<&str>) -> Sent {
         let error = json!({ "type": kind, "message": message, "event_id": id });
         self.send_event(json!({ "type": "error", "error": error })).await
     }

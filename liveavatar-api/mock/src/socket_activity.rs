@@ -1,10 +1,13 @@
 //! Activity on the command sockets, recorded for tests, and the faults injected there.
 
 use std::collections::HashMap;
+use std::io::Cursor;
 use std::time::Duration;
 
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use uuid::Uuid;
 
+use liveavatar_api::realtime::audio;
 use liveavatar_api::realtime::lite::LiteCommand;
 
 /// What one session received on its command sockets.
@@ -72,4 +75,53 @@ pub(crate) type SocketFaultFn = Box<dyn FnMut(&LiteCommand) -> Option<SocketFaul
 pub(crate) struct SocketMonitor {
     pub(crate) faults: Option<SocketFaultFn>,
     pub(crate) sessions: HashMap<Uuid, SocketActivity>,
+    /// The audio that each session received, if it is recorded.
+    audio: Option<HashMap<Uuid, Vec<u8>>>,
+    /// What the test sends to the open sockets of each session.
+    senders: HashMap<Uuid, Vec<UnboundedSender<String>>>,
+}
+
+impl SocketMonitor {
+    pub(crate) fn new(records_audio: bool) -> SocketMonitor {
+        SocketMonitor { audio: records_audio.then(HashMap::new), ..SocketMonitor::default() }
+    }
+
+    /// Records the audio of one frame, if audio is recorded.
+    pub(crate) fn hear(&mut self, session: Uuid, pcm: &[u8]) {
+        if let Some(audio) = &mut self.audio {
+            audio.entry(session).or_default().extend_from_slice(pcm);
+        }
+    }
+
+    /// Returns the recorded audio of a session as a WAV file.
+    pub(crate) fn wav(&self, session: Uuid) -> Option<Vec<u8>> {
+        let pcm = self.audio.as_ref()?.get(&session)?;
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: audio::SAMPLE_RATE,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let mut file = Cursor::new(Vec::new());
+        let mut writer = hound::WavWriter::new(&mut file, spec).ok()?;
+        for sample in pcm.as_chunks::<2>().0 {
+            writer.write_sample(i16::from_le_bytes(*sample)).ok()?;
+        }
+        writer.finalize().ok()?;
+        Some(file.into_inner())
+    }
+
+    /// Returns the receiver of what the test sends to a new socket.
+    pub(crate) fn subscribe(&mut self, session: Uuid) -> UnboundedReceiver<String> {
+        let (sender, receiver) = unbounded_channel();
+        self.senders.entry(session).or_default().push(sender);
+        receiver
+    }
+
+    /// Sends a text to all open sockets of a session; returns false if there are none.
+    pub(crate) fn send(&mut self, session: Uuid, text: &str) -> bool {
+        let senders = self.senders.entry(session).or_default();
+        senders.retain(|sender| sender.send(text.to_owned()).is_ok());
+        !senders.is_empty()
+    }
 }

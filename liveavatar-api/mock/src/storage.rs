@@ -47,7 +47,7 @@ impl Storage {
 
     /// Returns a field of a record, if both exist.
     pub(crate) fn field(&mut self, collection: &str, id: &str, name: &str) -> Option<&Value> {
-        self.records(known_collection(collection)?).iter().find(|record| record.is(id))?.fields.get(name)
+        self.records(known_collection(collection)?).iter().find(|record| record.is(id))?.field(name)
     }
 
     /// Handles an operation on stored records; `None` if the record does not exist.
@@ -105,8 +105,8 @@ impl Storage {
             let has_value = |name: &str, value: &Value| {
                 let ending = format!("_{name}");
                 let mut named =
-                    record.fields.iter().filter(|(field, _)| *field == name || field.ends_with(&ending));
-                named.next().is_none_or(|(_, held)| held == value)
+                    record.field_names().filter(|field| *field == name || field.ends_with(&ending));
+                named.next().is_none_or(|field| record.field(field) == Some(value))
             };
             let is_visible = match visibility {
                 Visibility::Public => !record.is_own,
@@ -178,16 +178,11 @@ impl Storage {
         own.fill_with_examples(collection);
         let mut records = Vec::new();
         let public = if resource_operation::has_public(collection) { self.public } else { 0 };
+        let kind = resource_operation::singular(collection);
         for number in (1..=public).rev() {
             let is_sandbox = collection == "avatars" && number == 1;
             let id = if is_sandbox { SANDBOX_AVATAR_ID.to_owned() } else { self.next_id() };
-            let mut record = Record::new(id, now);
-            record.is_own = false;
-            record.fill_with_examples(collection);
-            if let Some(name) = record.fields.get_mut("name") {
-                *name = format!("Public {} {number}", resource_operation::singular(collection)).into();
-            }
-            records.push(record);
+            records.push(own.public(id, format!("Public {kind} {number}")));
         }
         records.push(own);
         records

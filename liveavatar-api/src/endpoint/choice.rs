@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -11,9 +12,10 @@ use crate::schema::Path;
 /// How many options an error message lists.
 const MAX_LISTED_OPTIONS: usize = 10;
 
-type Check = Box<dyn Fn(&Value) -> Result<(), String> + Send + Sync>;
+type Check = Arc<dyn Fn(&Value) -> Result<(), String> + Send + Sync>;
 
 /// The values that a browser may choose for a field.
+#[derive(Clone)]
 pub struct Choice(Check);
 
 impl Choice {
@@ -46,7 +48,7 @@ impl Choice {
     /// });
     /// ```
     pub fn checked(check: impl Fn(&Value) -> Result<(), String> + Send + Sync + 'static) -> Self {
-        Self(Box::new(check))
+        Self(Arc::new(check))
     }
 }
 
@@ -59,13 +61,18 @@ impl fmt::Debug for Choice {
 /// The keys from the root of the configuration to a field.
 type Keys = Vec<String>;
 
-/// The fields that browsers may choose.
-#[derive(Default)]
-pub(super) struct Choices(BTreeMap<Keys, Choice>);
+/// The fields that browsers may choose, and the choice of each user.
+pub(super) struct Choices<U>(BTreeMap<Keys, ChoiceOf<U>>);
 
-impl Choices {
-    pub(super) fn allow(&mut self, path: &str, choice: Choice) {
-        self.0.insert(path.split('.').map(str::to_owned).collect(), choice);
+type ChoiceOf<U> = Box<dyn Fn(&U) -> Choice + Send + Sync>;
+
+impl<U> Choices<U> {
+    pub(super) fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    pub(super) fn allow(&mut self, path: &str, choice: impl Fn(&U) -> Choice + Send + Sync + 'static) {
+        self.0.insert(path.split('.').map(str::to_owned).collect(), Box::new(choice));
     }
 
     pub(super) fn paths(&self) -> impl Iterator<Item = Vec<&str>> {
@@ -78,12 +85,13 @@ impl Choices {
     /// All fields that cannot be chosen and all values that are not allowed.
     pub(super) fn apply(
         &self,
+        user: &U,
         chosen: Map<String, Value>,
         configuration: &mut Value,
     ) -> Result<Vec<String>, Vec<InvalidField>> {
         let mut accepted = Vec::new();
         let mut invalid = Vec::new();
-        self.check(&mut Vec::new(), chosen, &mut accepted, &mut invalid);
+        self.check(user, &mut Vec::new(), chosen, &mut accepted, &mut invalid);
         if !invalid.is_empty() {
             return Err(invalid);
         }
@@ -97,6 +105,7 @@ impl Choices {
 
     fn check(
         &self,
+        user: &U,
         at: &mut Keys,
         chosen: Map<String, Value>,
         accepted: &mut Vec<(Keys, Value)>,
@@ -105,12 +114,12 @@ impl Choices {
         for (key, value) in chosen {
             at.push(key);
             match (self.0.get(at), value) {
-                (Some(Choice(check)), value) => match check(&value) {
+                (Some(choice), value) => match choice(user).0(&value) {
                     Ok(()) => accepted.push((at.clone(), value)),
                     Err(message) => invalid.push(InvalidField { path: display(at), message }),
                 },
                 (None, Value::Object(inner)) if self.0.keys().any(|keys| keys.starts_with(at)) => {
-                    self.check(at, inner, accepted, invalid);
+                    self.check(user, at, inner, accepted, invalid);
                 }
                 (None, _) => invalid.push(InvalidField { path: display(at), message: self.not_offered() }),
             }

@@ -1,7 +1,7 @@
 //! A token endpoint for web servers: browsers get sessions without the API key.
 //!
-//! [`TokenEndpoint`] builds an [`axum::Router`] with two routes at `/`. Nest it in your server, behind your own layers for CORS,
-//! rate limits and logs.
+//! [`TokenEndpoint`] builds an [`axum::Router`] with two routes at `/`, or a [`TokenService`] that any server with tower services
+//! can mount at any path. Put it behind your own layers for CORS, rate limits and logs.
 //!
 //! | Request | Response |
 //! | --- | --- |
@@ -11,6 +11,11 @@
 //! Choices have the shape of the configuration: `{"avatar_persona": {"language": "de"}, "max_session_duration": 120}`. A
 //! `POST` must have the content type `application/json`. Otherwise a form on another site could open sessions with the user's
 //! cookie.
+//!
+//! What a session gets follows from, in this order: the configuration, which [`TokenEndpoint::per_user`] makes for each user; the
+//! browser's choices, which replace the configured values and are limited by [`allow`](TokenEndpoint::allow) and
+//! [`allow_per_user`](TokenEndpoint::allow_per_user); and [`max_session_duration`](TokenEndpoint::max_session_duration). Of several
+//! limits of the duration, the shortest applies.
 //!
 //! All responses have `cache-control: no-store`. A failure is `{"code", "message", "fields": [{"path", "message"}]}`; `fields` is
 //! left out if it is empty. Failures never repeat the service's texts or the browser's values; they repeat only the browser's keys.
@@ -22,9 +27,11 @@
 //! | 401, 403, 429, 503 | `unauthenticated`, `forbidden`, `too_many`, `unavailable` | Your [`Rejection`]. `unavailable` also if the client is shut down or the session store fails. |
 //! | 405, 413, 415 | `method_not_allowed`, `too_large`, `not_json` | |
 //! | 409 | `session_running` | The user has a session, and [`SecondSession::Reject`] applies. |
-//! | 500 | `misconfigured` | The API key or the server's configuration is invalid. The browser cannot fix it. |
+//! | 500 | `misconfigured` | The API key or the server's configuration is invalid, or your [`Rejection::Misconfigured`]. The browser cannot fix it. |
 //! | 502, 504 | `service_failed`, `service_timeout`, `not_stopped` | The service or the network failed. |
 //! | 503 | `busy`, `no_credits` | `busy` with `retry-after`: the session limit or the rate limit is reached. |
+//!
+//! `retry-after` is at most 2147483 s, so that its milliseconds fit a browser's timer.
 //!
 //! [`Client::reap`](crate::Client::reap) keeps the session of a token that a browser has until the session cannot live any more or
 //! is stopped here: in this process until the token has expired and the maximum duration has passed. The client's
@@ -35,13 +42,16 @@
 
 mod choice;
 mod configuration;
+mod hooks;
 mod response;
-mod router;
+mod service;
 mod token_endpoint;
 #[cfg(feature = "tracing")]
 mod trace;
 mod user_sessions;
 
 pub use choice::Choice;
+pub use hooks::{Ended, Granted};
 pub use response::Rejection;
+pub use service::TokenService;
 pub use token_endpoint::{BODY_LIMIT, MAX_SESSION_DURATION, SecondSession, TokenEndpoint};

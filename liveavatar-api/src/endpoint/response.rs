@@ -24,7 +24,14 @@ pub enum Rejection {
     TooMany(Duration),
     /// The user cannot be identified now, for example because the database is down (503).
     Unavailable,
+    /// The server cannot serve any user until its operator corrects its configuration (500). Log the cause yourself.
+    Misconfigured,
 }
+
+/// The longest `retry-after`, in seconds.
+///
+/// A page's `setTimeout` takes at most 2^31 - 1 ms. After a longer pause it would retry at once.
+const MAX_RETRY_AFTER: u64 = 2_147_483;
 
 /// A response to a failed request.
 #[derive(Debug)]
@@ -152,7 +159,7 @@ impl IntoResponse for Failure {
         if let Some(pause) = self.retry_after {
             // Whole seconds, rounded up.
             let seconds = pause.as_secs().saturating_add(u64::from(pause.subsec_nanos() > 0));
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.clamp(1, MAX_RETRY_AFTER)));
         }
         response
     }
@@ -170,6 +177,7 @@ impl From<Rejection> for Failure {
                 return Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many", message).retry_after(pause);
             }
             Rejection::Unavailable => return Self::unavailable(),
+            Rejection::Misconfigured => return Self::misconfigured(),
         };
         Self::new(status, code, message)
     }

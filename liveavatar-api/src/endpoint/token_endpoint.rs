@@ -1,11 +1,13 @@
 //! The builder of the endpoint.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::request::Parts;
 
 use super::choice::{Choice, Choices};
+use super::hooks::{Ended, Granted, OnEnded, OnGranted};
 use super::response::Rejection;
 use crate::client::Client;
 use crate::session::AnyConfiguration;
@@ -39,7 +41,7 @@ pub enum SecondSession {
     Replace,
 }
 
-/// Builds a [`Router`](axum::Router) that opens sessions for browsers.
+/// Builds a [router](Self::router) or [service](Self::service) that opens sessions for browsers.
 ///
 /// ```no_run
 /// # fn endpoint(client: liveavatar_api::Client) -> Result<axum::Router, Box<dyn std::error::Error>> {
@@ -60,12 +62,14 @@ pub enum SecondSession {
 /// # Ok(app)
 /// # }
 /// ```
-#[must_use = "an endpoint does nothing until `router` is called"]
+#[must_use = "an endpoint does nothing until `router` or `service` is called"]
 pub struct TokenEndpoint<U> {
     pub(super) client: Client,
     pub(super) configuration: ConfigurationSource<U>,
     pub(super) authorize: Callback<Parts, U>,
-    pub(super) choices: Choices,
+    pub(super) choices: Choices<U>,
+    pub(super) on_granted: Option<OnGranted<U>>,
+    pub(super) on_ended: Option<OnEnded<U>>,
     pub(super) second_session: SecondSession,
     pub(super) start_sessions: bool,
     pub(super) max_session_duration: Duration,
@@ -91,8 +95,9 @@ where
 impl<U> TokenEndpoint<U> {
     /// Creates an endpoint with one configuration for all sessions.
     ///
-    /// `authorize` gets the head of every request and returns the user or a rejection. Each user has one session at a time. Enforce
-    /// limits per user or day there too, with [`Rejection::TooMany`].
+    /// `authorize` gets the head of every request and returns the user or a rejection. Each user has one session at a time. Check
+    /// other limits there too, with [`Rejection::TooMany`], but count in [`on_granted`](Self::on_granted): an authorized request may
+    /// still fail, and a `DELETE` is authorized as well.
     pub fn new<F>(
         client: Client,
         configuration: impl Into<AnyConfiguration>,
@@ -123,7 +128,9 @@ impl<U> TokenEndpoint<U> {
             client,
             configuration: source,
             authorize,
-            choices: Choices::default(),
+            choices: Choices::new(),
+            on_granted: None,
+            on_ended: None,
             second_session: SecondSession::default(),
             start_sessions: false,
             max_session_duration: MAX_SESSION_DURATION,
@@ -133,9 +140,48 @@ impl<U> TokenEndpoint<U> {
 
     /// Lets browsers choose a field, named by its path in the configuration such as `avatar_persona.language`.
     ///
-    /// All other fields are rejected. If the field is an object, it is chosen as a whole.
-    pub fn allow(mut self, path: &str, choice: Choice) -> Self {
+    /// All other fields are rejected. If the field is an object, it is chosen as a whole. A chosen value replaces the configured one,
+    /// except that a browser can only shorten the configured `max_session_duration`. If a field is allowed twice, the last call
+    /// applies.
+    pub fn allow(self, path: &str, choice: Choice) -> Self {
+        self.allow_per_user(path, move |_| choice.clone())
+    }
+
+    /// Lets browsers choose a field, as [`allow`](Self::allow) does, from values that depend on the user.
+    ///
+    /// ```no_run
+    /// # use liveavatar_api::endpoint::{Choice, TokenEndpoint};
+    /// # #[derive(Clone, PartialEq, Eq, Hash)] struct User { pays: bool }
+    /// # fn allow(endpoint: TokenEndpoint<User>) -> TokenEndpoint<User> {
+    /// endpoint.allow_per_user("max_session_duration", |user| Choice::up_to(if user.pays { 600 } else { 30 }))
+    /// # }
+    /// ```
+    pub fn allow_per_user(
+        mut self,
+        path: &str,
+        choice: impl Fn(&U) -> Choice + Send + Sync + 'static,
+    ) -> Self {
         self.choices.allow(path, choice);
+        self
+    }
+
+    /// Sets a function to call when a user gets a session, just before the response is sent.
+    ///
+    /// Count quotas here: it is called once per session, and not for requests that fail. It must not block; to store the grant,
+    /// send it to a task. Whether the browser receives the response is unknown.
+    pub fn on_granted(mut self, hook: impl Fn(Granted<'_, U>) + Send + Sync + 'static) -> Self {
+        self.on_granted = Some(Box::new(hook));
+        self
+    }
+
+    /// Sets a function to call once for each granted session when its end is known.
+    ///
+    /// With [`start_sessions`](Self::start_sessions), that is as soon as this process knows it, also during a shutdown. If the
+    /// browser has the token, it is the first of these: the session is stopped here, the service reports its end at the user's next
+    /// request, or its maximum duration has passed since the token was minted. A browser may still start it after that (see
+    /// [`SecondSession`]), and if this process stops first, its end is not reported. The function must not block.
+    pub fn on_ended(mut self, hook: impl Fn(Ended<'_, U>) + Send + Sync + 'static) -> Self {
+        self.on_ended = Some(Arc::new(hook));
         self
     }
 
@@ -156,6 +202,7 @@ impl<U> TokenEndpoint<U> {
 
     /// Sets the maximum duration of all sessions; by default [`MAX_SESSION_DURATION`].
     ///
+    /// The shortest of this, the configuration's `max_session_duration` and the browser's choice applies; a longer choice is rejected.
     /// It is also the duration of a configuration without `max_session_duration`, but at most 60 s in the sandbox. With
     /// [`Duration::MAX`], only the plan's limit applies.
     pub fn max_session_duration(mut self, max: Duration) -> Self {

@@ -6,13 +6,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::{join_all, try_join_all};
+use tokio::sync::oneshot;
 use uuid::Uuid;
+
+use super::hooks::EndSignal;
 
 use crate::client::Client;
 use crate::config::{Mintable as _, max_duration};
 use crate::error::Error;
 use crate::secret::Secret;
-use crate::session::{AnyConfiguration, AnyMode, Session, SessionRef, SessionToken, State};
+use crate::session::{AnyConfiguration, AnyMode, EndReason, Session, SessionRef, SessionToken, State};
 use crate::supervisor::UNKNOWN_DURATION;
 
 /// How many former tokens are remembered per user. Each costs a call at the user's next request.
@@ -54,6 +57,8 @@ pub(super) enum UserSession {
         /// When the session is over if the browser started it at once.
         counts_until: SystemTime,
         token_expires: SystemTime,
+        /// Reports the end of the session, if the server wants to know.
+        ended: Option<oneshot::Sender<EndReason>>,
     },
     /// This server supervises the session; dropping it stops it.
     Started(Session<AnyMode>),
@@ -91,14 +96,16 @@ impl UserEntry {
 
     /// Returns whether the user has a session that is running or about to start.
     pub(super) async fn has_session(&mut self, client: &Client) -> bool {
-        match &self.session {
-            Some(session) if session.is_over(client.clock().now()) => self.forget_session(),
-            Some(session) if !session.has_ended(client).await => return true,
-            session => {
-                if let Some(UserSession::Minted { id, .. }) = session {
-                    release(client, *id).await;
+        if let Some(session) = &self.session {
+            if session.is_over(client.clock().now()) {
+                self.forget_session(EndReason::MaxDuration);
+            } else if let Some(reason) = session.end_reason(client).await {
+                release(client, session.id()).await;
+                if let Some(session) = self.session.take() {
+                    session.report_end(reason);
                 }
-                self.session = None;
+            } else {
+                return true;
             }
         }
         !self.sessions_of_former_tokens(client).await.is_empty()
@@ -112,19 +119,21 @@ impl UserEntry {
         if let Some(session) = &self.session {
             session.stop(client).await?;
         }
-        self.forget_session();
+        self.forget_session(EndReason::Stopped);
         let running = self.sessions_of_former_tokens(client).await;
         try_join_all(running.into_iter().map(|id| stop(client, id))).await.map(drop)
     }
 
     /// Removes the session, but remembers its token, which may still start a session.
-    fn forget_session(&mut self) {
-        if let Some(UserSession::Minted { id, token_expires, .. }) = self.session.take() {
+    fn forget_session(&mut self, reason: EndReason) {
+        let Some(session) = self.session.take() else { return };
+        if let UserSession::Minted { id, token_expires, .. } = session {
             self.former_tokens.push_back((id, token_expires));
             if self.former_tokens.len() > MAX_FORMER_TOKENS {
                 self.former_tokens.pop_front();
             }
         }
+        session.report_end(reason);
     }
 
     /// Returns the running sessions of former tokens, and forgets tokens that have expired or whose session has ended.
@@ -162,10 +171,38 @@ impl UserSession {
         }
     }
 
-    /// Asks the service whether the session has ended, because the browser may have stopped it.
-    async fn has_ended(&self, client: &Client) -> bool {
-        let Self::Minted { id, .. } = self else { return false };
-        client.session(*id).details().await.is_ok_and(|session| session.end_at.is_some())
+    pub(super) fn id(&self) -> Uuid {
+        match self {
+            Self::Minted { id, .. } => *id,
+            Self::Started(session) => session.id(),
+        }
+    }
+
+    /// Returns how the end of the session becomes known; called once.
+    pub(super) fn end_signal(&mut self) -> EndSignal {
+        match self {
+            Self::Minted { counts_until, ended, .. } => {
+                let (sender, receiver) = oneshot::channel();
+                *ended = Some(sender);
+                EndSignal::Minted(receiver, *counts_until)
+            }
+            Self::Started(session) => EndSignal::Started(session.watch()),
+        }
+    }
+
+    /// Reports the end of a session that this server does not supervise.
+    fn report_end(self, reason: EndReason) {
+        if let Self::Minted { ended: Some(ended), .. } = self {
+            // Fails if the end was reported when the maximum duration had passed.
+            let _ = ended.send(reason);
+        }
+    }
+
+    /// Asks the service why the session has ended, because the browser may have stopped it; `None` if it has not.
+    async fn end_reason(&self, client: &Client) -> Option<EndReason> {
+        let Self::Minted { id, .. } = self else { return None };
+        let details = client.session(*id).details().await.ok()?;
+        details.end_at.map(|_| EndReason::Service(details.end_reason))
     }
 
     async fn stop(&self, client: &Client) -> Result<(), Error> {
@@ -206,7 +243,7 @@ pub(super) async fn mint(
             return Err(error.into());
         }
     }
-    let session = UserSession::Minted { id: minted.id(), counts_until, token_expires };
+    let session = UserSession::Minted { id: minted.id(), counts_until, token_expires, ended: None };
     Ok((minted, session))
 }
 

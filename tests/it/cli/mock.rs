@@ -43,3 +43,34 @@ async fn options_configure_the_mock() {
     assert_eq!(exit(child, lines).await.0, Some(0));
     insta::assert_snapshot!(redact_ids(&all.join("\n").replace(url, "http://mock")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_configures_the_mock_and_options_take_precedence() {
+    let other = mock_builder().start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mock.toml");
+    let path = file.to_str().unwrap();
+    let settings =
+        "credits = 7\nsession-limit = 1\nknown-avatars-only = true\nsockets = \"task\"\nsocket-delay = 20\n";
+    std::fs::write(&file, settings).unwrap();
+    let (child, mut lines) = spawn(&other, &["mock", "--json", "--settings", path, "--credits", "9"]);
+    let first: serde_json::Value = serde_json::from_str(&lines.recv().await.unwrap()).unwrap();
+    let url = first["data"]["url"].as_str().unwrap();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let credits = http.get(format!("{url}/_mock/credits")).send().await.unwrap().text().await.unwrap();
+    assert_eq!(credits, r#"{"credits":9}"#);
+    let token = http.post(format!("{url}/v1/sessions/token")).header("x-api-key", other.api_key());
+    let unknown = r#"{"mode": "LITE", "avatar_id": "0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11"}"#;
+    let rejected = token.header("content-type", "application/json").body(unknown).send().await.unwrap();
+    assert_eq!(rejected.status(), 400);
+    signal(&child, "-INT");
+    assert_eq!(exit(child, lines).await.0, Some(0));
+
+    let mut shown = Vec::new();
+    for settings in ["socket_delay = 20\n", "credits = \"many\"\n", "credits = \n"] {
+        std::fs::write(&file, settings).unwrap();
+        shown.push(run(Some(&other), &["mock", "--settings", path], "").await);
+    }
+    shown.push(run(Some(&other), &["mock", "--settings", "missing.toml"], "").await);
+    insta::assert_snapshot!(shown.join("\n").replace(path, "mock.toml"));
+}

@@ -127,7 +127,9 @@ async fn a_page_gets_one_session_and_other_origins_get_none() {
     let calls = server.requests();
     let calls = calls.iter().filter(|request| request.method != "OPTIONS");
     let calls: Vec<String> = calls
-        .map(|request| format!("> {}: {}", request.operation.as_deref().unwrap_or("?"), request.status))
+        .map(|request| {
+            format!("> {}: {}", request.operation.as_deref().unwrap_or("?"), request.status.unwrap())
+        })
         .collect();
     insta::assert_snapshot!(format!("{}\n{}", lines.join("\n"), calls.join("\n")));
 }

@@ -83,6 +83,7 @@ async fn the_user_and_content_type_are_checked_first() {
         ("a forbidden user", endpoint.post("banned", "{}")),
         ("a user at a limit", endpoint.post("limited", "{}")),
         ("the user cannot be identified", endpoint.post("unknown", "{}")),
+        ("the server is misconfigured", endpoint.post("unlucky", "{}")),
         ("a form without a content type", endpoint.request(Method::POST).header("x-user", "ada").body("{}")),
         (
             "another content type",
@@ -162,6 +163,51 @@ async fn each_user_can_have_a_different_configuration() {
         ("a choice that the mode does not have", "bob", r#"{"avatar_persona": {"language": "de"}}"#),
     ] {
         exchanges.push(exchange(case, &server, endpoint.post(user, choices)).await);
+    }
+    insta::assert_snapshot!(exchanges.join("\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_browser_can_only_shorten_the_configured_duration() {
+    let server = Server::builder().session_limit(100).start().await.unwrap();
+    let configure = async |user: String| {
+        let seconds = (user != "paying").then_some(30);
+        Ok(configuration(&json!({ "mode": "LITE", "avatar_id": AVATAR, "max_session_duration": seconds })))
+    };
+    let endpoint = |choice| {
+        let endpoint = TokenEndpoint::per_user(client(&server), configure, authorize);
+        endpoint.max_session_duration(Duration::from_secs(90)).allow("max_session_duration", choice)
+    };
+    let limited = ServedEndpoint::start(endpoint(Choice::up_to(60))).await;
+    let free = ServedEndpoint::start(endpoint(Choice::checked(|_| Ok(())))).await;
+    let mut exchanges = Vec::new();
+    for (case, endpoint, user, choices) in [
+        ("a free user chooses what the list allows", &limited, "free", r#"{"max_session_duration": 60}"#),
+        ("a free user chooses a shorter duration", &limited, "free", r#"{"max_session_duration": 20}"#),
+        ("a paying user chooses what the list allows", &limited, "paying", r#"{"max_session_duration": 60}"#),
+        ("a free user chooses a little more", &free, "free", r#"{"max_session_duration": 31.0}"#),
+        ("a free user chooses null", &free, "free", r#"{"max_session_duration": null}"#),
+        ("a paying user chooses null", &free, "paying", r#"{"max_session_duration": null}"#),
+    ] {
+        exchanges.push(exchange(case, &server, endpoint.post(user, choices)).await);
+    }
+    insta::assert_snapshot!(exchanges.join("\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_choice_can_depend_on_the_user() {
+    let server = Server::start().await.unwrap();
+    let base = json!({ "mode": "LITE", "avatar_id": AVATAR });
+    let endpoint = TokenEndpoint::new(client(&server), configuration(&base), authorize);
+    let endpoint = endpoint.allow_per_user("avatar_id", |user: &String| match user.as_str() {
+        "ada" => Choice::one_of([OTHER_AVATAR]),
+        _ => Choice::checked(|_| Err("is not offered to you".to_owned())),
+    });
+    let endpoint = ServedEndpoint::start(endpoint).await;
+    let choices = json!({ "avatar_id": OTHER_AVATAR }).to_string();
+    let mut exchanges = Vec::new();
+    for user in ["ada", "bob"] {
+        exchanges.push(exchange(user, &server, endpoint.post(user, &choices)).await);
     }
     insta::assert_snapshot!(exchanges.join("\n"));
 }

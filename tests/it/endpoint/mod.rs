@@ -1,10 +1,12 @@
-//! The token endpoint over real connections: choices, responses, one session per user, and what a reaper keeps.
+//! The token endpoint over real connections: choices, responses, hooks, one session per user, and what a reaper keeps.
 
 mod browser;
 mod choice;
 mod durations;
+mod hooks;
 mod reap;
 mod response;
+mod service;
 mod user_sessions;
 
 use std::fmt::Write as _;
@@ -65,6 +67,7 @@ async fn authorize(request: Parts) -> Result<String, Rejection> {
         Some("banned") => Err(Rejection::Forbidden),
         Some("limited") => Err(Rejection::TooMany(std::time::Duration::from_millis(29_500))),
         Some("unknown") => Err(Rejection::Unavailable),
+        Some("unlucky") => Err(Rejection::Misconfigured),
         Some(user) => Ok(user.to_owned()),
     }
 }
@@ -114,6 +117,7 @@ async fn exchange(case: &str, server: &Server, request: RequestBuilder) -> Strin
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         let operation = operation.unwrap();
         let body = if operation == "create_session_token" { format!(" {body}") } else { String::new() };
+        let status = status.map_or("no response".to_owned(), |status| status.to_string());
         writeln!(text, "> {operation}{body}: {status}").unwrap();
     }
     text

@@ -1,5 +1,6 @@
 //! What depends on the server's clock, and moving the clock forward.
 
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use liveavatar_mock::{Fault, Server};
@@ -34,6 +35,33 @@ async fn a_delayed_response_follows_the_servers_clock() {
         tokio::task::yield_now().await;
     }
     assert_eq!(waiting.await.expect("no panic").status, 200);
+}
+
+/// The guide's page on testing warns about the first and recommends the second.
+#[tokio::test(start_paused = true)]
+async fn a_paused_clock_jumps_while_a_child_process_runs_unless_a_blocking_task_waits_for_it() {
+    let server = Server::start().await.unwrap();
+    let start = || {
+        Command::new(env!("CARGO_BIN_EXE_cli"))
+            .arg("credits")
+            .env_clear()
+            .env("LIVEAVATAR_BASE_URL", server.url())
+            .env("LIVEAVATAR_API_KEY", server.api_key())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let begin = tokio::time::Instant::now();
+    let mut child = start();
+    while child.try_wait().unwrap().is_none() {
+        tokio::time::sleep(seconds(1)).await;
+    }
+    assert!(begin.elapsed() > seconds(10), "{:?}", begin.elapsed());
+
+    let begin = tokio::time::Instant::now();
+    let mut child = start();
+    let status = tokio::task::spawn_blocking(move || child.wait()).await.unwrap().unwrap();
+    assert_eq!((status.success(), begin.elapsed()), (true, Duration::ZERO));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Faults of requests, and what a client reports about them.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use liveavatar_api::{Client, Credential, RequestOptions};
 use liveavatar_mock::{Failure, Fault, MockResponse, Mutation, Server, example_requests};
@@ -51,6 +52,51 @@ async fn an_injected_fault_ends_after_its_last_request() {
     }
     let expected = [Some("Server"), Some("Server"), Some("Transport"), None].map(|it| it.map(str::to_owned));
     assert_eq!(kinds, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_a_fault_breaks_is_recorded_without_a_status() {
+    let server = Server::start().await.unwrap();
+    let client = client(&server);
+    let busy = || Failure::Response(MockResponse::json(503, json!({})));
+    let mut statuses = Vec::new();
+    for fault in [
+        Fault::Before(Failure::Disconnect),
+        Fault::Before(Failure::Hang),
+        Fault::After(Failure::Disconnect),
+        Fault::After(Failure::Hang),
+        Fault::Delayed(Duration::from_secs(3600)),
+        Fault::Before(busy()),
+        Fault::After(busy()),
+        Fault::Mutated(Mutation::TruncatedBody),
+    ] {
+        server.inject_fault("get_user_credits", 1, fault);
+        client.get_user_credits().send().await.unwrap_err();
+        server.settled().await;
+        let requests = server.take_requests();
+        assert_eq!(requests.len(), 1, "{requests:?}");
+        statuses.push(requests[0].status);
+    }
+    assert_eq!(statuses, [None, None, None, None, None, Some(503), Some(503), Some(200)]);
+}
+
+#[tokio::test]
+async fn settled_waits_for_requests_in_progress() {
+    let server = Server::start().await.unwrap();
+    server.inject_fault("get_languages", 1, Fault::Delayed(Duration::from_secs(3600)));
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let sent = tokio::spawn(http.get(format!("{}/v1/languages", server.url())).send());
+    while server.requests().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let settled = server.settled();
+    tokio::pin!(settled);
+    assert!(tokio::time::timeout(Duration::from_millis(100), &mut settled).await.is_err());
+    assert_eq!(server.requests()[0].status, None);
+    server.advance(Duration::from_secs(3600));
+    settled.await;
+    assert_eq!(server.requests()[0].status, Some(200));
+    assert_eq!(sent.await.unwrap().unwrap().status(), 200);
 }
 
 #[tokio::test]

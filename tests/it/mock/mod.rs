@@ -1,6 +1,7 @@
 //! What tests that run against the mock may rely on.
 
 mod clock;
+mod control;
 mod credentials;
 mod document;
 mod example;

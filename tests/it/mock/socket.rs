@@ -63,6 +63,11 @@ impl Connection {
         self.socket.send(Message::text(text.into())).await.expect("a connection");
     }
 
+    async fn json(&mut self) -> Value {
+        let Some(Ok(Message::Text(text))) = self.socket.next().await else { panic!("no event") };
+        serde_json::from_str(&text).expect("JSON")
+    }
+
     /// Returns a summary of the next event, or how the socket ended.
     async fn event(&mut self) -> String {
         let text = match self.socket.next().await {
@@ -249,6 +254,55 @@ async fn invalid_frames_are_rejected_and_the_socket_stays_open() {
     connection.send(&LiteCommand::SpeakEnd, "e").await;
     assert_eq!(connection.event().await, "agent.audio_buffer_committed e");
     assert_eq!((connection.activity().rejected_frames, connection.activity().keep_alives), (5, 1));
+}
+
+#[tokio::test]
+async fn events_about_a_command_without_an_id_have_a_null_id() {
+    let mut connection = Connection::ready(Server::builder()).await;
+    connection.text(r#"{"type":"agent.interrupt","event_id":null}"#).await;
+    assert_eq!(
+        connection.json().await,
+        json!({ "type": "agent.audio_buffer_cleared", "source_event_id": null })
+    );
+    let LiteCommand::Speak(pcm) = speak(1000) else { unreachable!() };
+    let audio = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pcm);
+    connection.text(json!({ "type": "agent.speak", "audio": audio }).to_string()).await;
+    assert_eq!(
+        connection.json().await,
+        json!({ "type": "agent.audio_buffer_appended", "source_event_id": null })
+    );
+    connection.advance(200);
+    let started = json!({ "type": "agent.speak_started", "event_id": null, "task": { "id": "mock-task-1" } });
+    assert_eq!(connection.json().await, started);
+    connection.until("agent.state_updated").await;
+    connection.text("{}").await;
+    assert_eq!(connection.json().await["error"]["event_id"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_test_can_send_any_event_to_the_sockets_of_a_session() {
+    for delay in [0, 3600] {
+        let builder = Server::builder().socket_delay(Duration::from_secs(delay));
+        let mut connection = Connection::open(builder).await;
+        let ready =
+            if delay == 0 { "session.state_updated connected" } else { "session.state_updated connecting" };
+        connection.until(ready).await;
+        for event in [
+            json!({ "type": "warning", "warning": { "type": "quiet", "message": "the audio is hardly audible" } }),
+            json!({ "type": "agent.state_updated", "state": "listening" }),
+        ] {
+            assert!(connection.mock.server.send_socket_event(connection.id, &event));
+            assert_eq!(connection.json().await, event);
+        }
+    }
+    let mut connection = Connection::ready(Server::builder()).await;
+    let event = json!({ "type": "warning" });
+    assert!(!connection.mock.server.send_socket_event(Uuid::nil(), &event));
+    connection.socket.close(None).await.unwrap();
+    connection.until("gone").await;
+    while connection.mock.server.send_socket_event(connection.id, &event) {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

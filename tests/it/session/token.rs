@@ -13,7 +13,8 @@ fn log(server: &Server) -> String {
     let lines = server.requests().into_iter().map(|request| {
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         let body = if body.is_null() { String::new() } else { format!(" {body}") };
-        format!("{} {} -> {}{body}", request.method, request.path, request.status)
+        let status = request.status.map_or("no response".to_owned(), |status| status.to_string());
+        format!("{} {} -> {status}{body}", request.method, request.path)
     });
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use liveavatar_mock::Server;
+use liveavatar_mock::{RecordedRequest, Server};
 use tempfile::TempDir;
 
 use super::redis_server::RedisServer;
@@ -83,7 +83,9 @@ impl Fleet {
     /// The number of responses to an operation with this status.
     fn count(&self, operation: &str, status: u16) -> usize {
         let requests = self.server.requests();
-        requests.iter().filter(|it| it.operation.as_deref() == Some(operation) && it.status == status).count()
+        let has =
+            |it: &&RecordedRequest| (it.operation.as_deref(), it.status) == (Some(operation), Some(status));
+        requests.iter().filter(has).count()
     }
 
     /// Waits until this many more sessions were started.

@@ -1,33 +1,47 @@
-//! The routes and their handlers.
+//! The service that handles requests, and the router around it.
 
+use std::convert::Infallible;
+use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
-use axum::routing::post;
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
+use axum::extract::Request;
+use axum::http::header::{ALLOW, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use axum::{BoxError, Router};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tower_service::Service;
 
 use super::configuration::{DURATION, limit_duration, max_seconds, to_json};
+use super::hooks::{Granted, report_end};
 use super::response::{Failure, InvalidField, empty, json};
 use super::token_endpoint::{ConfigurationSource, SecondSession, TokenEndpoint};
 use super::user_sessions::{UserSession, UserSessions, mint};
-use crate::config::no_field;
+use crate::config::{Mintable as _, max_duration, no_field};
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::session::AnyConfiguration;
+use crate::store::BoxFuture;
 
 impl<U: Clone + Eq + Hash + Send + Sync + 'static> TokenEndpoint<U> {
-    /// Builds the router, with `POST` and `DELETE` at `/`.
+    /// Builds an axum router that serves `POST` and `DELETE` at `/`.
+    ///
+    /// # Errors
+    /// As for [`service`](Self::service).
+    pub fn router(self) -> Result<Router, Error> {
+        Ok(Router::new().route_service("/", self.service()?))
+    }
+
+    /// Builds a tower service, for servers without axum and for any path.
     ///
     /// # Errors
     /// If an allowed path is not a field of the configuration, or the configuration is invalid or exceeds the maximum duration.
-    pub fn router(self) -> Result<Router, Error> {
+    pub fn service(self) -> Result<TokenService<U>, Error> {
         let fixed = match &self.configuration {
             ConfigurationSource::Fixed(configuration) => Some(configuration.as_ref()),
             ConfigurationSource::PerUser(_) => None,
@@ -50,13 +64,67 @@ impl<U: Clone + Eq + Hash + Send + Sync + 'static> TokenEndpoint<U> {
                 Error::invalid_request("the configuration is invalid").caused_by(problems)
             })?;
         }
-        let endpoint = Arc::new(Endpoint { settings: self, sessions: UserSessions::new() });
-        let routes = post(Endpoint::open).delete(Endpoint::close).fallback(other_method);
-        Ok(Router::new().route("/", routes).with_state(endpoint))
+        Ok(TokenService(Arc::new(Endpoint { settings: self, sessions: UserSessions::new() })))
     }
 }
 
-/// The state of the handlers.
+/// A tower service that opens and stops sessions for browsers; see [`TokenEndpoint::service`].
+///
+/// It reads the method and not the path, so it works behind any prefix, and behind a proxy that changes the path. Its clones
+/// share the users' sessions. Dropping the last one stops the sessions that it started.
+///
+/// ```no_run
+/// # fn mount(endpoint: liveavatar_api::endpoint::TokenEndpoint<String>) -> Result<(), liveavatar_api::Error> {
+/// let app: axum::Router = axum::Router::new().nest_service("/session", endpoint.service()?);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Cancel safety
+/// If the future of a request is dropped, for example because the browser disconnects, a session that is being opened is stopped.
+pub struct TokenService<U>(Arc<Endpoint<U>>);
+
+impl<U> Clone for TokenService<U> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<U> fmt::Debug for TokenService<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TokenService").field(&self.0.settings).finish()
+    }
+}
+
+impl<U, B> Service<http::Request<B>> for TokenService<U>
+where
+    U: Clone + Eq + Hash + Send + Sync + 'static,
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> Self::Future {
+        let endpoint = Arc::clone(&self.0);
+        let request = request.map(Body::new);
+        Box::pin(async move {
+            let response = match *request.method() {
+                Method::POST => endpoint.open(request).await,
+                Method::DELETE => endpoint.close(request).await,
+                _ => Ok(other_method()),
+            };
+            Ok(response.unwrap_or_else(Failure::into_response))
+        })
+    }
+}
+
+/// The state that all requests share.
 struct Endpoint<U> {
     settings: TokenEndpoint<U>,
     sessions: UserSessions<U>,
@@ -78,14 +146,17 @@ enum OpenedBody<'a> {
     },
 }
 
-async fn other_method() -> Failure {
+fn other_method() -> Response {
     let message = "POST opens a session, DELETE stops it";
-    Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+    let failure = Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
+    let mut response = failure.into_response();
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST,DELETE"));
+    response
 }
 
 impl<U: Clone + Eq + Hash + Send + Sync + 'static> Endpoint<U> {
-    async fn open(State(this): State<Arc<Self>>, request: Request) -> Result<Response, Failure> {
-        let settings = &this.settings;
+    async fn open(&self, request: Request) -> Result<Response, Failure> {
+        let settings = &self.settings;
         let client = &settings.client;
         let (parts, body) = request.into_parts();
         let is_json = is_json(&parts.headers);
@@ -95,12 +166,12 @@ impl<U: Clone + Eq + Hash + Send + Sync + 'static> Endpoint<U> {
             return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", message));
         }
         let choices = read_choices(body, settings.body_limit).await?;
-        let (configuration, chosen) = this.configure(&user, choices).await?;
+        let (configuration, chosen) = self.configure(&user, choices).await?;
         if client.is_shut_down() {
             return Err(Failure::unavailable());
         }
 
-        let entry = this.sessions.entry(&user, client.clock().now());
+        let entry = self.sessions.entry(&user, client.clock().now());
         let mut entry = match settings.second_session {
             SecondSession::Reject => entry.try_lock_owned().map_err(|_| session_running())?,
             SecondSession::Replace => entry.lock_owned().await,
@@ -123,19 +194,46 @@ impl<U: Clone + Eq + Hash + Send + Sync + 'static> Endpoint<U> {
                 max_session_duration: started.max_session_duration,
             };
             let response = json(StatusCode::OK, &body);
-            entry.session = Some(UserSession::Started(session));
+            let seconds = started.max_session_duration.and_then(|seconds| u64::try_from(seconds).ok());
+            let session = entry.session.insert(UserSession::Started(session));
+            self.granted(user, session, &configuration, seconds.map(Duration::from_secs));
             return Ok(response);
         }
         let (minted, session) = mint(client, &configuration).await.map_err(failed)?;
-        entry.session = Some(session);
+        let session = entry.session.insert(session);
         let body = OpenedBody::Minted { session_id: minted.id(), session_token: minted.token() };
-        Ok(json(StatusCode::OK, &body))
+        let response = json(StatusCode::OK, &body);
+        self.granted(user, session, &configuration, max_duration(configuration.body()));
+        Ok(response)
     }
 
-    async fn close(State(this): State<Arc<Self>>, request: Request) -> Result<Response, Failure> {
-        let TokenEndpoint { authorize, client, .. } = &this.settings;
+    /// Calls the hooks: one now, the other when the session ends.
+    fn granted(
+        &self,
+        user: U,
+        session: &mut UserSession,
+        configuration: &AnyConfiguration,
+        max_session_duration: Option<Duration>,
+    ) {
+        let session_id = session.id();
+        if let Some(hook) = &self.settings.on_granted {
+            hook(Granted { user: &user, session_id, configuration, max_session_duration });
+        }
+        if let Some(hook) = &self.settings.on_ended {
+            tokio::spawn(report_end(
+                self.settings.client.clone(),
+                Arc::clone(hook),
+                user,
+                session_id,
+                session.end_signal(),
+            ));
+        }
+    }
+
+    async fn close(&self, request: Request) -> Result<Response, Failure> {
+        let TokenEndpoint { authorize, client, .. } = &self.settings;
         let user = authorize(request.into_parts().0).await?;
-        let mut entry = this.sessions.entry(&user, client.clock().now()).lock_owned().await;
+        let mut entry = self.sessions.entry(&user, client.clock().now()).lock_owned().await;
         entry.stop_all(client).await.map_err(|error| Failure::not_stopped(&error))?;
         Ok(empty(StatusCode::NO_CONTENT))
     }
@@ -151,12 +249,18 @@ impl<U: Clone + Eq + Hash + Send + Sync + 'static> Endpoint<U> {
             ConfigurationSource::Fixed(configuration) => to_json(configuration),
             ConfigurationSource::PerUser(configure) => to_json(&configure(user.clone()).await?),
         };
-        let chosen = settings.choices.apply(choices, &mut configuration).map_err(Failure::invalid_choice)?;
-        limit_duration(&mut configuration, settings.max_session_duration).map_err(|seconds| {
+        let own_max = configuration[DURATION].as_u64().map(Duration::from_secs);
+        let chosen =
+            settings.choices.apply(user, choices, &mut configuration).map_err(Failure::invalid_choice)?;
+        let mut max = settings.max_session_duration;
+        if chosen.iter().any(|path| path == DURATION) {
+            max = max.min(own_max.unwrap_or(max));
+        }
+        limit_duration(&mut configuration, max).map_err(|seconds| {
             if !chosen.iter().any(|path| path == DURATION) {
                 return Failure::too_long(seconds);
             }
-            let message = format!("must be at most {}", max_seconds(settings.max_session_duration));
+            let message = format!("must be at most {}", max_seconds(max));
             Failure::invalid_choice(vec![InvalidField { path: DURATION.to_owned(), message }])
         })?;
         match AnyConfiguration::from_value(configuration) {

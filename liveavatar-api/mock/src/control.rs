@@ -1,0 +1,167 @@
+//! The control API below `/_mock/`, for tests in any language; the crate's documentation describes it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::http::Method;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::document;
+use crate::fault::{Failure, Fault, FaultPlan, Mutation};
+use crate::response::MockResponse;
+use crate::shared::Shared;
+use crate::state::lock;
+
+/// The service does not use this prefix.
+pub(crate) const PREFIX: &str = "/_mock/";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    seconds: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Credits {
+    credits: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Injected {
+    operation: String,
+    #[serde(default = "once")]
+    times: u32,
+    fault: FaultBody,
+}
+
+fn once() -> u32 {
+    1
+}
+
+/// [`Fault`] in JSON.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FaultBody {
+    /// In seconds.
+    Delayed(f64),
+    Before(FailureBody),
+    After(FailureBody),
+    /// The name of a [`Mutation`].
+    Mutated(String),
+}
+
+/// [`Failure`] in JSON.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FailureBody {
+    Disconnect,
+    Hang,
+    #[serde(untagged)]
+    Response(ResponseBody),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResponseBody {
+    status: u16,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    body: Value,
+}
+
+/// Returns the response to a control request; `path` follows the prefix.
+pub(crate) fn respond(shared: &Shared, method: &Method, path: &str, body: &[u8]) -> MockResponse {
+    let (Ok(response) | Err(response)) = handle(shared, method, path, body);
+    response
+}
+
+fn handle(shared: &Shared, method: &Method, path: &str, body: &[u8]) -> Result<MockResponse, MockResponse> {
+    let segments: Vec<&str> = path.split('/').collect();
+    match (method, &segments[..]) {
+        (&Method::POST, ["clock"]) => {
+            shared.clock.advance(duration(read::<Advance>(body)?.seconds)?);
+        }
+        (&Method::GET, ["credits"]) => {
+            let credits = lock(&shared.state).sessions.credits();
+            return Ok(MockResponse::json(200, json!({ "credits": credits })));
+        }
+        (&Method::PUT, ["credits"]) => {
+            let Credits { credits } = read(body)?;
+            lock(&shared.state).sessions.set_credits(credits);
+        }
+        (&Method::POST, ["faults"]) => {
+            let Injected { operation, times, fault } = read(body)?;
+            let operation = document::named(&operation)
+                .ok_or_else(|| invalid(&format!("the document has no operation {operation:?}")))?;
+            lock(&shared.faults).queued.push((&operation.name, fault.read()?, times));
+        }
+        (&Method::DELETE, ["faults"]) => {
+            *lock(&shared.faults) = FaultPlan::default();
+            lock(&shared.monitor).faults = None;
+        }
+        (&Method::GET, ["sessions", id, "audio"]) => {
+            let heard = Uuid::parse_str(id).ok().and_then(|id| lock(&shared.monitor).wav(id));
+            let wav = heard.ok_or_else(|| {
+                MockResponse::no_route(404, "no audio of this session was recorded; turn on the recording of audio, and send audio to the socket")
+            })?;
+            return Ok(MockResponse::raw(200, "audio/wav", wav));
+        }
+        _ => return Err(MockResponse::no_route(404, "the control API has no such path and method")),
+    }
+    Ok(MockResponse::raw(204, "", ""))
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, MockResponse> {
+    serde_json::from_slice(body).map_err(|error| invalid(&error.to_string()))
+}
+
+fn duration(seconds: f64) -> Result<Duration, MockResponse> {
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| invalid("a duration must be a positive number of seconds"))
+}
+
+fn invalid(reason: &str) -> MockResponse {
+    MockResponse::no_route(400, reason)
+}
+
+impl FaultBody {
+    fn read(self) -> Result<Fault, MockResponse> {
+        Ok(match self {
+            FaultBody::Delayed(seconds) => Fault::Delayed(duration(seconds)?),
+            FaultBody::Before(failure) => Fault::Before(failure.read()?),
+            FaultBody::After(failure) => Fault::After(failure.read()?),
+            FaultBody::Mutated(name) => {
+                let named = Mutation::ALL.into_iter().find(|mutation| format!("{mutation:?}") == name);
+                Fault::Mutated(named.ok_or_else(|| {
+                    invalid(&format!("no mutation is named {name:?}; choose from {:?}", Mutation::ALL))
+                })?)
+            }
+        })
+    }
+}
+
+impl FailureBody {
+    fn read(self) -> Result<Failure, MockResponse> {
+        let response = match self {
+            FailureBody::Disconnect => return Ok(Failure::Disconnect),
+            FailureBody::Hang => return Ok(Failure::Hang),
+            FailureBody::Response(response) => response,
+        };
+        if !(100..1000).contains(&response.status) {
+            return Err(invalid("the status must be between 100 and 999"));
+        }
+        let mut mocked = MockResponse::json(response.status, response.body);
+        for (name, value) in &response.headers {
+            mocked = mocked
+                .try_header(name, value)
+                .ok_or_else(|| invalid(&format!("the header {name:?} is not valid in HTTP")))?;
+        }
+        Ok(Failure::Response(mocked))
+    }
+}
