@@ -105,6 +105,14 @@ fn handle(shared: &Shared, method: &Method, path: &str, body: &[u8]) -> Result<M
             *lock(&shared.faults) = FaultPlan::default();
             lock(&shared.monitor).faults = None;
         }
+        (&Method::POST, ["sessions", id, "events"]) => {
+            let event: Value = read(body)?;
+            let text = event.to_string();
+            let is_sent = Uuid::parse_str(id).is_ok_and(|id| lock(&shared.monitor).send(id, &text));
+            if !is_sent {
+                return Err(MockResponse::no_route(404, "the session lacks an open socket"));
+            }
+        }
         (&Method::GET, ["sessions", id, "audio"]) => {
             let heard = Uuid::parse_str(id).ok().and_then(|id| lock(&shared.monitor).wav(id));
             let wav = heard.ok_or_else(|| {

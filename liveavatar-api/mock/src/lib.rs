@@ -32,10 +32,11 @@
 //! | `GET /_mock/credits`, `PUT /_mock/credits` with `{"credits": 5}` | reads or sets the credits |
 //! | `POST /_mock/faults` with `{"operation": "start_session", "times": 2, "fault": …}` | [`Server::inject_fault`]; `times` is 1 by default |
 //! | `DELETE /_mock/faults` | [`Server::clear_faults`] |
+//! | `POST /_mock/sessions/{id}/events` with an event | [`Server::send_socket_event`]; 404 if the session lacks an open socket |
 //! | `GET /_mock/sessions/{id}/audio` | the audio that the session's sockets received, as WAV, with [`Builder::record_audio`] |
 //!
 //! A fault is `{"delayed": 1.5}` (seconds), `{"mutated": "NullOptional"}` (a [`Mutation`]), or `{"before": …}` or `{"after": …}` with
-//! `"disconnect"`, `"hang"`, or a response `{"status": 503, "headers": {"retry-after": "1"}, "body": {}}`. A 400 says what is wrong.
+//! `"disconnect"`, `"hang"`, or a response `{"status": 503, "headers": {"retry-after": "1"}, "body": {}}`. A 400 names the mistake.
 //!
 //! # Invented behaviour
 //!

@@ -1,6 +1,6 @@
 //! The control API, as a test in another language uses it.
 
-use futures_util::SinkExt as _;
+use futures_util::{SinkExt as _, StreamExt as _};
 use liveavatar_api::realtime::lite::LiteCommand;
 use liveavatar_mock::{EventStyle, Server};
 use serde_json::{Value, json};
@@ -72,6 +72,7 @@ async fn an_invalid_control_request_says_what_is_wrong() {
             fault("get_languages", json!({ "before": { "status": 200, "headers": { "a b": "" } } })),
         ),
         ("GET", "/_mock/sessions/0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11/audio", json!({})),
+        ("POST", "/_mock/sessions/0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11/events", json!({ "type": "warning" })),
         ("GET", "/_mock/weather", json!({})),
     ] {
         let (status, answer) = mock.control(method, path, body.clone()).await;
@@ -81,14 +82,21 @@ async fn an_invalid_control_request_says_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn the_audio_that_a_session_heard_is_a_wav_file() {
+async fn sockets_receive_events_and_the_audio_that_they_heard_is_a_wav_file() {
     let mock = Mock::with(Server::builder().sockets(EventStyle::EventId).record_audio()).await;
     let minted = mock.mint(lite()).await;
     let started = mock.start_with_token(&minted.text("/data/session_token")).await;
     let url = started.text("/data/ws_url");
     let stream = TcpStream::connect(url.split('/').nth(2).unwrap()).await.unwrap();
     let (mut socket, _) = client_async(&url, stream).await.unwrap();
-    let id = minted.text("/data/session_id").parse().unwrap();
+    let id: uuid::Uuid = minted.text("/data/session_id").parse().unwrap();
+    let event = json!({ "type": "warning", "warning": { "type": "quiet", "message": "hardly audible" } });
+    let sent = event.to_string();
+    let path = format!("/_mock/sessions/{id}/events");
+    let first = socket.next().await.unwrap().unwrap();
+    assert!(first.to_text().unwrap().contains("connecting"), "{first}");
+    assert_eq!(mock.control("POST", &path, event).await.0, 204);
+    while socket.next().await.unwrap().unwrap().to_text().unwrap() != sent {}
     let samples: Vec<i16> = (0..2400).collect();
     for half in samples.chunks(1200) {
         let pcm: Vec<u8> = half.iter().flat_map(|sample| sample.to_le_bytes()).collect();
