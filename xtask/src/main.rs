@@ -68,7 +68,7 @@ fn main() -> ExitCode {
     let (name, result) = match XtaskCli::parse().command {
         XtaskCommand::Regen(args) => ("regen", regen(&args, &mut shell)),
         XtaskCommand::Diff(options) => ("diff", diff::run(&root, &options, &mut shell)),
-        XtaskCommand::Bench(options) => ("bench", bench::run(&root, options, &mut shell)),
+        XtaskCommand::Bench(options) => ("bench", bench::run(&root, &options, &mut shell)),
         XtaskCommand::Ci(options) => ("ci", ci::run(&root, &options, &mut shell)),
     };
     let status = result.unwrap_or_else(|error| {

@@ -11,8 +11,20 @@ use crate::error::{TaskError, TaskStatus};
 use crate::shell::{Shell, count};
 use crate::workspace::{self, BENCHES, Workspace};
 
-/// The benches that print rows.
-const WITH_ROWS: [&str; 5] = ["calls", "allocations", "audio", "sessions", "sockets"];
+/// The parts of the measurement: first the benches that print rows.
+const PARTS: [&str; 9] = [
+    "calls",
+    "allocations",
+    "audio",
+    "sessions",
+    "sockets",
+    "one-core",
+    "instructions",
+    "generated",
+    "builds",
+];
+/// The number of those benches.
+const BENCH_PARTS: usize = 5;
 
 /// The file with all tables.
 const GUIDE: &str = "liveavatar-api/src/guide/performance.md";
@@ -33,31 +45,82 @@ const README_ROWS: [&str; 5] = [
 ];
 
 /// Options of the command.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct BenchOptions {
-    /// Write the tables to the guide and the README.
+    /// The parts to measure; all by default.
+    #[arg(value_parser = PARTS)]
+    pub parts: Vec<String>,
+    /// Write the rows to the guide and the README; the rows of other parts stay.
     #[arg(long)]
     pub write: bool,
-    /// Skip the cold builds, which take long.
-    #[arg(long, conflicts_with = "write")]
-    pub quick: bool,
 }
 
 /// The rows of both tables, in the order of measurement.
 #[derive(Default)]
 struct BenchRows {
-    /// Ours, the alternative's and the ratio, by alternative, for each thing measured.
-    pairs: Vec<(String, BTreeMap<String, [String; 3]>)>,
-    facts: Vec<(String, String)>,
+    /// The day of the rows that are measured.
+    today: String,
+    pairs: Vec<Pair>,
+    facts: Vec<Fact>,
+}
+
+struct Pair {
+    what: String,
+    /// Ours, the alternative's and the ratio, by alternative.
+    cells: BTreeMap<String, [String; 3]>,
+    day: String,
+}
+
+struct Fact {
+    what: String,
+    value: String,
+    day: String,
 }
 
 impl BenchRows {
+    /// Reads the rows of the guide.
+    fn written(guide: &str) -> Self {
+        let mut rows = Self::default();
+        let lines = guide.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+        for line in lines.filter(|line| !line.starts_with("---") && !line.starts_with("What |")) {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            match cells[..] {
+                [what, ours, plain, by, generated, than, day] => {
+                    day.clone_into(&mut rows.today);
+                    for (with, other, ratio) in [("plain", plain, by), ("generated", generated, than)] {
+                        if !other.is_empty() {
+                            rows.pair(with, what, [ours, other, ratio]);
+                        }
+                    }
+                }
+                [what, value, day] => {
+                    day.clone_into(&mut rows.today);
+                    rows.fact(what, value);
+                }
+                _ => {}
+            }
+        }
+        rows
+    }
+
+    /// Replaces and adds the rows of another measurement.
+    fn update(&mut self, newer: Self) {
+        for Pair { what, cells, day } in newer.pairs {
+            day.clone_into(&mut self.today);
+            cells.into_iter().for_each(|(with, cells)| self.insert(&with, &what, cells));
+        }
+        for Fact { what, value, day } in newer.facts {
+            day.clone_into(&mut self.today);
+            self.fact(&what, &value);
+        }
+    }
+
     /// Reads the rows that a bench has printed.
     fn read(&mut self, text: &str) -> Result<(), TaskError> {
         for line in text.lines().filter_map(|line| line.strip_prefix('@')) {
             let cells: Vec<&str> = line.split(" | ").collect();
             match cells[..] {
-                ["fact", what, value] => self.facts.push((what.to_owned(), value.to_owned())),
+                ["fact", what, value] => self.fact(what, value),
                 [with, what, ours, other, ratio] => self.pair(with, what, [ours, other, ratio]),
                 _ => {
                     return Err(TaskError::new(
@@ -70,28 +133,43 @@ impl BenchRows {
         Ok(())
     }
 
-    /// Adds ours, the alternative's, and their ratio.
+    /// Sets ours, the alternative's, and their ratio.
     fn pair(&mut self, with: &str, what: &str, cells: [&str; 3]) {
-        let cells = cells.map(str::to_owned);
-        match self.pairs.iter_mut().find(|(known, _)| known == what) {
-            Some((_, others)) => {
-                others.insert(with.to_owned(), cells);
-            }
-            None => self.pairs.push((what.to_owned(), BTreeMap::from([(with.to_owned(), cells)]))),
+        self.insert(with, what, cells.map(str::to_owned));
+    }
+
+    fn insert(&mut self, with: &str, what: &str, cells: [String; 3]) {
+        let day = self.today.clone();
+        if let Some(known) = self.pairs.iter_mut().find(|known| known.what == what) {
+            known.cells.insert(with.to_owned(), cells);
+            known.day = day;
+        } else {
+            let cells = BTreeMap::from([(with.to_owned(), cells)]);
+            self.pairs.push(Pair { what: what.to_owned(), cells, day });
+        }
+    }
+
+    fn fact(&mut self, what: &str, value: &str) {
+        let fact = Fact { what: what.to_owned(), value: value.to_owned(), day: self.today.clone() };
+        match self.facts.iter_mut().find(|known| known.what == what) {
+            Some(known) => *known = fact,
+            None => self.facts.push(fact),
         }
     }
 
     /// Both tables.
     fn guide(&self, machine: &str) -> String {
-        let mut text = format!("{machine}\n\n| What | ours | plain | ratio | generated | ratio |\n");
-        text.push_str("| --- | --- | --- | --- | --- | --- |\n");
-        text.extend(self.pairs.iter().map(|(what, others)| {
-            let of = |with: &str| others.get(with).map_or(["", ""], |[_, other, ratio]| [other, ratio]);
+        let mut text = format!("{machine}\n\n| What | ours | plain | ratio | generated | ratio | day |\n");
+        text.push_str("| --- | --- | --- | --- | --- | --- | --- |\n");
+        text.extend(self.pairs.iter().map(|Pair { what, cells, day }| {
+            let of = |with: &str| cells.get(with).map_or(["", ""], |[_, other, ratio]| [other, ratio]);
             let ([plain, by], [generated, than]) = (of("plain"), of("generated"));
-            format!("| {what} | {} | {plain} | {by} | {generated} | {than} |\n", ours(others))
+            format!("| {what} | {} | {plain} | {by} | {generated} | {than} | {day} |\n", ours(cells))
         }));
-        text.push_str("\n| What | measured |\n| --- | --- |\n");
-        text.extend(self.facts.iter().map(|(what, value)| format!("| {what} | {value} |\n")));
+        text.push_str("\n| What | measured | day |\n| --- | --- | --- |\n");
+        text.extend(
+            self.facts.iter().map(|Fact { what, value, day }| format!("| {what} | {value} | {day} |\n")),
+        );
         text
     }
 
@@ -99,13 +177,13 @@ impl BenchRows {
         let head = ["| What | liveavatar-api | plain reqwest and serde |", "| --- | --- | --- |"];
         let mut rows = head.map(str::to_owned).to_vec();
         for what in README_ROWS {
-            let pair = self.pairs.iter().find(|(known, _)| known == what);
-            let fact = self.facts.iter().find(|(known, _)| known == what);
+            let pair = self.pairs.iter().find(|known| known.what == what);
+            let fact = self.facts.iter().find(|known| known.what == what);
             let (measured, other) = match (pair, fact) {
-                (Some((_, others)), _) => {
-                    (ours(others), others.get("plain").map_or("", |[_, other, _]| other))
+                (Some(Pair { cells, .. }), _) => {
+                    (ours(cells), cells.get("plain").map_or("", |[_, other, _]| other))
                 }
-                (None, Some((_, value))) => (value.as_str(), ""),
+                (None, Some(Fact { value, .. })) => (value.as_str(), ""),
                 (None, None) => {
                     let fix = "correct README_ROWS in xtask/src/bench/mod.rs";
                     return Err(TaskError::new(format!("no bench prints the row `{what}`"), fix));
@@ -122,29 +200,45 @@ fn ours(others: &BTreeMap<String, [String; 3]>) -> &str {
     cells.map_or("", |[ours, ..]| ours)
 }
 
-/// Runs all benches, and prints or writes the tables.
+/// Measures the parts, and prints or writes the tables.
 ///
 /// # Errors
 /// When a bench fails, or a file lacks the markers of a table.
-pub fn run(root: &Path, options: BenchOptions, shell: &mut Shell<'_>) -> Result<TaskStatus, TaskError> {
+pub fn run(root: &Path, options: &BenchOptions, shell: &mut Shell<'_>) -> Result<TaskStatus, TaskError> {
     let workspace = Workspace::new(root)?;
-    let mut rows = BenchRows::default();
-    for bench in WITH_ROWS {
+    let is_wanted =
+        |part: &str| options.parts.is_empty() || options.parts.iter().any(|wanted| wanted == part);
+    let today = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()).date_naive().to_string();
+    let mut rows = BenchRows { today, ..BenchRows::default() };
+    for bench in PARTS[..BENCH_PARTS].iter().filter(|bench| is_wanted(bench)) {
         shell.status("Running", format_args!("bench {bench}"))?;
         let args = ["bench", "--quiet", "--locked", "-p", BENCHES, "--bench", bench, "--", "--rows"];
         rows.read(&workspace::output(workspace.command("cargo").args(args))?)?;
     }
-    on_one_core(&workspace, &mut rows, shell)?;
-    instructions(&workspace, &mut rows, shell)?;
-    shell.status("Running", format_args!("openapi-generator {}", generator::VERSION))?;
-    let client = generator::client(&workspace)?;
-    rows.read(&generator::compare(&workspace, &client)?)?;
-    if !options.quick {
-        build::measure(&workspace, &client, &mut rows, shell)?;
+    if is_wanted("one-core") {
+        on_one_core(&workspace, &mut rows, shell)?;
+    }
+    if is_wanted("instructions") {
+        instructions(&workspace, &mut rows, shell)?;
+    }
+    if is_wanted("generated") || is_wanted("builds") {
+        shell.status("Running", format_args!("openapi-generator {}", generator::VERSION))?;
+        let client = generator::client(&workspace)?;
+        if is_wanted("generated") {
+            rows.read(&generator::compare(&workspace, &client)?)?;
+        }
+        if is_wanted("builds") {
+            build::measure(&workspace, &client, &mut rows, shell)?;
+        }
+    }
+    let measured = count(rows.pairs.len() + rows.facts.len(), "row");
+    if !options.parts.is_empty() {
+        let mut all = BenchRows::written(&read(root, GUIDE)?);
+        all.update(rows);
+        rows = all;
     }
     let text = rows.guide(&machine(&workspace)?);
     shell.write(&text)?;
-    let measured = count(rows.pairs.len() + rows.facts.len(), "row");
     if options.write {
         write_between_markers(root, GUIDE, &text)?;
         write_between_markers(root, README, &rows.readme()?)?;
@@ -158,10 +252,15 @@ pub fn run(root: &Path, options: BenchOptions, shell: &mut Shell<'_>) -> Result<
     Ok(TaskStatus::Success)
 }
 
+fn read(root: &Path, file: &str) -> Result<String, TaskError> {
+    fs::read_to_string(root.join(file))
+        .map_err(|error| TaskError::new(format!("{file}: {error}"), "restore the file"))
+}
+
 fn write_between_markers(root: &Path, file: &str, text: &str) -> Result<(), TaskError> {
     let path = root.join(file);
     let failed = |error: std::io::Error| TaskError::new(format!("{file}: {error}"), "restore the file");
-    let old = fs::read_to_string(&path).map_err(failed)?;
+    let old = read(root, file)?;
     let place = old.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
     let Some((before, after)) = place else {
         let fix = format!("add the lines `{}` and `{}`", BEGIN.trim(), END.trim());
@@ -170,7 +269,7 @@ fn write_between_markers(root: &Path, file: &str, text: &str) -> Result<(), Task
     fs::write(path, format!("{before}{BEGIN}\n{text}\n{END}{after}")).map_err(failed)
 }
 
-/// A sentence about the machine, the toolchain and the columns.
+/// Sentences about the machine, the toolchain and the columns.
 fn machine(workspace: &Workspace) -> Result<String, TaskError> {
     let rustc = workspace::output(workspace.command("rustc").arg("--version"))?;
     let rust = rustc.split(' ').nth(1).unwrap_or_default();
@@ -180,9 +279,8 @@ fn machine(workspace: &Workspace) -> Result<String, TaskError> {
         Some(line.split_once(':')?.1.trim().to_owned())
     });
     let processor = processor.unwrap_or_else(|| std::env::consts::ARCH.to_owned());
-    let today = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()).date_naive();
     Ok(format!(
-        "{today}, {cores} cores of {processor}, Rust {rust}. *Plain* is hand-written code with reqwest, serde and \
+        "On {cores} cores of {processor}, Rust {rust}. *Plain* is hand-written code with reqwest, serde and \
          tokio-websockets; *generated* is the client of openapi-generator {} for the same document.",
         generator::VERSION
     ))
