@@ -53,12 +53,11 @@ async fn talk(session: &Session<Lite>) -> Result<Vec<String>, Box<dyn std::error
             }
         };
         socket.start_listening()?;
-        let played = outcome.played;
         match outcome.end {
             SpeechEnd::Finished => history.push(format!("avatar: {reply}")),
             SpeechEnd::Interrupted => {
-                println!("        (interrupted after {played:.1?})");
-                history.push(format!("avatar: {} …", heard(&reply, played)));
+                println!("        (interrupted after {:.1?})", outcome.played);
+                history.push(format!("avatar: {} …", heard(&reply, outcome.played)));
             }
             SpeechEnd::Failed(error) => return Err(error.into()),
             // The connection was lost, or the service sent no end.

@@ -197,11 +197,6 @@ fn a_quirk_without_a_step_is_an_error_and_nothing_is_written() {
                  code-not-compared at /paths/~1v1~1voices~1{voice_id}/patch
         Compared 1 breaking, 3 warning
          Version 0.1.0 -> 0.2.0 proposed
-           Stale openapi/upstream.json: 1 line added, 1 removed
-           Stale openapi/liveavatar-v1.json: 1 line added, 1 removed
-           Stale liveavatar-api/openapi/liveavatar-v1.json: 1 line added, 1 removed
-           Stale liveavatar-api/openapi/service.json: 1 line added, 1 removed
-           Stale openapi/CHANGES.md: 22 lines added, 0 removed
     error: no code can be generated for get /v1/voices because of /components/schemas/VoiceSchema/properties/name: not yet implemented: invalid type: strong
       fix: add a lowering step for the new quirk to xtask/src/lower/mod.rs
     error: no code can be generated for get /v1/voices/{voice_id} because of /components/schemas/VoiceSchema/properties/name: not yet implemented: invalid type: strong
