@@ -107,7 +107,9 @@ impl BenchRows {
     fn update(&mut self, newer: Self) {
         for Pair { what, cells, day } in newer.pairs {
             day.clone_into(&mut self.today);
-            cells.into_iter().for_each(|(with, cells)| self.insert(&with, &what, cells));
+            for (with, cells) in cells {
+                self.insert(&with, &what, cells);
+            }
         }
         for Fact { what, value, day } in newer.facts {
             day.clone_into(&mut self.today);
