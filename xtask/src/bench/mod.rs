@@ -50,7 +50,7 @@ pub struct BenchOptions {
     /// The parts to measure; all by default.
     #[arg(value_parser = PARTS)]
     pub parts: Vec<String>,
-    /// Write the rows to the guide and the README; the rows of other parts stay.
+    /// Write the rows to the guide and the README; those of other parts stay, with their days.
     #[arg(long)]
     pub write: bool,
 }
@@ -143,6 +143,10 @@ impl BenchRows {
     fn insert(&mut self, with: &str, what: &str, cells: [String; 3]) {
         let day = self.today.clone();
         if let Some(known) = self.pairs.iter_mut().find(|known| known.what == what) {
+            // Times of another day do not compare.
+            if known.day != day {
+                known.cells.clear();
+            }
             known.cells.insert(with.to_owned(), cells);
             known.day = day;
         } else {

@@ -25,9 +25,12 @@ const OVERHEAD: usize = 256;
 /// A reader that is slow does not block the socket or other readers. Events are buffered up to [`EVENT_BUFFER`]. If the buffer is full,
 /// new events are dropped, and [`missed`](Self::missed) counts them.
 pub struct LiteEvents {
-    events: mpsc::UnboundedReceiver<(LiteEvent, usize)>,
+    events: mpsc::UnboundedReceiver<Buffered>,
     backlog: Arc<Backlog>,
 }
+
+/// An event and what it counts in the buffer, boxed because a channel reserves space for 32 items.
+type Buffered = Box<(LiteEvent, usize)>;
 
 #[derive(Default)]
 struct Backlog {
@@ -66,7 +69,7 @@ impl Stream for LiteEvents {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<LiteEvent>> {
         self.events.poll_recv(cx).map(|received| {
-            let (event, size) = received?;
+            let (event, size) = *received?;
             self.backlog.bytes.fetch_sub(size, Ordering::Relaxed);
             Some(event)
         })
@@ -74,7 +77,7 @@ impl Stream for LiteEvents {
 }
 
 struct Subscriber {
-    sender: mpsc::UnboundedSender<(LiteEvent, usize)>,
+    sender: mpsc::UnboundedSender<Buffered>,
     backlog: Arc<Backlog>,
 }
 
@@ -86,7 +89,7 @@ impl Subscriber {
         }
         self.backlog.bytes.fetch_add(size, Ordering::Relaxed);
         // A receiver that was dropped is removed with the next event.
-        let _ = self.sender.send((event, size));
+        let _ = self.sender.send(Box::new((event, size)));
     }
 
     fn miss(&self) {
