@@ -20,6 +20,9 @@ const NOT_FOR_XTASK: [&str; 3] = ["hyper", "reqwest", "tokio"];
 /// Crates that the examples must not compile, so that the first command in a fresh clone is quick.
 const NOT_FOR_EXAMPLES: [&str; 2] = ["criterion", "redis"];
 
+/// Optional dependencies of the client that reqwest compiles in any case.
+const OF_REQWEST: [&str; 1] = ["tower-service"];
+
 /// Checks that no package compiles what only another package or an optional feature needs.
 pub(super) fn lean(workspace: &Workspace, shell: &mut Shell<'_>) -> Result<(), TaskError> {
     let mut errors = Vec::new();
@@ -44,7 +47,8 @@ pub(super) fn lean(workspace: &Workspace, shell: &mut Shell<'_>) -> Result<(), T
     // With versions, because another dependency may use an older one.
     let direct = workspace.compiled(&["-p", API, "--all-features", "--depth", "1"])?;
     let off = |found: &str| {
-        direct.contains(found) && optional(name(found)) && !default_features.contains(name(found))
+        let is_off = optional(name(found)) && !default_features.contains(name(found));
+        direct.contains(found) && is_off && !OF_REQWEST.contains(&name(found))
     };
     forbid("liveavatar-api by default", &default, &off);
 
