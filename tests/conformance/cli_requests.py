@@ -125,7 +125,12 @@ def operation_of_command(cli, operations, group, verb, usage, image):
         arguments = [group, verb, *("one" for _ in positional_arguments(usage))]
         for flag in required_flags(usage):
             arguments += [flag, "@-" if flag == "--json-body" else str(image)]
-        Cli(cli.program, server.url, cli.key)(*arguments, body={}, expected=(0, 1, 2, 3))
+        # A body is checked before it is sent, so this tries the examples of all operations.
+        examples = (request["body"] for operation in operations for request in operation["requests"])
+        for body in ({}, *(body for body in examples if body is not None)):
+            Cli(cli.program, server.url, cli.key)(*arguments, body=body, expected=(0, 1, 2, 3))
+            if server.requests:
+                break
         assert server.requests, f"`{group} {verb}` sends nothing"
         return find_operation(operations, *server.requests[0])
 
