@@ -11,8 +11,8 @@ use super::docs::{absence, plain};
 use super::types::{Types, default_path, doc_text, is_always_written, optional, wire_name};
 use super::{argument, last};
 
-const KEEPING: &str = "If it is not set, it stays as it is.";
-const CLEARING: &str = "If it is not set, it stays as it is; `Nullable::Null` clears it.";
+const KEEPING: &str = "If it is not set, its value is kept.";
+const CLEARING: &str = "If it is not set, its value is kept; `Nullable::Null` clears it.";
 const CLEARING_ALWAYS: &str =
     "It is always sent: `None::<&str>` clears it. To keep it, send its current value.";
 const BUILD_ERRORS: &str = "All fields that are missing or invalid, at once.";
@@ -291,7 +291,7 @@ impl Set {
         Self { receiver, method, writes_null: false, is_patch: false }
     }
 
-    /// Keeps a field of a PATCH body, in which an absent field stays as it is.
+    /// For a field of a PATCH body, whose value is kept if it is absent.
     fn of_patch(&self) -> Self {
         Self { is_patch: true, receiver: self.receiver.clone(), ..*self }
     }

@@ -126,9 +126,9 @@ pub(super) fn absence(field: &Field) -> Option<&'static str> {
     let kind = optional(&field.ty)?;
     let is_nullable = last(kind).filter(|segment| segment.ident == "Nullable").and_then(argument).is_some();
     Some(match (is_nullable, is_always_written(field)) {
-        (true, _) => "`None` leaves it as it is; `Nullable::Null` clears it.",
+        (true, _) => "`None` keeps its value; `Nullable::Null` clears it.",
         (false, true) => "It is always sent: `None` clears it.",
-        (false, false) => "`None` leaves it as it is.",
+        (false, false) => "`None` keeps its value.",
     })
 }
 

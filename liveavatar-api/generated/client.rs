@@ -3015,12 +3015,12 @@ pub mod types {
     pub struct UpdateAvatar {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::wire::nullable")]
-        ///`None` leaves it as it is; `Nullable::Null` clears it.
+        ///`None` keeps its value; `Nullable::Null` clears it.
         pub default_voice_id: ::std::option::Option<
             ::liveavatar_api::Nullable<::std::string::String>,
         >,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        ///`None` leaves it as it is.
+        ///`None` keeps its value.
         pub name: ::std::option::Option<::std::string::String>,
     }
     ///`UpdateContext`
@@ -3029,7 +3029,7 @@ pub mod types {
     pub struct UpdateContext {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::wire::nullable")]
-        ///`None` leaves it as it is; `Nullable::Null` clears it.
+        ///`None` keeps its value; `Nullable::Null` clears it.
         pub links: ::std::option::Option<
             ::liveavatar_api::Nullable<::std::vec::Vec<CreateUpdateContextLink>>,
         >,
@@ -3044,18 +3044,18 @@ pub mod types {
     pub struct UpdateLlmConfiguration {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::wire::nullable")]
-        ///`None` leaves it as it is; `Nullable::Null` clears it.
+        ///`None` keeps its value; `Nullable::Null` clears it.
         pub base_url: ::std::option::Option<
             ::liveavatar_api::Nullable<UpdateLlmConfigurationBaseUrl>,
         >,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        ///`None` leaves it as it is.
+        ///`None` keeps its value.
         pub display_name: ::std::option::Option<UpdateLlmConfigurationDisplayName>,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        ///`None` leaves it as it is.
+        ///`None` keeps its value.
         pub model_name: ::std::option::Option<UpdateLlmConfigurationModelName>,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        ///`None` leaves it as it is.
+        ///`None` keeps its value.
         pub secret_id: ::std::option::Option<UpdateLlmConfigurationSecretId>,
     }
     ///`UpdateLlmConfigurationBaseUrl`
@@ -6213,7 +6213,7 @@ pub mod types {
         impl UpdateAvatar {
             ///Sets `default_voice_id`.
             ///
-            ///If it is not set, it stays as it is; `Nullable::Null` clears it.
+            ///If it is not set, its value is kept; `Nullable::Null` clears it.
             pub fn default_voice_id(
                 mut self,
                 default_voice_id: impl crate::IntoField<
@@ -6231,7 +6231,7 @@ pub mod types {
             }
             ///Sets `name`.
             ///
-            ///If it is not set, it stays as it is.
+            ///If it is not set, its value is kept.
             pub fn name(
                 mut self,
                 name: impl crate::IntoField<::std::option::Option<::std::string::String>>,
@@ -6286,7 +6286,7 @@ pub mod types {
         impl UpdateContext {
             ///Sets `links`.
             ///
-            ///If it is not set, it stays as it is; `Nullable::Null` clears it.
+            ///If it is not set, its value is kept; `Nullable::Null` clears it.
             pub fn links<Via>(
                 mut self,
                 links: impl crate::IntoList<super::CreateUpdateContextLink, Via>,
@@ -6373,7 +6373,7 @@ pub mod types {
         impl UpdateLlmConfiguration {
             ///Sets `base_url`.
             ///
-            ///If it is not set, it stays as it is; `Nullable::Null` clears it.
+            ///If it is not set, its value is kept; `Nullable::Null` clears it.
             pub fn base_url(
                 mut self,
                 base_url: impl crate::IntoField<
@@ -6387,7 +6387,7 @@ pub mod types {
             }
             ///Sets `display_name`.
             ///
-            ///If it is not set, it stays as it is.
+            ///If it is not set, its value is kept.
             pub fn display_name(
                 mut self,
                 display_name: impl crate::IntoField<
@@ -6400,7 +6400,7 @@ pub mod types {
             }
             ///Sets `model_name`.
             ///
-            ///If it is not set, it stays as it is.
+            ///If it is not set, its value is kept.
             pub fn model_name(
                 mut self,
                 model_name: impl crate::IntoField<
@@ -6412,7 +6412,7 @@ pub mod types {
             }
             ///Sets `secret_id`.
             ///
-            ///If it is not set, it stays as it is.
+            ///If it is not set, its value is kept.
             pub fn secret_id(
                 mut self,
                 secret_id: impl crate::IntoField<
@@ -9256,7 +9256,7 @@ pub mod calls {
         }
         ///Sets `default_voice_id`.
         ///
-        ///If it is not set, it stays as it is; `Nullable::Null` clears it.
+        ///If it is not set, its value is kept; `Nullable::Null` clears it.
         pub fn default_voice_id(
             mut self,
             default_voice_id: impl crate::IntoField<
@@ -9272,7 +9272,7 @@ pub mod calls {
         }
         ///Sets `name`.
         ///
-        ///If it is not set, it stays as it is.
+        ///If it is not set, its value is kept.
         pub fn name(
             mut self,
             name: impl crate::IntoField<::std::option::Option<::std::string::String>>,
@@ -9822,7 +9822,7 @@ pub mod calls {
         }
         ///Sets `links`.
         ///
-        ///If it is not set, it stays as it is; `Nullable::Null` clears it.
+        ///If it is not set, its value is kept; `Nullable::Null` clears it.
         pub fn links<Via>(
             mut self,
             links: impl crate::IntoList<types::CreateUpdateContextLink, Via>,
@@ -10410,7 +10410,7 @@ pub mod calls {
         }
         ///Sets `base_url`.
         ///
-        ///If it is not set, it stays as it is; `Nullable::Null` clears it.
+        ///If it is not set, its value is kept; `Nullable::Null` clears it.
         pub fn base_url(
             mut self,
             base_url: impl crate::IntoField<
@@ -10424,7 +10424,7 @@ pub mod calls {
         }
         ///Sets `display_name`.
         ///
-        ///If it is not set, it stays as it is.
+        ///If it is not set, its value is kept.
         pub fn display_name(
             mut self,
             display_name: impl crate::IntoField<
@@ -10436,7 +10436,7 @@ pub mod calls {
         }
         ///Sets `model_name`.
         ///
-        ///If it is not set, it stays as it is.
+        ///If it is not set, its value is kept.
         pub fn model_name(
             mut self,
             model_name: impl crate::IntoField<
@@ -10448,7 +10448,7 @@ pub mod calls {
         }
         ///Sets `secret_id`.
         ///
-        ///If it is not set, it stays as it is.
+        ///If it is not set, its value is kept.
         pub fn secret_id(
             mut self,
             secret_id: impl crate::IntoField<

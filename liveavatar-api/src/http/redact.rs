@@ -17,7 +17,7 @@ const MIN_SECRET_LENGTH: usize = 4;
 /// A text that starts with this many characters of a sent text is taken for a shortened copy of it.
 const PREFIX_LENGTH: usize = 16;
 
-/// Most bytes that are compared for one response, which takes some milliseconds. Afterwards all that may be a copy is hidden.
+/// Most bytes that are compared for one response, which takes some milliseconds. After that, every text that may be a copy is hidden.
 const MAX_COMPARED: usize = 16 * 1024 * 1024;
 
 /// Replaces a text that was sent.
