@@ -1,6 +1,7 @@
 //! The control API below `/_mock/`, for tests in any language; the crate's documentation describes it.
 
 use std::collections::BTreeMap;
+use std::mem::discriminant;
 use std::time::Duration;
 
 use axum::http::Method;
@@ -13,7 +14,9 @@ use crate::document;
 use crate::fault::{Failure, Fault, FaultPlan, Mutation};
 use crate::response::MockResponse;
 use crate::shared::Shared;
+use crate::socket_activity::SocketFault;
 use crate::state::lock;
+use liveavatar_api::realtime::lite::LiteCommand;
 
 /// The service does not use this prefix.
 pub(crate) const PREFIX: &str = "/_mock/";
@@ -75,6 +78,27 @@ struct ResponseBody {
     body: Value,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InjectedSocketFault {
+    /// The type of the command that the fault is for, such as `agent.speak`.
+    command: String,
+    #[serde(default = "once")]
+    times: u32,
+    #[serde(with = "SocketFaultBody")]
+    fault: SocketFault,
+}
+
+/// [`SocketFault`] in JSON.
+#[derive(Deserialize)]
+#[serde(remote = "SocketFault", rename_all = "snake_case")]
+enum SocketFaultBody {
+    Close(u16),
+    Disconnect,
+    Hang,
+    Garbage(String),
+}
+
 /// Returns the response to a control request; `path` follows the prefix.
 pub(crate) fn respond(shared: &Shared, method: &Method, path: &str, body: &[u8]) -> MockResponse {
     let (Ok(response) | Err(response)) = handle(shared, method, path, body);
@@ -105,6 +129,18 @@ fn handle(shared: &Shared, method: &Method, path: &str, body: &[u8]) -> Result<M
             *lock(&shared.faults) = FaultPlan::default();
             lock(&shared.monitor).faults = None;
         }
+        (&Method::POST, ["socket-faults"]) => {
+            let InjectedSocketFault { command, mut times, fault } = read(body)?;
+            let example = json!({ "type": command, "audio": "" }).to_string();
+            let Ok((Some(example), _)) = LiteCommand::decode(example.as_bytes()) else {
+                return Err(invalid(&format!("no command has the type {command:?}")));
+            };
+            lock(&shared.monitor).faults = Some(Box::new(move |command| {
+                let is_affected = discriminant(command) == discriminant(&example) && times > 0;
+                times -= u32::from(is_affected);
+                is_affected.then(|| fault.clone())
+            }));
+        }
         (&Method::POST, ["sessions", id, "events"]) => {
             let event: Value = read(body)?;
             let text = event.to_string();
@@ -112,6 +148,11 @@ fn handle(shared: &Shared, method: &Method, path: &str, body: &[u8]) -> Result<M
             if !is_sent {
                 return Err(MockResponse::no_route(404, "the session lacks an open socket"));
             }
+        }
+        (&Method::GET, ["sessions", id, "activity"]) => {
+            let id = Uuid::parse_str(id).map_err(|_| invalid("the ID of a session is a UUID"))?;
+            let activity = lock(&shared.monitor).sessions.get(&id).cloned().unwrap_or_default();
+            return Ok(MockResponse::json(200, activity.json()));
         }
         (&Method::GET, ["sessions", id, "audio"]) => {
             let heard = Uuid::parse_str(id).ok().and_then(|id| lock(&shared.monitor).wav(id));

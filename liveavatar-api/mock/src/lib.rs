@@ -31,12 +31,15 @@
 //! | `POST /_mock/clock` with `{"seconds": 60}` | moves the clock forward: [`Server::advance`] |
 //! | `GET /_mock/credits`, `PUT /_mock/credits` with `{"credits": 5}` | reads or sets the credits |
 //! | `POST /_mock/faults` with `{"operation": "start_session", "times": 2, "fault": …}` | [`Server::inject_fault`]; `times` is 1 by default |
-//! | `DELETE /_mock/faults` | [`Server::clear_faults`] |
+//! | `DELETE /_mock/faults` | [`Server::clear_faults`], including those of sockets |
+//! | `POST /_mock/socket-faults` with `{"command": "agent.speak", "times": 2, "fault": …}` | [`Server::socket_faults`] for the next such commands; `times` is 1 by default |
 //! | `POST /_mock/sessions/{id}/events` with an event | [`Server::send_socket_event`]; 404 if the session lacks an open socket |
+//! | `GET /_mock/sessions/{id}/activity` | what the session's sockets received, as JSON: [`Server::socket_activity`]; durations in seconds |
 //! | `GET /_mock/sessions/{id}/audio` | the audio that the session's sockets received, as WAV, with [`Builder::record_audio`] |
 //!
 //! A fault is `{"delayed": 1.5}` (seconds), `{"mutated": "NullOptional"}` (a [`Mutation`]), or `{"before": …}` or `{"after": …}` with
-//! `"disconnect"`, `"hang"`, or a response `{"status": 503, "headers": {"retry-after": "1"}, "body": {}}`. A 400 names the mistake.
+//! `"disconnect"`, `"hang"`, or a response `{"status": 503, "headers": {"retry-after": "1"}, "body": {}}`. A socket fault is
+//! `{"close": 1011}`, `"disconnect"`, `"hang"` or `{"garbage": "text"}` (a [`SocketFault`]). A 400 names the mistake.
 //!
 //! # Invented behaviour
 //!

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::Cursor;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use uuid::Uuid;
 
@@ -26,6 +27,32 @@ pub struct SocketActivity {
     pub early_frames: u32,
     /// Frames that were rejected with an error event.
     pub rejected_frames: u32,
+}
+
+impl SocketActivity {
+    /// Returns the activity as the control API reports it; durations are in seconds.
+    pub(crate) fn json(&self) -> Value {
+        let utterance = |utterance: &Utterance| {
+            json!({
+                "event_id": utterance.event_id,
+                "frames": utterance.frames,
+                "audio": utterance.audio.as_secs_f64(),
+                "starvations": utterance.starvations,
+                "end": utterance.end.map(|end| match end {
+                    UtteranceEnd::Finished => "finished",
+                    UtteranceEnd::Interrupted => "interrupted",
+                }),
+            })
+        };
+        json!({
+            "connections": self.connections,
+            "utterances": self.utterances.iter().map(utterance).collect::<Vec<_>>(),
+            "interrupts": self.interrupts,
+            "keep_alives": self.keep_alives,
+            "early_frames": self.early_frames,
+            "rejected_frames": self.rejected_frames,
+        })
+    }
 }
 
 /// An utterance, from its first audio to its end.

@@ -5,8 +5,9 @@ use liveavatar_api::realtime::lite::LiteCommand;
 use liveavatar_mock::{EventStyle, Server};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{WebSocketStream, client_async};
+use uuid::Uuid;
 
 use super::harness::{Auth, Mock, lite, send};
 
@@ -73,6 +74,9 @@ async fn an_invalid_control_request_says_what_is_wrong() {
         ),
         ("GET", "/_mock/sessions/0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11/audio", json!({})),
         ("POST", "/_mock/sessions/0b51b3b5-9a1c-4f0e-9d3e-3f6f5b0d7a11/events", json!({ "type": "warning" })),
+        ("GET", "/_mock/sessions/none/activity", json!({})),
+        ("POST", "/_mock/socket-faults", json!({ "command": "agent.sing", "fault": "hang" })),
+        ("POST", "/_mock/socket-faults", json!({ "command": "agent.speak", "fault": "burn" })),
         ("GET", "/_mock/weather", json!({})),
     ] {
         let (status, answer) = mock.control(method, path, body.clone()).await;
@@ -81,15 +85,93 @@ async fn an_invalid_control_request_says_what_is_wrong() {
     insta::assert_snapshot!(seen.join("\n"));
 }
 
-#[tokio::test]
-async fn sockets_receive_events_and_the_audio_that_they_heard_is_a_wav_file() {
-    let mock = Mock::with(Server::builder().sockets(EventStyle::EventId).record_audio()).await;
+type Socket = WebSocketStream<TcpStream>;
+
+/// Starts a session and opens its socket.
+async fn open_socket(mock: &Mock) -> (Uuid, Socket) {
     let minted = mock.mint(lite()).await;
     let started = mock.start_with_token(&minted.text("/data/session_token")).await;
     let url = started.text("/data/ws_url");
     let stream = TcpStream::connect(url.split('/').nth(2).unwrap()).await.unwrap();
-    let (mut socket, _) = client_async(&url, stream).await.unwrap();
-    let id: uuid::Uuid = minted.text("/data/session_id").parse().unwrap();
+    let (socket, _) = client_async(&url, stream).await.unwrap();
+    (minted.text("/data/session_id").parse().unwrap(), socket)
+}
+
+/// Returns the event of this type, skipping those before it.
+async fn event_of(socket: &mut Socket, kind: &str) -> Value {
+    loop {
+        let event: Value =
+            serde_json::from_str(socket.next().await.unwrap().unwrap().to_text().unwrap()).unwrap();
+        if event["type"] == kind {
+            return event;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_activity_of_a_session_is_the_same_as_in_rust() {
+    let mock = Mock::with(Server::builder().sockets(EventStyle::EventId)).await;
+    let (id, mut socket) = open_socket(&mock).await;
+    let path = format!("/_mock/sessions/{id}/activity");
+    let unused = json!({
+        "connections": 0,
+        "utterances": [],
+        "interrupts": 0,
+        "keep_alives": 0,
+        "early_frames": 0,
+        "rejected_frames": 0,
+    });
+    assert_eq!(
+        mock.control("GET", &format!("/_mock/sessions/{}/activity", Uuid::nil()), json!({})).await,
+        (200, unused)
+    );
+    event_of(&mut socket, "session.state_updated").await;
+    let speak = LiteCommand::Speak(vec![0; 24_000].into()).encode("u1");
+    for text in [&speak, &LiteCommand::Interrupt.encode("i1"), &speak, "{}"] {
+        socket.send(Message::text(text.to_owned())).await.unwrap();
+    }
+    event_of(&mut socket, "error").await;
+    let spoken = |end: Option<&str>| json!({ "event_id": "u1", "frames": 1, "audio": 0.5, "starvations": 0, "end": end });
+    let expected = json!({
+        "connections": 1,
+        "utterances": [spoken(Some("interrupted")), spoken(None)],
+        "interrupts": 1,
+        "keep_alives": 0,
+        "early_frames": 0,
+        "rejected_frames": 1,
+    });
+    assert_eq!(mock.control("GET", &path, json!({})).await, (200, expected));
+}
+
+#[tokio::test]
+async fn socket_faults_affect_the_next_commands_of_one_type() {
+    let mock = Mock::with(Server::builder().sockets(EventStyle::EventId)).await;
+    let (_, mut socket) = open_socket(&mock).await;
+    let garbage = json!({ "command": "agent.speak_end", "times": 2, "fault": { "garbage": "{}" } });
+    assert_eq!(mock.control("POST", "/_mock/socket-faults", garbage).await.0, 204);
+    for command in
+        [LiteCommand::KeepAlive, LiteCommand::SpeakEnd, LiteCommand::SpeakEnd, LiteCommand::SpeakEnd]
+    {
+        socket.send(Message::text(command.encode("u1"))).await.unwrap();
+    }
+    let mut seen = Vec::new();
+    while seen.iter().filter(|text: &&String| text.contains("committed")).count() < 3 {
+        seen.push(socket.next().await.unwrap().unwrap().to_text().unwrap().to_owned());
+    }
+    assert_eq!(seen.iter().filter(|text| *text == "{}").count(), 2, "{seen:?}");
+
+    let close = json!({ "command": "agent.speak", "fault": { "close": 1011 } });
+    assert_eq!(mock.control("POST", "/_mock/socket-faults", close).await.0, 204);
+    let speak = LiteCommand::Speak(vec![0; 4800].into());
+    socket.send(Message::text(speak.encode("u2"))).await.unwrap();
+    let Some(Ok(Message::Close(Some(frame)))) = socket.next().await else { panic!("the socket is open") };
+    assert_eq!(u16::from(frame.code), 1011);
+}
+
+#[tokio::test]
+async fn sockets_receive_events_and_the_audio_that_they_heard_is_a_wav_file() {
+    let mock = Mock::with(Server::builder().sockets(EventStyle::EventId).record_audio()).await;
+    let (id, mut socket) = open_socket(&mock).await;
     let event = json!({ "type": "warning", "warning": { "type": "quiet", "message": "hardly audible" } });
     let sent = event.to_string();
     let path = format!("/_mock/sessions/{id}/events");
