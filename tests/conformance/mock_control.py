@@ -1,0 +1,85 @@
+"""The control API of the mock, for programs that run other clients against it."""
+
+import asyncio
+import io
+import time
+import wave
+
+# Seconds until the sockets of the slow mock are ready; the programs move its clock instead of waiting.
+SOCKET_DELAY = 30
+# Seconds. Far more than any step needs; it only stops one that hangs.
+TIMEOUT = 30
+
+
+class MockControl:
+    """What the mock heard from the sessions of a client, and the faults that it injects."""
+
+    def __init__(self, base, api_key, http):
+        self.base, self._api_key, self._http = base, api_key, http
+
+    async def activity(self, session_id):
+        """Returns what the session's sockets received."""
+        return await self._call("GET", f"/_mock/sessions/{session_id}/activity")
+
+    async def heard(self, session_id):
+        """Returns the PCM that the session's sockets received."""
+        async with self._http.get(f"{self.base}/_mock/sessions/{session_id}/audio") as response:
+            assert response.status == 200, await response.text()
+            with wave.open(io.BytesIO(await response.read())) as file:
+                assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (24_000, 1, 2)
+                return file.readframes(file.getnframes())
+
+    async def fault(self, command, fault):
+        """Injects a fault into the next command of this type."""
+        await self._call("POST", "/_mock/socket-faults", {"command": command, "fault": fault})
+
+    async def make_ready(self):
+        """Moves the clock past the delay of the mock's sockets."""
+        await self._call("POST", "/_mock/clock", {"seconds": SOCKET_DELAY})
+
+    async def end_reason(self, session_id):
+        """Returns why the session ended, or `None` if it is running."""
+        session = await self._call("GET", f"/v1/sessions/{session_id}")
+        return session["data"].get("end_reason")
+
+    async def wait_for_end(self, session_id):
+        """Waits until the session has ended, and returns the reason."""
+        return await wait_for("the end of the session", lambda: self.end_reason(session_id))
+
+    async def wait_for_utterances(self, session_id, *ends):
+        """Waits until the utterances of the session have ended like this, and returns the activity."""
+
+        async def have_ended():
+            activity = await self.activity(session_id)
+            return activity if [it["end"] for it in activity["utterances"]] == list(ends) else None
+
+        return await wait_for(f"utterances that ended like {ends}", have_ended)
+
+    async def wait_for_early_frames(self, session_id, frames):
+        """Waits until sockets that were not ready have dropped this many frames."""
+
+        async def were_dropped():
+            return (await self.activity(session_id))["early_frames"] == frames
+
+        await wait_for(f"{frames} early frames", were_dropped)
+
+    async def _call(self, method, path, body=None):
+        headers = {"X-API-KEY": self._api_key}
+        async with self._http.request(method, self.base + path, json=body, headers=headers) as response:
+            assert response.status in (200, 204), await response.text()
+            return await response.json() if response.status == 200 else None
+
+
+async def wait_for(what, condition):
+    """Waits until the result of a function is true, and returns that result."""
+    deadline = time.monotonic() + TIMEOUT
+    while not (result := await condition()):
+        assert time.monotonic() < deadline, f"timed out: {what}"
+        await asyncio.sleep(0.02)
+    return result
+
+
+def tone(seconds, seed=0):
+    """Returns PCM without silence, which differs for each seed."""
+    samples = ((seed * 1000 + index * 7) % 20_000 - 10_000 for index in range(round(seconds * 24_000)))
+    return b"".join(sample.to_bytes(2, "little", signed=True) for sample in samples)
