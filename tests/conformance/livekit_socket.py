@@ -139,12 +139,24 @@ async def lose_the_socket(mock, http):
     print("livekit-plugins-liveavatar: stops the session when the socket is lost")
 
 
+async def end_with_the_session(mock, http):
+    """The plugin takes the end of a session for the loss of its socket."""
+    async with Conversation(mock, http) as conversation:
+        await conversation.say(tone(0.2, 6))
+        await mock.expire()
+        (result,) = await asyncio.gather(conversation.avatar._main_atask, return_exceptions=True)
+        assert type(result) is APIConnectionError, repr(result)
+        assert await mock.wait_for_end(conversation.session_id) == "IDLE_TIMEOUT"
+    print("livekit-plugins-liveavatar: ends when the service ends the session")
+
+
 async def main(base, slow_base):
     async with aiohttp.ClientSession() as http:
         mock, slow_mock = (MockControl(url, API_KEY, http) for url in (base, slow_base))
         await speak_interrupt_and_end(mock, http)
         await wait_for_a_slow_socket(slow_mock, http)
         await lose_the_socket(mock, http)
+        await end_with_the_session(mock, http)
 
 
 asyncio.run(main(*sys.argv[1:]))

@@ -7,6 +7,8 @@ import wave
 
 # Seconds until the sockets of the slow mock are ready; the programs move its clock instead of waiting.
 SOCKET_DELAY = 30
+# Seconds without activity after which the service ends a session.
+IDLE_TIMEOUT = 300
 # Seconds. Far more than any step needs; it only stops one that hangs.
 TIMEOUT = 30
 
@@ -35,7 +37,22 @@ class MockControl:
 
     async def make_ready(self):
         """Moves the clock past the delay of the mock's sockets."""
-        await self._call("POST", "/_mock/clock", {"seconds": SOCKET_DELAY})
+        await self._advance(SOCKET_DELAY)
+
+    async def expire(self):
+        """Moves the clock past the idle timeout of the sessions."""
+        await self._advance(IDLE_TIMEOUT)
+
+    async def _advance(self, seconds):
+        await self._call("POST", "/_mock/clock", {"seconds": seconds})
+
+    async def start_session(self, configuration):
+        """Starts a session and returns its data."""
+        token = (await self._call("POST", "/v1/sessions/token", configuration))["data"]["session_token"]
+        return (await self._call("POST", "/v1/sessions/start", token=token))["data"]
+
+    async def stop_session(self, session_id):
+        await self._call("POST", "/v1/sessions/stop", {"session_id": session_id})
 
     async def end_reason(self, session_id):
         """Returns why the session ended, or `None` if it is running."""
@@ -63,8 +80,8 @@ class MockControl:
 
         await wait_for(f"{frames} early frames", were_dropped)
 
-    async def _call(self, method, path, body=None):
-        headers = {"X-API-KEY": self._api_key}
+    async def _call(self, method, path, body=None, token=None):
+        headers = {"Authorization": f"Bearer {token}"} if token else {"X-API-KEY": self._api_key}
         async with self._http.request(method, self.base + path, json=body, headers=headers) as response:
             assert response.status in (200, 204), await response.text()
             return await response.json() if response.status == 200 else None

@@ -31,6 +31,8 @@ from pipecat.workers.runner import WorkerRunner
 
 API_KEY = os.environ["LIVEAVATAR_API_KEY"]
 SANDBOX_AVATAR = "dd73ea75-1218-4ef3-92ce-606d5f7fbc0a"
+# The reason of a stop request that gives none.
+STOPPED = "UNKNOWN"
 
 
 class Room:
@@ -48,9 +50,6 @@ class Room:
 
     async def disconnect(self):
         pass
-
-
-heygen.rtc.Room = Room
 
 
 class Run:
@@ -101,9 +100,9 @@ def transport(mock, http):
     return running(mock, [it.input(), it.output()], lambda: it._client)
 
 
-def video_service(mock, http):
+def video_service(mock, http, *following):
     it = HeyGenVideoService(**arguments(http))
-    return running(mock, [it], lambda: it._client)
+    return running(mock, [it, *following], lambda: it._client)
 
 
 async def speak_interrupt_and_end_with_the_transport(mock, http):
@@ -121,7 +120,7 @@ async def speak_interrupt_and_end_with_the_transport(mock, http):
         # `agent.speak_end`, forgets the id of the utterance, and sends no `agent.interrupt`, so the avatar speaks to the end.
         activity = await mock.wait_for_utterances(run.session_id, "finished", "finished")
         assert activity["interrupts"] == 0 and activity["rejected_frames"] == 0, activity
-    assert await mock.wait_for_end(run.session_id)
+    assert await mock.wait_for_end(run.session_id) == STOPPED
     print("pipecat-ai, transport: speech and end on the socket; it does not send interruptions")
 
 
@@ -144,7 +143,7 @@ async def speak_interrupt_and_end_with_the_video_service(mock, http):
         assert (await mock.heard(run.session_id)).endswith(last)
         assert activity["interrupts"] == 2 and activity["rejected_frames"] == 0, activity
         assert activity["early_frames"] == 0 and activity["connections"] == 1, activity
-    assert await mock.wait_for_end(run.session_id)
+    assert await mock.wait_for_end(run.session_id) == STOPPED
     print("pipecat-ai, video service: speech, interruption and end on the socket")
 
 
@@ -161,6 +160,13 @@ async def speak_on_a_socket_that_is_not_ready(slow_mock, http):
     print("pipecat-ai, video service: does not wait for a slow socket")
 
 
+async def wait_for_the_loss(run):
+    async def is_lost():
+        return not run.client._connected
+
+    await wait_for("the loss of the socket", is_lost)
+
+
 async def lose_the_socket(mock, http):
     """Version 1.14.0 neither reconnects nor reports the loss to the pipeline; it stops the session at the end."""
     logger.disable("pipecat")
@@ -168,27 +174,37 @@ async def lose_the_socket(mock, http):
         async with video_service(mock, http) as run:
             await mock.fault("agent.speak_end", fault)
             await run.say(tone(1, 8))
-
-            async def is_lost():
-                return not run.client._connected
-
-            await wait_for("the loss of the socket", is_lost)
+            await wait_for_the_loss(run)
             await run.say(tone(0.4, 9))
             await run.client.interrupt(None)
             activity = await mock.activity(run.session_id)
             assert (activity["connections"], activity["interrupts"], len(activity["utterances"])) == (1, 0, 1), activity
             assert await mock.end_reason(run.session_id) is None
-        assert await mock.wait_for_end(run.session_id)
+        assert await mock.wait_for_end(run.session_id) == STOPPED
     print("pipecat-ai, video service: continues without a socket when it is lost")
 
 
+async def end_with_the_session(mock, http):
+    """The pipeline goes on without a socket; its own stop at the end finds the session ended, which it only logs."""
+    async with video_service(mock, http) as run:
+        await run.say(tone(0.2, 10))
+        await mock.wait_for_utterances(run.session_id, "finished")
+        await mock.expire()
+        await wait_for_the_loss(run)
+    assert await mock.wait_for_end(run.session_id) == "IDLE_TIMEOUT"
+    print("pipecat-ai, video service: notices that the service ends the session")
+
+
 async def main(base, slow_base):
+    heygen.rtc.Room = Room
     async with aiohttp.ClientSession() as http:
         mock, slow_mock = (MockControl(url, API_KEY, http) for url in (base, slow_base))
         await speak_interrupt_and_end_with_the_transport(mock, http)
         await speak_interrupt_and_end_with_the_video_service(mock, http)
         await speak_on_a_socket_that_is_not_ready(slow_mock, http)
         await lose_the_socket(mock, http)
+        await end_with_the_session(mock, http)
 
 
-asyncio.run(main(*sys.argv[1:]))
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -58,6 +58,7 @@ for (const configuration of configurations) {
 const TIMEOUT = 30_000;
 // Of the slow mock. The test moves its clock instead of waiting.
 const SOCKET_DELAY_SECONDS = 30;
+const IDLE_TIMEOUT_SECONDS = 300;
 
 // A room that connects and stays empty.
 class Room extends EventEmitter {
@@ -86,13 +87,16 @@ const heard = async (session, url = base) => {
 };
 
 const until = async (what, condition) => {
-  for (const deadline = Date.now() + TIMEOUT; !(await condition()); ) {
-    assert.ok(Date.now() < deadline, `timed out: ${what}`);
+  for (const deadline = Date.now() + TIMEOUT; Date.now() < deadline; ) {
+    const result = await condition();
+    if (result) return result;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+  assert.fail(`timed out: ${what}`);
 };
 
-const hasEnded = async (session, url = base) =>
+// Waits until the session has ended, and returns the reason.
+const endOf = (session, url = base) =>
   until("the end of the session", async () => (await call(url, "GET", `/v1/sessions/${session.sessionId}`)).data.end_reason);
 
 const startLite = async (url = base) => {
@@ -110,7 +114,8 @@ const stop = async (session, url = base) => {
   const reason = next(session, SessionEvent.SESSION_DISCONNECTED);
   await session.stop();
   assert.equal(await reason, SessionDisconnectReason.CLIENT_INITIATED);
-  await hasEnded(session, url);
+  // The reason of a stop request without a body.
+  assert.equal(await endOf(session, url), "USER_CLOSED");
 };
 
 const speakInterruptAndEnd = async () => {
@@ -176,12 +181,26 @@ const loseTheSocket = async () => {
     session.startListening();
     assert.equal(await reason, SessionDisconnectReason.UNKNOWN_REASON);
     assert.equal(session.state, SessionState.DISCONNECTED);
-    await hasEnded(session);
+    assert.equal(await endOf(session), "USER_CLOSED");
     assert.throws(() => session.interrupt());
   }
   console.log("web SDK: stops the session when the socket is lost");
 };
 
+// Version 0.0.18 stops a session that the service has ended, and does not handle the failure of that call.
+const endWithTheSession = async () => {
+  const unhandled = once(process, "unhandledRejection");
+  const session = await startLite();
+  const reason = next(session, SessionEvent.SESSION_DISCONNECTED);
+  await call(base, "POST", "/_mock/clock", { seconds: IDLE_TIMEOUT_SECONDS });
+  assert.equal(await reason, SessionDisconnectReason.UNKNOWN_REASON);
+  const [{ status }] = await unhandled;
+  assert.equal(status, 404);
+  assert.equal(await endOf(session), "IDLE_TIMEOUT");
+  console.log("web SDK: ends when the service ends the session");
+};
+
 await speakInterruptAndEnd();
 await speakOnASocketThatIsNotReady();
 await loseTheSocket();
+await endWithTheSession();
