@@ -17,6 +17,7 @@ from mock_control import MockControl, tone, wait_for
 
 API_KEY = os.environ["LIVEAVATAR_API_KEY"]
 SANDBOX_AVATAR = "dd73ea75-1218-4ef3-92ce-606d5f7fbc0a"
+LIVEKIT = {"livekit_url": "wss://room.example.com", "livekit_api_key": "key", "livekit_api_secret": "s" * 32}
 
 
 class Room(rtc.EventEmitter):
@@ -38,16 +39,15 @@ def split(pcm, step=960):
 class Conversation:
     """An agent session whose audio goes to an avatar."""
 
-    def __init__(self, mock, http, **options):
-        self.mock = mock
+    def __init__(self, mock, http, room=None, livekit=LIVEKIT, **options):
+        self._room, self._livekit = room or Room(), livekit
         self.agent = AgentSession()
         self.avatar = AvatarSession(api_url=f"{mock.base}/v1/sessions", avatar_id=SANDBOX_AVATAR, **options)
         # In a worker, the plugin takes this from the context of the job.
         self.avatar._api._session = http
 
     async def __aenter__(self):
-        room = {"livekit_url": "wss://room.example.com", "livekit_api_key": "key", "livekit_api_secret": "s" * 32}
-        await self.avatar.start(self.agent, Room(), **room)
+        await self.avatar.start(self.agent, self._room, **self._livekit)
         await self.agent.start(Agent(instructions=""))
         self.session_id = self.avatar._session_id
         return self
@@ -159,4 +159,5 @@ async def main(base, slow_base):
         await end_with_the_session(mock, http)
 
 
-asyncio.run(main(*sys.argv[1:]))
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -65,20 +65,29 @@ class MockControl:
 
     async def wait_for_utterances(self, session_id, *ends):
         """Waits until the utterances of the session have ended like this, and returns the activity."""
+        return await self._wait_for_activity(session_id, lambda it: [one["end"] for one in it["utterances"]] == list(ends))
 
-        async def have_ended():
-            activity = await self.activity(session_id)
-            return activity if [it["end"] for it in activity["utterances"]] == list(ends) else None
-
-        return await wait_for(f"utterances that ended like {ends}", have_ended)
+    async def wait_for_frames(self, session_id, *frames):
+        """Waits until the utterances of the session have these numbers of frames."""
+        await self._wait_for_activity(session_id, lambda it: [one["frames"] for one in it["utterances"]] == list(frames))
 
     async def wait_for_early_frames(self, session_id, frames):
         """Waits until sockets that were not ready have dropped this many frames."""
+        await self._wait_for_activity(session_id, lambda it: it["early_frames"] == frames)
 
-        async def were_dropped():
-            return (await self.activity(session_id))["early_frames"] == frames
+    async def _wait_for_activity(self, session_id, condition):
+        activity = None
 
-        await wait_for(f"{frames} early frames", were_dropped)
+        async def is_met():
+            nonlocal activity
+            activity = await self.activity(session_id)
+            return condition(activity)
+
+        try:
+            await wait_for("other activity", is_met)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it is {activity}") from None
+        return activity
 
     async def _call(self, method, path, body=None, token=None):
         headers = {"Authorization": f"Bearer {token}"} if token else {"X-API-KEY": self._api_key}

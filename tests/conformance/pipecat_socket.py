@@ -114,7 +114,8 @@ async def speak_interrupt_and_end_with_the_transport(mock, http):
         assert activity["utterances"][0]["frames"] == 10, activity
         assert await mock.heard(run.session_id) == pcm
         await run.say(tone(1, 2), is_complete=False)
-        await mock.wait_for_utterances(run.session_id, "finished", None)
+        # A frame that is sent at the same time as the interruption would open another utterance.
+        await mock.wait_for_frames(run.session_id, 10, 25)
         await run.queue(InterruptionFrame())
         # A fault of version 1.14.0: on an interruption, the base class reports the end of the speech first. The transport then sends
         # `agent.speak_end`, forgets the id of the utterance, and sends no `agent.interrupt`, so the avatar speaks to the end.
@@ -132,8 +133,9 @@ async def speak_interrupt_and_end_with_the_video_service(mock, http):
         # 400 ms, then the rest.
         assert activity["utterances"][0]["frames"] == 2, activity
         assert await mock.heard(run.session_id) == first
-        await run.say(tone(3, 5), is_complete=False)
-        await mock.wait_for_utterances(run.session_id, "finished", None)
+        await run.say(tone(3.4, 5), is_complete=False)
+        # A frame that is sent at the same time as the interrupt would open another utterance.
+        await mock.wait_for_frames(run.session_id, 2, 4)
         await run.queue(UserStartedSpeakingFrame())
         await mock.wait_for_utterances(run.session_id, "finished", "interrupted")
         # Between utterances, its interrupt has the id `null`.
