@@ -27,7 +27,7 @@ const call = async (url, method, path, body) => {
   const headers = { "X-API-KEY": key, "content-type": "application/json" };
   const response = await fetch(url + path, { method, headers, body: JSON.stringify(body) });
   assert.ok(response.ok, `${path}: ${response.status}`);
-  return response.status === 200 ? response.json() : null;
+  return response.status === 204 ? null : response.json();
 };
 
 const configurations = [
