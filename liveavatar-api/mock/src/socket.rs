@@ -112,12 +112,13 @@ type Sent<T = ()> = Result<T, tokio_websockets::Error>;
 
 impl Socket {
     async fn run(&mut self) -> Sent {
+        // Before the first event, after which a test may move the clock.
+        let ready = self.context.clock.now() + self.context.delay;
         self.send_state("connecting").await?;
         if !self.keep_alive() {
             return self.end(CloseCode::POLICY_VIOLATION).await;
         }
         self.record(|activity| activity.connections += 1);
-        let ready = self.context.clock.now() + self.context.delay;
         while self.context.clock.now() < ready {
             match self.wait_until(ready).await? {
                 Wakeup::Message(message) if message.is_text() => {
@@ -162,11 +163,12 @@ impl Socket {
         let left = until.saturating_duration_since(self.context.clock.now());
         let clock_changed = pin!(self.clock_changes.changed());
         let requested = pin!(self.requested.recv());
-        match timeout(left, select(self.connection.next(), select(requested, clock_changed))).await {
-            Ok(Either::Left((Some(message), _))) => message.map(Wakeup::Message),
-            Ok(Either::Left((None, _))) => Ok(Wakeup::Disconnected),
-            Ok(Either::Right((Either::Left((Some(event), _)), _))) => Ok(Wakeup::Requested(event)),
-            Ok(Either::Right(_)) | Err(_) => Ok(Wakeup::Time),
+        // The clock first: a message that follows a change of the clock must not be handled as if it came before.
+        match timeout(left, select(clock_changed, select(self.connection.next(), requested))).await {
+            Ok(Either::Right((Either::Left((Some(message), _)), _))) => message.map(Wakeup::Message),
+            Ok(Either::Right((Either::Left((None, _)), _))) => Ok(Wakeup::Disconnected),
+            Ok(Either::Right((Either::Right((Some(event), _)), _))) => Ok(Wakeup::Requested(event)),
+            Ok(_) | Err(_) => Ok(Wakeup::Time),
         }
     }
 

@@ -115,6 +115,21 @@ fn speak(milliseconds: u64) -> LiteCommand {
     LiteCommand::Speak(vec![0; audio::bytes(Duration::from_millis(milliseconds))].into())
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frame_after_the_clock_was_moved_past_the_delay_is_not_early() {
+    // Often enough that the frame arrives before the socket's task has seen the clock.
+    for _ in 0..30 {
+        let mut connection = Connection::open(Server::builder().socket_delay(Duration::from_secs(30))).await;
+        connection.until("session.state_updated connecting").await;
+        connection.advance(30_000);
+        connection.send(&speak(100), "u1").await;
+        connection.until("session.state_updated connected").await;
+        connection.send(&LiteCommand::SpeakEnd, "u1").await;
+        connection.until("agent.audio_buffer_committed").await;
+        assert_eq!(connection.activity().early_frames, 0);
+    }
+}
+
 #[tokio::test]
 async fn frames_before_the_socket_is_ready_are_dropped_silently() {
     let mut connection = Connection::open(Server::builder().socket_delay(Duration::from_secs(3600))).await;
