@@ -123,7 +123,9 @@ def operation_of_command(cli, operations, group, verb, usage, image):
     """Finds the operation of a command by the request that it sends, because command names need not match operation names."""
     with RecordingServer() as server:
         arguments = [group, verb, *("one" for _ in positional_arguments(usage))]
-        for flag in required_flags(usage):
+        # A body can replace the options for its fields, so the usage does not require it.
+        flags = [*(["--json-body"] if "--json-body" in usage else []), *required_flags(usage)]
+        for flag in dict.fromkeys(flags):
             arguments += [flag, "@-" if flag == "--json-body" else str(image)]
         # A body is checked before it is sent, so this tries the examples of all operations.
         examples = (request["body"] for operation in operations for request in operation["requests"])

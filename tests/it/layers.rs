@@ -51,11 +51,13 @@ const CLI: &[&str] = &[
     // The document, files and text.
     "document, source_map, mask",
     // The terminal and standard streams.
-    "terminal, table, failure, output, input, signals",
+    "failure, terminal, table, jq, output, input, signals",
     // The client.
-    "service, body, transcript",
+    "service, body, fields, transcript",
     // The commands.
     "check, foreground_session, watch, speak, doctor, session, resource, call, mock",
+    // What a shell asks for.
+    "completion",
 ];
 
 /// The modules of `xtask`.

@@ -1,11 +1,11 @@
-//! Request bodies from the command line: JSON, or the parts of a form.
+//! Request bodies from the command line: JSON, its fields, or the parts of a form.
 
 use std::path::Path;
 
 use liveavatar_api::calls::DynamicCall;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::document::{OperationSpec, Parameter, secret_fields};
+use crate::document::{OperationSpec, Parameter, Schema, secret_fields};
 use crate::failure::Failure;
 use crate::input::{read_bytes, read_text};
 
@@ -68,7 +68,7 @@ pub(crate) fn json_body(spec: OperationSpec, argument: Option<&str>) -> Result<B
         let fields = required.collect::<Vec<_>>().join(", ");
         let fields = if fields.is_empty() { fields } else { format!(" with {fields}") };
         let message = format!("{id} requires a body{fields}");
-        return Err(Failure::usage(message, "use --json-body JSON, @FILE or @-"));
+        return Err(Failure::usage(message, "use --json-body JSON, @FILE or @-, or --set FIELD=VALUE"));
     };
     if !spec.has_body() {
         return Err(Failure::usage(format!("{id} does not take a body"), "omit --json-body"));
@@ -86,15 +86,71 @@ pub(crate) fn json_body(spec: OperationSpec, argument: Option<&str>) -> Result<B
             "use --json-body @FILE to read a file",
         )
     })?;
-    if file.is_none()
-        && let Some(field) = find_secret(&body)
-    {
-        return Err(Failure::usage(
-            format!("`{field}` is a secret, and other processes on this machine can read arguments"),
-            "use --json-body @FILE, or @- for standard input",
-        ));
+    if file.is_none() {
+        reject_secret(&body)?;
     }
     Ok(Body::Json(body))
+}
+
+/// Sets the fields of a JSON body: each is a path, such as `links.0.url`, and a value.
+pub(crate) fn set_fields(
+    spec: OperationSpec,
+    body: Body,
+    fields: &[(String, String)],
+) -> Result<Body, Failure> {
+    if fields.is_empty() {
+        return Ok(body);
+    }
+    let mut json = match body {
+        Body::Json(json) => json,
+        _ => Value::Null,
+    };
+    for (path, text) in fields {
+        set_field(&mut json, spec.body_schema(), path, text)?;
+    }
+    Ok(Body::Json(json))
+}
+
+fn set_field(body: &mut Value, schema: Schema, path: &str, text: &str) -> Result<(), Failure> {
+    let (mut place, mut schema) = (body, schema);
+    for name in path.split('.') {
+        if secret_fields().contains(name) {
+            return Err(secret_argument(name));
+        }
+        schema = schema.child(name);
+        place = match (name.parse::<usize>(), std::mem::take(place)) {
+            (Ok(index), old @ (Value::Null | Value::Array(_))) => {
+                let mut items = if let Value::Array(items) = old { items } else { Vec::new() };
+                if index > items.len() {
+                    return Err(Failure::usage(
+                        format!("`{path}` does not follow the last entry of the list"),
+                        format!("the index of the next entry is {}", items.len()),
+                    ));
+                }
+                items.resize(items.len().max(index + 1), Value::Null);
+                *place = Value::Array(items);
+                &mut place[index]
+            }
+            (_, old) => {
+                *place = if old.is_object() { old } else { Value::Object(Map::new()) };
+                &mut place[name]
+            }
+        };
+    }
+    *place = schema.to_json(text);
+    reject_secret(place)
+}
+
+/// Rejects a body that an argument may not contain.
+fn reject_secret(body: &Value) -> Result<(), Failure> {
+    find_secret(body).map_or(Ok(()), |field| Err(secret_argument(field)))
+}
+
+fn secret_argument(field: &str) -> Failure {
+    Failure::usage(
+        format!("`{field}` is a secret, and other processes on this machine can read arguments"),
+        "use --json-body @FILE, or @- for standard input",
+    )
 }
 
 /// Returns the name of a secret field in the body.
@@ -106,4 +162,11 @@ fn find_secret(body: &Value) -> Option<&str> {
         Value::Array(items) => items.iter().find_map(find_secret),
         _ => None,
     }
+}
+
+/// Parses a name and a value for it, as an argument has them.
+pub(crate) fn name_and_value(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    pair.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .ok_or_else(|| "expected NAME=VALUE".to_owned())
 }

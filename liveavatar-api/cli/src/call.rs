@@ -4,12 +4,13 @@ use clap::Args;
 use liveavatar_api::raw::Operation;
 use serde_json::{Value, json};
 
-use crate::body::{Body, form_body, json_body};
+use crate::body::{Body, form_body, json_body, name_and_value, set_fields};
 use crate::document::{OperationSpec, Parameter, operations};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::resource;
 use crate::service::Service;
+use crate::table::Notes;
 
 #[derive(Args)]
 pub(crate) struct Call {
@@ -18,6 +19,9 @@ pub(crate) struct Call {
     /// Body as JSON, `@FILE`, or `@-` for standard input
     #[arg(long, value_name = "JSON|@FILE")]
     json_body: Option<String>,
+    /// Field of the body by its path, such as `name=Ada` or `links.0.url=…`; may be repeated
+    #[arg(long, value_name = "PATH=VALUE", value_parser = name_and_value)]
+    set: Vec<(String, String)>,
     /// Form part, with `@` before a file name; may be repeated
     #[arg(long, value_name = "NAME=TEXT|@FILE", value_parser = name_and_value)]
     form: Vec<(String, String)>,
@@ -69,7 +73,8 @@ impl Call {
         if self.unchecked {
             call = call.unchecked();
         }
-        output.print(body.add_to(call).data().await?);
+        let rest = "use --query page=2 for the next page";
+        output.print_list(body.add_to(call).data().await?, Notes { rest, ..Notes::default() });
         Ok(())
     }
 
@@ -79,12 +84,18 @@ impl Call {
             if !self.form.is_empty() {
                 return Err(Failure::usage(format!("{id} does not take a form"), "use --json-body instead"));
             }
-            return json_body(spec, self.json_body.as_deref());
+            return match (&self.json_body, spec.has_body()) {
+                (None, true) if !self.set.is_empty() => set_fields(spec, Body::None, &self.set),
+                (None, false) if !self.set.is_empty() => {
+                    Err(Failure::usage(format!("{id} does not take a body"), "omit --set"))
+                }
+                (body, _) => set_fields(spec, json_body(spec, body.as_deref())?, &self.set),
+            };
         }
         let hint = |part: Parameter| {
             format!("--form {}={}", part.name, if part.is_file() { "@FILE" } else { "TEXT" })
         };
-        if self.json_body.is_some() {
+        if self.json_body.is_some() || !self.set.is_empty() {
             let hints: Vec<_> = spec.form_parts().into_iter().map(hint).collect();
             let message = format!("{id} takes a form instead of JSON");
             return Err(Failure::usage(message, format!("use {}", hints.join(" "))));
@@ -126,10 +137,4 @@ fn reject_unknown(
         _ => format!("the operation takes {}", names.join(", ")),
     };
     Err(Failure::usage(format!("unknown {kind} `{unknown}`"), hint))
-}
-
-fn name_and_value(text: &str) -> Result<(String, String), String> {
-    let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
-    pair.map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .ok_or_else(|| "expected NAME=VALUE".to_owned())
 }

@@ -8,19 +8,23 @@ use liveavatar_api::session::{AnyConfiguration, Diagnostic, Severity, validate};
 use serde_json::{Value, json};
 
 use crate::failure::{EXIT_USAGE, Failure};
-use crate::input::read_text;
+use crate::input::{display_name, read_text};
 use crate::mask::MaskedText;
-use crate::output::{Format, Output};
+use crate::output::Output;
 use crate::source_map::{SourceFile, Target, TomlError};
-use crate::terminal::print_error_line;
+use crate::terminal::{error_width, print_error_line, wrap};
 
 const INVALID_JSON: &str = "invalid-json";
 /// Not a rule of the library, which reads only JSON.
 const INVALID_TOML: &str = "invalid-toml";
+const UNREADABLE_FILE: &str = "unreadable-file";
 const UNKNOWN_FIELD: &str = "unknown-field";
 
 /// The rules about a field's name or place, for which the key is underlined.
 const KEY_RULES: [&str; 4] = [UNKNOWN_FIELD, "misplaced-field", "wrong-mode-field", "duplicate-key"];
+
+/// Characters before the text of a hint: `  = help: `, and two more for the digits of a line number.
+const HELP_WIDTH: usize = 12;
 
 /// A diagnostic and its position.
 struct Finding {
@@ -38,15 +42,28 @@ struct CheckedFile {
     findings: Vec<Finding>,
 }
 
-/// Checks all files and prints their diagnostics.
+/// A file that was checked, or the name of one that could not be read and why.
+type Checked = Result<CheckedFile, (String, Failure)>;
+
+/// Checks all files and prints their diagnostics. A file that cannot be read is one more error.
 pub(crate) fn run(files: &[PathBuf], output: Output) -> Result<(), Failure> {
-    let checked = files.iter().map(|file| check(file)).collect::<Result<Vec<_>, _>>()?;
-    let count = |severity| {
-        checked.iter().flat_map(|file| &file.findings).filter(|finding| finding.severity == severity).count()
+    let check = |file: &PathBuf| check(file).map_err(|failure| (display_name(file), failure));
+    let checked: Vec<Checked> = files.iter().map(check).collect();
+    let findings = |severity| {
+        let findings = checked.iter().flatten().flat_map(|file| &file.findings);
+        findings.filter(|finding| finding.severity == severity).count()
     };
-    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    if output.format == Format::Text {
-        checked.iter().for_each(print);
+    let unreadable = checked.iter().filter(|file| file.is_err()).count();
+    let (errors, warnings) = (findings(Severity::Error) + unreadable, findings(Severity::Warning));
+    if output.reports_as_text() {
+        for file in &checked {
+            match file {
+                Ok(file) => print(file),
+                Err((_, failure)) => {
+                    failure.text().iter().for_each(|text| print_error_line(&format!("{text}\n")));
+                }
+            }
+        }
     }
     let (errors_text, warnings_text) = (plural(errors, "error"), plural(warnings, "warning"));
     let summary = format!("{errors_text}, {warnings_text} in {}", plural(files.len(), "file"));
@@ -62,23 +79,32 @@ pub(crate) fn run(files: &[PathBuf], output: Output) -> Result<(), Failure> {
 pub(crate) fn configuration(file: &Path, output: Output) -> Result<AnyConfiguration, Failure> {
     let checked = check(file)?;
     let configuration = checked.source.json.as_deref().ok().map(AnyConfiguration::from_json);
-    if output.format == Format::Text {
+    if output.reports_as_text() {
         print(&checked);
     }
     if let Some(Ok(configuration)) = configuration {
         return Ok(configuration);
     }
     let message = format!("{} is not a valid session configuration", checked.source.name);
-    Err(invalid(&message, &[checked]))
+    Err(invalid(&message, &[Ok(checked)]))
 }
 
-fn invalid(message: &str, checked: &[CheckedFile]) -> Failure {
+fn invalid(message: &str, checked: &[Checked]) -> Failure {
     let error = json!({"kind": "configuration", "message": message, "problems": problems(checked)});
     Failure::Reported { code: EXIT_USAGE, error }
 }
 
-fn problems(checked: &[CheckedFile]) -> Value {
-    checked.iter().flat_map(CheckedFile::to_json).collect()
+fn problems(checked: &[Checked]) -> Value {
+    let problems = checked.iter().flat_map(|file| match file {
+        Ok(file) => file.to_json().collect(),
+        Err((name, failure)) => vec![json!({
+            "file": name,
+            "severity": Severity::Error.to_string(),
+            "rule": UNREADABLE_FILE,
+            "message": failure.message(),
+        })],
+    });
+    problems.collect()
 }
 
 fn plural(count: usize, noun: &str) -> String {
@@ -172,14 +198,17 @@ fn print(checked: &CheckedFile) {
             _ => Level::ERROR,
         };
         let colon = if finding.path.is_empty() { "" } else { ": " };
-        let title = format!("{}{colon}{}", finding.path, finding.message);
+        let level_width = format!("{}[{}]: ", finding.severity, finding.rule).len();
+        let title = wrap(&format!("{}{colon}{}", finding.path, finding.message), level_width);
         let snippet = Snippet::source(masked.text.as_str())
             .path(source.name.as_str())
             .annotation(AnnotationKind::Primary.span(masked.span(&finding.span)));
         let mut group = level.primary_title(title).id(finding.rule).element(snippet);
         if let Some(hint) = &finding.hint {
-            group = group.element(Level::HELP.message(hint.as_str()));
+            group = group.element(Level::HELP.message(wrap(hint, HELP_WIDTH)));
         }
-        print_error_line(&format!("{}\n", Renderer::styled().render(&[group])));
+        let renderer = error_width()
+            .map_or(Renderer::styled(), |width| Renderer::styled().term_width(usize::from(width)));
+        print_error_line(&format!("{}\n", renderer.render(&[group])));
     }
 }

@@ -3,11 +3,14 @@
 mod body;
 mod call;
 mod check;
+mod completion;
 mod doctor;
 mod document;
 mod failure;
+mod fields;
 mod foreground_session;
 mod input;
+mod jq;
 mod mask;
 mod mock;
 mod output;
@@ -36,6 +39,7 @@ const NAME: &str = "liveavatar";
 const AFTER_HELP: &str = "\
 Exit codes: 0 success, 1 rejected by the service or incomplete, 2 usage or configuration error, 3 network error.
 With --json, standard output has one line per result: {\"ok\":true,\"data\":…} or {\"ok\":false,\"error\":{…}}.
+The data of a list is an array of its rows; if the service sends it in pages, \"page\" next to it has the count.
 Credentials are read from the environment, a file or standard input, never from an argument.
 Tables fit the width of the terminal, or COLUMNS. Set NO_COLOR to turn colours off.";
 
@@ -46,6 +50,9 @@ struct GlobalOptions {
     /// Print JSON, one line per result
     #[arg(long, global = true)]
     json: bool,
+    /// Print what a jq expression selects from each line of JSON, such as `.data[].id`
+    #[arg(long, global = true, value_name = "EXPRESSION")]
+    jq: Option<String>,
     /// Show tokens, socket addresses and prompts, which are hidden by default
     #[arg(long, global = true)]
     reveal: bool,
@@ -78,14 +85,26 @@ enum BuiltIn {
 }
 
 fn main() -> ExitCode {
+    completion::complete_if_asked(NAME, command);
     let matches = match command().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => return parse_failure(&error),
     };
     let Ok(global) = GlobalOptions::from_arg_matches(&matches).map_err(|error| error.exit());
-    let format = if global.json { Format::Json } else { Format::Text };
     let secrets = if global.reveal { Secrets::Shown } else { Secrets::Hidden };
+    let format = match global.jq {
+        // The expression is needed until the end of the program.
+        Some(expression) => Format::Jq(expression.leak()),
+        None if global.json => Format::Json,
+        None => Format::Text,
+    };
     let output = Output { format, secrets };
+    if let Format::Jq(expression) = format
+        && let Err(error) = jq::check(expression)
+    {
+        let message = format!("failed to read the expression of --jq: {error}");
+        return output.failure(&Failure::usage(message, "see https://jqlang.org/manual for the language"));
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -96,10 +115,15 @@ fn main() -> ExitCode {
     let result = runtime.block_on(run(&matches, &global.service, output));
     // Do not wait for a thread that is blocked on standard input.
     runtime.shutdown_background();
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => output.failure(&failure),
-    }
+    let code = result.map_or_else(|failure| output.failure(&failure), |()| ExitCode::SUCCESS);
+    output_code(code)
+}
+
+/// Returns the exit code, or that of an output that could not be written.
+fn output_code(code: ExitCode) -> ExitCode {
+    let Some(failure) = terminal::take_failure() else { return code };
+    // Standard output may be what failed.
+    Output { format: Format::Text, secrets: Secrets::Hidden }.failure(&failure)
 }
 
 /// Returns the hand-written commands and those derived from the API document.
@@ -133,10 +157,8 @@ async fn run(matches: &ArgMatches, service: &Service, output: Output) -> Result<
             output.print_as(schema, &text);
         }
         BuiltIn::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut command(), NAME, &mut script);
-            let script = String::from_utf8_lossy(&script);
-            output.print_as(Value::from(script.as_ref()), script.trim_end());
+            let script = completion::script(NAME, shell)?;
+            output.print_as(Value::from(script.as_str()), script.trim_end());
         }
     }
     Ok(())
@@ -156,7 +178,11 @@ fn parse_failure(error: &clap::Error) -> ExitCode {
         let output = Output { format: Format::Json, secrets: Secrets::Hidden };
         return output.failure(&Failure::usage(message, hint));
     }
-    // A closed terminal cannot show an error.
-    let _ = error.print();
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(EXIT_USAGE))
+    if error.use_stderr() {
+        // An error of standard error cannot be reported anywhere.
+        let _ = error.print();
+    } else {
+        terminal::note_error(error.print());
+    }
+    output_code(ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(EXIT_USAGE)))
 }

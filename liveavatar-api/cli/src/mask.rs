@@ -1,9 +1,9 @@
-//! Hiding secrets and prose in the lines of a configuration file that diagnostics quote.
+//! Hiding secrets in the lines of a configuration file that diagnostics quote.
 
 use std::ops::Range;
 
-use crate::document::secret_fields;
-use crate::source_map::{SourceFile, is_keyword};
+use crate::document::{has_field, secret_fields};
+use crate::source_map::SourceFile;
 
 /// The text of a file with each hidden character replaced by `*`, so that columns stay the same.
 pub(crate) struct MaskedText {
@@ -13,7 +13,7 @@ pub(crate) struct MaskedText {
 }
 
 impl MaskedText {
-    /// Masks values of the unknown fields, which may be misspelt secrets, besides those that are always hidden.
+    /// Masks the values of secret fields, and of unknown fields whose names look like those of secrets.
     pub(crate) fn new(source: &SourceFile, unknown_fields: &[&str]) -> Self {
         let masks = masked_spans(source, unknown_fields);
         let mut masked = Self { text: String::with_capacity(source.text.len()), shortened: Vec::new() };
@@ -41,39 +41,87 @@ impl MaskedText {
     }
 }
 
-/// Returns the spans of strings in secret or unknown fields, and of strings that are not keywords.
+/// How similar the name of a misspelt secret is to its right name.
+const SIMILARITY_MIN: f64 = 0.85;
+
+/// Words in the names of secrets.
+const SECRET_WORDS: [&str; 4] = ["key", "password", "secret", "token"];
+
+/// Returns the spans of texts in secret fields, which may be misspelt.
 fn masked_spans(source: &SourceFile, unknown_fields: &[&str]) -> Vec<Range<usize>> {
     if source.fields.is_empty() {
-        return possible_values(&source.text);
+        return possible_secrets(&source.text);
     }
     let is_unknown = |pointer: &str| {
         unknown_fields.iter().any(|field| {
             pointer.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         })
     };
+    let is_misspelt = |pointer: &str| is_unknown(pointer) && pointer.split('/').any(may_be_secret);
     let is_secret = |pointer: &str| pointer.split('/').any(|part| secret_fields().contains(part));
-    let masked = source.fields.iter().filter(|(pointer, field)| {
-        field.keyword.is_some_and(|keyword| !keyword || is_unknown(pointer) || is_secret(pointer))
-    });
+    let masked = source
+        .fields
+        .iter()
+        .filter(|(pointer, field)| field.is_text && (is_misspelt(pointer) || is_secret(pointer)));
     masked.map(|(_, field)| field.value.clone()).collect()
 }
 
-/// Returns everything in an unparsable text that may be a value.
+fn may_be_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SECRET_WORDS.iter().any(|word| name.contains(word))
+        || secret_fields().iter().any(|secret| strsim::jaro_winkler(secret, &name) >= SIMILARITY_MIN)
+}
+
+/// Returns everything in an unparsable text that may be the value of a secret field.
 ///
-/// Only a single word at the start of a line, followed by a colon or an equals sign, is a key: if one of those signs is missing,
-/// the rest of the line may contain a value.
-fn possible_values(text: &str) -> Vec<Range<usize>> {
+/// That is everything but the names of fields, and the single value after the name of a known field that is not secret.
+fn possible_secrets(text: &str) -> Vec<Range<usize>> {
     let mut masks = Vec::new();
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        let key = line.find([':', '=']).filter(|end| {
-            let word = line[..*end].trim_start_matches([' ', '\t', '{', ',']).trim_end();
-            let quote = word.chars().next().filter(|first| "\"'".contains(*first));
-            let bare = quote.map_or(Some(word), |quote| word.strip_prefix(quote)?.strip_suffix(quote));
-            bare.is_some_and(|bare| !bare.is_empty() && is_keyword(bare))
-        });
-        masks.push(start + key.unwrap_or(0)..start + line.len());
-        start += line.len();
+    let mut masked_from = 0;
+    let mut at = 0;
+    while let Some(word) = next_word(text, at) {
+        at = word.end;
+        let name = &text[word.clone()];
+        let (before, after) = (&text[..word.start], &text[word.end..]);
+        let is_known = has_field(name);
+        let is_quoted = before.ends_with('"') && after.starts_with('"');
+        let starts_line = before.rsplit('\n').next().is_some_and(|before| before.trim().is_empty());
+        let after = after.trim_start_matches(['"', '\'']).trim_start_matches([' ', '\t']);
+        let Some(value) = after.strip_prefix([':', '=']) else { continue };
+        if !(is_known || is_quoted || starts_line) {
+            continue;
+        }
+        masks.push(masked_from..word.start);
+        let value = text.len() - value.trim_start_matches([' ', '\t']).len();
+        (masked_from, at) = if is_known && !secret_fields().contains(name) {
+            let end = value + value_length(&text[value..]);
+            (end, end)
+        } else {
+            (value, value + secret_length(&text[value..]))
+        };
     }
+    masks.push(masked_from..text.len());
     masks
+}
+
+/// Returns the next run of characters that names of fields have.
+fn next_word(text: &str, from: usize) -> Option<Range<usize>> {
+    let in_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let start = from + text[from..].find(in_name)?;
+    let length = text[start..].find(|c| !in_name(c)).unwrap_or(text.len() - start);
+    Some(start..start + length)
+}
+
+/// Returns the length of everything that may belong to a secret: without its closing quote, that is the rest of the text.
+fn secret_length(text: &str) -> usize {
+    let quote = ["\"\"\"", "'''", "\"", "'"].into_iter().find(|quote| text.starts_with(quote));
+    let Some(quote) = quote else { return text.find('\n').unwrap_or(text.len()) };
+    text[quote.len()..].find(quote).map_or(text.len(), |end| end + 2 * quote.len())
+}
+
+/// Returns the length of a text in quotes, or of everything up to the end of the value or the line.
+fn value_length(text: &str) -> usize {
+    let line = &text[..text.find('\n').unwrap_or(text.len())];
+    let closed = ['"', '\''].into_iter().find_map(|quote| Some(line.strip_prefix(quote)?.find(quote)? + 2));
+    closed.unwrap_or_else(|| line.find([',', '{', '}', '[', ']']).unwrap_or(line.len()))
 }

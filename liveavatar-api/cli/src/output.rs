@@ -1,15 +1,17 @@
 //! Printing the results of commands as text or as JSON.
 
+use std::io::{IsTerminal as _, stdout};
 use std::process::ExitCode;
 
 use clap::builder::styling::{AnsiColor, Style};
 use liveavatar_api::Error;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::document::secret_fields;
 use crate::failure::{Failure, error_json};
-use crate::table;
-use crate::terminal::{print_error_line, print_line, show_status};
+use crate::jq::{self, Found};
+use crate::table::{self, Notes};
+use crate::terminal::{note_failure, print_bytes, print_error_line, print_line, printable_json, show_status};
 
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
@@ -23,6 +25,8 @@ pub(crate) struct Output {
 pub(crate) enum Format {
     Text,
     Json,
+    /// What an expression of `--jq` selects from each line of JSON.
+    Jq(&'static str),
     /// Prints nothing, for a step of another command.
     Silent,
 }
@@ -37,27 +41,68 @@ pub(crate) enum Secrets {
 impl Output {
     /// Prints a result, as text in the form of a table.
     pub(crate) fn print(self, data: Value) {
-        let text = self.text_of(&data);
+        self.print_list(data, Notes::default());
+    }
+
+    /// Prints a list, as text in the form of a table with notes.
+    pub(crate) fn print_list(self, data: Value, notes: Notes<'_>) {
+        let text = self.table(&data, notes);
         self.print_as(data, &text);
     }
 
     /// Prints a result with the given text, or without a line of text if that is empty.
     pub(crate) fn print_as(self, mut data: Value, text: &str) {
         match self.format {
-            Format::Json => {
+            Format::Json | Format::Jq(_) => {
                 self.hide_secrets(&mut data);
-                print_line(&json!({"ok": true, "data": data}).to_string());
+                let (data, page) = split_page(data);
+                let mut line = json!({"ok": true, "data": data});
+                if let Some(page) = page {
+                    line["page"] = Value::Object(page);
+                }
+                self.print_json(&line);
             }
             Format::Text if !text.is_empty() => print_line(text),
             Format::Text | Format::Silent => {}
         }
     }
 
+    /// Whether errors are text on standard error.
+    pub(crate) fn reports_as_text(self) -> bool {
+        matches!(self.format, Format::Text | Format::Jq(_))
+    }
+
+    fn print_json(self, line: &Value) {
+        let Format::Jq(expression) = self.format else {
+            return print_line(&printable_json(&line.to_string()));
+        };
+        let (found, error) = jq::run(expression, line);
+        for found in found {
+            match found {
+                Found::Json(json) => print_line(&printable_json(&json)),
+                Found::Text(text) if stdout().is_terminal() => print_line(&text),
+                // Another program gets the text unchanged.
+                Found::Text(text) => print_bytes((text + "\n").as_bytes()),
+            }
+        }
+        if let Some(error) = error {
+            note_failure(Failure::usage(
+                format!("failed to apply --jq: {error}"),
+                "the expression is applied to each line that --json prints, such as {\"ok\":true,\"data\":…}",
+            ));
+        }
+    }
+
     /// Returns data as a table.
     pub(crate) fn text_of(self, data: &Value) -> String {
+        self.table(data, Notes::default())
+    }
+
+    fn table(self, data: &Value, notes: Notes<'_>) -> String {
         let mut data = data.clone();
         self.hide_secrets(&mut data);
-        table::format(&data)
+        let (data, page) = split_page(data);
+        table::format(&data, page.as_ref(), notes)
     }
 
     /// Prints progress to standard error, in text format only.
@@ -73,9 +118,9 @@ impl Output {
             Format::Json => {
                 let mut json = error_json(error);
                 json["event"] = event.into();
-                print_line(&json!({"ok": false, "error": json}).to_string());
+                self.print_json(&json!({"ok": false, "error": json}));
             }
-            Format::Text => {
+            Format::Text | Format::Jq(_) => {
                 let event = event.replace('_', " ");
                 print_error_line(&format!("{WARNING}warning:{WARNING:#} {event}: {error}"));
             }
@@ -92,8 +137,8 @@ impl Output {
 
     pub(crate) fn failure(self, failure: &Failure) -> ExitCode {
         match self.format {
-            Format::Json => print_line(&json!({"ok": false, "error": failure.to_json()}).to_string()),
-            Format::Text => failure.text().iter().for_each(|text| print_error_line(text)),
+            Format::Json => self.print_json(&json!({"ok": false, "error": failure.to_json()})),
+            Format::Text | Format::Jq(_) => failure.text().iter().for_each(|text| print_error_line(text)),
             Format::Silent => {}
         }
         ExitCode::from(failure.exit_code())
@@ -103,6 +148,19 @@ impl Output {
         if self.secrets == Secrets::Hidden {
             hide_secrets(data);
         }
+    }
+}
+
+/// Splits the page of a list into its rows and the rest, such as the count.
+///
+/// This is what makes all lists look the same: `data` is an array, whether the service sends the list in pages or at once.
+fn split_page(data: Value) -> (Value, Option<Map<String, Value>>) {
+    match data {
+        Value::Object(mut page) if page.get("results").is_some_and(Value::is_array) => {
+            let rows = page.remove("results").unwrap_or_default();
+            (rows, Some(page))
+        }
+        other => (other, None),
     }
 }
 

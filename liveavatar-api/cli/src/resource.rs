@@ -6,16 +6,21 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, Subcommand as _};
 use serde_json::{Value, json};
 
-use crate::body::{Body, form_body, json_body};
-use crate::document::{OperationSpec, Parameter, operations};
+use crate::body::{Body, form_body};
+use crate::document::{OperationSpec, Parameter, kebab_case, operations, title_of};
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::fields;
+use crate::output::{Format, Output};
 use crate::service::Service;
 use crate::session::Session;
+use crate::table::Notes;
+use crate::terminal::print_bytes;
 
 const ALIASES: [(&str, &str); 2] = [("llm-configurations", "llm"), ("embeddings", "embed")];
 
@@ -26,7 +31,7 @@ const SESSION_GROUP: &str = "session";
 /// The common verbs, in the order in which help lists them.
 const COMMON_VERBS: [&str; 6] = ["list", "get", "create", "update", "replace", "delete"];
 
-const BODY: &str = "json-body";
+const OUTPUT: &str = "output";
 const ALL: &str = "all";
 const PAGE: &str = "page";
 
@@ -76,8 +81,16 @@ fn resource_and_verb(spec: OperationSpec) -> Option<(String, String)> {
     Some((resource, verb))
 }
 
-fn kebab_case(text: &str) -> String {
-    text.replace('_', "-")
+/// Returns the operation that lists the resources that an argument names: of `voice_id`, those of `voices`.
+///
+/// The name of the ID may also be that of the resource of the command's own group: `config_id` of `llm-configurations`.
+pub(crate) fn list_of(id: &str, group: &str) -> Option<OperationSpec> {
+    let owner = kebab_case(id.strip_suffix("_id")?);
+    let group = if group == SESSION_GROUP { SESSIONS } else { group };
+    let all = resources();
+    let named = all.iter().find(|resource| owner.ends_with(resource.name.trim_end_matches('s')));
+    let own = all.iter().find(|resource| resource.name == group);
+    named.or(own)?.verbs.get("list").copied()
 }
 
 pub(crate) fn command_of(spec: OperationSpec) -> Option<String> {
@@ -112,12 +125,13 @@ pub(crate) fn find(matches: &ArgMatches) -> Option<(OperationSpec, &ArgMatches)>
 
 /// Adds the commands of all resources. Hand-written commands with the same name take precedence.
 pub(crate) fn augment(root: Command) -> Command {
+    let global = global_options(&root);
     resources().into_iter().fold(root, |root, resource| {
         if resource.name == SESSIONS {
-            return root.mut_subcommand(SESSION_GROUP, |session| resource.augment(session));
+            return root.mut_subcommand(SESSION_GROUP, |session| resource.augment(session, &global));
         }
         if resource.is_single_verb() {
-            return resource.augment(root);
+            return resource.augment(root, &global);
         }
         let verbs: Vec<&str> = resource.sorted_verbs().into_iter().map(|(verb, _)| verb.as_str()).collect();
         let title = resource.verbs.values().next().map_or("", |spec| spec.tag());
@@ -128,8 +142,14 @@ pub(crate) fn augment(root: Command) -> Command {
             .subcommand_required(true)
             .arg_required_else_help(true)
             .disable_help_subcommand(true);
-        root.subcommand(resource.augment(group))
+        root.subcommand(resource.augment(group, &global))
     })
+}
+
+/// Returns the names of the options that every command has.
+fn global_options(root: &Command) -> Vec<String> {
+    let options = root.get_arguments().filter(|arg| arg.is_global_set());
+    options.filter_map(|arg| arg.get_long().map(str::to_owned)).collect()
 }
 
 impl Resource {
@@ -146,17 +166,23 @@ impl Resource {
         verbs
     }
 
-    fn augment(&self, group: Command) -> Command {
+    fn augment(&self, group: Command, global: &[String]) -> Command {
         self.sorted_verbs().into_iter().fold(group, |group, (verb, spec)| {
             if group.find_subcommand(verb).is_some() {
                 return group;
             }
-            group.subcommand(command(verb.clone(), *spec))
+            group.subcommand(command(verb.clone(), *spec, global))
         })
     }
 }
 
-fn command(verb: String, spec: OperationSpec) -> Command {
+/// Returns the name of the field that holds the ID of the command's own resource: `session_id` for `/v1/sessions/stop`.
+fn own_id(spec: OperationSpec) -> String {
+    let resource = spec.operation.path.split('/').nth(2).unwrap_or_default();
+    format!("{}_id", resource.strip_suffix('s').unwrap_or(resource))
+}
+
+fn command(verb: String, spec: OperationSpec, global: &[String]) -> Command {
     let mut command = Command::new(verb).about(spec.help());
     for name in spec.path_parameters() {
         let arg = Arg::new(name).required(true).value_name(name.to_uppercase()).help(title_of(name));
@@ -173,20 +199,13 @@ fn command(verb: String, spec: OperationSpec) -> Command {
         let arg = option(part).help(part.description().unwrap_or_default());
         command = command.arg(if part.is_file() { arg.value_name("FILE") } else { arg });
     }
+    if let Some(field) = spec.file_field() {
+        let what = title_of(field.trim_end_matches("_base64")).to_lowercase();
+        let help = format!("Write the {what} to a file, or `-` for standard output");
+        command = command.arg(Arg::new(OUTPUT).short('o').long(OUTPUT).value_name("FILE").help(help));
+    }
     if spec.has_body() && !spec.takes_form() {
-        let arg = Arg::new(BODY)
-            .long(BODY)
-            .required(!spec.operation.optional_body)
-            .value_name("JSON|@FILE")
-            .help("Body as JSON, `@FILE`, or `@-` for standard input");
-        command = command.arg(arg);
-        let fields = spec.body_fields().into_iter().map(|field| {
-            if field.required { format!("{} (required)", field.name) } else { field.name.to_owned() }
-        });
-        let fields = fields.collect::<Vec<_>>().join(", ");
-        if !fields.is_empty() {
-            command = command.after_help(format!("Fields of the body: {fields}"));
-        }
+        command = fields::augment(command, spec, &own_id(spec), global);
     }
     command
 }
@@ -210,16 +229,6 @@ fn query_help(spec: OperationSpec, query: Parameter) -> String {
     format!("{description}{range}{default}")
 }
 
-/// Returns a parameter's name as help text: `voice_id` as "ID of the voice", `page_size` as "Page size".
-fn title_of(name: &str) -> String {
-    if let Some(owner) = name.strip_suffix("_id") {
-        return format!("ID of the {}", owner.replace('_', " "));
-    }
-    let mut title = name.replace('_', " ");
-    title[..1].make_ascii_uppercase();
-    title
-}
-
 /// Calls the operation of a command.
 pub(crate) async fn run(
     spec: OperationSpec,
@@ -233,7 +242,8 @@ pub(crate) async fn run(
     } else if spec.takes_form() {
         form_body(spec, argument, |part| format!("use --{}", kebab_case(part.name)))?
     } else {
-        json_body(spec, argument(BODY).as_deref())?
+        let global = global_options(&crate::command());
+        fields::body(spec, &own_id(spec), &global, matches)?
     };
     let client = service.client_for(spec.operation)?;
     let call = |page: Option<u32>| {
@@ -250,8 +260,15 @@ pub(crate) async fn run(
         Ok::<_, Failure>(body.clone().add_to(call))
     };
     let all_pages = spec.query_parameters().any(|query| query.name == PAGE) && matches.get_flag(ALL);
+    let resource = spec.operation.path.split('/').nth(2).unwrap_or_default().replace('_', " ");
+    let resource = resource.strip_suffix('y').map_or_else(|| resource.clone(), |stem| format!("{stem}ies"));
+    let notes = Notes { empty: &format!("no {resource}"), rest: "use --all to list all" };
     if !all_pages {
-        output.print(call(None)?.data().await?);
+        let data = call(None)?.data().await?;
+        if let Some(field) = spec.file_field() {
+            return save_file(data, field, argument(OUTPUT), output);
+        }
+        output.print_list(data, notes);
         return Ok(());
     }
     let mut rows: Vec<Value> = Vec::new();
@@ -268,7 +285,7 @@ pub(crate) async fn run(
                 None => response["next"].is_null(),
             };
             if is_complete {
-                output.print(json!({"count": rows.len(), "results": rows}));
+                output.print_list(json!({"count": rows.len(), "results": rows}), notes);
                 return Ok(());
             }
             let of = count.map(|count| format!(" of {count}")).unwrap_or_default();
@@ -280,6 +297,34 @@ pub(crate) async fn run(
             None => format!("{} fetched", rows.len()),
         });
     }
-    let data = json!({"count": rows.len(), "results": rows});
-    Err(Failure::incomplete(end, "run the command again", data))
+    Err(Failure::incomplete(end, "run the command again", rows.into()))
+}
+
+/// Writes the file that a field of the response holds in base64.
+fn save_file(mut data: Value, field: &str, path: Option<String>, output: Output) -> Result<(), Failure> {
+    let Some(path) = path else {
+        output.print(data);
+        if output.format == Format::Text {
+            output.progress("use --output FILE to save it");
+        }
+        return Ok(());
+    };
+    let text = data[field].as_str().unwrap_or_default();
+    let bytes = BASE64_STANDARD.decode(text).map_err(|error| {
+        let message = format!("`{field}` of the response is not valid base64: {error}");
+        Failure::incomplete(message, "run the command again", Value::Null)
+    })?;
+    if path == "-" {
+        print_bytes(&bytes);
+        return Ok(());
+    }
+    std::fs::write(&path, &bytes)
+        .map_err(|error| Failure::usage(format!("failed to write {path}: {error}"), "use another file"))?;
+    if let Some(data) = data.as_object_mut() {
+        data.remove(field);
+        data.insert("file".to_owned(), path.as_str().into());
+        data.insert("bytes".to_owned(), bytes.len().into());
+    }
+    output.print_as(data, &format!("wrote {} bytes to {path}", bytes.len()));
+    Ok(())
 }

@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::foreground_session::{self, SupervisionOptions};
 use crate::output::{Output, Secrets};
 use crate::service::Service;
+use crate::table::Notes;
 use crate::watch::Watch;
 use crate::{check, transcript};
 
@@ -144,12 +145,13 @@ impl Start {
 }
 
 async fn list(client: &Client, list_type: ListType, output: Output) -> Result<(), Failure> {
-    let list_type = match list_type {
-        ListType::Active => ListSessionsType::Active,
-        ListType::Historic => ListSessionsType::Historic,
+    let (list_type, empty) = match list_type {
+        ListType::Active => (ListSessionsType::Active, "no sessions are active"),
+        ListType::Historic => (ListSessionsType::Historic, "no sessions have ended"),
     };
     let sessions = client.list_sessions().type_(list_type).page_size(100).all().await?;
-    output.print(serde_json::to_value(sessions).unwrap_or_default());
+    output
+        .print_list(serde_json::to_value(sessions).unwrap_or_default(), Notes { empty, ..Notes::default() });
     Ok(())
 }
 
@@ -180,7 +182,7 @@ impl Stop {
         let failed = sessions.iter().filter(|session| matches!(session.outcome, ReapOutcome::Failed(_)));
         let failed: Vec<_> = failed.map(ToString::to_string).collect();
         if failed.is_empty() {
-            output.print(rows);
+            output.print_list(rows, Notes { empty: "no sessions are active", ..Notes::default() });
             return Ok(());
         }
         output.progress(&output.text_of(&rows));

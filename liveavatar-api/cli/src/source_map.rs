@@ -11,9 +11,6 @@ use serde_json::{Map, Number, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// The longest string that may be a keyword of the configuration, in bytes.
-const KEYWORD_MAX: usize = 40;
-
 pub(crate) struct SourceFile {
     pub(crate) name: String,
     pub(crate) text: String,
@@ -29,8 +26,7 @@ pub(crate) type Fields = BTreeMap<String, Field>;
 pub(crate) struct Field {
     key: Option<Range<usize>>,
     pub(crate) value: Range<usize>,
-    /// Whether a string looks like a keyword; none for other types.
-    pub(crate) keyword: Option<bool>,
+    pub(crate) is_text: bool,
 }
 
 pub(crate) struct TomlError {
@@ -106,12 +102,6 @@ impl SourceFile {
     }
 }
 
-/// Whether a text looks like a keyword or an identifier, rather than prose or a long token.
-pub(crate) fn is_keyword(text: &str) -> bool {
-    text.len() <= KEYWORD_MAX
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte))
-}
-
 fn child(pointer: &str, key: &str) -> String {
     format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
@@ -144,9 +134,7 @@ fn locate_json_value(
     fields: &mut Fields,
 ) {
     let range = value.range();
-    let mut keyword = None;
     match value {
-        ast::Value::StringLit(text) => keyword = Some(is_keyword(&text.value)),
         ast::Value::Object(object) => {
             for property in &object.properties {
                 let range = property.name.range();
@@ -165,7 +153,8 @@ fn locate_json_value(
         }
         _ => {}
     }
-    fields.insert(pointer, Field { key, value: range.start..range.end, keyword });
+    let is_text = matches!(value, ast::Value::StringLit(_));
+    fields.insert(pointer, Field { key, value: range.start..range.end, is_text });
 }
 
 fn parse_toml(text: &str, fields: &mut Fields) -> Result<String, Vec<TomlError>> {
@@ -178,7 +167,7 @@ fn parse_toml(text: &str, fields: &mut Fields) -> Result<String, Vec<TomlError>>
         };
         return Err(errors.into_iter().map(error).collect());
     }
-    fields.insert(String::new(), Field { key: None, value: table.span(), keyword: None });
+    fields.insert(String::new(), Field { key: None, value: table.span(), is_text: false });
     Ok(Value::Object(toml_table(table.get_ref(), "", fields)).to_string())
 }
 
@@ -216,7 +205,7 @@ fn toml_value(
         }
         DeValue::Table(table) => Value::Object(toml_table(table, &pointer, fields)),
     };
-    let keyword = value.get_ref().as_str().map(is_keyword);
-    fields.insert(pointer, Field { key, value: value.span(), keyword });
+    let is_text = value.get_ref().as_str().is_some();
+    fields.insert(pointer, Field { key, value: value.span(), is_text });
     json
 }

@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::service::Service;
 use crate::signals::Interrupt;
+use crate::terminal::printable;
 use crate::transcript;
 
 #[derive(Args)]
@@ -68,7 +69,7 @@ impl Watch {
             }
         }
         let reason = details.end_reason.as_ref().map(ToString::to_string);
-        let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
+        let reason = printable(reason.as_deref().unwrap_or("no reason given"));
         let text = format!(
             "session {} ended after {} s and {} credits: {reason}",
             details.id, details.duration, details.credits_consumed
@@ -91,7 +92,10 @@ fn print_details(output: Output, now: &ListHistoricEntry, before: Option<&ListHi
     let sandbox = if now.is_sandbox { ", sandbox" } else { "" };
     let text = format!(
         "{} session {}: {} s, {} credits{sandbox}",
-        now.mode, now.id, now.duration, now.credits_consumed
+        printable(&now.mode.to_string()),
+        now.id,
+        now.duration,
+        now.credits_consumed
     );
     let new_credits = before.is_none_or(|before| before.credits_consumed != now.credits_consumed);
     let line = if new_credits && !has_ended(now) { text.as_str() } else { "" };

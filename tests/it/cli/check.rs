@@ -18,11 +18,70 @@ async fn every_diagnostic_of_a_file_is_shown_with_its_line() {
         run(None, &["session", "check", "lite-sandbox.json", "full-sandbox.json"], "").await,
         run(None, &["session", "check", "-"], toml).await,
         run(None, &["session", "check", "-", "--json"], toml).await,
-        run(None, &["session", "check", "-"], "mode = \"LITE\navatar_id = sk-1\n").await,
+        run(None, &["session", "check", "-"], "mode = \"LITE\nlivekit_client_token = sk-1\n").await,
         run(None, &["session", "check", "-"], "{\"mode\": \"LITE\", \"x\": \"sk-1\" \"y\"}").await,
     ];
     assert!(all[2..].iter().all(|shown| !shown.contains("sk-1")), "{all:?}");
     insta::assert_snapshot!(all.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_secrets_are_masked() {
+    let parsed = r#"{
+  "mode": "LITE", "is_sandbox": true, "avatar_id": "Anna in a long sentence, with spaces", "nickname": "shown",
+  "livekit_config": {"livekit_client_token": "canary-1", "livekit_clinet_tokn": "canary-2", "my_api_key": "canary-3"}
+}"#;
+    // A comma is missing after the first line, a quote in the second, and a value in the third.
+    let unparsable = "{\n  \"mode\": \"LITE\"\n  \"is_sandbox\": ture, \"avatar_id\": \"shown id\", \"unheard_of\": \"canary-4\",\n  \
+                      \"livekit_config\": {\"livekit_client_token\": \"canary-5\", \"livekit_url\": }\n}";
+    let toml = "mode = \"LITE\"\nis_sandbox = True\navatar_id = 'shown id'\n[livekit_config]\nlivekit_client_token = \"canary-6\n\
+                canary-7\"\nlivekit_agent_token = \"\"\"\ncanary-8: canary-9\n\"\"\"\n";
+    let mut all = String::new();
+    for text in [parsed, unparsable, toml] {
+        for line in 0..text.lines().count() {
+            // Every line is quoted at least once: the end of the text is cut off after it.
+            let cut: String = text.split_inclusive('\n').take(line + 1).collect();
+            all += &run(None, &["session", "check", "-"], &cut).await;
+        }
+    }
+    assert!(!all.contains("canary"), "{all}");
+    for shown in
+        ["\"is_sandbox\": true", "\"nickname\": \"shown\"", "\"is_sandbox\": ture", "is_sandbox = True"]
+    {
+        assert!(all.contains(shown), "{shown} is masked: {all}");
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_file_is_reported_although_some_cannot_be_read() {
+    let files = ["missing.json", "broken.json", "lite-sandbox.json", "missing.toml"];
+    let arguments = [&["session", "check"], &files[..]].concat();
+    let shown = run(None, &arguments, "").await;
+    assert!(shown.contains("exit 2") && shown.contains("11 errors, 1 warning in 4 files"), "{shown}");
+    for file in ["missing.json", "broken.json:", "missing.toml"] {
+        assert!(shown.contains(file), "{shown}");
+    }
+    let json = &json_lines(&run(None, &[&arguments[..], &["--json"]].concat(), "").await)[0];
+    let problems = json["error"]["problems"].as_array().unwrap();
+    let unreadable = problems.iter().filter(|problem| problem["rule"] == "unreadable-file");
+    let unreadable: Vec<_> = unreadable.map(|problem| problem["file"].as_str().unwrap()).collect();
+    assert_eq!((problems.len(), unreadable), (12, vec!["missing.json", "missing.toml"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn diagnostics_are_wrapped_at_the_width_of_the_terminal() {
+    let arguments = ["session", "check", "broken.json"];
+    for (columns, width) in [("70", 70), ("80", 80), ("200", 200)] {
+        let mut command = program(None, &arguments);
+        command.env("COLUMNS", columns);
+        let shown = run_command(None, command, &arguments, Vec::new()).await;
+        let too_long: Vec<_> = shown.lines().filter(|line| line.chars().count() > width).collect();
+        assert!(too_long.is_empty(), "{too_long:#?}");
+        let title =
+            "error[unknown-field]: issandbox: is not a field of FULL, and the service silently ignores it";
+        assert_eq!(shown.contains(title), width == 200, "{shown}");
+    }
 }
 
 /// Converts a JSON value to an inline TOML value; none if it contains a null, which TOML lacks.

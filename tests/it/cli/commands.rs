@@ -167,9 +167,13 @@ fn derived_case(leaf: &Leaf, operation: &str) -> Case {
         case.arguments.extend([format!("--{}", name.replace('_', "-")), text(value)]);
     }
     match (example.content_type.as_deref(), example.body) {
-        (Some("application/json"), Some(body)) => {
+        (Some("application/json"), Some(body)) if leaf.help.contains("--json-body") => {
             case.arguments.extend(words(&["--json-body", "@-"]));
             case.input = body.to_string().into_bytes();
+        }
+        // The ID of the command's own resource is positional.
+        (Some("application/json"), Some(Value::Object(body))) => {
+            case.arguments.extend(body.values().map(text));
         }
         (Some(_), Some(Value::Object(parts))) => {
             for (name, value) in &parts {
@@ -223,10 +227,22 @@ async fn run_both(
                 let line: Value = serde_json::from_str(line).expect("a line is JSON");
                 let shape = (line["ok"].as_bool(), line.get("data").is_some(), line.get("error").is_some());
                 assert!(matches!(shape, (Some(true), true, false) | (Some(false), false, true)), "{line}");
+                assert_list_shape(path, &line);
             }
         }
         let _ = writeln!(shown, "{}", shorten(&shown_once));
     }
+}
+
+/// Checks the one shape of lists: `data` is an array of rows, and `page` next to it has the rest of the service's page.
+fn assert_list_shape(path: &[String], line: &Value) {
+    // The only list that is a map: of the models by provider.
+    let is_list = ["list", "public"].contains(&path.last().unwrap().as_str()) && path[0] != "llm-models";
+    if line["ok"] == true && is_list {
+        assert!(line["data"].is_array(), "{line}");
+    }
+    assert!(line["data"]["results"].is_null(), "a page within the data: {line}");
+    assert!(line["page"].is_null() || line["page"]["count"].is_u64(), "{line}");
 }
 
 /// Returns the output of a successful call, a rejected call and a usage error.
@@ -250,7 +266,10 @@ async fn outputs(leaf: &Leaf, case: &Case) -> String {
     let empty = Case::default();
     run_both(&server, &mut shown, &empty, &leaf.path, &words(&["--no-such-option"]), "2").await;
     if !case.arguments.is_empty()
-        && leaf.help.lines().any(|line| line.starts_with("Usage:") && requires_argument(line))
+        && leaf
+            .help
+            .lines()
+            .any(|line| line.starts_with("Usage:") && requires_argument(line) || line.contains("(required)"))
     {
         run_both(&server, &mut shown, &empty, &leaf.path, &[], "2").await;
     }
@@ -296,7 +315,10 @@ async fn no_command_takes_a_secret_as_an_argument() {
             let secret = ["key", "token", "secret", "password", "prompt", "bearer"];
             let is_secret = secret.iter().any(|word| name.split(['-', '_']).next_back() == Some(word));
             assert!(!is_secret, "{}: {line}", leaf.name());
-            if secret.iter().any(|word| name.contains(word)) && !name.ends_with("_id") {
+            // The ID, name or type of a secret is not secret.
+            let describes =
+                ["id", "name", "type"].iter().any(|word| name.split(['-', '_']).next_back() == Some(word));
+            if secret.iter().any(|word| name.contains(word)) && !describes {
                 assert!(value.starts_with("FILE"), "{}: {line}", leaf.name());
             }
         }

@@ -2,8 +2,11 @@
 
 mod check;
 mod commands;
+#[cfg(unix)]
+mod completion;
 mod doctor;
 mod failure;
+mod fields;
 #[cfg(unix)]
 mod mock;
 mod output;

@@ -28,6 +28,45 @@ async fn a_table_fits_the_width_and_counts_omitted_columns() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_narrow_table_shows_names_kinds_and_states_first() {
+    let server = Server::start().await.unwrap();
+    let run = async |operation: &str, arguments: &[&str]| {
+        let mut response = example_response(operation).unwrap();
+        let row = &mut response["data"]["results"][0];
+        row["name"] = "アンナ with a name that is much too long for a column of a narrow terminal".into();
+        server.mock_response(operation, MockResponse::json(200, response));
+        let mut command = program(Some(&server), arguments);
+        command.env("COLUMNS", "80");
+        run_command(Some(&server), command, arguments, Vec::new()).await
+    };
+    let voices = run("list_voices", &["voices", "list"]).await;
+    assert!(["GENDER", "LANGUAGE"].iter().all(|column| voices.contains(column)), "{voices}");
+    assert!(!voices.contains("CREATED_AT") && voices.contains("not shown: "), "{voices}");
+    let avatars = run("list_public_avatars", &["avatars", "public"]).await;
+    assert!(["STATUS", "TYPE"].iter().all(|column| avatars.contains(column)), "{avatars}");
+    insta::assert_snapshot!(redact_ids(&(voices + &avatars)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_diagnostics_and_checks_are_coloured_alike() {
+    let server = Server::start().await.unwrap();
+    let run = |arguments: &[&str]| {
+        let output = program(Some(&server), arguments).env("CLICOLOR_FORCE", "1").output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    let response = MockResponse::json(200, example_response("list_public_avatars").unwrap());
+    server.mock_response("list_public_avatars", response);
+    let list = run(&["avatars", "public"]);
+    assert!(
+        list.contains("\u{1b}[1mNAME\u{1b}[0m") && list.contains("\u{1b}[32mACTIVE\u{1b}[0m"),
+        "{list:?}"
+    );
+    assert!(run(&["credits"]).starts_with("\u{1b}[1mcredits_left\u{1b}[0m"));
+    assert!(run(&["session", "check", "broken.json"]).contains("\u{1b}["));
+    assert!(!run(&["avatars", "list", "--json"]).contains('\u{1b}'));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn colour_requires_a_terminal_or_a_variable() {
     let run = |variables: &[(&str, &str)]| {
         let mut command = program(None, &["session", "check", "broken.json"]);
