@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use crate::document::secret_fields;
 use crate::failure::{Failure, error_json};
+use crate::progress;
 use crate::table;
-use crate::terminal::{print_error_line, print_line, show_status};
+use crate::terminal::{print_error_line, print_line};
 
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
@@ -83,10 +84,24 @@ impl Output {
         }
     }
 
-    /// Shows progress in a status line, on a terminal only.
+    /// Shows a step of long work, in text format only.
+    pub(crate) fn step(self, text: &str) {
+        if self.format == Format::Text {
+            progress::step(text);
+        }
+    }
+
+    /// Shows what happens now, in text format only.
     pub(crate) fn status(self, text: &str) {
         if self.format == Format::Text {
-            show_status(text);
+            progress::show(text, None);
+        }
+    }
+
+    /// Shows what happens now, and how much of the total is done.
+    pub(crate) fn status_of(self, text: &str, done: u64, total: u64) {
+        if self.format == Format::Text {
+            progress::show(text, Some((done, total)));
         }
     }
 

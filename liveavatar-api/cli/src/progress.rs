@@ -1,0 +1,72 @@
+//! Progress of long work: a live line on a terminal, and elsewhere a plain line now and then.
+
+use std::io::{IsTerminal as _, stderr};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::terminal::{print_error_line, printable};
+
+const FRAME: Duration = Duration::from_millis(120);
+
+/// Where standard error is not a terminal, progress is printed after this time without a line.
+const PLAIN_INTERVAL: Duration = Duration::from_secs(30);
+
+static STATE: Mutex<State> = Mutex::new(State { bar: None, quiet_since: None });
+
+struct State {
+    /// What the terminal shows now.
+    bar: Option<ProgressBar>,
+    /// When the last plain line was printed, or the first one was omitted.
+    quiet_since: Option<Instant>,
+}
+
+/// Shows a step of the work; where standard error is not a terminal, at once.
+pub(crate) fn step(text: &str) {
+    if stderr().is_terminal() {
+        show(text, None);
+    } else {
+        print_error_line(text);
+    }
+}
+
+/// Shows what happens now, and how much of the total is done if that is known.
+pub(crate) fn show(text: &str, done: Option<(u64, u64)>) {
+    let text = printable(text);
+    let mut state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
+    if stderr().is_terminal() {
+        let bar = state.bar.get_or_insert_with(new_bar);
+        let template = if done.is_some() { "{spinner} {bar:20} {wide_msg}" } else { "{spinner} {wide_msg}" };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        if let Some((position, total)) = done {
+            bar.set_length(total);
+            bar.set_position(position);
+        }
+        bar.set_message(text);
+        return;
+    }
+    let now = Instant::now();
+    let since = *state.quiet_since.get_or_insert(now);
+    drop(state);
+    if now - since >= PLAIN_INTERVAL {
+        print_error_line(&text);
+    }
+}
+
+/// Removes the live line, so that another line can be printed.
+pub(crate) fn clear() {
+    let mut state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
+    state.quiet_since = None;
+    if let Some(bar) = state.bar.take() {
+        bar.finish_and_clear();
+    }
+}
+
+fn new_bar() -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    bar.enable_steady_tick(FRAME);
+    bar
+}

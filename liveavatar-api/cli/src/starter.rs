@@ -1,0 +1,211 @@
+//! `session new`: a commented configuration to start with, from the JSON Schema of its mode.
+
+use std::fmt::Write as _;
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use liveavatar_api::session::{AnyConfiguration, CustomSession, FullSession, LiteSession, SANDBOX_AVATAR_ID};
+use schemars::schema_for;
+use serde_json::{Map, Value, json};
+
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// The name of the schema's file, next to the configuration.
+const SCHEMA_FILE: &str = "liveavatar.schema.json";
+
+const COMMENT_WIDTH: usize = 78;
+
+#[derive(Args)]
+pub(crate) struct New {
+    /// File to write: TOML with comments, or JSON without comments
+    #[arg(default_value = "session.toml")]
+    file: PathBuf,
+    /// Mode of the session
+    #[arg(long, value_enum, default_value_t = Mode::Lite)]
+    mode: Mode,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Mode {
+    /// You supply the audio
+    Lite,
+    /// The service listens, thinks and speaks
+    Full,
+    /// You supply the audio and the LiveKit room
+    Custom,
+}
+
+/// Returns the JSON Schema of configurations.
+pub(crate) fn schema() -> Value {
+    schema_for!(AnyConfiguration).to_value()
+}
+
+pub(crate) fn schema_text() -> String {
+    serde_json::to_string_pretty(&schema()).unwrap_or_default()
+}
+
+impl New {
+    pub(crate) fn run(self, output: Output) -> Result<(), Failure> {
+        let is_json = self.file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+        let text = if is_json {
+            serde_json::to_string_pretty(&Value::Object(self.mode.configuration())).unwrap_or_default() + "\n"
+        } else {
+            self.mode.toml(&self.file)
+        };
+        if !write_new(&self.file, &text)? {
+            let message = format!("{} exists and was not overwritten", self.file.display());
+            return Err(Failure::usage(message, "use another file name"));
+        }
+        // An existing one is another configuration's.
+        let schema = self.file.with_file_name(SCHEMA_FILE);
+        let wrote_schema = write_new(&schema, &(schema_text() + "\n"))?;
+        let (file, schema) = (self.file.display().to_string(), schema.display().to_string());
+        let with_schema =
+            if wrote_schema { format!(" and {schema}, its schema for editors") } else { String::new() };
+        let text = format!("wrote {file}{with_schema}; next: `liveavatar session check {file}`");
+        output.print_as(json!({"file": file, "schema": schema}), &text);
+        Ok(())
+    }
+}
+
+/// Writes a file unless it exists; returns whether it was written.
+fn write_new(path: &Path, text: &str) -> Result<bool, Failure> {
+    let created = OpenOptions::new().write(true).create_new(true).open(path);
+    match created.and_then(|mut file| file.write_all(text.as_bytes())) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(Failure::Usage(format!("failed to write {}: {error}", path.display()), None)),
+    }
+}
+
+impl Mode {
+    fn schema(self) -> Value {
+        match self {
+            Self::Lite => schema_for!(LiteSession),
+            Self::Full => schema_for!(FullSession),
+            Self::Custom => schema_for!(CustomSession),
+        }
+        .to_value()
+    }
+
+    /// Returns the fields to start with: a free session in the sandbox.
+    fn configuration(self) -> Map<String, Value> {
+        let own = match self {
+            Self::Lite => json!({"mode": "LITE"}),
+            Self::Full => json!({"mode": "FULL", "avatar_persona": {"language": "en"}}),
+            Self::Custom => json!({"mode": "CUSTOM", "livekit_config": {
+                "livekit_url": "wss://YOUR-SERVER",
+                "livekit_room": "YOUR-ROOM",
+                "livekit_client_token": "YOUR-TOKEN",
+            }}),
+        };
+        let common = json!({
+            "$schema": format!("./{SCHEMA_FILE}"),
+            "avatar_id": SANDBOX_AVATAR_ID.to_string(),
+            "is_sandbox": true,
+        });
+        let fields = [common, own].into_iter().filter_map(|fields| fields.as_object().cloned());
+        fields.flatten().collect()
+    }
+
+    /// Returns the configuration as TOML, with every other field in comments.
+    fn toml(self, file: &Path) -> String {
+        let (schema, configuration) = (self.schema(), self.configuration());
+        let file = file.display();
+        let mut toml = format!(
+            "# {}.\n# Check it with `liveavatar session check {file}`, start it with `liveavatar session start {file}`.\n",
+            self.description()
+        );
+        let properties = schema["properties"].as_object().cloned().unwrap_or_default();
+        // The fields of the top level precede all tables, and what is set precedes the comments.
+        let mut fields: Vec<_> = properties.iter().collect();
+        let resolve = |node: &Value| resolve(&schema, node);
+        fields.sort_by_key(|(name, node)| {
+            let first = ["$schema", "mode", "avatar_id", "is_sandbox"].iter().position(|first| first == name);
+            (resolve(node)["properties"].is_object(), !configuration.contains_key(*name), first)
+        });
+        for (name, node) in fields {
+            let table = resolve(node);
+            let set = configuration.get(name);
+            toml.push('\n');
+            comment(&mut toml, node);
+            if let Some(fields) = table["properties"].as_object() {
+                let mark = if set.is_some() { "" } else { "# " };
+                let _ = writeln!(toml, "{mark}[{name}]");
+                for (field, node) in fields {
+                    let value = set.and_then(|set| set.get(field));
+                    assignment(&mut toml, field, value, &resolve(node), node);
+                }
+            } else {
+                assignment(&mut toml, name, set, &table, node);
+            }
+        }
+        toml
+    }
+
+    fn description(self) -> String {
+        let schema = self.schema();
+        schema["description"].as_str().unwrap_or_default().trim_end_matches('.').to_owned()
+    }
+}
+
+/// Returns the schema that a node refers to, if only in one of its alternatives.
+fn resolve(root: &Value, node: &Value) -> Value {
+    let node = if node["else"].is_object() { &node["else"] } else { node };
+    let target = node["$ref"].as_str().and_then(|reference| root.pointer(reference.strip_prefix('#')?));
+    target.unwrap_or(node).clone()
+}
+
+fn comment(toml: &mut String, node: &Value) {
+    let mut line = String::from("#");
+    for word in node["description"].as_str().unwrap_or_default().split_whitespace() {
+        if line.chars().count() + 1 + word.chars().count() > COMMENT_WIDTH {
+            let _ = writeln!(toml, "{line}");
+            "#".clone_into(&mut line);
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    if line.len() > 1 {
+        let _ = writeln!(toml, "{line}");
+    }
+}
+
+/// Adds a field: with its value, or as a comment with an example.
+fn assignment(toml: &mut String, name: &str, value: Option<&Value>, schema: &Value, node: &Value) {
+    let key = if name.starts_with('$') { format!("\"{name}\"") } else { name.to_owned() };
+    let allowed: Vec<&str> =
+        schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let choice = if allowed.is_empty() { String::new() } else { format!("  # {}", allowed.join(", ")) };
+    match value {
+        Some(value) => {
+            let _ = writeln!(toml, "{key} = {value}{choice}");
+        }
+        None => {
+            let _ = writeln!(toml, "# {key} = {}{choice}", example(schema, node));
+        }
+    }
+}
+
+/// Returns a default or an example of a field, as TOML.
+fn example(schema: &Value, node: &Value) -> Value {
+    let given = [&node["default"], &schema["default"], &schema["const"], &schema["enum"][0]];
+    if let Some(given) = given.into_iter().find(|given| !given.is_null()) {
+        return given.clone();
+    }
+    let is = |kind: &str| schema["type"] == kind || schema["type"][0] == kind;
+    if is("integer") {
+        60.into()
+    } else if is("number") {
+        json!(1.0)
+    } else if is("boolean") {
+        true.into()
+    } else if is("string") {
+        "…".into()
+    } else {
+        json!({})
+    }
+}
