@@ -11,7 +11,8 @@ use crate::failure::{Failure, causes};
 use crate::foreground_session::{self, Outcome, SupervisionOptions, sandbox_configuration};
 use crate::output::{Format, Output, Secrets};
 use crate::service::Service;
-use crate::terminal::{print_line, printable};
+use crate::terminal::{print_line, printable, width};
+use crate::wrap::wrap;
 
 const ADDRESS_NEXT: &str = "correct LIVEAVATAR_BASE_URL or --base-url, or omit both to use the default";
 const HOST_NEXT: &str =
@@ -22,6 +23,9 @@ const KEY_NEXT: &str = "run `liveavatar login` with a key from the settings of t
 const CREDITS_NEXT: &str = "add credits to the account, then run `liveavatar credits`";
 const SOCKET_NEXT: &str =
     "allow direct connections to web sockets, without a proxy, then run `liveavatar doctor` again";
+
+/// Characters before the reason of a verdict.
+const INDENT: usize = 19;
 
 const OK: Style = AnsiColor::Green.on_default();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -76,20 +80,27 @@ impl Checks {
     /// Records a failed check, which is the last one because the others depend on it.
     fn fail(&mut self, check: &'static str, failure: impl Into<Failure>, next: Option<&str>) -> Failure {
         let failure = failure.into();
+        let note = failure.message().unwrap_or_default().replace("\n  ", "; ");
+        self.fail_for(check, &note, failure, next)
+    }
+
+    /// Records a failed check with another reason than the message of the failure.
+    fn fail_for(&mut self, check: &'static str, note: &str, failure: Failure, next: Option<&str>) -> Failure {
         let next = next.map(str::to_owned).or_else(|| failure.hint());
         let next = next.unwrap_or_else(|| "run `liveavatar doctor` again".to_owned());
-        let note = failure.message().unwrap_or_default().replace("\n  ", "; ");
-        self.record(Verdict::Failed, check, &note, Some(&next));
+        self.record(Verdict::Failed, check, note, Some(&next));
         Failure::Check { failure: Box::new(failure), check, next, checks: std::mem::take(&mut self.done) }
     }
 
     fn record(&mut self, verdict: Verdict, check: &'static str, note: &str, next: Option<&str>) {
         let (word, style) = verdict.word_and_style();
         if self.output.format == Format::Text {
-            let note = printable(note);
-            print_line(&format!("{style}{word:<8}{style:#} {check:<8}  {note}"));
+            let width = width().map_or(usize::MAX, usize::from).saturating_sub(INDENT);
+            let indent = " ".repeat(INDENT);
+            let lines = |text: &str| wrap("", text, "", width).replace('\n', &format!("\n{indent}"));
+            print_line(&format!("{style}{word:<8}{style:#} {check:<8}  {}", lines(&printable(note))));
             if let Some(next) = next {
-                print_line(&format!("{:8} {:8}  next: {next}", "", ""));
+                print_line(&format!("{indent}{}", lines(&format!("next: {next}"))));
             }
         }
         self.warnings += usize::from(verdict == Verdict::Warning);
@@ -141,7 +152,8 @@ async fn check_service(service: &Service, checks: &mut Checks) -> Result<(), Fai
         }
         // What another server, or another path of this one, responds with.
         if error.is_not_found() || error.is_decode() || error.is_service() {
-            return Err(checks.fail("host", error, Some(ADDRESS_NEXT)));
+            let note = format!("{address} does not respond as the LiveAvatar service: {error}");
+            return Err(checks.fail_for("host", &note, error.into(), Some(ADDRESS_NEXT)));
         }
     }
     // JSON output omits the time, so that two runs can be compared.

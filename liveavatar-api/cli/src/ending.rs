@@ -23,9 +23,9 @@ pub(crate) fn end_reason(end: &EndReason) -> Option<String> {
 /// Prints the end of a session, with its duration and cost if they are known.
 pub(crate) fn print(output: Output, id: Uuid, reason: Option<&str>, details: Option<&ListHistoricEntry>) {
     let used = details.map_or_else(String::new, |details| {
-        format!(" after {} s, {} credits used", details.duration, details.credits_consumed)
+        format!("after {} s, {} credits used: ", details.duration, details.credits_consumed)
     });
-    let text = format!("session {id} ended{used}: {}", printable(reason.unwrap_or("no reason given")));
+    let text = format!("ended    {used}{}", printable(reason.unwrap_or("no reason given")));
     let data = json!({"event": "ended", "session_id": id, "end_reason": reason, "session": details});
     output.print_as(data, &text);
 }

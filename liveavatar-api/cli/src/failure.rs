@@ -23,6 +23,8 @@ pub(crate) const EXIT_INTERRUPTED: u8 = 130;
 pub(crate) enum Failure {
     /// A call failed, or was invalid and not sent.
     Call(Arc<Error>),
+    /// A start failed that may have taken effect, and its session was then stopped.
+    StartUndone(Arc<Error>),
     /// The command line or its environment is wrong: message and hint.
     Usage(String, Option<String>),
     /// The command did only a part of its work.
@@ -48,7 +50,7 @@ impl Failure {
             Self::Reported { code, .. } => *code,
             Self::Incomplete { .. } => EXIT_SERVICE,
             Self::Check { failure, .. } => failure.exit_code(),
-            Self::Call(error) => match error.kind() {
+            Self::Call(error) | Self::StartUndone(error) => match error.kind() {
                 ErrorKind::InvalidRequest => EXIT_USAGE,
                 ErrorKind::Timeout | ErrorKind::Transport => EXIT_NETWORK,
                 _ => EXIT_SERVICE,
@@ -63,6 +65,7 @@ impl Failure {
             Self::Reported { .. } => None,
             Self::Incomplete { hint, .. } => Some(hint.clone()),
             Self::Check { next, .. } => Some(next.clone()),
+            Self::StartUndone(_) => Some("the session was stopped, so the command can be run again".to_owned()),
             Self::Call(error) => match error.kind() {
                 ErrorKind::Unauthorized => error.hint().map(as_commands),
                 kind if kind == ErrorKind::ConcurrencyLimit || error.session_may_run() => Some(
@@ -91,6 +94,11 @@ impl Failure {
                 json
             }
             Self::Call(error) => error_json(error),
+            Self::StartUndone(error) => {
+                let mut json = error_json(error);
+                json["session_may_run"] = false.into();
+                json
+            }
         };
         json["hint"] = self.hint().into();
         json
@@ -102,7 +110,11 @@ impl Failure {
             Self::Usage(message, _) | Self::Incomplete { message, .. } => Some(message.clone()),
             Self::Reported { .. } => None,
             Self::Check { check, .. } => Some(format!("the check `{check}` failed")),
-            Self::Call(error) => Some(call_message(error)),
+            Self::Call(error) => Some(with_causes(&error.to_string(), error)),
+            Self::StartUndone(error) => {
+                let operation = error.operation().unwrap_or_default().replace('_', " ");
+                Some(with_causes(&format!("{operation}: {}", error.message()), error))
+            }
         }
     }
 
@@ -130,10 +142,10 @@ impl From<Arc<Error>> for Failure {
     }
 }
 
-/// Returns the error with its causes, in commands of this program.
-fn call_message(error: &Error) -> String {
+/// Returns the message of an error with its causes, in commands of this program.
+fn with_causes(message: &str, error: &Error) -> String {
     let causes = causes(error).map(|cause| format!("\n  caused by: {cause}"));
-    as_commands(&(error.to_string() + &causes.collect::<String>()))
+    as_commands(&(message.to_owned() + &causes.collect::<String>()))
 }
 
 /// Returns the errors that caused this one, from the outermost.

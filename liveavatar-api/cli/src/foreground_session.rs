@@ -76,13 +76,17 @@ pub(crate) async fn open<C: Mintable<Mode: 'static>>(
     }
     output.step("starting a session; press Ctrl-C to stop it");
     let session = tokio::select! {
-        session = open => session?,
-        () = interrupt.wait() => {
-            output.step("stopping the session");
-            tokio::select! {
-                failed = client.shutdown() => all_stopped(&failed)?,
-                () = interrupt.wait_again() => return Err(not_confirmed_stopped(&client)),
+        session = open => match session {
+            Ok(session) => session,
+            Err(error) if error.session_may_run() => {
+                // The client stops it in the background, which ends with this process.
+                stop_all(&client, &mut interrupt, output).await?;
+                return Err(Failure::StartUndone(error.into()));
             }
+            Err(error) => return Err(error.into()),
+        },
+        () = interrupt.wait() => {
+            stop_all(&client, &mut interrupt, output).await?;
             let ended = json!({"event": "ended", "session_id": null, "end_reason": null, "session": null});
             output.print_as(ended, "no session is running");
             return Ok(None);
@@ -169,17 +173,17 @@ impl<M> ForegroundSession<M> {
             (Some(url), Some(token)) => {
                 let see = match self.output.secrets {
                     Secrets::Shown => format!("{ROOM_PAGE}?liveKitUrl={url}&token={}", token.expose()),
-                    Secrets::Hidden => "start with --reveal to get a link that opens the room".to_owned(),
+                    Secrets::Hidden => "start with --reveal for a link that opens the room".to_owned(),
                 };
                 (url.as_str(), see)
             }
             _ => ("your own, as configured", "join your room".to_owned()),
         };
-        let stop = format!("press Ctrl-C, or run `liveavatar session stop {id}`");
+        let stop = format!("Ctrl-C or: liveavatar session stop {id}");
         let mut text = String::new();
         let id = id.to_string();
         for (name, value) in
-            [("session", id.as_str()), ("room", room), ("ends", &ends), ("to see", &see), ("to stop", &stop)]
+            [("session", id.as_str()), ("room", room), ("ends", &ends), ("see", &see), ("stop", &stop)]
         {
             let _ = writeln!(text, "{name:<8} {}", printable(value));
         }
@@ -196,7 +200,7 @@ impl<M> ForegroundSession<M> {
             }
             SessionEvent::Rotated { from, to } => {
                 let data = json!({"event": "rotated", "from": from, "to": to});
-                self.output.print_as(data, &format!("session {to} replaces {from}; join the new session"));
+                self.output.print_as(data, &format!("rotated  from {from}; join the new session"));
                 self.print_started();
             }
             SessionEvent::RotationFailed(error) => self.output.warn("rotation_failed", &error),
@@ -245,6 +249,15 @@ fn duration(time: Duration) -> String {
         (0 | 1, _) => format!("{seconds} s"),
         (minutes, 0) => format!("{minutes} min"),
         (minutes, seconds) => format!("{minutes} min {seconds} s"),
+    }
+}
+
+/// Stops all sessions of the client, and waits until that is confirmed, or until a second Ctrl-C.
+async fn stop_all(client: &Client, interrupt: &mut Interrupt, output: Output) -> Result<(), Failure> {
+    output.step("stopping the session");
+    tokio::select! {
+        failed = client.shutdown() => all_stopped(&failed),
+        () = interrupt.wait_again() => Err(not_confirmed_stopped(client)),
     }
 }
 

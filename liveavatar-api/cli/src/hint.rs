@@ -14,12 +14,16 @@ const METHODS: [&str; 5] = ["GET ", "POST ", "PUT ", "PATCH ", "DELETE "];
 /// Calls of the library that its messages name; the command stops the session that the message is about.
 const STOP_CALLS: [&str; 2] = ["`Client::session(id).stop()`", "`Client::shutdown()`"];
 
+/// What only users of the library can do.
+const LIBRARY_ONLY: &str = ", as the `livekit` feature of this crate does";
+
 /// Replaces every operation, such as `GET /v1/voices`, by its command, such as `liveavatar voices list`.
 pub(crate) fn as_commands(text: &str) -> String {
     let words = text.split(|c: char| !c.is_ascii_hexdigit() && c != '-');
     let id = words.filter(|word| word.len() == UUID_LENGTH).find(|word| Uuid::try_parse(word).is_ok());
     let stop = format!("`liveavatar session stop {}`", id.unwrap_or("ID"));
     let text = STOP_CALLS.iter().fold(text.to_owned(), |text, call| text.replace(call, &stop));
+    let text = text.replace(LIBRARY_ONLY, "");
     let mut shown = String::new();
     let mut rest = text.as_str();
     while let Some(start) = METHODS.iter().filter_map(|method| rest.find(&format!("{method}/"))).min() {

@@ -28,6 +28,7 @@ mod table;
 mod terminal;
 mod transcript;
 mod watch;
+mod wrap;
 
 use std::process::ExitCode;
 

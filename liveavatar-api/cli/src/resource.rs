@@ -126,8 +126,7 @@ pub(crate) fn augment(root: Command) -> Command {
             .about(format!("{title}: {}", verbs.join(", ")))
             .visible_aliases(alias)
             .subcommand_required(true)
-            .arg_required_else_help(true)
-            .disable_help_subcommand(true);
+            .arg_required_else_help(true);
         root.subcommand(resource.augment(group))
     })
 }

@@ -12,11 +12,21 @@ use serde_json::{Map, Value, json};
 
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::wrap::wrap;
 
 /// The name of the schema's file, next to the configuration.
 const SCHEMA_FILE: &str = "liveavatar.schema.json";
 
-const COMMENT_WIDTH: usize = 78;
+/// What a new user has to know about the first fields.
+const NOTES: [(&str, &str); 4] = [
+    ("$schema", "For editors, which then complete and check the fields; it is not sent."),
+    ("mode", "LITE, FULL, or CUSTOM: LITE in your own LiveKit room."),
+    ("avatar_id", "This avatar works in the sandbox. `liveavatar avatars public` lists others."),
+    ("is_sandbox", "A sandbox session is free and ends after a minute."),
+];
+
+/// In characters.
+const COMMENT_WIDTH: usize = 80;
 
 #[derive(Args)]
 pub(crate) struct New {
@@ -115,40 +125,38 @@ impl Mode {
     fn toml(self, file: &Path) -> String {
         let (schema, configuration) = (self.schema(), self.configuration());
         let file = file.display();
+        let help = self.to_possible_value().and_then(|value| Some(value.get_help()?.to_string()));
+        let mode = configuration["mode"].as_str().unwrap_or_default();
         let mut toml = format!(
-            "# {}.\n# Check it with `liveavatar session check {file}`, start it with `liveavatar session start {file}`.\n",
-            self.description()
+            "# {mode}: {}.\n#\n# Check this file: liveavatar session check {file}\n# Start a session: liveavatar session start \
+             {file}\n",
+            help.unwrap_or_default()
         );
         let properties = schema["properties"].as_object().cloned().unwrap_or_default();
+        let resolve = |node: &Value| resolve(&schema, node);
         // The fields of the top level precede all tables, and what is set precedes the comments.
         let mut fields: Vec<_> = properties.iter().collect();
-        let resolve = |node: &Value| resolve(&schema, node);
         fields.sort_by_key(|(name, node)| {
-            let first = ["$schema", "mode", "avatar_id", "is_sandbox"].iter().position(|first| first == name);
+            let first = NOTES.iter().position(|(first, _)| first == name).unwrap_or(NOTES.len());
             (resolve(node)["properties"].is_object(), !configuration.contains_key(*name), first)
         });
         for (name, node) in fields {
-            let table = resolve(node);
-            let set = configuration.get(name);
+            let (target, set) = (resolve(node), configuration.get(name));
             toml.push('\n');
-            comment(&mut toml, node);
-            if let Some(fields) = table["properties"].as_object() {
-                let mark = if set.is_some() { "" } else { "# " };
+            let note = NOTES.iter().find(|(noted, _)| noted == name).map(|(_, note)| *note);
+            if let Some(fields) = target["properties"].as_object() {
+                comment(&mut toml, note, node, &target);
+                let mark = if set.is_some() { "" } else { "#" };
                 let _ = writeln!(toml, "{mark}[{name}]");
                 for (field, node) in fields {
                     let value = set.and_then(|set| set.get(field));
-                    assignment(&mut toml, field, value, &resolve(node), node);
+                    assignment(&mut toml, field, value, node, &resolve(node), None);
                 }
             } else {
-                assignment(&mut toml, name, set, &table, node);
+                assignment(&mut toml, name, set, node, &target, note);
             }
         }
         toml
-    }
-
-    fn description(self) -> String {
-        let schema = self.schema();
-        schema["description"].as_str().unwrap_or_default().trim_end_matches('.').to_owned()
     }
 }
 
@@ -159,35 +167,34 @@ fn resolve(root: &Value, node: &Value) -> Value {
     target.unwrap_or(node).clone()
 }
 
-fn comment(toml: &mut String, node: &Value) {
-    let mut line = String::from("#");
-    for word in node["description"].as_str().unwrap_or_default().split_whitespace() {
-        if line.chars().count() + 1 + word.chars().count() > COMMENT_WIDTH {
-            let _ = writeln!(toml, "{line}");
-            "#".clone_into(&mut line);
-        }
-        line.push(' ');
-        line.push_str(word);
+/// Adds what the document says about a field, and the values that it may have.
+fn comment(toml: &mut String, advice: Option<&str>, node: &Value, target: &Value) {
+    let mut text = advice.or_else(|| node["description"].as_str()).unwrap_or_default().to_owned();
+    let allowed: Vec<&str> =
+        target["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if !allowed.is_empty() {
+        let _ = write!(text, " One of {}.", allowed.join(", "));
     }
-    if line.len() > 1 {
-        let _ = writeln!(toml, "{line}");
+    if !text.is_empty() {
+        let _ = writeln!(toml, "{}", wrap("# ", &text, "# ", COMMENT_WIDTH));
     }
 }
 
 /// Adds a field: with its value, or as a comment with an example.
-fn assignment(toml: &mut String, name: &str, value: Option<&Value>, schema: &Value, node: &Value) {
+fn assignment(
+    toml: &mut String,
+    name: &str,
+    value: Option<&Value>,
+    node: &Value,
+    target: &Value,
+    advice: Option<&str>,
+) {
+    comment(toml, advice, node, target);
     let key = if name.starts_with('$') { format!("\"{name}\"") } else { name.to_owned() };
-    let allowed: Vec<&str> =
-        schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let choice = if allowed.is_empty() { String::new() } else { format!("  # {}", allowed.join(", ")) };
-    match value {
-        Some(value) => {
-            let _ = writeln!(toml, "{key} = {value}{choice}");
-        }
-        None => {
-            let _ = writeln!(toml, "# {key} = {}{choice}", example(schema, node));
-        }
-    }
+    let _ = match value {
+        Some(value) => writeln!(toml, "{key} = {value}"),
+        None => writeln!(toml, "#{key} = {}", example(target, node)),
+    };
 }
 
 /// Returns a default or an example of a field, as TOML.
