@@ -15,7 +15,7 @@ from amend_document import SANDBOX_AVATAR
 
 SANDBOX = {"mode": "LITE", "avatar_id": SANDBOX_AVATAR, "is_sandbox": True}
 # Commands that send nothing, or that `call_all` and `run_session_commands` cover. Every other command is taken for a resource.
-NO_RESOURCE = {"call", "completions", "credits", "doctor", "mock", "operations", "schema", "session", "speak"}
+NO_RESOURCE = {"call", "completions", "credits", "doctor", "login", "mock", "operations", "schema", "session", "speak"}
 
 
 class Cli:
@@ -183,7 +183,8 @@ def run_session_commands(cli, folder):
 
 def subcommands(help_text):
     block = help_text.split("Commands:\n", 1)[1].split("\n\n", 1)[0]
-    return [line.split()[0] for line in block.splitlines() if re.match(r" {2}\S", line)]
+    names = [line.split()[0] for line in block.splitlines() if re.match(r" {2}\S", line)]
+    return [name for name in names if name != "help"]
 
 
 def positional_arguments(help_text):

@@ -118,7 +118,7 @@ impl Doctor {
             check_session(service, &mut checks).await?;
         }
         let text = match checks.warnings {
-            0 => "all checks passed; next: `liveavatar session new`".to_owned(),
+            0 => "all checks passed\nnext: liveavatar session new".to_owned(),
             1 => "no check failed, 1 warning".to_owned(),
             count => format!("no check failed, {count} warnings"),
         };
@@ -132,11 +132,11 @@ async fn check_service(service: &Service, checks: &mut Checks) -> Result<(), Fai
     // Retries would only delay the result.
     let options = RequestOptions::new().max_attempts(1);
     let client = Client::builder().base_url(address.as_str()).options(options).build();
-    // An invalid address may have a password.
-    let shown = if address.contains(['@', '?', '#']) { "the base URL" } else { &address };
     let client = client.map_err(|error| {
-        let failure = Failure::Usage(format!("{shown}: {error}"), None);
-        checks.fail("address", failure, Some(ADDRESS_NEXT))
+        // An invalid address may have a password.
+        let is_shown = !address.contains(['@', '?', '#']);
+        let note = if is_shown { format!("{address}: {error}") } else { error.to_string() };
+        checks.fail_for("address", &note, error.into(), Some(ADDRESS_NEXT))
     })?;
     checks.pass("address", &address);
 

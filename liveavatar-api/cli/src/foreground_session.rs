@@ -80,13 +80,15 @@ pub(crate) async fn open<C: Mintable<Mode: 'static>>(
             Ok(session) => session,
             Err(error) if error.session_may_run() => {
                 // The client stops it in the background, which ends with this process.
-                stop_all(&client, &mut interrupt, output).await?;
+                output.step("the start failed; stopping the session for certain takes up to a minute");
+                stop_all(&client, &mut interrupt).await?;
                 return Err(Failure::StartUndone(error.into()));
             }
             Err(error) => return Err(error.into()),
         },
         () = interrupt.wait() => {
-            stop_all(&client, &mut interrupt, output).await?;
+            output.step("stopping the session");
+            stop_all(&client, &mut interrupt).await?;
             let ended = json!({"event": "ended", "session_id": null, "end_reason": null, "session": null});
             output.print_as(ended, "no session is running");
             return Ok(None);
@@ -253,8 +255,7 @@ fn duration(time: Duration) -> String {
 }
 
 /// Stops all sessions of the client, and waits until that is confirmed, or until a second Ctrl-C.
-async fn stop_all(client: &Client, interrupt: &mut Interrupt, output: Output) -> Result<(), Failure> {
-    output.step("stopping the session");
+async fn stop_all(client: &Client, interrupt: &mut Interrupt) -> Result<(), Failure> {
     tokio::select! {
         failed = client.shutdown() => all_stopped(&failed),
         () = interrupt.wait_again() => Err(not_confirmed_stopped(client)),

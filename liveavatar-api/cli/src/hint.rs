@@ -1,4 +1,4 @@
-//! The library's advice in commands of this program: it names operations, methods and fields of its own.
+//! The library's advice, with its operations and methods replaced by commands of this program.
 
 use liveavatar_api::Uuid;
 use liveavatar_api::raw::{OPERATIONS, Operation};

@@ -40,7 +40,7 @@ impl Login {
         }
         let path = profile::write(name, Profile { api_key: Key::new(&key), base_url: url })?;
         let path = path.display().to_string();
-        let text = format!("stored the key as profile `{name}` in {path}; next: `liveavatar doctor`");
+        let text = format!("stored the key as profile `{name}` in {path}\nnext: liveavatar doctor");
         output.print_as(json!({"profile": name, "file": path}), &text);
         Ok(())
     }

@@ -42,11 +42,9 @@ use service::Service;
 const NAME: &str = "liveavatar";
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 success, 1 rejected by the service or incomplete, 2 usage or configuration error, 3 network
-error, 130 interrupted.
+Exit codes: 0 success, 1 rejected by the service or incomplete, 2 usage or configuration error, 3 network error, 130 interrupted.
 With --json, standard output has one line per result: {\"ok\":true,\"data\":…} or {\"ok\":false,\"error\":{…}}.
-Credentials are read from the environment, a file, standard input or a profile (`liveavatar login`), never
-from an argument.
+Credentials come from the environment, a file, standard input or `liveavatar login`, never from an argument.
 Tables fit the width of the terminal, or COLUMNS. Set NO_COLOR to turn colours off.";
 
 // clap would use a doc comment on this type or on `BuiltIn` as the description of the program.
@@ -142,6 +140,8 @@ async fn run(matches: &ArgMatches, service: &Service, output: Output) -> Result<
         BuiltIn::Mock(mock) => return mock.run(service, output).await,
         BuiltIn::Operations => output.print(call::operation_rows()),
         BuiltIn::Schema => {
+            // The names of secret fields are not secret.
+            let output = Output { secrets: Secrets::Shown, ..output };
             output.print_as(starter::schema(), &starter::schema_text());
         }
         BuiltIn::Completions { shell } => {

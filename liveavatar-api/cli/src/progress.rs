@@ -1,16 +1,15 @@
 //! Progress of long work: a live line on a terminal, and elsewhere a plain line now and then.
 
-use std::io::{IsTerminal as _, stderr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::terminal::{print_error_line, printable};
 
 const FRAME: Duration = Duration::from_millis(120);
 
-/// Where standard error is not a terminal, progress is printed after this time without a line.
+/// Where a line cannot be live, progress is printed after this time without a line.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(30);
 
 static STATE: Mutex<State> = Mutex::new(State { bar: None, quiet_since: None });
@@ -22,9 +21,9 @@ struct State {
     quiet_since: Option<Instant>,
 }
 
-/// Shows a step of the work; where standard error is not a terminal, at once.
+/// Shows a step of the work; where a line cannot be live, at once.
 pub(crate) fn step(text: &str) {
-    if stderr().is_terminal() {
+    if is_live() {
         show(text, None);
     } else {
         print_error_line(text);
@@ -35,7 +34,7 @@ pub(crate) fn step(text: &str) {
 pub(crate) fn show(text: &str, done: Option<(u64, u64)>) {
     let text = printable(text);
     let mut state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
-    if stderr().is_terminal() {
+    if is_live() {
         let bar = state.bar.get_or_insert_with(new_bar);
         let template = if done.is_some() { "{spinner} {bar:20} {wide_msg}" } else { "{spinner} {wide_msg}" };
         if let Ok(style) = ProgressStyle::with_template(template) {
@@ -63,6 +62,11 @@ pub(crate) fn clear() {
     if let Some(bar) = state.bar.take() {
         bar.finish_and_clear();
     }
+}
+
+/// Whether standard error is a terminal that can replace a line.
+fn is_live() -> bool {
+    !ProgressDrawTarget::stderr().is_hidden()
 }
 
 fn new_bar() -> ProgressBar {

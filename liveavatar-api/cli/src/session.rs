@@ -163,6 +163,7 @@ impl Stop {
         } else {
             self.session_id
         };
+        output.status("stopping sessions");
         let mut sessions = client.reap().only(ids.iter().copied()).run().await.into_sessions();
         // The reaper returns them in the order in which they were stopped.
         sessions.sort_by_key(|session| ids.iter().position(|id| *id == session.id));

@@ -73,9 +73,8 @@ impl New {
         let schema = self.file.with_file_name(SCHEMA_FILE);
         let wrote_schema = write_new(&schema, &(schema_text() + "\n"))?;
         let (file, schema) = (self.file.display().to_string(), schema.display().to_string());
-        let with_schema =
-            if wrote_schema { format!(" and {schema}, its schema for editors") } else { String::new() };
-        let text = format!("wrote {file}{with_schema}; next: `liveavatar session check {file}`");
+        let with_schema = if wrote_schema { format!("wrote {schema}, for editors\n") } else { String::new() };
+        let text = format!("wrote {file}\n{with_schema}next: liveavatar session check {file}");
         output.print_as(json!({"file": file, "schema": schema}), &text);
         Ok(())
     }
@@ -134,7 +133,7 @@ impl Mode {
         );
         let properties = schema["properties"].as_object().cloned().unwrap_or_default();
         let resolve = |node: &Value| resolve(&schema, node);
-        // The fields of the top level precede all tables, and what is set precedes the comments.
+        // Fields of the top level precede tables, as TOML requires; fields with a value precede commented ones.
         let mut fields: Vec<_> = properties.iter().collect();
         fields.sort_by_key(|(name, node)| {
             let first = NOTES.iter().position(|(first, _)| first == name).unwrap_or(NOTES.len());

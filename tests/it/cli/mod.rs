@@ -3,16 +3,27 @@
 mod check;
 mod commands;
 mod doctor;
+mod ending;
 mod failure;
+mod hint;
+#[cfg(unix)]
+mod login;
 #[cfg(unix)]
 mod mock;
 mod output;
+#[cfg(unix)]
+mod progress;
+#[cfg(unix)]
+mod pty;
+#[cfg(unix)]
+mod recording;
 mod resource;
 mod service;
 mod session;
 #[cfg(unix)]
 mod signals;
 mod speak;
+mod starter;
 mod terminal;
 mod watch;
 
