@@ -20,10 +20,17 @@ pub(crate) fn end_reason(end: &EndReason) -> Option<String> {
     Some(reason.to_string())
 }
 
+/// Returns an amount of credits with its noun.
+pub(crate) fn credits_used(amount: &impl ToString) -> String {
+    let amount = amount.to_string();
+    let s = if amount == "1" { "" } else { "s" };
+    format!("{amount} credit{s} used")
+}
+
 /// Prints the end of a session, with its duration and cost if they are known.
 pub(crate) fn print(output: Output, id: Uuid, reason: Option<&str>, details: Option<&ListHistoricEntry>) {
     let used = details.map_or_else(String::new, |details| {
-        format!("after {} s, {} credits used: ", details.duration, details.credits_consumed)
+        format!("after {} s, {}: ", details.duration, credits_used(&details.credits_consumed))
     });
     let text = format!("ended    {used}{}", printable(reason.unwrap_or("no reason given")));
     let data = json!({"event": "ended", "session_id": id, "end_reason": reason, "session": details});

@@ -15,7 +15,7 @@ use liveavatar_api::{Client, Credits, RequestOptions, Uuid};
 use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::ending::{self, end_reason};
+use crate::ending::{self, credits_used, end_reason};
 use crate::failure::Failure;
 use crate::output::{Format, Output, Secrets};
 use crate::service::Service;
@@ -238,7 +238,7 @@ async fn count_down<M>(session: &Session<M>, credits: &CreditsUsed, output: Outp
         ticks.tick().await;
         let left = session.time_left().map_or_else(|| "running".to_owned(), |left| duration(left) + " left");
         let used = credits.borrow().values().filter_map(Credits::amount).reduce(|all, one| all + one);
-        let used = used.map(|used| format!(", {} credits used", used.normalize())).unwrap_or_default();
+        let used = used.map(|used| format!(", {}", credits_used(&used.normalize()))).unwrap_or_default();
         output.status(&format!("{left}{used}"));
     }
 }

@@ -32,6 +32,7 @@ async fn a_key_is_read_without_echo_and_stored_for_its_owner_only() {
     let home = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::spawn(at_home(home.path(), &["login", "--base-url", server.url()]));
     terminal.wait_for("API key (not shown): ").await;
+    terminal.wait_for_hidden_input().await;
     terminal.enter(server.api_key());
     let (code, shown) = terminal.exit().await;
     assert_eq!(code, Some(0), "{shown}");

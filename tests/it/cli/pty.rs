@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use tokio::sync::mpsc;
 
 /// A program on a terminal of 80 columns.
@@ -49,6 +49,13 @@ impl Terminal {
 
     pub(super) fn enter(&mut self, line: &str) {
         writeln!(self.keyboard, "{line}").unwrap();
+    }
+
+    /// Waits until typed text is not shown.
+    pub(super) async fn wait_for_hidden_input(&self) {
+        while tcgetattr(&self.keyboard).unwrap().local_modes.contains(LocalModes::ECHO) {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Waits until the text is shown.

@@ -94,7 +94,6 @@ async fn ten_commands_of_a_new_user() {
         ("session start session.toml", "^C"),
         ("session list --type historic", ""),
         ("speak greeting.wav", ""),
-        ("credits", ""),
     ] {
         let arguments: Vec<&str> = line.split(' ').collect();
         let mut command = program(None, &arguments);
