@@ -49,13 +49,13 @@ const MOCK: &[&str] = &[
 /// The modules of `liveavatar-cli`.
 const CLI: &[&str] = &[
     // The document, files and text.
-    "document, source_map, mask",
+    "document, command_name, hint, source_map, mask, wrap",
     // The terminal and standard streams.
-    "terminal, table, failure, output, input, signals",
+    "progress, terminal, table, failure, output, input, signals, secret_file, ending",
     // The client.
-    "service, body, transcript",
+    "profile, service, body, transcript",
     // The commands.
-    "check, foreground_session, watch, speak, doctor, session, resource, call, mock",
+    "check, starter, login, foreground_session, watch, speak, doctor, session, resource, call, mock",
 ];
 
 /// The modules of `xtask`.

@@ -100,22 +100,26 @@ impl Failure {
                 json
             }
         };
+        if let Some(message) = json["message"].as_str().map(as_commands) {
+            json["message"] = message.into();
+        }
         json["hint"] = self.hint().into();
         json
     }
 
     /// Returns the text without the hint; none if it is already printed.
     pub(crate) fn message(&self) -> Option<String> {
-        match self {
-            Self::Usage(message, _) | Self::Incomplete { message, .. } => Some(message.clone()),
-            Self::Reported { .. } => None,
-            Self::Check { check, .. } => Some(format!("the check `{check}` failed")),
-            Self::Call(error) => Some(with_causes(&error.to_string(), error)),
+        let message = match self {
+            Self::Usage(message, _) | Self::Incomplete { message, .. } => message.clone(),
+            Self::Reported { .. } => return None,
+            Self::Check { check, .. } => format!("the check `{check}` failed"),
+            Self::Call(error) => with_causes(&error.to_string(), error),
             Self::StartUndone(error) => {
                 let operation = error.operation().unwrap_or_default().replace('_', " ");
-                Some(with_causes(&format!("{operation}: {}", error.message()), error))
+                with_causes(&format!("{operation}: {}", error.message()), error)
             }
-        }
+        };
+        Some(as_commands(&message))
     }
 
     /// Returns message and hint for a terminal; none if they are already printed.
@@ -142,10 +146,10 @@ impl From<Arc<Error>> for Failure {
     }
 }
 
-/// Returns the message of an error with its causes, in commands of this program.
+/// Returns the message of an error with its causes.
 fn with_causes(message: &str, error: &Error) -> String {
     let causes = causes(error).map(|cause| format!("\n  caused by: {cause}"));
-    as_commands(&(message.to_owned() + &causes.collect::<String>()))
+    message.to_owned() + &causes.collect::<String>()
 }
 
 /// Returns the errors that caused this one, from the outermost.

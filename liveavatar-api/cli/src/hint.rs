@@ -3,8 +3,8 @@
 use liveavatar_api::Uuid;
 use liveavatar_api::raw::{OPERATIONS, Operation};
 
+use crate::command_name::command_of;
 use crate::document::OperationSpec;
-use crate::resource::command_of;
 
 /// With its hyphens.
 const UUID_LENGTH: usize = 36;

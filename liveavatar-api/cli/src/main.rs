@@ -3,6 +3,7 @@
 mod body;
 mod call;
 mod check;
+mod command_name;
 mod doctor;
 mod document;
 mod ending;

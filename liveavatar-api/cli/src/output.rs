@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use crate::document::secret_fields;
 use crate::failure::{Failure, error_json};
+use crate::hint::as_commands;
 use crate::progress;
 use crate::table;
-use crate::terminal::{print_error_line, print_line};
+use crate::terminal::{print_error_line, print_line, printable};
 
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
@@ -78,7 +79,10 @@ impl Output {
             }
             Format::Text => {
                 let event = event.replace('_', " ");
-                print_error_line(&format!("{WARNING}warning:{WARNING:#} {event}: {error}"));
+                print_error_line(&format!(
+                    "{WARNING}warning:{WARNING:#} {event}: {}",
+                    as_commands(&error.to_string())
+                ));
             }
             Format::Silent => {}
         }
@@ -87,21 +91,21 @@ impl Output {
     /// Shows a step of long work, in text format only.
     pub(crate) fn step(self, text: &str) {
         if self.format == Format::Text {
-            progress::step(text);
+            progress::step(&printable(text));
         }
     }
 
     /// Shows what happens now, in text format only.
     pub(crate) fn status(self, text: &str) {
         if self.format == Format::Text {
-            progress::show(text, None);
+            progress::show(&printable(text), None);
         }
     }
 
     /// Shows what happens now, and how much of the total is done.
     pub(crate) fn status_of(self, text: &str, done: u64, total: u64) {
         if self.format == Format::Text {
-            progress::show(text, Some((done, total)));
+            progress::show(&printable(text), Some((done, total)));
         }
     }
 

@@ -1,11 +1,10 @@
 //! Progress of long work: a live line on a terminal, and elsewhere a plain line now and then.
 
+use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
-use crate::terminal::{print_error_line, printable};
 
 const FRAME: Duration = Duration::from_millis(120);
 
@@ -26,13 +25,13 @@ pub(crate) fn step(text: &str) {
     if is_live() {
         show(text, None);
     } else {
-        print_error_line(text);
+        print(text);
+        clear();
     }
 }
 
 /// Shows what happens now, and how much of the total is done if that is known.
 pub(crate) fn show(text: &str, done: Option<(u64, u64)>) {
-    let text = printable(text);
     let mut state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
     if is_live() {
         let bar = state.bar.get_or_insert_with(new_bar);
@@ -44,15 +43,19 @@ pub(crate) fn show(text: &str, done: Option<(u64, u64)>) {
             bar.set_length(total);
             bar.set_position(position);
         }
-        bar.set_message(text);
+        bar.set_message(text.to_owned());
         return;
     }
     let now = Instant::now();
     let since = *state.quiet_since.get_or_insert(now);
-    drop(state);
     if now - since >= PLAIN_INTERVAL {
-        print_error_line(&text);
+        state.quiet_since = Some(now);
+        print(text);
     }
+}
+
+fn print(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
 }
 
 /// Removes the live line, so that another line can be printed.

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::foreground_session::{self, SupervisionOptions};
+use crate::hint::as_commands;
 use crate::output::{Output, Secrets};
 use crate::secret_file::NewSecretFile;
 use crate::service::Service;
@@ -175,7 +176,7 @@ impl Stop {
         };
         let row = |session: &ReapedSession| match &session.outcome {
             ReapOutcome::Failed(error) => {
-                json!({"id": session.id, "outcome": "not stopped", "error": error.to_string()})
+                json!({"id": session.id, "outcome": "not stopped", "error": as_commands(&error.to_string())})
             }
             outcome => json!({"id": session.id, "outcome": outcome.to_string()}),
         };

@@ -20,7 +20,14 @@ async fn advice_names_commands_instead_of_operations_and_methods() {
         server.mock_response("stop_session", MockResponse::raw(403, "application/json", rejection));
         shown.push(run(Some(&server), &[&["session", "stop", UNKNOWN_SESSION], json].concat(), "").await);
     }
-    let shown = shown.join("\n");
+    for _ in 0..2 {
+        server.mock_response("stop_session", MockResponse::raw(403, "application/json", rejection));
+    }
+    let other = UNKNOWN_SESSION.replace("f10", "f11");
+    shown.push(run(Some(&server), &["session", "stop", UNKNOWN_SESSION, &other, "--json"], "").await);
+    // Two sessions are stopped at the same time, so that either response may come first.
+    let request = |text: &str| text.replace("mock-request-4", "mock-request-3");
+    let shown = request(&shown.join("\n"));
     assert!(!shown.contains("/v1/") && !shown.contains("Client::"), "{shown}");
     insta::assert_snapshot!(shown);
 }

@@ -121,15 +121,21 @@ fn redact_ids(text: &str) -> String {
 
 /// Replaces measured times: the numbers after these texts.
 fn redact_times(text: &str) -> String {
-    let mut redacted = text.to_owned();
-    for before in ["responded in ", "\"first_frame_after\":"] {
-        let mut parts = redacted.split(before);
-        let first = parts.next().unwrap_or_default().to_owned();
-        let number = |c: char| c.is_ascii_digit() || c == '.' || c == 'e' || c == '-';
-        redacted =
-            parts.fold(first, |all, part| format!("{all}{before}[n]{}", part.trim_start_matches(number)));
-    }
-    redacted
+    // The mock's clock starts at that hour.
+    const BEFORE: [&str; 5] =
+        ["responded in ", "\"first_frame_after\":", "\"duration\":", "ended    after ", "2026-01-01T00:00:"];
+    BEFORE.into_iter().fold(text.to_owned(), |text, before| replace_numbers(&text, before, "[n]"))
+}
+
+/// Replaces every number that follows a text.
+fn replace_numbers(text: &str, before: &str, by: &str) -> String {
+    let mut parts = text.split(before);
+    let first = parts.next().unwrap_or_default().to_owned();
+    let number = |c: char| c.is_ascii_digit() || c == '.' || c == 'e' || c == '-';
+    parts.fold(first, |all, part| {
+        let rest = part.trim_start_matches(number);
+        if rest.len() == part.len() { all + before + part } else { all + before + by + rest }
+    })
 }
 
 /// Returns the lines of JSON in the output of a run.
