@@ -67,8 +67,8 @@ impl JsonSchema for AnyConfiguration {
         "Configuration".into()
     }
 
-    /// The schema of the mode, selected by conditions: an editor then reports the wrong field. Of `oneOf`, many validators say only
-    /// that no alternative fits.
+    /// Selects the schema by the mode, so that editors report the wrong field. With `oneOf`, many validators report only that no
+    /// alternative fits.
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let full = generator.subschema_for::<Configuration<Full>>();
         let lite = generator.subschema_for::<Configuration<Lite>>();
@@ -116,8 +116,8 @@ fn exactly_one(first: &str, second: &str) -> [Value; 2] {
     ]
 }
 
-/// Forbids unknown fields, points references to the generator's definitions, drops notes about evidence, and replaces alternatives by
-/// what reports the wrong field.
+/// Forbids unknown fields, points references to the generator's definitions, drops notes about evidence, and replaces alternatives, of
+/// which validators would not report the wrong field.
 fn close(schema: &mut Value, definitions: &str) {
     match schema {
         Value::Object(map) => {

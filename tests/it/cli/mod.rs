@@ -121,9 +121,14 @@ fn redact_ids(text: &str) -> String {
 
 /// Replaces measured times: the numbers after these texts.
 fn redact_times(text: &str) -> String {
-    // The mock's clock starts at that hour.
-    const BEFORE: [&str; 5] =
-        ["responded in ", "\"first_frame_after\":", "\"duration\":", "ended    after ", "2026-01-01T00:00:"];
+    // The mock's clock starts at that hour, and its sandbox sessions cost nothing.
+    const BEFORE: [&str; 5] = [
+        "responded in ",
+        "\"first_frame_after\":",
+        "\"credits_consumed\":0,\"duration\":",
+        "ended    after ",
+        "2026-01-01T00:00:",
+    ];
     BEFORE.into_iter().fold(text.to_owned(), |text, before| replace_numbers(&text, before, "[n]"))
 }
 

@@ -2,12 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+#[cfg(unix)]
 use liveavatar_api::session::{LiteSession, SANDBOX_AVATAR_ID};
 use liveavatar_mock::{Failure, Fault, MockResponse, Server};
 
+use super::{UNKNOWN_SESSION, json_lines, redact_ids, run};
 #[cfg(unix)]
-use super::pty::Terminal;
-use super::{UNKNOWN_SESSION, json_lines, mock_builder, program, redact_ids, run};
+use super::{mock_builder, program, pty::Terminal};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_hidden_unless_revealed_or_written_to_a_new_file() {
