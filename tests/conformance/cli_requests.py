@@ -15,7 +15,7 @@ from amend_document import SANDBOX_AVATAR
 
 SANDBOX = {"mode": "LITE", "avatar_id": SANDBOX_AVATAR, "is_sandbox": True}
 # Commands that send nothing, or that `call_all` and `run_session_commands` cover. Every other command is taken for a resource.
-NO_RESOURCE = {"call", "completions", "credits", "doctor", "mock", "operations", "schema", "session", "speak"}
+NO_RESOURCE = {"call", "completions", "credits", "doctor", "login", "mock", "operations", "schema", "session", "speak"}
 
 
 class Cli:
@@ -48,7 +48,7 @@ class Cli:
         return self(*arguments, "--help", expected=(0,)).stdout
 
     @contextmanager
-    def foreground(self, *arguments):
+    def foreground(self, *arguments, expected=0):
         """Runs a command that ends with its session. The caller ends the session."""
         self.runs += 1
         command = [self.program, "--json", *arguments]
@@ -56,7 +56,7 @@ class Cli:
         try:
             yield process
             output, _ = process.communicate(timeout=60)
-            assert process.returncode == 0, f"{' '.join(arguments)}: exit {process.returncode}: {output}"
+            assert process.returncode == expected, f"{' '.join(arguments)}: exit {process.returncode}: {output}"
         finally:
             process.kill()
             process.wait()
@@ -158,7 +158,7 @@ def run_session_commands(cli, folder):
     session = json.loads(started.stdout)["data"]["session_id"]
     cli("session", "list", expected=(0,))
     # The commands that take a session and do not end it.
-    for verb in sorted(verbs - {"check", "list", "start", "stop", "token", "watch"}):
+    for verb in sorted(verbs - {"check", "list", "new", "start", "stop", "token", "watch"}):
         if positional_arguments(cli.help("session", verb)):
             cli("session", verb, session, expected=(0,))
         else:
@@ -170,7 +170,7 @@ def run_session_commands(cli, folder):
             cli("session", "stop", session, expected=(0,))
     else:
         cli("session", "stop", session, expected=(0,))
-    with cli.foreground("session", "start", str(file)) as start:
+    with cli.foreground("session", "start", str(file), expected=130) as start:
         event = json.loads(start.stdout.readline())
         assert event["data"]["event"] == "started", event
         # The command handles SIGTERM like Ctrl-C.
@@ -185,7 +185,8 @@ def run_session_commands(cli, folder):
 
 def subcommands(help_text):
     block = help_text.split("Commands:\n", 1)[1].split("\n\n", 1)[0]
-    return [line.split()[0] for line in block.splitlines() if re.match(r" {2}\S", line)]
+    names = [line.split()[0] for line in block.splitlines() if re.match(r" {2}\S", line)]
+    return [name for name in names if name != "help"]
 
 
 def positional_arguments(help_text):

@@ -49,13 +49,13 @@ const MOCK: &[&str] = &[
 /// The modules of `liveavatar-cli`.
 const CLI: &[&str] = &[
     // The document, files and text.
-    "document, source_map, mask",
+    "document, command_name, hint, source_map, mask, wrap",
     // The terminal and standard streams.
-    "failure, terminal, table, jq, output, input, signals",
+    "failure, progress, terminal, table, jq, output, input, signals, secret_file, ending",
     // The client.
-    "service, body, fields, transcript",
+    "profile, service, body, fields, transcript",
     // The commands.
-    "check, foreground_session, watch, speak, doctor, session, resource, call, mock",
+    "check, starter, login, foreground_session, watch, speak, doctor, session, resource, call, mock",
     // What a shell asks for.
     "completion",
 ];

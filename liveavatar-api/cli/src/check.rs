@@ -8,6 +8,7 @@ use liveavatar_api::session::{AnyConfiguration, Diagnostic, Severity, validate};
 use serde_json::{Value, json};
 
 use crate::failure::{EXIT_USAGE, Failure};
+use crate::hint::as_commands;
 use crate::input::{display_name, read_text};
 use crate::mask::MaskedText;
 use crate::output::Output;
@@ -143,7 +144,7 @@ impl Finding {
             path: diagnostic.path().to_owned(),
             pointer: diagnostic.pointer().to_owned(),
             message,
-            hint: diagnostic.hint().map(str::to_owned),
+            hint: diagnostic.hint().map(as_commands),
             span,
         }
     }

@@ -7,6 +7,8 @@ use clap::builder::styling::{AnsiColor, Style};
 use liveavatar_api::{Error, ErrorKind};
 use serde_json::{Value, json};
 
+use crate::hint::as_commands;
+
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HINT: Style = Style::new().bold();
 
@@ -14,17 +16,21 @@ const EXIT_SERVICE: u8 = 1;
 /// The exit code that clap uses too.
 pub(crate) const EXIT_USAGE: u8 = 2;
 const EXIT_NETWORK: u8 = 3;
+/// The exit code of every command that an interrupt ends, as shells report it for a program that Ctrl-C killed.
+pub(crate) const EXIT_INTERRUPTED: u8 = 130;
 
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// A call failed, or was invalid and not sent.
     Call(Arc<Error>),
+    /// A start failed that may have taken effect, and its session was then stopped.
+    StartUndone(Arc<Error>),
     /// The command line or its environment is wrong: message and hint.
     Usage(String, Option<String>),
     /// The command did only a part of its work.
     Incomplete { message: String, hint: String, data: Value },
-    /// A check of `doctor` failed; `checks` has the results up to that one.
-    Check { failure: Box<Failure>, hint: Option<&'static str>, checks: Vec<Value> },
+    /// A check of `doctor` failed; `checks` has the results up to that one, which are already printed as text.
+    Check { failure: Box<Failure>, check: &'static str, next: String, checks: Vec<Value> },
     /// The text output is already printed.
     Reported { code: u8, error: Value },
 }
@@ -44,7 +50,7 @@ impl Failure {
             Self::Reported { code, .. } => *code,
             Self::Incomplete { .. } => EXIT_SERVICE,
             Self::Check { failure, .. } => failure.exit_code(),
-            Self::Call(error) => match error.kind() {
+            Self::Call(error) | Self::StartUndone(error) => match error.kind() {
                 ErrorKind::InvalidRequest => EXIT_USAGE,
                 ErrorKind::Timeout | ErrorKind::Transport => EXIT_NETWORK,
                 _ => EXIT_SERVICE,
@@ -52,15 +58,16 @@ impl Failure {
         }
     }
 
-    /// Returns what to do about it.
-    fn hint(&self) -> Option<String> {
+    /// Returns what to do about it, in commands of this program.
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Usage(_, hint) => hint.clone(),
             Self::Reported { .. } => None,
             Self::Incomplete { hint, .. } => Some(hint.clone()),
-            Self::Check { failure, hint, .. } => hint.map(str::to_owned).or_else(|| failure.hint()),
+            Self::Check { next, .. } => Some(next.clone()),
+            Self::StartUndone(_) => Some("the session was stopped, so the command can be run again".to_owned()),
             Self::Call(error) => match error.kind() {
-                ErrorKind::Unauthorized => error.hint().map(str::to_owned),
+                ErrorKind::Unauthorized => error.hint().map(as_commands),
                 kind if kind == ErrorKind::ConcurrencyLimit || error.session_may_run() => Some(
                     "run `liveavatar session list` to see active sessions, `liveavatar session stop` to stop them"
                         .to_owned(),
@@ -68,7 +75,7 @@ impl Failure {
                 ErrorKind::Timeout | ErrorKind::Transport => {
                     Some("run `liveavatar doctor` to check the base URL, TLS and the API key".to_owned())
                 }
-                _ => error.hint().map(str::to_owned),
+                _ => error.hint().map(as_commands),
             },
         }
     }
@@ -87,27 +94,42 @@ impl Failure {
                 json
             }
             Self::Call(error) => error_json(error),
+            Self::StartUndone(error) => {
+                let mut json = error_json(error);
+                json["session_may_run"] = false.into();
+                json
+            }
         };
+        if let Some(message) = json["message"].as_str().map(as_commands) {
+            json["message"] = message.into();
+        }
         json["hint"] = self.hint().into();
         json
     }
 
     /// Returns the text without the hint; none if it is already printed.
     pub(crate) fn message(&self) -> Option<String> {
-        match self {
-            Self::Usage(message, _) | Self::Incomplete { message, .. } => Some(message.clone()),
-            Self::Reported { .. } => None,
-            Self::Check { failure, .. } => failure.message(),
-            Self::Call(error) => {
-                let causes = causes(error).map(|cause| format!("\n  caused by: {cause}"));
-                Some(error.to_string() + &causes.collect::<String>())
+        let message = match self {
+            Self::Usage(message, _) | Self::Incomplete { message, .. } => message.clone(),
+            Self::Reported { .. } => return None,
+            Self::Check { check, .. } => format!("the check `{check}` failed"),
+            Self::Call(error) => with_causes(&error.to_string(), error),
+            Self::StartUndone(error) => {
+                let operation = error.operation().unwrap_or_default().replace('_', " ");
+                with_causes(&format!("{operation}: {}", error.message()), error)
             }
-        }
+        };
+        Some(as_commands(&message))
     }
 
     /// Returns message and hint for a terminal; none if they are already printed.
     pub(crate) fn text(&self) -> Option<String> {
-        let hint = self.hint().map(|hint| format!("\n {HINT}hint:{HINT:#} {hint}")).unwrap_or_default();
+        let printed = matches!(self, Self::Check { .. });
+        let hint = self
+            .hint()
+            .filter(|_| !printed)
+            .map(|hint| format!("\n {HINT}hint:{HINT:#} {hint}"))
+            .unwrap_or_default();
         Some(format!("{ERROR}error:{ERROR:#} {}{hint}", self.message()?))
     }
 }
@@ -124,14 +146,23 @@ impl From<Arc<Error>> for Failure {
     }
 }
 
+/// Returns the message of an error with its causes.
+fn with_causes(message: &str, error: &Error) -> String {
+    let causes = causes(error).map(|cause| format!("\n  caused by: {cause}"));
+    message.to_owned() + &causes.collect::<String>()
+}
+
 /// Returns the errors that caused this one, from the outermost.
 pub(crate) fn causes(error: &Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
     std::iter::successors(error.source(), |&cause| cause.source())
 }
 
 pub(crate) fn error_json(error: &Error) -> Value {
-    let fields: Vec<_> =
-        error.fields().iter().map(|field| json!({"path": field.path, "message": field.message})).collect();
+    let fields: Vec<_> = error
+        .fields()
+        .iter()
+        .map(|field| json!({"path": field.path, "message": as_commands(&field.message)}))
+        .collect();
     json!({
         "kind": kind_name(error.kind()),
         "message": error.message(),
@@ -143,7 +174,7 @@ pub(crate) fn error_json(error: &Error) -> Value {
         "attempts": error.attempts(),
         "may_have_been_sent": error.may_have_been_sent(),
         "session_may_run": error.session_may_run(),
-        "hint": error.hint(),
+        "hint": error.hint().map(as_commands),
     })
 }
 

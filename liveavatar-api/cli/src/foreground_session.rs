@@ -1,19 +1,37 @@
 //! A session that runs as long as the command, for `session start`, `speak` and `doctor`.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use liveavatar_api::Client;
 use liveavatar_api::session::{
     EndReason, KEEP_ALIVE_INTERVAL, LiteSession, Mintable, SANDBOX_AVATAR_ID, Session, SessionEvent,
     SessionEvents, State, StopFailed,
 };
+use liveavatar_api::types::ListHistoricEntry;
+use liveavatar_api::{Client, Credits, RequestOptions, Uuid};
 use serde_json::{Value, json};
+use tokio::time::{MissedTickBehavior, interval};
 
+use crate::ending::{self, credits_used, end_reason};
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Format, Output, Secrets};
 use crate::service::Service;
 use crate::signals::Interrupt;
+use crate::terminal::printable;
+
+const COUNTDOWN_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often the service is asked for the credits used. It charges by the minute.
+const CREDITS_INTERVAL: Duration = Duration::from_secs(15);
+
+/// How long the cost of a session that has ended may take to arrive.
+const DETAILS_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// LiveKit's own page for joining a room with an address and a token.
+const ROOM_PAGE: &str = "https://meet.livekit.io/custom";
 
 #[derive(Clone, Copy)]
 pub(crate) struct SupervisionOptions {
@@ -56,16 +74,22 @@ pub(crate) async fn open<C: Mintable<Mode: 'static>>(
     if options.rotates {
         open = open.auto_rotate();
     }
-    output.progress("starting a session; press Ctrl-C to stop it");
+    output.step("starting a session; press Ctrl-C to stop it");
     let session = tokio::select! {
-        session = open => session?,
-        () = interrupt.wait() => {
-            output.progress("stopping the session");
-            tokio::select! {
-                failed = client.shutdown() => all_stopped(&failed)?,
-                () = interrupt.wait_again() => return Err(not_confirmed_stopped(&client)),
+        session = open => match session {
+            Ok(session) => session,
+            Err(error) if error.session_may_run() => {
+                // The client stops it in the background, which ends with this process.
+                output.step("the start failed; stopping the session for certain takes up to a minute");
+                stop_all(&client, &mut interrupt).await?;
+                return Err(Failure::StartUndone(error.into()));
             }
-            let ended = json!({"event": "ended", "session_id": null, "reason": "stopped"});
+            Err(error) => return Err(error.into()),
+        },
+        () = interrupt.wait() => {
+            output.step("stopping the session");
+            stop_all(&client, &mut interrupt).await?;
+            let ended = json!({"event": "ended", "session_id": null, "end_reason": null, "session": null});
             output.print_as(ended, "no session is running");
             return Ok(None);
         }
@@ -107,7 +131,7 @@ impl<M> ForegroundSession<M> {
     pub(crate) async fn stop(self) -> Result<EndReason, Failure> {
         let Self { client, session, mut interrupt, output, .. } = self;
         if !session.state().is_over() {
-            output.progress("stopping the session");
+            output.step("stopping the session");
         }
         let stopping = async {
             session.stop().await?;
@@ -118,18 +142,55 @@ impl<M> ForegroundSession<M> {
             () = interrupt.wait_again() => return Err(not_confirmed_stopped(&client)),
         }
         let State::Ended(end) = session.state() else { return Ok(EndReason::Stopped) };
-        let (id, reason) = (session.id(), end_reason(&end));
-        output.print_as(
-            json!({"event": "ended", "session_id": id, "reason": reason}),
-            &format!("session {id} ended: {reason}"),
-        );
+        if output.format != Format::Silent {
+            let id = session.id();
+            let once = RequestOptions::new().max_attempts(1).timeout(DETAILS_TIMEOUT);
+            let ended = client.with_options(once).session(id);
+            let details = tokio::select! {
+                details = ended.details() => details.ok(),
+                () = interrupt.wait_again() => None,
+            };
+            ending::print(output, id, end_reason(&end).as_deref(), details.as_ref());
+        }
         Ok(end)
     }
 
+    /// Shows the time left and the credits used, for as long as the returned future is polled.
+    pub(crate) fn show_status(&self) -> impl Future<Output = ()> + use<M> {
+        let (session, output) = (self.session(), self.output);
+        async move {
+            let credits = RefCell::new(BTreeMap::new());
+            tokio::join!(follow_credits(&session, &credits, output), count_down(&session, &credits, output));
+        }
+    }
+
     fn print_started(&self) {
-        let session = serde_json::to_value(&*self.session.started()).unwrap_or_default();
-        let text = self.output.text_of(&session);
-        self.output.print_as(json!({"event": "started", "session": session}), &text);
+        let started = self.session.started();
+        let (id, left) = (self.session.id(), self.session.time_left());
+        let ends = match left {
+            Some(left) => format!("after {} at the latest", duration(left)),
+            None => "when it is stopped, or the longest session of the plan is over".to_owned(),
+        };
+        let (room, see) = match (&started.livekit_url, &started.livekit_client_token) {
+            (Some(url), Some(token)) => {
+                let see = match self.output.secrets {
+                    Secrets::Shown => format!("{ROOM_PAGE}?liveKitUrl={url}&token={}", token.expose()),
+                    Secrets::Hidden => "start with --reveal for a link that opens the room".to_owned(),
+                };
+                (url.as_str(), see)
+            }
+            _ => ("your own, as configured", "join your room".to_owned()),
+        };
+        let stop = format!("Ctrl-C or: liveavatar session stop {id}");
+        let mut text = String::new();
+        let id = id.to_string();
+        for (name, value) in
+            [("session", id.as_str()), ("room", room), ("ends", &ends), ("see", &see), ("stop", &stop)]
+        {
+            let _ = writeln!(text, "{name:<8} {}", printable(value));
+        }
+        let session = serde_json::to_value(&*started).unwrap_or_default();
+        self.output.print_as(json!({"event": "started", "session": session}), text.trim_end());
     }
 
     fn print_event(&self, event: SessionEvent) {
@@ -141,7 +202,7 @@ impl<M> ForegroundSession<M> {
             }
             SessionEvent::Rotated { from, to } => {
                 let data = json!({"event": "rotated", "from": from, "to": to});
-                self.output.print_as(data, &format!("session {to} replaces {from}; join the new session"));
+                self.output.print_as(data, &format!("rotated  from {from}; join the new session"));
                 self.print_started();
             }
             SessionEvent::RotationFailed(error) => self.output.warn("rotation_failed", &error),
@@ -151,13 +212,53 @@ impl<M> ForegroundSession<M> {
     }
 }
 
-/// Returns why a session ended, in the words of the JSON output.
-pub(crate) fn end_reason(reason: &EndReason) -> String {
-    match reason {
-        EndReason::Stopped | EndReason::Dropped => "stopped".to_owned(),
-        EndReason::MaxDuration => "max_duration".to_owned(),
-        EndReason::Service(Some(reason)) => format!("service: {reason}"),
-        _ => "service".to_owned(),
+/// Credits used, by session, because a rotation starts another one.
+type CreditsUsed = RefCell<BTreeMap<Uuid, Credits>>;
+
+/// Asks the service for the credits used, and prints changes as JSON.
+async fn follow_credits<M>(session: &Session<M>, credits: &CreditsUsed, output: Output) {
+    let mut ticks = interval(CREDITS_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        // A failure leaves the last amount; keep-alives report a service that cannot be reached.
+        let Ok(details) = session.details().await else { continue };
+        let ListHistoricEntry { id, ref credits_consumed, .. } = details;
+        let before = credits.borrow_mut().insert(id, credits_consumed.clone());
+        if before.map_or(*credits_consumed != 0, |before| before != *credits_consumed) {
+            output.print_as(json!({"event": "status", "session": details}), "");
+        }
+    }
+}
+
+/// Shows the time left and the credits used every second.
+async fn count_down<M>(session: &Session<M>, credits: &CreditsUsed, output: Output) {
+    let mut ticks = interval(COUNTDOWN_INTERVAL);
+    loop {
+        ticks.tick().await;
+        let left = session.time_left().map_or_else(|| "running".to_owned(), |left| duration(left) + " left");
+        let used = credits.borrow().values().filter_map(Credits::amount).reduce(|all, one| all + one);
+        let used = used.map(|used| format!(", {}", credits_used(&used.normalize()))).unwrap_or_default();
+        output.status(&format!("{left}{used}"));
+    }
+}
+
+/// Returns a duration in seconds, or in minutes and seconds.
+fn duration(time: Duration) -> String {
+    // The countdown starts with the whole duration.
+    let seconds = time.as_millis().div_ceil(1000);
+    match (seconds / 60, seconds % 60) {
+        (0 | 1, _) => format!("{seconds} s"),
+        (minutes, 0) => format!("{minutes} min"),
+        (minutes, seconds) => format!("{minutes} min {seconds} s"),
+    }
+}
+
+/// Stops all sessions of the client, and waits until that is confirmed, or until a second Ctrl-C.
+async fn stop_all(client: &Client, interrupt: &mut Interrupt) -> Result<(), Failure> {
+    tokio::select! {
+        failed = client.shutdown() => all_stopped(&failed),
+        () = interrupt.wait_again() => Err(not_confirmed_stopped(client)),
     }
 }
 

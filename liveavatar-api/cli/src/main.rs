@@ -3,44 +3,53 @@
 mod body;
 mod call;
 mod check;
+mod command_name;
 mod completion;
 mod doctor;
 mod document;
+mod ending;
 mod failure;
 mod fields;
 mod foreground_session;
+mod hint;
 mod input;
 mod jq;
+mod login;
 mod mask;
 mod mock;
 mod output;
+mod profile;
+mod progress;
 mod resource;
+mod secret_file;
 mod service;
 mod session;
 mod signals;
 mod source_map;
 mod speak;
+mod starter;
 mod table;
 mod terminal;
 mod transcript;
 mod watch;
+mod wrap;
 
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches as _, Subcommand};
 use serde_json::Value;
 
-use failure::{EXIT_USAGE, Failure};
+use failure::{EXIT_INTERRUPTED, EXIT_USAGE, Failure};
 use output::{Format, Output, Secrets};
 use service::Service;
 
 const NAME: &str = "liveavatar";
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 success, 1 rejected by the service or incomplete, 2 usage or configuration error, 3 network error.
+Exit codes: 0 success, 1 rejected by the service or incomplete, 2 usage or configuration error, 3 network error, 130 interrupted.
 With --json, standard output has one line per result: {\"ok\":true,\"data\":…} or {\"ok\":false,\"error\":{…}}.
 The data of a list is an array of its rows; if the service sends it in pages, \"page\" next to it has the count.
-Credentials are read from the environment, a file or standard input, never from an argument.
+Credentials come from the environment, a file, standard input or `liveavatar login`, never from an argument.
 Tables fit the width of the terminal, or COLUMNS. Set NO_COLOR to turn colours off.";
 
 // clap would use a doc comment on this type or on `BuiltIn` as the description of the program.
@@ -62,11 +71,13 @@ struct GlobalOptions {
 
 #[derive(Subcommand)]
 enum BuiltIn {
+    /// Store an API key in a profile that only you can read
+    Login(login::Login),
     /// Check the base URL, TLS, the API key, credits and a sandbox session
     Doctor(doctor::Doctor),
     /// Let an avatar speak a WAV file in a new LITE session
     Speak(speak::Speak),
-    /// Check, start, watch, list and stop sessions
+    /// Write, check, start, watch, list and stop sessions
     #[command(subcommand, visible_alias = "sessions")]
     Session(session::Session),
     /// Call any operation of the API by name
@@ -115,8 +126,9 @@ fn main() -> ExitCode {
     let result = runtime.block_on(run(&matches, &global.service, output));
     // Do not wait for a thread that is blocked on standard input.
     runtime.shutdown_background();
-    let code = result.map_or_else(|failure| output.failure(&failure), |()| ExitCode::SUCCESS);
-    output_code(code)
+    progress::clear();
+    let code = output_code(result.map_or_else(|failure| output.failure(&failure), |()| ExitCode::SUCCESS));
+    if signals::interrupted() { ExitCode::from(EXIT_INTERRUPTED) } else { code }
 }
 
 /// Returns the exit code, or that of an output that could not be written.
@@ -135,7 +147,6 @@ fn command() -> Command {
         .after_help(AFTER_HELP)
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .disable_help_subcommand(true)
         .max_term_width(100);
     resource::augment(BuiltIn::augment_subcommands(GlobalOptions::augment_args(command)))
 }
@@ -145,6 +156,7 @@ async fn run(matches: &ArgMatches, service: &Service, output: Output) -> Result<
         return resource::run(spec, matches, service, output).await;
     }
     match BuiltIn::from_arg_matches(matches).map_err(|error| Failure::Usage(error.to_string(), None))? {
+        BuiltIn::Login(login) => return login.run(service, output).await,
         BuiltIn::Doctor(doctor) => return doctor.run(service, output).await,
         BuiltIn::Speak(speak) => return speak.run(service, output).await,
         BuiltIn::Session(session) => return session.run(service, output).await,
@@ -152,9 +164,9 @@ async fn run(matches: &ArgMatches, service: &Service, output: Output) -> Result<
         BuiltIn::Mock(mock) => return mock.run(service, output).await,
         BuiltIn::Operations => output.print(call::operation_rows()),
         BuiltIn::Schema => {
-            let schema = schemars::schema_for!(liveavatar_api::session::AnyConfiguration).to_value();
-            let text = serde_json::to_string_pretty(&schema).unwrap_or_default();
-            output.print_as(schema, &text);
+            // The names of secret fields are not secret.
+            let output = Output { secrets: Secrets::Shown, ..output };
+            output.print_as(starter::schema(), &starter::schema_text());
         }
         BuiltIn::Completions { shell } => {
             let script = completion::script(NAME, shell)?;

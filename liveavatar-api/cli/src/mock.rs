@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use liveavatar_api::{API_KEY_ENV, BASE_URL_ENV};
 use liveavatar_mock::{Builder, EventStyle, Server};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -90,9 +91,13 @@ impl Mock {
             let message = format!("failed to listen on port {}: {error}", this.port.unwrap_or_default());
             Failure::usage(message, "use another port, or 0 for a free one")
         })?;
-        let key = if has_key { "the one that you set" } else { server.api_key() };
-        let url = server.url();
-        let text = format!("mock service at {url} (API key: {key}); press Ctrl-C to stop it");
+        let (url, key) = (server.url(), server.api_key());
+        let (key, variables) = if has_key {
+            ("the one that you set", format!("{BASE_URL_ENV}={url}"))
+        } else {
+            (key, format!("{BASE_URL_ENV}={url} {API_KEY_ENV}={key}"))
+        };
+        let text = format!("mock service at {url}; press Ctrl-C to stop it\nexport {variables}");
         output.print_as(json!({"url": url, "api_key": key}), &text);
         interrupt.wait().await;
         server.shutdown().await;

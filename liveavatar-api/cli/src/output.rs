@@ -9,9 +9,11 @@ use serde_json::{Map, Value, json};
 
 use crate::document::secret_fields;
 use crate::failure::{Failure, error_json};
+use crate::hint::as_commands;
 use crate::jq::{self, Found};
+use crate::progress;
 use crate::table::{self, Notes};
-use crate::terminal::{note_failure, print_bytes, print_error_line, print_line, printable_json, show_status};
+use crate::terminal::{note_failure, print_bytes, print_error_line, print_line, printable, printable_json};
 
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
@@ -122,16 +124,33 @@ impl Output {
             }
             Format::Text | Format::Jq(_) => {
                 let event = event.replace('_', " ");
-                print_error_line(&format!("{WARNING}warning:{WARNING:#} {event}: {error}"));
+                print_error_line(&format!(
+                    "{WARNING}warning:{WARNING:#} {event}: {}",
+                    as_commands(&error.to_string())
+                ));
             }
             Format::Silent => {}
         }
     }
 
-    /// Shows progress in a status line, on a terminal only.
+    /// Shows a step of long work, in text format only.
+    pub(crate) fn step(self, text: &str) {
+        if self.format == Format::Text {
+            progress::step(&printable(text));
+        }
+    }
+
+    /// Shows what happens now, in text format only.
     pub(crate) fn status(self, text: &str) {
         if self.format == Format::Text {
-            show_status(text);
+            progress::show(&printable(text), None);
+        }
+    }
+
+    /// Shows what happens now, and how much of the total is done.
+    pub(crate) fn status_of(self, text: &str, done: u64, total: u64) {
+        if self.format == Format::Text {
+            progress::show(&printable(text), Some((done, total)));
         }
     }
 

@@ -1,10 +1,4 @@
-//! Commands derived from the API document: one group per resource, with one verb per operation.
-//!
-//! The resource is the first part of the path. The verb follows from the method and the rest of the path: `GET /v1/voices` is
-//! `voices list`, `GET /v1/voices/{voice_id}/preview` is `voices preview ID`. A resource with a single special verb becomes that
-//! verb: `GET /v1/users/credits` is `credits`.
-
-use std::collections::BTreeMap;
+//! Commands derived from the API document: one group per resource, with one verb per operation; see [`command_name`](crate::command_name).
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -13,7 +7,9 @@ use clap::{Arg, ArgAction, ArgMatches, Command, Subcommand as _};
 use serde_json::{Value, json};
 
 use crate::body::{Body, form_body};
-use crate::document::{OperationSpec, Parameter, kebab_case, operations, title_of};
+pub(crate) use crate::command_name::command_of;
+use crate::command_name::{COMMON_VERBS, Resource, SESSION_GROUP, SESSIONS, resources};
+use crate::document::{OperationSpec, Parameter, kebab_case, title_of};
 use crate::failure::Failure;
 use crate::fields;
 use crate::output::{Format, Output};
@@ -24,62 +20,12 @@ use crate::terminal::print_bytes;
 
 const ALIASES: [(&str, &str); 2] = [("llm-configurations", "llm"), ("embeddings", "embed")];
 
-/// The resource whose verbs are added to the hand-written group [`SESSION_GROUP`].
-const SESSIONS: &str = "sessions";
-const SESSION_GROUP: &str = "session";
-
-/// The common verbs, in the order in which help lists them.
-const COMMON_VERBS: [&str; 6] = ["list", "get", "create", "update", "replace", "delete"];
-
 const OUTPUT: &str = "output";
 const ALL: &str = "all";
 const PAGE: &str = "page";
 
 /// The most pages that `--all` fetches, in case a service never returns the last one.
 const PAGES_MAX: u32 = 10_000;
-
-struct Resource {
-    name: String,
-    verbs: BTreeMap<String, OperationSpec>,
-}
-
-/// Returns all resources, sorted by name.
-fn resources() -> Vec<Resource> {
-    let mut resources: BTreeMap<String, BTreeMap<String, OperationSpec>> = BTreeMap::new();
-    for spec in operations() {
-        if let Some((resource, verb)) = resource_and_verb(spec) {
-            resources.entry(resource).or_default().insert(verb, spec);
-        }
-    }
-    resources.into_iter().map(|(name, verbs)| Resource { name, verbs }).collect()
-}
-
-fn resource_and_verb(spec: OperationSpec) -> Option<(String, String)> {
-    // The path starts with a slash and the version.
-    let mut parts = spec.operation.path.split('/').skip(2);
-    let resource = kebab_case(parts.next()?);
-    let rest: Vec<&str> = parts.collect();
-    let is_item = rest.last().is_some_and(|part| part.starts_with('{'));
-    let literals: Vec<String> =
-        rest.iter().filter(|part| !part.starts_with('{')).map(|part| kebab_case(part)).collect();
-    let verb = match (spec.operation.method, is_item) {
-        ("GET", false) => "list",
-        ("GET", true) => "get",
-        ("POST", _) => "create",
-        ("PATCH", _) => "update",
-        ("PUT", _) => "replace",
-        ("DELETE", _) => "delete",
-        _ => return None,
-    };
-    let verb = match (spec.operation.method, literals.join("-")) {
-        (_, name) if name.is_empty() => verb.to_owned(),
-        ("GET", name) => name,
-        // A POST to a session is an action, such as `stop`, and does not create anything.
-        ("POST", name) if resource == SESSIONS => name,
-        (_, name) => format!("{verb}-{name}"),
-    };
-    Some((resource, verb))
-}
 
 /// Returns the operation that lists the resources that an argument names: of `voice_id`, those of `voices`.
 ///
@@ -91,16 +37,6 @@ pub(crate) fn list_of(id: &str, group: &str) -> Option<OperationSpec> {
     let named = all.iter().find(|resource| owner.ends_with(resource.name.trim_end_matches('s')));
     let own = all.iter().find(|resource| resource.name == group);
     named.or(own)?.verbs.get("list").copied()
-}
-
-pub(crate) fn command_of(spec: OperationSpec) -> Option<String> {
-    let (name, verb) = resource_and_verb(spec)?;
-    let resource = resources().into_iter().find(|resource| resource.name == name)?;
-    Some(match name.as_str() {
-        SESSIONS => format!("{SESSION_GROUP} {verb}"),
-        _ if resource.is_single_verb() => verb,
-        _ => format!("{name} {verb}"),
-    })
 }
 
 /// Returns the operation that a command calls and the command's own arguments.
@@ -140,8 +76,7 @@ pub(crate) fn augment(root: Command) -> Command {
             .about(format!("{title}: {}", verbs.join(", ")))
             .visible_aliases(alias)
             .subcommand_required(true)
-            .arg_required_else_help(true)
-            .disable_help_subcommand(true);
+            .arg_required_else_help(true);
         root.subcommand(resource.augment(group, &global))
     })
 }
@@ -153,11 +88,6 @@ fn global_options(root: &Command) -> Vec<String> {
 }
 
 impl Resource {
-    /// Whether the resource has only one verb, which is not a common one.
-    fn is_single_verb(&self) -> bool {
-        self.verbs.len() == 1 && self.verbs.keys().all(|verb| !COMMON_VERBS.contains(&verb.as_str()))
-    }
-
     /// Returns the verbs with the common ones first.
     fn sorted_verbs(&self) -> Vec<(&String, &OperationSpec)> {
         let mut verbs: Vec<_> = self.verbs.iter().collect();

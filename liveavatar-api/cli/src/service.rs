@@ -10,6 +10,7 @@ use liveavatar_api::{
 
 use crate::failure::Failure;
 use crate::input::{display_name, read_text};
+use crate::profile::{self, DEFAULT_PROFILE, Profile};
 
 const SESSION_TOKEN_ENV: &str = "LIVEAVATAR_SESSION_TOKEN";
 
@@ -22,6 +23,9 @@ pub(crate) struct Service {
     /// Read the API key from a file, or `-` for standard input, instead of `LIVEAVATAR_API_KEY`
     #[arg(long, global = true, value_name = "FILE")]
     api_key_file: Option<PathBuf>,
+    /// Use the API key of a profile that `liveavatar login` stored [default: default]
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "api_key_file")]
+    profile: Option<String>,
     /// Read the token for `call start_session` from a file instead of `LIVEAVATAR_SESSION_TOKEN`
     #[arg(long, global = true, value_name = "FILE")]
     session_token_file: Option<PathBuf>,
@@ -30,13 +34,13 @@ pub(crate) struct Service {
 impl Service {
     /// Returns a client with the account's API key.
     pub(crate) fn client(&self) -> Result<Client, Failure> {
-        Ok(self.builder().credential(Credential::api_key(self.api_key()?)?).build()?)
+        Ok(self.builder()?.credential(Credential::api_key(self.api_key()?)?).build()?)
     }
 
     /// Returns a client with the kind of credential that the operation requires.
     pub(crate) fn client_for(&self, operation: &Operation) -> Result<Client, Failure> {
         if operation.credentials.is_empty() {
-            return Ok(self.builder().build()?);
+            return Ok(self.builder()?.build()?);
         }
         if operation.credentials.contains(&CredentialKind::ApiKey) {
             return self.client();
@@ -47,25 +51,65 @@ impl Service {
         );
         let token =
             read_credential(self.session_token_file.as_deref(), SESSION_TOKEN_ENV, "session token", &hint)?;
-        Ok(self.builder().credential(Credential::session_token(token)?).build()?)
+        Ok(self.builder()?.credential(Credential::session_token(token)?).build()?)
     }
 
-    pub(crate) fn base_url(&self) -> String {
-        let url = self.base_url.clone().or_else(|| std::env::var(BASE_URL_ENV).ok());
-        url.unwrap_or_else(|| BASE_URL.to_owned())
+    /// Returns the base URL: that of the option, of the profile that the option names, of the environment, or of the default profile.
+    pub(crate) fn base_url(&self) -> Result<String, Failure> {
+        let profile = self.profile()?.and_then(|profile| profile.base_url);
+        let (named, default) = if self.profile.is_some() { (profile, None) } else { (None, profile) };
+        let url = self.base_url.clone().or(named).or_else(|| std::env::var(BASE_URL_ENV).ok());
+        Ok(url.or(default).unwrap_or_else(|| BASE_URL.to_owned()))
     }
 
-    pub(crate) fn builder(&self) -> ClientBuilder {
-        Client::builder().base_url(self.base_url())
+    /// Returns the base URL to store with a key, without that of an earlier login.
+    pub(crate) fn login_url(&self) -> Option<String> {
+        self.base_url.clone().or_else(|| std::env::var(BASE_URL_ENV).ok())
+    }
+
+    pub(crate) fn builder(&self) -> Result<ClientBuilder, Failure> {
+        Ok(Client::builder().base_url(self.base_url()?))
+    }
+
+    pub(crate) fn api_key_file(&self) -> Option<&Path> {
+        self.api_key_file.as_deref()
+    }
+
+    pub(crate) fn profile_name(&self) -> &str {
+        self.profile.as_deref().unwrap_or(DEFAULT_PROFILE)
+    }
+
+    /// Returns the profile whose key is used: the one that the option names, or the default one if no other key is set.
+    fn profile(&self) -> Result<Option<Profile>, Failure> {
+        if self.has_own_key() {
+            return Ok(None);
+        }
+        let profile = profile::read(self.profile_name())?;
+        match &self.profile {
+            Some(name) if profile.is_none() => Err(Failure::usage(
+                format!("there is no profile `{name}`"),
+                format!("run `liveavatar login --profile {name}` to create it"),
+            )),
+            _ => Ok(profile),
+        }
+    }
+
+    /// Whether the key comes from a file or the environment.
+    fn has_own_key(&self) -> bool {
+        self.api_key_file.is_some() || (self.profile.is_none() && std::env::var_os(API_KEY_ENV).is_some())
     }
 
     pub(crate) fn has_api_key(&self) -> bool {
-        self.api_key_file.is_some() || std::env::var_os(API_KEY_ENV).is_some()
+        self.profile.is_some() || self.has_own_key()
     }
 
     pub(crate) fn api_key(&self) -> Result<Secret, Failure> {
+        if let Some(profile) = self.profile()? {
+            return Ok(profile.api_key.secret());
+        }
         let hint = format!(
-            "create a key in the settings of the service, then set {API_KEY_ENV} or use --api-key-file FILE"
+            "create a key in the settings of the service, then run `liveavatar login`, set {API_KEY_ENV} or use \
+             --api-key-file FILE"
         );
         read_credential(self.api_key_file.as_deref(), API_KEY_ENV, "API key", &hint)
     }

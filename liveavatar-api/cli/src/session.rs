@@ -1,8 +1,7 @@
 //! `session`: checking, creating, watching and stopping sessions.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::io::{IsTerminal as _, stderr, stdin};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -13,14 +12,19 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::foreground_session::{self, SupervisionOptions};
+use crate::hint::as_commands;
 use crate::output::{Output, Secrets};
+use crate::secret_file::NewSecretFile;
 use crate::service::Service;
+use crate::starter::New;
 use crate::table::Notes;
 use crate::watch::Watch;
 use crate::{check, transcript};
 
 #[derive(Subcommand)]
 pub(crate) enum Session {
+    /// Write a configuration file to start with
+    New(New),
     /// Check session configuration files (JSON or TOML) without sending anything
     Check {
         /// Configuration files, or `-` for standard input
@@ -77,6 +81,9 @@ pub(crate) struct Stop {
     /// Stop all active sessions of the account
     #[arg(long)]
     all: bool,
+    /// Do not ask on a terminal before all sessions are stopped
+    #[arg(long, requires = "all")]
+    yes: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -88,6 +95,7 @@ pub(crate) enum ListType {
 impl Session {
     pub(crate) async fn run(self, service: &Service, output: Output) -> Result<(), Failure> {
         match self {
+            Self::New(new) => new.run(output),
             Self::Check { files } => check::run(&files, output),
             Self::Token(token) => token.run(service, output).await,
             Self::Start(start) => start.run(service, output).await,
@@ -102,11 +110,14 @@ impl Session {
 impl Token {
     async fn run(self, service: &Service, output: Output) -> Result<(), Failure> {
         let configuration = check::configuration(&self.file, output)?;
-        let token = service.client()?.mint(&configuration).await?;
+        let client = service.client()?;
+        // A token that cannot be stored is lost.
+        let file = self.token_file.as_deref().map(NewSecretFile::create).transpose()?;
+        let token = client.mint(&configuration).await?;
         let (id, secret) = (token.id(), token.token().expose());
-        if let Some(file) = self.token_file {
-            write_secret(&file, secret)?;
-            output.print(json!({"session_id": id, "token_file": file.display().to_string()}));
+        if let (Some(file), Some(path)) = (file, self.token_file) {
+            file.write(&format!("{secret}\n"))?;
+            output.print(json!({"session_id": id, "token_file": path.display().to_string()}));
             return Ok(());
         }
         output.print(json!({"session_id": id, "session_token": secret}));
@@ -115,19 +126,6 @@ impl Token {
         }
         Ok(())
     }
-}
-
-/// Writes a secret to a new file that only its owner can read.
-fn write_secret(file: &Path, secret: &str) -> Result<(), Failure> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    let written = options.open(file).and_then(|mut file| writeln!(file, "{secret}"));
-    written.map_err(|error| Failure::Usage(format!("failed to write {}: {error}", file.display()), None))
 }
 
 impl Start {
@@ -139,7 +137,8 @@ impl Start {
         };
         let opened = foreground_session::open(service, &configuration, options, output).await?;
         let Some(mut foreground) = opened else { return Ok(()) };
-        foreground.run(std::future::pending::<()>()).await;
+        let status = foreground.show_status();
+        foreground.run(status).await;
         foreground.stop().await.map(drop)
     }
 }
@@ -159,10 +158,15 @@ impl Stop {
     async fn run(self, client: &Client, output: Output) -> Result<(), Failure> {
         let ids: Vec<Uuid> = if self.all {
             let active = client.list_sessions().type_("active").page_size(100).all().await?;
+            if !self.yes && !active.is_empty() {
+                let rows = serde_json::to_value(&active).unwrap_or_default();
+                confirm_stop(active.len(), &rows, output).await?;
+            }
             active.iter().map(|session| session.id).collect()
         } else {
             self.session_id
         };
+        output.status("stopping sessions");
         let mut sessions = client.reap().only(ids.iter().copied()).run().await.into_sessions();
         // The reaper returns them in the order in which they were stopped.
         sessions.sort_by_key(|session| ids.iter().position(|id| *id == session.id));
@@ -174,7 +178,7 @@ impl Stop {
         };
         let row = |session: &ReapedSession| match &session.outcome {
             ReapOutcome::Failed(error) => {
-                json!({"id": session.id, "outcome": "not stopped", "error": error.to_string()})
+                json!({"id": session.id, "outcome": "not stopped", "error": as_commands(&error.to_string())})
             }
             outcome => json!({"id": session.id, "outcome": outcome.to_string()}),
         };
@@ -189,4 +193,28 @@ impl Stop {
         let hint = "try again: these sessions may still run and cost credits";
         Err(Failure::incomplete(failed.join("; "), hint, rows))
     }
+}
+
+/// Asks on a terminal whether to stop the sessions, and returns an error if the answer is no.
+async fn confirm_stop(count: usize, sessions: &Value, output: Output) -> Result<(), Failure> {
+    if !(stdin().is_terminal() && stderr().is_terminal()) {
+        return Ok(());
+    }
+    output.progress(&output.text_of(sessions));
+    let s = if count == 1 { "" } else { "s" };
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut answer = String::new();
+        // If nothing can be asked, the answer is no.
+        let _ = console::Term::stderr().write_str(&format!("Stop {count} session{s}? [y/N] "));
+        let _ = stdin().read_line(&mut answer);
+        answer
+    });
+    let answer = answer.await.unwrap_or_default().trim().to_lowercase();
+    if ["y", "yes"].contains(&answer.as_str()) {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "no session was stopped",
+        "answer `y`, or use --yes to stop all sessions without being asked",
+    ))
 }

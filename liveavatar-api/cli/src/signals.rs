@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 #[cfg(unix)]
@@ -10,6 +11,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::signal::windows;
 
 use crate::failure::Failure;
+
+/// Whether an interrupt arrived that a command waited for; others end the process at once.
+static ARRIVED: AtomicBool = AtomicBool::new(false);
+
+/// Whether this command was interrupted, which decides its exit code.
+pub(crate) fn interrupted() -> bool {
+    ARRIVED.load(Ordering::Relaxed)
+}
 
 /// Receives interrupts; while it exists, they do not end the process.
 pub(crate) struct Interrupt(Vec<Listener>);
@@ -103,5 +112,6 @@ impl Interrupt {
             if arrived { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
+        ARRIVED.store(true, Ordering::Relaxed);
     }
 }

@@ -16,9 +16,10 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::check;
+use crate::ending::end_reason;
 use crate::failure::Failure;
 use crate::foreground_session::{
-    self, ForegroundSession, Outcome, SupervisionOptions, end_reason, sandbox_configuration,
+    self, ForegroundSession, Outcome, SupervisionOptions, sandbox_configuration,
 };
 use crate::input::open;
 use crate::output::Output;
@@ -84,7 +85,10 @@ async fn run<C: Mintable<Mode: SuppliesAudio>>(
             "run the command again; `liveavatar doctor` checks the web socket",
         ),
         (_, reason) => incomplete(
-            &format!("the session ended before the speech did: {}", end_reason(&reason)),
+            &format!(
+                "the session ended before the speech did: {}",
+                end_reason(&reason).as_deref().unwrap_or("no reason given")
+            ),
             "sandbox sessions end after a minute; use --session for a longer one",
         ),
     }
@@ -101,15 +105,15 @@ async fn speak<M: SuppliesAudio>(
         Outcome::Done(socket) => socket?,
         Outcome::Interrupted | Outcome::SessionEnded => return Ok(None),
     };
-    let total = wav.duration().map(|duration| duration.as_secs_f64());
+    let total = wav.duration();
     if let (Some(total), Some(left)) = (total, session.time_left())
-        && left.as_secs_f64() < total
+        && left < total
     {
-        let left = left.as_secs_f64();
+        let [total, left] = [total, left].map(|duration| duration.as_secs_f64());
         output.progress(&format!("the audio lasts {total:.0} s, but the session ends in {left:.0} s"));
     }
     // Audio from a pipe often does not say how long it is.
-    let of_total = total.map(|total| format!(" of {total:.0}")).unwrap_or_default();
+    let of_total = total.map(|total| format!(" of {:.0}", total.as_secs_f64())).unwrap_or_default();
     let sent = Arc::new(AtomicUsize::new(0));
     let mut speech = socket.speak(chunks(wav, Arc::clone(&sent)));
     let speaking = async {
@@ -118,8 +122,12 @@ async fn speak<M: SuppliesAudio>(
             tokio::select! {
                 spoken = &mut speech => return spoken,
                 _ = ticks.tick() => {
-                    let sent = audio::duration(sent.load(Ordering::Relaxed)).as_secs_f64();
-                    output.status(&format!("speaking: {sent:.0}{of_total} s sent"));
+                    let sent = audio::duration(sent.load(Ordering::Relaxed));
+                    let text = format!("speaking: {:.0}{of_total} s sent", sent.as_secs_f64());
+                    match total {
+                        Some(total) => output.status_of(&text, milliseconds(sent), milliseconds(total)),
+                        None => output.status(&text),
+                    }
                 }
             }
         }
@@ -143,6 +151,10 @@ async fn speak<M: SuppliesAudio>(
             Ok(None)
         }
     }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Reads the audio on a thread, because standard input may block.

@@ -1,15 +1,15 @@
 //! Printing lines to the terminal: the only place that writes to standard output and standard error.
 
 use std::borrow::Cow;
-use std::io::{self, IsTerminal as _, Write, stderr, stdout};
+use std::io::{self, Write as _, stderr, stdout};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::builder::styling::{AnsiColor, Style};
 use serde_json::Value;
 use terminal_size::{Height, Width};
 
 use crate::failure::Failure;
+use crate::progress;
 
 /// The styles of tables, checks and diagnostics. Colours are removed if the output is not a terminal.
 pub(crate) const HEADING: Style = Style::new().bold();
@@ -18,51 +18,31 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default();
 pub(crate) const UNSURE: Style = AnsiColor::Yellow.on_default();
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
-/// Moves to the start of the line and clears it.
-const CLEAR_LINE: &str = "\r\u{1b}[2K";
-
 /// The shortest lines into which text is wrapped.
 const WRAPPED_MIN: usize = 20;
 
 const ESCAPE: char = '\u{1b}';
-
-/// Whether the last line on the terminal is a status line, which the next line replaces.
-static HAS_STATUS: AtomicBool = AtomicBool::new(false);
 
 /// The first error of the output, with which the program ends.
 static OUTPUT_FAILURE: Mutex<Option<Failure>> = Mutex::new(None);
 
 /// Prints a line to standard output. A closed pipe, as in `| head`, is ignored; see [`take_failure`] for other errors.
 pub(crate) fn print_line(text: &str) {
-    clear_status();
+    progress::clear();
     let text = without_commands(text);
     note_error(writeln!(anstream::stdout(), "{text}"));
 }
 
 /// Writes bytes to standard output as they are.
 pub(crate) fn print_bytes(bytes: &[u8]) {
-    clear_status();
+    progress::clear();
     note_error(stdout().write_all(bytes).and_then(|()| stdout().flush()));
 }
 
 pub(crate) fn print_error_line(text: &str) {
-    clear_status();
+    progress::clear();
     // An error of standard error cannot be reported anywhere.
     let _ = writeln!(anstream::stderr(), "{}", without_commands(text));
-}
-
-/// Shows a status line if standard error is a terminal; the next line replaces it.
-pub(crate) fn show_status(text: &str) {
-    if stderr().is_terminal() {
-        HAS_STATUS.store(true, Ordering::Relaxed);
-        let _ = write!(stderr(), "{CLEAR_LINE}{}", without_commands(text));
-    }
-}
-
-fn clear_status() {
-    if HAS_STATUS.swap(false, Ordering::Relaxed) {
-        let _ = write!(stderr(), "{CLEAR_LINE}");
-    }
 }
 
 /// Records that a result could not be printed. The command still finishes its work, such as stopping a session.

@@ -9,6 +9,7 @@ use liveavatar_api::types::{ListHistoricEntry, SessionMode};
 use serde_json::json;
 use tokio::time::MissedTickBehavior;
 
+use crate::ending;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::service::Service;
@@ -50,7 +51,7 @@ impl Watch {
             };
             tokio::select! {
                 () = interrupt.wait() => {
-                    output.progress("stopped watching; the session is still running");
+                    output.progress("stopped watching; the session still runs");
                     return Ok(());
                 }
                 line = next => match line {
@@ -69,12 +70,7 @@ impl Watch {
             }
         }
         let reason = details.end_reason.as_ref().map(ToString::to_string);
-        let reason = printable(reason.as_deref().unwrap_or("no reason given"));
-        let text = format!(
-            "session {} ended after {} s and {} credits: {reason}",
-            details.id, details.duration, details.credits_consumed
-        );
-        output.print_as(json!({"event": "ended", "session": details}), &text);
+        ending::print(output, details.id, reason.as_deref(), Some(&details));
         Ok(())
     }
 }

@@ -13,6 +13,9 @@ use crate::schema::{
 
 const MODE: &str = "mode";
 
+/// The key by which an editor finds the JSON Schema of a file. It is not sent.
+pub(super) const SCHEMA: &str = "$schema";
+
 pub(crate) struct Checked {
     pub(super) diagnostics: Diagnostics,
     /// When the token of the caller's LiveKit room expires, in seconds since 1970.
@@ -24,6 +27,9 @@ pub(crate) struct Checked {
 /// The caller vouches for `mode`; the check does not compare it with the `mode` field of the value.
 pub(crate) fn check(mode: ModeName, value: &Value, strictness: Strictness<'_>) -> Checked {
     let unknown = |scope: &Cursor<'_>, name: &str, set: &Value| {
+        if name == SCHEMA && matches!(scope, Cursor::Root) {
+            return (!set.is_string()).then(|| wrong_type(set, &["string"], [SCHEMA]));
+        }
         let unknown = unknown_field(mode, value, scope, name);
         // Null sets nothing, so it does no harm in a field of the other mode.
         (!set.is_null() || unknown.rule() != WRONG_MODE_FIELD.id).then_some(unknown)

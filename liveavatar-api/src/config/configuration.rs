@@ -64,6 +64,8 @@ impl<M: Mode> Configuration<M> {
 
     /// Reads a configuration from JSON text.
     ///
+    /// The field `$schema`, by which an editor finds the JSON Schema of a file, is accepted and not sent.
+    ///
     /// # Errors
     /// Everything at once: syntax, duplicate keys, unknown and misplaced fields, values, rules, another mode.
     pub fn from_json(text: &str) -> Result<Self, Diagnostics> {
@@ -234,6 +236,8 @@ macro_rules! each_mode {
 
 impl AnyConfiguration {
     /// Reads a configuration of any mode from JSON text.
+    ///
+    /// The field `$schema`, by which an editor finds the JSON Schema of a file, is accepted and not sent.
     ///
     /// # Errors
     /// Everything at once, as [`Configuration::from_json`].

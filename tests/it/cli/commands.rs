@@ -38,6 +38,8 @@ fn subcommands(help: &str) -> Vec<String> {
         .take_while(|line| !line.is_empty())
         .filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')))
         .map(|line| line.split_whitespace().next().unwrap().to_owned())
+        // The help of the same commands again.
+        .filter(|name| name != "help")
         .collect()
 }
 
@@ -76,6 +78,8 @@ struct Case {
     max_session_duration: u64,
     /// Whether the command runs until it is interrupted.
     runs_forever: bool,
+    /// Whether the command writes files, and runs in a new folder.
+    writes: bool,
 }
 
 impl Default for Case {
@@ -87,6 +91,7 @@ impl Default for Case {
             rejects: None,
             max_session_duration: 60,
             runs_forever: false,
+            writes: false,
         }
     }
 }
@@ -120,6 +125,10 @@ fn built_in_case(name: &str) -> Option<Case> {
     };
     let list = || example_response("list_sessions").unwrap();
     Some(match name {
+        "login" => {
+            Case { input: b"canary-api-key\n".to_vec(), writes: true, ..case(&[], Some("get_user_credits")) }
+        }
+        "session new" => Case { writes: true, ..case(&[], None) },
         "doctor" => case(&[], Some("get_user_credits")),
         "speak" => Case { input: super::speak::wav(16_000, 100), ..case(&["-"], Some("start_session")) },
         "session check" => case(&["lite-sandbox.json", "custom-own-room.json"], None),
@@ -217,8 +226,13 @@ async fn run_both(
             server.mock_response(operation, MockResponse::json(200, response.clone()));
         }
         let all: Vec<&str> = path.iter().chain(arguments).map(String::as_str).chain(json).collect();
-        let command = program(Some(server), &all);
+        let mut command = program(Some(server), &all);
+        let folder = tempfile::tempdir().unwrap();
+        if case.writes {
+            command.current_dir(folder.path()).env("HOME", folder.path());
+        }
         let shown_once = run_command(Some(server), command, &all, case.input.clone()).await;
+        let shown_once = shown_once.replace(folder.path().to_str().unwrap(), "FOLDER");
         assert!(shown_once.contains(&format!("\nexit {code}\n")), "not exit {code}: {shown_once}");
         assert!(!shown_once.contains("canary"), "the output contains a secret: {shown_once}");
         if json.is_some() {
@@ -255,7 +269,7 @@ async fn outputs(leaf: &Leaf, case: &Case) -> String {
     if let Some(operation) = &case.rejects {
         let rejection = json!({"code": 4033, "message": "no credits left", "data": null});
         let server = mock_builder().start().await.unwrap();
-        let rejected = Case { input: case.input.clone(), ..Case::default() };
+        let rejected = Case { input: case.input.clone(), writes: case.writes, ..Case::default() };
         for _ in 0..2 {
             server.mock_response(operation, MockResponse::json(403, rejection.clone()));
         }
@@ -294,6 +308,19 @@ fn requires_argument(usage: &str) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn help_of_every_command() {
     insta::assert_snapshot!(tree().await.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn help_is_a_command_too() {
+    for (arguments, same) in [
+        (&["help"][..], &["--help"][..]),
+        (&["help", "session", "start"], &["session", "start", "--help"]),
+        (&["voices", "help", "list"], &["voices", "list", "--help"]),
+    ] {
+        let outputs = [arguments, same].map(|arguments| program(None, arguments).output().unwrap());
+        assert!(outputs[0].status.success(), "{arguments:?}");
+        assert_eq!(outputs[0].stdout, outputs[1].stdout, "{arguments:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,9 @@
 //! `mock`: serving until an interrupt, with options.
 
-use super::signals::{SIGNALS, exit, signal, spawn};
-use super::{mock_builder, program, redact_ids, run, run_command};
+use std::process::Command;
+
+use super::signals::{INTERRUPTED, SIGNALS, exit, signal, spawn, spawn_command};
+use super::{PROGRAM, mock_builder, program, redact_ids, run, run_command};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mock_serves_until_it_is_interrupted() {
@@ -18,8 +20,33 @@ async fn a_mock_serves_until_it_is_interrupted() {
         let shown = run(Some(&other), &["mock", "--port", port], "").await;
         assert!(shown.contains("exit 2") && shown.contains("failed to listen on port"), "{shown}");
         signal(&child, kind);
-        assert_eq!(exit(child, lines).await.0, Some(0));
+        assert_eq!(exit(child, lines).await.0, INTERRUPTED);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_export_line_connects_a_shell_to_the_mock() {
+    let (child, mut lines) = spawn_command(program(None, &["mock"]));
+    let first = lines.recv().await.unwrap();
+    let export = lines.recv().await.unwrap();
+    let mut shell = Command::new("sh");
+    shell.env_clear().args(["-c", &format!("{export}; \"{PROGRAM}\" credits")]);
+    let shell = tokio::task::spawn_blocking(move || shell.output()).await.unwrap().unwrap();
+    assert!(shell.status.success(), "{export}: {shell:?}");
+    signal(&child, "-INT");
+    assert_eq!(exit(child, lines).await.0, INTERRUPTED);
+    // A key that is set is not printed.
+    let mut command = program(None, &["mock"]);
+    command.env("LIVEAVATAR_API_KEY", "secret-key");
+    let (child, mut lines) = spawn_command(command);
+    let more = [lines.recv().await.unwrap(), lines.recv().await.unwrap()];
+    signal(&child, "-INT");
+    assert_eq!(exit(child, lines).await.0, INTERRUPTED);
+    let shown = [&[first, export], &more[..]].concat().join("\n");
+    let port = |text: &str| text.trim_start_matches(|c: char| c.is_ascii_digit()).to_owned();
+    let mut parts = shown.split("127.0.0.1:");
+    let start = parts.next().unwrap().to_owned();
+    insta::assert_snapshot!(parts.fold(start, |all, part| all + "127.0.0.1:[port]" + &port(part)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,7 +67,7 @@ async fn options_configure_the_mock() {
         all.push(run_command(None, command, arguments, Vec::new()).await);
     }
     signal(&child, "-INT");
-    assert_eq!(exit(child, lines).await.0, Some(0));
+    assert_eq!(exit(child, lines).await.0, INTERRUPTED);
     insta::assert_snapshot!(redact_ids(&all.join("\n").replace(url, "http://mock")));
 }
 
@@ -64,7 +91,7 @@ async fn a_file_configures_the_mock_and_options_take_precedence() {
     let rejected = token.header("content-type", "application/json").body(unknown).send().await.unwrap();
     assert_eq!(rejected.status(), 400);
     signal(&child, "-INT");
-    assert_eq!(exit(child, lines).await.0, Some(0));
+    assert_eq!(exit(child, lines).await.0, INTERRUPTED);
 
     let mut shown = Vec::new();
     for settings in ["socket_delay = 20\n", "credits = \"many\"\n", "credits = \n"] {

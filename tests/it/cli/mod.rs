@@ -5,17 +5,28 @@ mod commands;
 #[cfg(unix)]
 mod completion;
 mod doctor;
+mod ending;
 mod failure;
 mod fields;
+mod hint;
+#[cfg(unix)]
+mod login;
 #[cfg(unix)]
 mod mock;
 mod output;
+#[cfg(unix)]
+mod progress;
+#[cfg(unix)]
+mod pty;
+#[cfg(unix)]
+mod recording;
 mod resource;
 mod service;
 mod session;
 #[cfg(unix)]
 mod signals;
 mod speak;
+mod starter;
 mod terminal;
 mod watch;
 
@@ -113,15 +124,26 @@ fn redact_ids(text: &str) -> String {
 
 /// Replaces measured times: the numbers after these texts.
 fn redact_times(text: &str) -> String {
-    let mut redacted = text.to_owned();
-    for before in ["responded in ", "\"first_frame_after\":"] {
-        let mut parts = redacted.split(before);
-        let first = parts.next().unwrap_or_default().to_owned();
-        let number = |c: char| c.is_ascii_digit() || c == '.' || c == 'e' || c == '-';
-        redacted =
-            parts.fold(first, |all, part| format!("{all}{before}[n]{}", part.trim_start_matches(number)));
-    }
-    redacted
+    // The mock's clock starts at that hour, and its sandbox sessions cost nothing.
+    const BEFORE: [&str; 5] = [
+        "responded in ",
+        "\"first_frame_after\":",
+        "\"credits_consumed\":0,\"duration\":",
+        "ended    after ",
+        "2026-01-01T00:00:",
+    ];
+    BEFORE.into_iter().fold(text.to_owned(), |text, before| replace_numbers(&text, before, "[n]"))
+}
+
+/// Replaces every number that follows a text.
+fn replace_numbers(text: &str, before: &str, by: &str) -> String {
+    let mut parts = text.split(before);
+    let first = parts.next().unwrap_or_default().to_owned();
+    let number = |c: char| c.is_ascii_digit() || c == '.' || c == 'e' || c == '-';
+    parts.fold(first, |all, part| {
+        let rest = part.trim_start_matches(number);
+        if rest.len() == part.len() { all + before + part } else { all + before + by + rest }
+    })
 }
 
 /// Returns the lines of JSON in the output of a run.

@@ -2,9 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+#[cfg(unix)]
+use liveavatar_api::session::{LiteSession, SANDBOX_AVATAR_ID};
 use liveavatar_mock::{Failure, Fault, MockResponse, Server};
 
 use super::{UNKNOWN_SESSION, json_lines, redact_ids, run};
+#[cfg(unix)]
+use super::{mock_builder, program, pty::Terminal};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_hidden_unless_revealed_or_written_to_a_new_file() {
@@ -22,14 +26,59 @@ async fn a_token_is_hidden_unless_revealed_or_written_to_a_new_file() {
     all.push(run(Some(&server), &["call", "start_session", "--session-token-file", file], "").await);
     all.push(run(Some(&server), &["session", "stop", "--all"], "").await);
     assert!(server.running_sessions().is_empty());
-    // An existing file is not overwritten.
+    // An existing file is not overwritten, and no token is used up.
+    let _ = server.take_requests();
     all.push(run(Some(&server), &write, "").await);
+    assert!(server.requests().is_empty());
     let shown = redact_ids(&all.join("\n").replace(file, "FILE"));
     assert!(!shown.contains(token.trim()), "{shown}");
     insta::assert_snapshot!(shown);
     let revealed = ["session", "token", "lite-sandbox.json", "--reveal", "--json"];
     let revealed = run(Some(&server), &revealed, "").await;
     assert!(revealed.contains("eyJ"), "{revealed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rejected_token_leaves_no_file() {
+    let server = Server::start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    let rejection = r#"{"code":4033,"message":"no credits left","data":null}"#;
+    let rejection = MockResponse::raw(403, "application/json", rejection);
+    server.mock_response("create_session_token", rejection);
+    let arguments = ["session", "token", "lite-sandbox.json", "--token-file", file.to_str().unwrap()];
+    let shown = run(Some(&server), &arguments, "").await;
+    assert!(shown.contains("exit 1") && !file.exists(), "{shown}");
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_all_sessions_is_confirmed_on_a_terminal() {
+    let server = mock_builder().start().await.unwrap();
+    let configuration = LiteSession::builder().avatar_id(SANDBOX_AVATAR_ID).is_sandbox(true).build().unwrap();
+    let client = server.client().unwrap();
+    let mut all = Vec::new();
+    for (arguments, answer) in [
+        (&["session", "stop", "--all"][..], Some("")),
+        (&["session", "stop", "--all"], Some("n")),
+        (&["session", "stop", "--all"], Some("y")),
+        (&["session", "stop", "--all", "--yes"], None),
+        // There is nothing to confirm.
+        (&["session", "stop", "--all"], None),
+    ] {
+        if server.running_sessions().is_empty() && all.len() < 4 {
+            client.mint(&configuration).await.unwrap().start().await.unwrap();
+        }
+        let mut terminal = Terminal::spawn(program(Some(&server), arguments));
+        if let Some(answer) = answer {
+            terminal.wait_for("Stop 1 session? [y/N] ").await;
+            terminal.enter(answer);
+        }
+        let (code, shown) = terminal.exit().await;
+        assert_eq!(shown.contains("[y/N]"), answer.is_some(), "{shown}");
+        all.push((code, server.running_sessions().len()));
+    }
+    assert_eq!(all, [(Some(2), 1), (Some(2), 1), (Some(0), 0), (Some(0), 0), (Some(0), 0)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,9 @@ use super::{mock_builder, program, speak::wav};
 /// Ctrl-C, service managers, a closed terminal or connection, Ctrl-\\.
 pub(super) const SIGNALS: [&str; 4] = ["-INT", "-TERM", "-HUP", "-QUIT"];
 
+/// The exit code of every interrupted command.
+pub(super) const INTERRUPTED: Option<i32> = Some(130);
+
 pub(super) fn signal(child: &Child, signal: &str) {
     assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
 }
@@ -39,7 +42,7 @@ fn spawn_through_env(
     spawn_command(command)
 }
 
-fn spawn_command(mut command: Command) -> (Child, mpsc::UnboundedReceiver<String>) {
+pub(super) fn spawn_command(mut command: Command) -> (Child, mpsc::UnboundedReceiver<String>) {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let out = BufReader::new(child.stdout.take().unwrap());
@@ -92,12 +95,11 @@ fn inject_faults(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupt_during_a_start_leaves_no_session() {
-    let start = (&["session", "start", "lite-sandbox.json", "--json"][..], 0, r#""event":"ended""#);
-    let speak = (&["speak", "-", "--json"][..], 0, r#""event":"ended""#);
-    // The check is incomplete.
-    let doctor = (&["doctor", "--json"][..], 1, r#""check":"sandbox""#);
+    let start = (&["session", "start", "lite-sandbox.json", "--json"][..], r#""event":"ended""#);
+    let speak = (&["speak", "-", "--json"][..], r#""event":"ended""#);
+    let doctor = (&["doctor", "--json"][..], r#""check":"sandbox""#);
     for kind in SIGNALS {
-        for (arguments, expected, first_line) in [start, speak, doctor] {
+        for (arguments, first_line) in [start, speak, doctor] {
             let server = mock_builder().start().await.unwrap();
             let mut starts =
                 inject_faults(&server, "start_session", |_| Some(Fault::Delayed(Duration::from_millis(500))));
@@ -107,7 +109,7 @@ async fn an_interrupt_during_a_start_leaves_no_session() {
             starts.recv().await.unwrap();
             signal(&child, kind);
             let (code, output) = exit(child, lines).await;
-            assert_eq!(code, Some(expected), "{output:?}");
+            assert_eq!(code, INTERRUPTED, "{output:?}");
             assert!(output[0].contains(first_line), "{output:?}");
             assert!(server.running_sessions().is_empty());
         }
@@ -123,8 +125,8 @@ async fn an_interrupt_stops_the_session_before_the_exit() {
         assert_eq!(server.running_sessions().len(), 1);
         signal(&child, kind);
         let (code, output) = exit(child, lines).await;
-        assert_eq!(code, Some(0), "{output:?}");
-        assert!(output[0].contains(r#""event":"ended","reason":"stopped""#), "{output:?}");
+        assert_eq!(code, INTERRUPTED, "{output:?}");
+        assert!(output[0].contains(r#""end_reason":"USER_CLOSED","event":"ended""#), "{output:?}");
         assert!(server.running_sessions().is_empty());
     }
 }
@@ -139,7 +141,7 @@ async fn an_interrupt_during_a_rotation_stops_both_sessions() {
         while starts.recv().await.unwrap() < 2 {}
         signal(&child, kind);
         let (code, output) = exit(child, lines).await;
-        assert_eq!(code, Some(0), "{output:?}");
+        assert_eq!(code, INTERRUPTED, "{output:?}");
         assert!(server.running_sessions().is_empty(), "{output:?}");
         let stops = server.requests().iter().filter(|request| request.path.ends_with("/stop")).count();
         assert!(stops >= 2, "stop requests: {stops}");
@@ -158,7 +160,7 @@ async fn an_interrupt_during_a_speech_stops_the_session() {
         signal(&child, kind);
         let (code, output) = exit(child, lines).await;
         drop(stdin);
-        assert_eq!(code, Some(0), "{output:?}");
+        assert_eq!(code, INTERRUPTED, "{output:?}");
         assert!(output[0].contains(r#""event":"ended""#), "{output:?}");
         assert!(server.running_sessions().is_empty());
     }
@@ -175,7 +177,7 @@ async fn a_second_interrupt_exits_at_once_and_names_the_command_that_stops_the_s
     stops.recv().await.unwrap();
     signal(&child, "-INT");
     let (code, output) = exit(child, lines).await;
-    assert_eq!(code, Some(1), "{output:?}");
+    assert_eq!(code, INTERRUPTED, "{output:?}");
     assert!(output.last().unwrap().contains(&format!("session stop {id}")), "{output:?}");
 }
 
@@ -191,7 +193,7 @@ async fn a_second_hangup_does_not_leave_the_session() {
     stops.recv().await.unwrap();
     signal(&child, "-HUP");
     let (code, output) = exit(child, lines).await;
-    assert_eq!(code, Some(0), "{output:?}");
+    assert_eq!(code, INTERRUPTED, "{output:?}");
     assert!(server.running_sessions().is_empty());
 }
 
@@ -213,8 +215,34 @@ async fn under_nohup_a_closed_terminal_does_not_stop_the_session() {
     }
     assert_eq!(server.running_sessions().len(), 1);
     signal(&child, "-INT");
-    assert_eq!(exit(child, lines).await.0, Some(0));
+    assert_eq!(exit(child, lines).await.0, INTERRUPTED);
     assert!(server.running_sessions().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_failed_half_way_is_stopped_before_the_exit() {
+    let server = mock_builder().start().await.unwrap();
+    let (sender, mut stops) = mpsc::unbounded_channel();
+    server.faults(move |operation| match operation {
+        "start_session" => Some(Fault::After(Failure::Disconnect)),
+        "stop_session" => {
+            let _ = sender.send(());
+            None
+        }
+        _ => None,
+    });
+    let (child, mut lines) = spawn(&server, &["session", "start", "lite-sandbox.json"]);
+    tokio::select! {
+        stop = stops.recv() => assert!(stop.is_some()),
+        line = lines.recv() => panic!("the program ends before it stops the session: {line:?}"),
+    }
+    server.settled().await;
+    assert!(server.running_sessions().is_empty());
+    // The start may still take effect for 45 s, but the user need not wait for that.
+    signal(&child, "-INT");
+    let (code, output) = exit(child, lines).await;
+    assert_eq!(code, INTERRUPTED, "{output:?}");
+    assert!(output.last().unwrap().contains("run `liveavatar session stop "), "{output:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -227,9 +255,9 @@ async fn an_interrupt_of_watch_does_not_stop_the_session() {
     assert!(lines.recv().await.unwrap().contains("status"));
     signal(&watcher, "-INT");
     let (code, output) = exit(watcher, lines).await;
-    assert_eq!((code, server.running_sessions().len()), (Some(0), 1), "{output:?}");
+    assert_eq!((code, server.running_sessions().len()), (INTERRUPTED, 1), "{output:?}");
     signal(&holder, "-INT");
-    assert_eq!(exit(holder, held).await.0, Some(0));
+    assert_eq!(exit(holder, held).await.0, INTERRUPTED);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -260,7 +288,7 @@ async fn a_failed_keep_alive_is_a_warning() {
             child.stderr = Some(empty_stderr());
         }
         signal(&child, "-INT");
-        assert_eq!(exit(child, lines).await.0, Some(0));
+        assert_eq!(exit(child, lines).await.0, INTERRUPTED);
     }
 }
 
