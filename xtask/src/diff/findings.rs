@@ -228,7 +228,7 @@ impl Findings {
         self.report(scope, rule, &Pair::added(after), &format!("did not exist and is now {what}"));
     }
 
-    /// Reports a removal, with a short description of what is removed.
+    /// Reports a removal, with a short description of the removed part.
     pub(super) fn removed(
         &mut self,
         scope: &DiffScope,

@@ -260,7 +260,7 @@ fn unhandled(page: &mut String, parts: &[Unhandled]) -> fmt::Result {
 fn values(page: &mut String, before: Option<&Value>, after: Option<&Value>) -> fmt::Result {
     let texts = match (before, after) {
         (None, None) => return Ok(()),
-        // Prose, for people, as it is.
+        // Mostly descriptions, which people read without quotes and escapes.
         (Some(Value::String(before)), Some(Value::String(after))) => [before.clone(), after.clone()],
         _ => [before, after].map(|value| value.map(|value| format!("{value:#}")).unwrap_or_default()),
     };
