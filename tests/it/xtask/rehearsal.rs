@@ -143,27 +143,28 @@ fn a_second_rehearsal_touches_only_what_differs() {
     assert!(!copied("left-over.rs").exists());
 }
 
+/// An overlay action no longer has an effect.
+fn without_default_mode(document: &mut Value) {
+    let mode = "/components/schemas/FullSDKSessionTokenConfigDataSchema/properties/mode";
+    document.pointer_mut(mode).unwrap().as_object_mut().unwrap().remove("default").unwrap();
+}
+
+/// No code can be generated.
+fn with_unknown_type(document: &mut Value) {
+    document["components"]["schemas"]["VoiceSchema"]["properties"]["name"] = json!({ "type": "strong" });
+}
+
 #[test]
 fn a_document_that_cannot_be_adopted_is_compared_but_not_compiled() {
     let rehearsal = Rehearsal::new();
-    let changes: [(&str, fn(&mut Value)); 2] = [
-        ("the overlay no longer has an effect", |document| {
-            let full = "/components/schemas/FullSDKSessionTokenConfigDataSchema/properties/mode";
-            document.pointer_mut(full).unwrap().as_object_mut().unwrap().remove("default").unwrap();
-        }),
-        ("no code can be generated", |document| {
-            document["components"]["schemas"]["VoiceSchema"]["properties"]["name"] =
-                json!({ "type": "strong" });
-        }),
-    ];
-    for (name, change) in changes {
+    for change in [without_default_mode, with_unknown_type] {
         let source = rehearsal.workspace.changed(|document| {
             change(document);
             rename_field(document);
         });
         let (status, output, commands) = rehearsal.run(&source, &Found::default());
-        assert_eq!((status, commands), (TaskStatus::Failed, Vec::new()), "{name}");
-        assert!(output.contains("was an optional boolean and no longer exists"), "{name}\n{output}");
-        assert!(output.contains("\n  fix: "), "{name}\n{output}");
+        assert_eq!((status, commands), (TaskStatus::Failed, Vec::new()), "{output}");
+        assert!(output.contains("was an optional boolean and no longer exists"), "{output}");
+        assert!(output.contains("\n  fix: "), "{output}");
     }
 }
