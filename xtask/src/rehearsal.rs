@@ -26,7 +26,8 @@ const SHOWN_MAX: usize = 50;
 
 /// Runs the command below `root` in a copy of the workspace in the target folder, and writes nothing else.
 ///
-/// The copy uses the same target folder, so that dependencies are not compiled again.
+/// The copy uses the same target folder, so that dependencies are not compiled again. Cargo takes the packages of the copy for
+/// those of the workspace, so it compiles the latter again afterwards.
 ///
 /// # Errors
 /// When the document, the overlay or a lowering step cannot be used, or Cargo or git cannot be run.
