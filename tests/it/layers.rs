@@ -68,7 +68,7 @@ const XTASK: &[&str] = &[
     // From the service's document to the lowered one.
     "normalise, overlay, lower, behaviour, pipeline, files, surface",
     // The commands.
-    "diff, regen, bench, ci",
+    "diff, regen, rehearsal, bench, ci",
 ];
 
 const PACKAGES: &[(&str, &[&str])] = &[

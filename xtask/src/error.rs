@@ -46,7 +46,7 @@ impl std::error::Error for TaskError {}
 pub enum TaskStatus {
     /// Everything is as it should be.
     Success = 0,
-    /// The documents differ by at least the level of `--fail-on`.
+    /// The documents differ by at least the level of `--fail-on`, or a document breaks hand-written code.
     Different = 1,
     /// A derived file does not match its source.
     Stale = 4,

@@ -16,6 +16,7 @@ pub mod overlay;
 pub mod pipeline;
 pub mod pointer;
 pub mod regen;
+pub mod rehearsal;
 pub mod shell;
 pub mod source;
 pub mod surface;

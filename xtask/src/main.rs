@@ -9,6 +9,7 @@ use xtask::diff::{self, DiffOptions};
 use xtask::documents;
 use xtask::error::{TaskError, TaskStatus};
 use xtask::regen::{self, RegenMode, RegenOptions};
+use xtask::rehearsal;
 use xtask::shell::Shell;
 use xtask::source::{DocumentSource, PUBLISHED};
 
@@ -24,7 +25,7 @@ struct XtaskCli {
 enum XtaskCommand {
     /// Normalise, correct and lower the document, and write the files derived from it.
     ///
-    /// Exit codes: 0 fresh or written, 4 stale (with --check), 100 failed with nothing written.
+    /// Exit codes: 0 fresh or written, 1 breaks our code (with --try), 4 stale (with --check), 100 failed with nothing written.
     Regen(RegenArgs),
     /// Compare two documents, and judge what each change means for callers of the crate.
     ///
@@ -58,6 +59,9 @@ struct RegenArgs {
     /// Write even if the document has lost operations.
     #[arg(long, conflicts_with_all = ["check", "dry_run"])]
     accept_breaking: bool,
+    /// Write to a copy of the workspace, compile and test it, and report what the document breaks.
+    #[arg(long = "try", conflicts_with_all = ["check", "dry_run", "accept_breaking"])]
+    rehearse: bool,
     /// List every place that an overlay action or a lowering step changed.
     #[arg(long, short)]
     verbose: bool,
@@ -89,10 +93,7 @@ fn regen(args: &RegenArgs, shell: &mut Shell<'_>) -> Result<TaskStatus, TaskErro
         _ => RegenMode::Write,
     };
     let today = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()).date_naive();
-    regen::run(
-        &documents::root(),
-        source.as_ref(),
-        &RegenOptions { mode, verbose: args.verbose, today },
-        shell,
-    )
+    let options = RegenOptions { mode, verbose: args.verbose, today };
+    let command = if args.rehearse { rehearsal::run } else { regen::run };
+    command(&documents::root(), source.as_ref(), &options, shell)
 }

@@ -45,9 +45,17 @@ pub struct RegenOptions {
     pub today: NaiveDate,
 }
 
-struct DerivedFile {
-    path: String,
+pub(crate) struct DerivedFile {
+    pub(crate) path: String,
     text: String,
+}
+
+/// A document that fits the overlay and the lowering steps.
+pub(crate) struct Examined {
+    pub(crate) name: String,
+    pipeline: Pipeline,
+    /// The difference from the committed document; `None` if there is none, or no committed document.
+    pub(crate) difference: Option<Diff>,
 }
 
 /// Runs the command below `root`. Without a `source`, it reads the committed document.
@@ -61,24 +69,14 @@ pub fn run(
     options: &RegenOptions,
     shell: &mut Shell<'_>,
 ) -> Result<TaskStatus, TaskError> {
-    let name = source.map_or_else(|| UPSTREAM.to_owned(), DocumentSource::name);
-    let command = match source {
-        Some(_) => format!("cargo xtask regen --from {name}"),
-        None => "cargo xtask regen".to_owned(),
-    };
-    shell.status("Reading", &name)?;
-    let committed = DocumentSource::File(root.join(UPSTREAM));
-    let document = source.unwrap_or(&committed).read()?;
-    let overlay = pipeline::overlay(root)?;
-    let pipeline = prepare(normalise::normalise(document, &name)?, &overlay, options.verbose, shell)?;
-    let difference = difference(root, &pipeline, &name, &overlay)?;
-    if let Some(difference) = &difference {
-        report::write(difference, ReportFormat::Text, shell)?;
-        let (version, next) = versions(difference)?;
-        shell.status("Version", format_args!("{version} -> {next} proposed"))?;
+    let examined = examine(root, source, options, shell)?;
+    let Examined { name, difference, .. } = &examined;
+    let command = command(source);
+    if let Some(difference) = difference {
+        write_report(difference, shell)?;
     }
 
-    let files = derived_files(root, &pipeline, difference.as_ref(), options.today)?;
+    let files = derived_files(root, &examined, options.today)?;
     let total = files.len();
     let stale = stale_files(root, files, options.mode, shell)?;
     let counts = format!("{}: {} fresh, {}", count(total, "file"), total - stale.len(), stale.len());
@@ -110,6 +108,38 @@ pub fn run(
         shell.status("Finished", format_args!("{counts} written; {next}"))?;
     }
     Ok(TaskStatus::Success)
+}
+
+/// The command line that adopts a document.
+pub(crate) fn command(source: Option<&DocumentSource>) -> String {
+    source.map_or_else(
+        || "cargo xtask regen".to_owned(),
+        |source| format!("cargo xtask regen --from {}", source.name()),
+    )
+}
+
+/// Reads a document, corrects and lowers it, and compares it with the committed one.
+pub(crate) fn examine(
+    root: &Path,
+    source: Option<&DocumentSource>,
+    options: &RegenOptions,
+    shell: &mut Shell<'_>,
+) -> Result<Examined, TaskError> {
+    let name = source.map_or_else(|| UPSTREAM.to_owned(), DocumentSource::name);
+    shell.status("Reading", &name)?;
+    let committed = DocumentSource::File(root.join(UPSTREAM));
+    let document = normalise::normalise(source.unwrap_or(&committed).read()?, &name)?;
+    let overlay = pipeline::overlay(root)?;
+    let pipeline = prepare(document, &overlay, options.verbose, shell)?;
+    let difference = difference(root, &pipeline, &name, &overlay)?;
+    Ok(Examined { name, pipeline, difference })
+}
+
+/// Reports a difference, and proposes the next version.
+pub(crate) fn write_report(difference: &Diff, shell: &mut Shell<'_>) -> Result<(), TaskError> {
+    report::write(difference, ReportFormat::Text, shell)?;
+    let (version, next) = versions(difference)?;
+    shell.status("Version", format_args!("{version} -> {next} proposed"))
 }
 
 /// Corrects and lowers the document. Overlay actions and steps that no longer apply are errors, and so are operations
@@ -173,12 +203,12 @@ fn versions(difference: &Diff) -> Result<(Version, Version), TaskError> {
 }
 
 /// Every file derived from the service's document.
-fn derived_files(
+pub(crate) fn derived_files(
     root: &Path,
-    pipeline: &Pipeline,
-    difference: Option<&Diff>,
+    examined: &Examined,
     today: NaiveDate,
 ) -> Result<Vec<DerivedFile>, TaskError> {
+    let Examined { pipeline, difference, .. } = examined;
     let lowered = normalise::text(&pipeline.lowered.document);
     let file = |path: &str, text| DerivedFile { path: path.to_owned(), text };
     let mut files = vec![
@@ -248,7 +278,7 @@ fn stale_files(
 }
 
 /// Writes all files to temporary ones first, so that a full disk leaves every old file intact.
-fn write(root: &Path, files: &[DerivedFile]) -> Result<(), TaskError> {
+pub(crate) fn write(root: &Path, files: &[DerivedFile]) -> Result<(), TaskError> {
     let failed = |path: &str, error: &dyn std::fmt::Display| {
         let fix = "correct the permissions of the folder, or free some disk space";
         TaskError::new(format!("cannot write {path}: {error}"), fix)

@@ -7,6 +7,7 @@ mod history;
 mod lower;
 mod overlay;
 mod regen;
+mod rehearsal;
 mod workspace_copy;
 
 use std::path::{Path, PathBuf};

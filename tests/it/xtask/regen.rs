@@ -13,7 +13,7 @@ use super::history::without_voice_preview;
 use super::reversed;
 use super::workspace_copy::{WorkspaceCopy, run_in};
 
-fn rename_field(document: &mut Value) {
+pub(super) fn rename_field(document: &mut Value) {
     let properties = &mut document["components"]["schemas"]["AvatarSchema"]["properties"];
     let field = properties["is_expired"].take();
     properties.as_object_mut().unwrap().remove("is_expired");
@@ -73,12 +73,12 @@ fn check_names_stale_files_and_writes_nothing() {
     Corrected 12 overlay actions
       Lowered 37 steps, 951 places
     Comparing openapi/upstream.json with [root]/changed.json
-     Breaking `AvatarSchema.is_expired`: is removed; `has_expired` is added with the same schema
+     Breaking `AvatarSchema.is_expired`: was an optional boolean and no longer exists; `has_expired` is new and has the same schema
               why: code that reads it finds nothing
               response-property-removed at /components/schemas/AvatarSchema/properties/is_expired
               used by GET /v1/avatars, GET /v1/avatars/public, GET /v1/avatars/{avatar_id}, PATCH /v1/avatars/{avatar_id} and 1 more
               rust: `types::Avatar` loses `is_expired`
-         Info `AvatarSchema.has_expired`: is added
+         Info `AvatarSchema.has_expired`: did not exist and is now an optional boolean
               why: unknown fields in responses are ignored
               response-property-added at /components/schemas/AvatarSchema/properties/has_expired
               used by GET /v1/avatars, GET /v1/avatars/public, GET /v1/avatars/{avatar_id}, PATCH /v1/avatars/{avatar_id} and 1 more
@@ -182,7 +182,7 @@ fn a_quirk_without_a_step_is_an_error_and_nothing_is_written() {
        Corrected 12 overlay actions
          Lowered 37 steps, 951 places
        Comparing openapi/upstream.json with [root]/changed.json
-        Breaking `VoiceSchema.name`: the type changes from string to strong
+        Breaking `VoiceSchema.name`: the type was string and is now strong
                  why: neither old values nor old code fit the new type
                  response-property-type-changed at /components/schemas/VoiceSchema/properties/name/type
                  used by GET /v1/voices, GET /v1/voices/{voice_id}, PATCH /v1/voices/{voice_id}
@@ -266,7 +266,7 @@ fn the_log_keeps_its_older_text() {
 
     ### Info
 
-    - `VoiceSchema.accent`: is added (`response-property-added`)
+    - `VoiceSchema.accent`: did not exist and is now an optional string (`response-property-added`)
       - Why: unknown fields in responses are ignored
       - Used by GET /v1/voices, GET /v1/voices/{voice\_id}, PATCH /v1/voices/{voice\_id}
       - Rust: `types::Voice` gains `accent: Option<String>`

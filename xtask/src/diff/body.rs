@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::differ::Differ;
 use super::findings::{DiffScope, Pair};
 use super::normalised::Located;
-use super::operation::is_required;
+use super::operation::{is_required, requirement};
 use super::rules::{self, DiffSide};
 use super::schema;
 use crate::pointer::child;
@@ -23,10 +23,12 @@ pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Locat
     match (before, after) {
         (None, None) => {}
         (None, Some(after)) if is_required(&after) => {
-            cx.findings.added_required(&scope, &rules::BODY_ADDED_REQUIRED, &after);
+            cx.findings.added(&scope, &rules::BODY_ADDED_REQUIRED, &after, "required");
         }
-        (None, Some(after)) => cx.findings.added(&scope, &rules::BODY_ADDED, &after),
-        (Some(before), None) => cx.findings.removed(&scope, &rules::BODY_REMOVED, &before),
+        (None, Some(after)) => cx.findings.added(&scope, &rules::BODY_ADDED, &after, "optional"),
+        (Some(before), None) => {
+            cx.findings.removed(&scope, &rules::BODY_REMOVED, &before, requirement(&before));
+        }
         (Some(before), Some(after)) => {
             for pair in Pair::located(&before, &after).entries() {
                 match pair.key {
@@ -48,11 +50,11 @@ pub(super) fn content<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Locat
         match (before.get(name), after.get(name)) {
             (Some(before), Some(after)) => media_type(cx, scope, before, after),
             (None, Some(after)) => {
-                let text = format!("the media type {name} is added");
+                let text = format!("did not have the media type {name} and now does");
                 cx.findings.report(scope, &rules::MEDIA_ADDED, &Pair::added(after), &text);
             }
             (Some(before), None) => {
-                let text = format!("the media type {name} is removed");
+                let text = format!("had the media type {name} and no longer does");
                 cx.findings.report(scope, &rules::MEDIA_REMOVED, &Pair::removed(before), &text);
             }
             (None, None) => {}

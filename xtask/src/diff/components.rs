@@ -14,7 +14,7 @@ pub(super) fn compare(cx: &mut Differ<'_>, scope: &DiffScope) {
     let components = Pair::new("/components", cx.base.get("components"), cx.revision.get("components"));
     for section in components.entries() {
         if !section.values().all(Value::is_object) {
-            cx.findings.unhandled(scope, &section.pointer, section.key);
+            cx.findings.unhandled(scope, &section);
             continue;
         }
         for pair in section.entries() {
@@ -23,7 +23,7 @@ pub(super) fn compare(cx: &mut Differ<'_>, scope: &DiffScope) {
                 "securitySchemes" => security::scheme(cx, scope, &pair),
                 // The operations that refer to it have reported it.
                 _ if cx.seen.targets.contains(&pair.pointer) => {}
-                _ => cx.findings.unhandled(scope, &pair.pointer, pair.key),
+                _ => cx.findings.unhandled(scope, &pair),
             }
         }
     }
@@ -37,17 +37,19 @@ fn unreached_schemas(cx: &mut Differ<'_>, scope: &DiffScope) {
     let (from_base, from_revision) = (reached(cx.base), reached(cx.revision));
     for pair in Pair::new(SCHEMAS, cx.base.pointer(SCHEMAS), cx.revision.pointer(SCHEMAS)).entries() {
         let name = pair.key;
+        let scope = scope.named(format!("schema `{name}`"));
         let (rule, text) = match (pair.before, pair.after) {
             (Some(_), Some(_)) if compared.contains(&(name, name)) => continue,
             (Some(_), Some(_)) => {
-                (&rules::UNUSED_CHANGED, "changes; no operation reaches it in both documents")
+                cx.findings.changed(&scope, &rules::UNUSED_CHANGED, "this part", &pair);
+                continue;
             }
             // The part that leads to it has reported it.
             (None, _) if from_revision.contains(name) => continue,
             (_, None) if from_base.contains(name) => continue,
-            (None, _) => (&rules::UNUSED_ADDED, "is added; no operation reaches it"),
-            (_, None) => (&rules::UNUSED_REMOVED, "is removed; no operation reached it"),
+            (None, _) => (&rules::UNUSED_ADDED, "did not exist and now does; no operation reaches it"),
+            (_, None) => (&rules::UNUSED_REMOVED, "existed and no longer does; no operation reached it"),
         };
-        cx.findings.report(&scope.named(format!("schema `{name}`")), rule, &pair, text);
+        cx.findings.report(&scope, rule, &pair, text);
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn compare(cx: &mut Differ<'_>) -> DiffScope {
             "openapi" => {
                 cx.findings.changed(&scope, &rules::OPENAPI_CHANGED, "the OpenAPI version", &pair);
             }
-            _ => cx.findings.unhandled(&scope, &pair.pointer, pair.key),
+            _ => cx.findings.unhandled(&scope, &pair),
         }
     }
     // Equal paths too: they may refer to components that differ.
@@ -47,10 +47,14 @@ fn servers<'a>(cx: &mut Differ<'_>, scope: &DiffScope, pair: &Pair<'a>) {
     let urls: BTreeSet<&str> = old.keys().chain(new.keys()).copied().collect();
     let mut reported = false;
     for url in urls {
-        let what = format!("server {url}");
+        let what = format!("the server {url}");
         let (rule, text, pair) = match (old.get(url), new.get(url)) {
-            (None, Some(new)) => (&rules::SERVER_ADDED, format!("{what} is added"), Pair::added(new)),
-            (Some(old), None) => (&rules::SERVER_REMOVED, format!("{what} is removed"), Pair::removed(old)),
+            (None, Some(new)) => {
+                (&rules::SERVER_ADDED, format!("did not list {what} and now does"), Pair::added(new))
+            }
+            (Some(old), None) => {
+                (&rules::SERVER_REMOVED, format!("listed {what} and no longer does"), Pair::removed(old))
+            }
             (Some(old), Some(new)) if old.value != new.value => {
                 reported = true;
                 cx.findings.changed(scope, &rules::SERVER_CHANGED, &what, &Pair::located(old, new));
@@ -68,7 +72,7 @@ fn servers<'a>(cx: &mut Differ<'_>, scope: &DiffScope, pair: &Pair<'a>) {
         texts
     };
     if !reported && sorted(pair.before) != sorted(pair.after) {
-        cx.findings.unhandled(scope, &pair.pointer, "servers");
+        cx.findings.unhandled(scope, pair);
     }
 }
 
@@ -111,7 +115,7 @@ fn path_item(cx: &mut Differ<'_>, scope: &DiffScope, pair: &Pair<'_>) {
         keys.into_iter().any(|key| METHODS.contains(&key.as_str()))
     };
     if !has_operations(pair.before) && !has_operations(pair.after) {
-        return cx.findings.unhandled(&scope, &pair.pointer, "");
+        return cx.findings.unhandled(&scope, &Pair::new(&*pair.pointer, pair.before, pair.after));
     }
     if pair.values().filter(|item| item.is_object()).count() < 2 {
         // Its operations report that they are added, removed or moved.

@@ -23,8 +23,15 @@ pub(super) fn is_annotation(key: &str) -> bool {
 #[derive(Default)]
 pub(super) struct Findings {
     pub(super) nodes: Vec<FindingNode>,
-    /// Parts that differ and that no rule covers: the pointer, and a sentence.
-    pub(super) unhandled: BTreeMap<String, String>,
+    /// Parts that differ and that no rule covers, by their pointers.
+    pub(super) unhandled: BTreeMap<String, UnhandledPart>,
+}
+
+/// A part that no rule covers.
+pub(super) struct UnhandledPart {
+    pub(super) text: String,
+    pub(super) before: Option<Value>,
+    pub(super) after: Option<Value>,
 }
 
 /// The findings of one operation or component, or of the rest of the document.
@@ -207,35 +214,40 @@ impl Findings {
         what: &str,
         pair: &Pair<'_>,
     ) {
-        let text = match (pair.before, pair.after) {
-            (None, Some(after)) => format!("{what} is now {}; it was not set", short(after)),
-            (Some(before), None) => format!("{what} is removed; it was {}", short(before)),
-            (Some(before), Some(after)) => {
-                format!("{what} changes from {} to {}", short(before), short(after))
-            }
-            (None, None) => format!("{what} is the same"),
-        };
-        self.report_as(scope, rule, name, pair, &text);
+        self.report_as(scope, rule, name, pair, &was_and_is(what, pair));
     }
 
-    pub(super) fn added(&mut self, scope: &DiffScope, rule: &'static DiffRule, after: &Located<'_>) {
-        self.report(scope, rule, &Pair::added(after), "is added");
+    /// Reports an addition, with a short description of it.
+    pub(super) fn added(
+        &mut self,
+        scope: &DiffScope,
+        rule: &'static DiffRule,
+        after: &Located<'_>,
+        what: &str,
+    ) {
+        self.report(scope, rule, &Pair::added(after), &format!("did not exist and is now {what}"));
     }
 
-    /// Reports an addition that is required.
-    pub(super) fn added_required(&mut self, scope: &DiffScope, rule: &'static DiffRule, after: &Located<'_>) {
-        self.report(scope, rule, &Pair::added(after), "is added and required");
-    }
-
-    pub(super) fn removed(&mut self, scope: &DiffScope, rule: &'static DiffRule, before: &Located<'_>) {
-        self.report(scope, rule, &Pair::removed(before), "is removed");
+    /// Reports a removal, with a short description of the removed part.
+    pub(super) fn removed(
+        &mut self,
+        scope: &DiffScope,
+        rule: &'static DiffRule,
+        before: &Located<'_>,
+        what: &str,
+    ) {
+        self.report(scope, rule, &Pair::removed(before), &format!("was {what} and no longer exists"));
     }
 
     /// Notes a part that differs and that no rule covers.
-    pub(super) fn unhandled(&mut self, scope: &DiffScope, pointer: &str, key: &str) {
-        let what = if key.is_empty() { "this part".to_owned() } else { format!("`{key}`") };
-        let text = format!("{}: {what} differs, and no rule covers it", scope.label);
-        self.unhandled.insert(pointer.to_owned(), text);
+    pub(super) fn unhandled(&mut self, scope: &DiffScope, pair: &Pair<'_>) {
+        let what = if pair.key.is_empty() { "this part".to_owned() } else { format!("`{}`", pair.key) };
+        let part = UnhandledPart {
+            text: format!("{}: {}", scope.label, was_and_is(&what, pair)),
+            before: pair.before.cloned(),
+            after: pair.after.cloned(),
+        };
+        self.unhandled.insert(pair.pointer.clone(), part);
     }
 
     /// Reports a part that no specific rule covers: documentation, or something unhandled.
@@ -243,7 +255,7 @@ impl Findings {
         if is_annotation(pair.key) {
             self.documentation(scope, pair);
         } else {
-            self.unhandled(scope, &pair.pointer, pair.key);
+            self.unhandled(scope, pair);
         }
     }
 
@@ -265,7 +277,7 @@ impl Findings {
                 let (rule, text) = if new { on } else { off };
                 self.report(scope, rule, pair, text);
             }
-            _ => self.unhandled(scope, &pair.pointer, pair.key),
+            _ => self.unhandled(scope, pair),
         }
     }
 
@@ -280,12 +292,39 @@ impl Findings {
     }
 }
 
+/// The most characters of a value in a sentence.
+const QUOTE_MAX: usize = 60;
+
 /// A value as sentences quote it.
 pub(super) fn short(value: &Value) -> String {
-    const CHARACTERS: usize = 60;
-    let text = value.to_string();
-    match text.char_indices().nth(CHARACTERS) {
-        Some((end, _)) => format!("`{}…`", &text[..end]),
-        None => format!("`{text}`"),
+    quote(&value.to_string(), 0)
+}
+
+/// What a part was and what it is now.
+fn was_and_is(what: &str, pair: &Pair<'_>) -> String {
+    match (pair.before, pair.after) {
+        (None, Some(after)) => format!("{what} was not set and is now {}", short(after)),
+        (Some(before), None) => format!("{what} was {} and is no longer set", short(before)),
+        (Some(before), Some(after)) if before != after => {
+            let [before, after] = [before, after].map(Value::to_string);
+            let start = difference(&before, &after);
+            format!("{what} was {} and is now {}", quote(&before, start), quote(&after, start))
+        }
+        _ => format!("{what} was comparable and is no longer"),
     }
+}
+
+/// The number of characters to leave out so that the quotes of two long texts show where they differ.
+fn difference(before: &str, after: &str) -> usize {
+    /// The equal characters that a quote starts with.
+    const LEAD: usize = 20;
+    let same = before.chars().zip(after.chars()).take_while(|(before, after)| before == after).count();
+    if same < QUOTE_MAX - LEAD { 0 } else { same - LEAD }
+}
+
+fn quote(text: &str, start: usize) -> String {
+    let mut rest = text.chars().skip(start);
+    let shown: String = rest.by_ref().take(QUOTE_MAX).collect();
+    let [before, after] = [start > 0, rest.next().is_some()].map(|cut| if cut { "…" } else { "" });
+    format!("`{before}{shown}{after}`")
 }

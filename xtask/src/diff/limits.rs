@@ -46,7 +46,7 @@ pub(super) fn compare(findings: &mut Findings, scope: &DiffScope, [before, after
             // The same number in another notation.
             (Some(Some(_)), Some(Some(_))) | (None, None) => continue,
             _ => {
-                findings.unhandled(scope, &pair.pointer, key);
+                findings.unhandled(scope, &pair);
                 continue;
             }
         };

@@ -14,6 +14,7 @@ mod findings;
 mod limits;
 mod normalised;
 mod operation;
+mod page;
 mod properties;
 pub mod report;
 mod response;
@@ -39,7 +40,7 @@ use crate::pipeline::{self, Pipeline};
 use crate::shell::{Shell, count};
 use crate::source::DocumentSource;
 use differ::Differ;
-use findings::{DiffFinding, Findings, NodeOwner};
+use findings::{DiffFinding, Findings, NodeOwner, UnhandledPart};
 use report::ReportFormat;
 use rules::Level;
 use rust::CodeChanges;
@@ -65,6 +66,12 @@ pub struct ApiChange {
     pub rust: Vec<String>,
     /// Why it has this level.
     pub why: &'static str,
+    /// The value in the base; `None` if it has none. For a type or an enum, the schema around it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Value>,
+    /// The value in the revision; `None` if it has none. For a type or an enum, the schema around it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Value>,
 }
 
 /// A part that differs and that no rule covers.
@@ -74,6 +81,14 @@ pub struct Unhandled {
     pub pointer: String,
     /// What differs, as a sentence.
     pub text: String,
+    /// Why it counts as a warning.
+    pub why: &'static str,
+    /// The value in the base; `None` if it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Value>,
+    /// The value in the revision; `None` if it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Value>,
 }
 
 /// The difference between two documents.
@@ -236,9 +251,13 @@ fn compare(
     notes: Vec<String>,
 ) -> Diff {
     let Findings { nodes, unhandled } = Differ::run(base.1, revision.1).findings;
-    let unhandled = unhandled
-        .into_iter()
-        .map(|(pointer, text)| Unhandled { pointer: existing(&pointer, [base.1, revision.1]), text });
+    let unhandled = unhandled.into_iter().map(|(pointer, UnhandledPart { text, before, after })| Unhandled {
+        pointer: existing(&pointer, [base.1, revision.1]),
+        text,
+        why: rules::UNHANDLED,
+        before,
+        after,
+    });
     let unhandled = unhandled.collect();
     let operations = operations(&nodes);
     let mut drafts: BTreeMap<(String, String, Option<&'static str>, String), Draft> = BTreeMap::new();
@@ -249,7 +268,7 @@ fn compare(
             let side = finding.side.map(rules::DiffSide::name);
             let (level, why) = (finding.rule.level(finding.side), finding.rule.reason(finding.side));
             let fingerprint = fingerprint(&finding, side);
-            let DiffFinding { id, pointer, label, text, .. } = finding;
+            let DiffFinding { id, pointer, label, text, before, after, .. } = finding;
             let text = format!("{label}: {text}");
             let draft = drafts
                 .entry((pointer.clone(), id.clone(), side, fingerprint.clone()))
@@ -265,6 +284,8 @@ fn compare(
                         fingerprint,
                         rust: Vec::new(),
                         why,
+                        before,
+                        after,
                     },
                     causes: Vec::new(),
                 });

@@ -173,6 +173,18 @@ impl<'a> NormalisedSchema<'a> {
         schema
     }
 
+    /// The schema in a few words, for sentences: `string or null`, `` `Avatar` ``.
+    pub(super) fn in_words(&self) -> String {
+        let words = match (self.reference(), &self.union, &self.values, &self.types) {
+            (Some(name), ..) => format!("`{name}`"),
+            (_, Some(_), ..) => "union".to_owned(),
+            (.., Some(_), _) => "enum".to_owned(),
+            (.., Some(types)) if !types.is_empty() => types.iter().copied().collect::<Vec<_>>().join(" or "),
+            _ => "value of any type".to_owned(),
+        };
+        if self.nullable { format!("{words} or null") } else { words }
+    }
+
     /// The name of the component that this schema refers to.
     pub(super) fn reference(&self) -> Option<&'a str> {
         self.keyword("$ref")?.as_str()?.strip_prefix(SCHEMA_REF)

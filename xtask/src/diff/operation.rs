@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::differ::Differ;
 use super::findings::{DiffScope, NodeOwner, Pair};
-use super::normalised::Located;
+use super::normalised::{Located, NormalisedSchema};
 use super::rules::{self, DiffSide};
 use super::{body, response, schema, security};
 use crate::lower::operation_name;
@@ -60,13 +60,13 @@ impl<'a> OperationRef<'a> {
 
 pub(super) fn added(cx: &mut Differ<'_>, new: &OperationRef<'_>) {
     let scope = new.scope(cx, None, new.name());
-    let (pair, text) = (Pair::added(&new.located()), new.with_summary("is added"));
+    let (pair, text) = (Pair::added(&new.located()), new.with_summary("did not exist and now does"));
     cx.findings.report(&scope, &rules::OPERATION_ADDED, &pair, &text);
 }
 
 pub(super) fn removed(cx: &mut Differ<'_>, old: &OperationRef<'_>) {
     let scope = old.scope(cx, old.name(), None);
-    let (pair, text) = (Pair::removed(&old.located()), old.with_summary("is removed"));
+    let (pair, text) = (Pair::removed(&old.located()), old.with_summary("existed and no longer does"));
     cx.findings.report(&scope, &rules::OPERATION_REMOVED, &pair, &text);
 }
 
@@ -109,13 +109,15 @@ fn address(
     new: &OperationRef<'_>,
 ) {
     if old.template() != new.template() || old.method != new.method {
-        let text = format!("is moved from {}", old.key());
-        cx.findings.report(scope, &rules::OPERATION_MOVED, &Pair::new(pointer, None, None), &text);
+        let text = format!("was {} and is now {}", old.key(), new.key());
+        let (before, after) = (Value::from(old.key()), Value::from(new.key()));
+        let pair = Pair::new(pointer, Some(&before), Some(&after));
+        cx.findings.report(scope, &rules::OPERATION_MOVED, &pair, &text);
         return;
     }
     for (before, after) in old.path_parameters().into_iter().zip(new.path_parameters()) {
         if before != after {
-            let text = format!("the path parameter `{before}` is renamed to `{after}`");
+            let text = format!("the path parameter was `{before}` and is now `{after}`");
             let (before, after) = (Value::from(before), Value::from(after));
             let pair = Pair::new(pointer, Some(&before), Some(&after));
             cx.findings.report(scope, &rules::PATH_PARAMETER_RENAMED, &pair, &text);
@@ -129,11 +131,12 @@ fn tags(cx: &mut Differ<'_>, scope: &DiffScope, pair: &Pair<'_>) {
     }
     let (old, new) = (texts(pair.before), texts(pair.after));
     for tag in old.difference(&new) {
-        let text = format!("the tag \"{tag}\" is removed");
+        let text = format!("had the tag \"{tag}\" and no longer does");
         cx.findings.report(scope, &rules::OPERATION_TAG_REMOVED, pair, &text);
     }
     for tag in new.difference(&old) {
-        cx.findings.report(scope, &rules::OPERATION_TAG_ADDED, pair, &format!("the tag \"{tag}\" is added"));
+        let text = format!("did not have the tag \"{tag}\" and now does");
+        cx.findings.report(scope, &rules::OPERATION_TAG_ADDED, pair, &text);
     }
 }
 
@@ -181,11 +184,14 @@ fn parameters<'a>(cx: &mut Differ<'a>, scope: &DiffScope, old: &OperationRef<'a>
         };
         match (before.get(&key), after.get(&key)) {
             (Some(before), Some(after)) => parameter(cx, &scope, before, after),
-            (None, Some(after)) if is_required(after) => {
-                cx.findings.added_required(&scope, &rules::PARAMETER_ADDED_REQUIRED, after);
+            (None, Some(after)) => {
+                let required = is_required(after);
+                let rule = if required { &rules::PARAMETER_ADDED_REQUIRED } else { &rules::PARAMETER_ADDED };
+                cx.findings.added(&scope, rule, after, &described(after));
             }
-            (None, Some(after)) => cx.findings.added(&scope, &rules::PARAMETER_ADDED, after),
-            (Some(before), None) => cx.findings.removed(&scope, &rules::PARAMETER_REMOVED, before),
+            (Some(before), None) => {
+                cx.findings.removed(&scope, &rules::PARAMETER_REMOVED, before, &described(before));
+            }
             (None, None) => {}
         }
     }
@@ -194,6 +200,17 @@ fn parameters<'a>(cx: &mut Differ<'a>, scope: &DiffScope, old: &OperationRef<'a>
 /// Whether a parameter or body is required.
 pub(super) fn is_required(part: &Located<'_>) -> bool {
     part.value.get("required") == Some(&Value::Bool(true))
+}
+
+/// `required` or `optional`.
+pub(super) fn requirement(part: &Located<'_>) -> &'static str {
+    if is_required(part) { "required" } else { "optional" }
+}
+
+/// A parameter or header in a few words.
+pub(super) fn described(part: &Located<'_>) -> String {
+    let article = if is_required(part) { "a" } else { "an" };
+    format!("{article} {} {}", requirement(part), NormalisedSchema::of(&part.part("schema")).in_words())
 }
 
 fn parameter<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Located<'a>, after: &Located<'a>) {

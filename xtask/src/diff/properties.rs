@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::differ::Differ;
 use super::findings::{DiffScope, Pair};
-use super::normalised::Located;
+use super::normalised::{Located, NormalisedSchema};
 use super::rules;
 use super::schema::{self, Schemas, pair};
 use crate::lower::references;
@@ -35,17 +35,17 @@ pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after
         let (was_required, is_required) = (old_required.contains(name), new_required.contains(name));
         match (old.get(name), new.get(name)) {
             (None, Some(new)) if !was_required => {
-                if is_required {
-                    cx.findings.added_required(&scope, &rules::PROPERTY_ADDED_REQUIRED, new);
-                } else {
-                    cx.findings.added(&scope, &rules::PROPERTY_ADDED, new);
-                }
+                let rule = if is_required { &rules::PROPERTY_ADDED_REQUIRED } else { &rules::PROPERTY_ADDED };
+                cx.findings.added(&scope, rule, new, &described(new, is_required));
                 continue;
             }
             (Some(property), None) if !is_required => {
+                let what = described(property, was_required);
                 let text = match renamed(name, property, &old, &new) {
-                    Some(other) => format!("is removed; `{other}` is added with the same schema"),
-                    None => "is removed".to_owned(),
+                    Some(other) => {
+                        format!("was {what} and no longer exists; `{other}` is new and has the same schema")
+                    }
+                    None => format!("was {what} and no longer exists"),
                 };
                 cx.findings.report(&scope, &rules::PROPERTY_REMOVED, &Pair::removed(property), &text);
                 continue;
@@ -63,6 +63,12 @@ pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after
             cx.findings.required(&scope, &Pair::new(pointer, Some(&old), Some(&new)));
         }
     }
+}
+
+/// A property in a few words.
+fn described(property: &Located<'_>, is_required: bool) -> String {
+    let requirement = if is_required { "a required" } else { "an optional" };
+    format!("{requirement} {}", NormalisedSchema::of(property).in_words())
 }
 
 /// The new name of a removed property: the only added one with its schema, if no other removed property has

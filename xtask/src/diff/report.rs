@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::rules::Level;
-use super::{ApiChange, Diff};
+use super::{ApiChange, Diff, page};
 use crate::error::TaskError;
 use crate::shell::Shell;
 
@@ -19,6 +19,8 @@ pub enum ReportFormat {
     Json,
     /// For a pull request.
     Markdown,
+    /// A page for a browser, in one file.
+    Html,
     /// Annotations of a GitHub Actions run.
     Github,
 }
@@ -35,6 +37,7 @@ pub fn write(diff: &Diff, format: ReportFormat, shell: &mut Shell<'_>) -> Result
         ReportFormat::Text => text(diff, shell),
         ReportFormat::Json => shell.write(format_args!("{:#}\n", json(diff))),
         ReportFormat::Markdown => shell.write(markdown(diff)),
+        ReportFormat::Html => shell.write(page::html(diff)),
         ReportFormat::Github => shell.write(github(diff)),
     }
 }
@@ -77,13 +80,14 @@ fn text(diff: &Diff, shell: &mut Shell<'_>) -> Result<(), TaskError> {
     }
     for unhandled in &diff.unhandled {
         shell.attention("Unhandled", &unhandled.text)?;
+        shell.detail(format_args!("why: {}", unhandled.why))?;
         shell.detail(format_args!("at {}", place(&unhandled.pointer)))?;
     }
     diff.notes.iter().try_for_each(|note| shell.attention("Note", note))?;
     shell.status("Compared", summary(diff))
 }
 
-fn place(pointer: &str) -> &str {
+pub(super) fn place(pointer: &str) -> &str {
     if pointer.is_empty() { "the whole document" } else { pointer }
 }
 
@@ -129,6 +133,7 @@ pub fn markdown(diff: &Diff) -> String {
     }
     for part in &diff.unhandled {
         let _ = writeln!(text, "- {} (at `{}`)", escaped(&part.text), part.pointer);
+        let _ = writeln!(text, "  - Why: {}", escaped(part.why));
     }
     if !diff.notes.is_empty() {
         text.push('\n');
@@ -153,7 +158,7 @@ fn escaped(sentence: &str) -> String {
     text
 }
 
-fn capital(text: &str) -> String {
+pub(super) fn capital(text: &str) -> String {
     let mut characters = text.chars();
     characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
 }
@@ -176,8 +181,8 @@ fn github(diff: &Diff) -> String {
         let _ = writeln!(lines, "::{command} title={}::{}", property(&change.id), data(&message));
     }
     for part in &diff.unhandled {
-        let (text, pointer) = (data(&part.text), data(&part.pointer));
-        let _ = writeln!(lines, "::warning title=unhandled::{text} (at {pointer})");
+        let message = data(&format!("{} (at {})\nwhy: {}", part.text, part.pointer, part.why));
+        let _ = writeln!(lines, "::warning title=unhandled::{message}");
     }
     for note in &diff.notes {
         let _ = writeln!(lines, "::notice title=note::{}", data(note));

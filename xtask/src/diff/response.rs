@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::differ::Differ;
 use super::findings::{DiffScope, Pair};
 use super::normalised::Located;
+use super::operation::described;
 use super::rules::{self, DiffSide};
 use super::{body, schema};
 use crate::pointer::child;
@@ -32,7 +33,7 @@ pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Locat
         let (before, status) = (Value::from(was), Value::from(is));
         let pointer = child(&child(&after.pointer, "responses"), is);
         let pair = Pair::new(pointer, Some(&before), Some(&status));
-        let text = format!("the success status changes from {was} to {is}");
+        let text = format!("the success status was {was} and is now {is}");
         cx.findings.report(&scope, &rules::SUCCESS_CHANGED, &pair, &text);
         old.insert(is, response);
     }
@@ -47,8 +48,12 @@ pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Locat
         let scope = DiffScope { side: Some(side), label, ..scope.clone() };
         match (old.get(status), new.get(status)) {
             (Some(before), Some(after)) => response(cx, &scope, before, after),
-            (None, Some(after)) => cx.findings.added(&scope, added, after),
-            (Some(before), None) => cx.findings.removed(&scope, removed, before),
+            (None, Some(after)) => {
+                cx.findings.report(&scope, added, &Pair::added(after), "did not exist and now does");
+            }
+            (Some(before), None) => {
+                cx.findings.report(&scope, removed, &Pair::removed(before), "existed and no longer does");
+            }
             (None, None) => {}
         }
     }
@@ -81,8 +86,12 @@ fn headers<'a>(cx: &mut Differ<'a>, scope: &DiffScope, before: &Located<'a>, aft
         let scope = DiffScope { subject: "header", label, ..scope.clone() };
         match (before.get(name), after.get(name)) {
             (Some(before), Some(after)) => header(cx, &scope, before, after),
-            (None, Some(after)) => cx.findings.added(&scope, &rules::HEADER_ADDED, after),
-            (Some(before), None) => cx.findings.removed(&scope, &rules::HEADER_REMOVED, before),
+            (None, Some(after)) => {
+                cx.findings.added(&scope, &rules::HEADER_ADDED, after, &described(after));
+            }
+            (Some(before), None) => {
+                cx.findings.removed(&scope, &rules::HEADER_REMOVED, before, &described(before));
+            }
             (None, None) => {}
         }
     }

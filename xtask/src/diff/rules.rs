@@ -101,6 +101,9 @@ const SERVER_DEFAULT: &str =
 const DOCUMENTATION: &str = "only documentation is generated from it";
 const CREDENTIAL: &str = "the client sends the credential that the document names";
 
+/// Why a part without a rule counts as a warning.
+pub(super) const UNHANDLED: &str = "no rule covers it, so a person has to judge it";
+
 macro_rules! rules {
     ($($constant:ident = $name:literal, $request:ident, $response:ident, $why:expr $(, $why_response:expr)?;)*) => {
         $(

@@ -353,6 +353,8 @@ pub(super) fn attribute(code: CodeChanges, drafts: &mut Vec<Draft>) {
         fingerprint: super::digest(&[rule.name, &items.join("\n")]),
         rust: items,
         why: if loss { BROKEN } else { rule.reason(None) },
+        before: None,
+        after: None,
     };
     drafts.push(Draft { owner: NodeOwner::Document, change, causes: Vec::new() });
 }

@@ -12,6 +12,7 @@ use super::rules::{self, DiffRule};
 use super::{properties, unions};
 use crate::lower::SCHEMA_REF;
 use crate::pointer::child;
+use crate::shell::count;
 
 /// Two schemas, the older one first.
 pub(super) type Schemas<'s, 'a> = [&'s NormalisedSchema<'a>; 2];
@@ -70,7 +71,8 @@ fn follow<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schemas<'
     let key = (old.pointer.clone(), new.pointer.clone());
     if key == (before.pointer.clone(), after.pointer.clone()) {
         let unresolved = if from_base { before } else { after };
-        cx.findings.unhandled(scope, &unresolved.pointer, "$ref");
+        let pair = pair("$ref", [before, after]);
+        cx.findings.unhandled(scope, &Pair { pointer: unresolved.pointer.clone(), ..pair });
     } else if !cx.seen.following.contains(&key) {
         cx.seen.following.push(key);
         compare_normalised(cx, scope, [&old, &new]);
@@ -115,7 +117,7 @@ fn reference<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schema
     match (before.reference(), after.reference()) {
         (Some(old), Some(new)) => components(cx, scope, old, new),
         _ if before.keyword("$ref") == after.keyword("$ref") => {}
-        _ => cx.findings.unhandled(scope, &pair("$ref", [before, after]).pointer, "$ref"),
+        _ => cx.findings.unhandled(scope, &pair("$ref", [before, after])),
     }
 }
 
@@ -142,7 +144,10 @@ fn components<'a>(cx: &mut Differ<'a>, scope: &DiffScope, old: &'a str, new: &'a
             compare(cx, &scope, &Located::new(before, from), &Located::new(after, to));
         }
         (None, None) => {}
-        (before, _) => cx.findings.unhandled(&scope, if before.is_none() { &from } else { &to }, "$ref"),
+        (before, after) => {
+            let missing = if before.is_none() { from } else { to };
+            cx.findings.unhandled(&scope, &Pair::new(missing, before, after));
+        }
     }
 }
 
@@ -156,7 +161,7 @@ fn structure<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schema
     for pair in pairs([before, after]) {
         let equal = pair.before == pair.after;
         if !equal && pair.values().any(|value| is_malformed(pair.key, value)) {
-            cx.findings.unhandled(scope, &pair.pointer, pair.key);
+            cx.findings.unhandled(scope, &pair);
             continue;
         }
         match pair.key {
@@ -192,7 +197,7 @@ fn structure<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schema
             "discriminator" => unions::discriminator(cx, scope, &pair),
             "default" | "deprecated" | "readOnly" | "writeOnly" | "$ref" => {}
             key if is_annotation(key) || limits::is_limit(key) => {}
-            key => cx.findings.unhandled(scope, &pair.pointer, key),
+            _ => cx.findings.unhandled(scope, &pair),
         }
     }
 }
@@ -234,7 +239,7 @@ fn types(findings: &mut Findings, scope: &DiffScope, [before, after]: Schemas<'_
         _ => (&rules::TYPE_CHANGED, false),
     };
     let pair = Pair::new(child(&after.pointer, "type"), Some(before.raw), Some(after.raw));
-    let text = format!("the type changes from {} to {}", names(old), names(new));
+    let text = format!("the type was {} and is now {}", names(old), names(new));
     findings.report(scope, rule, &pair, &text);
     comparable
 }
@@ -247,20 +252,20 @@ fn values(findings: &mut Findings, scope: &DiffScope, [before, after]: Schemas<'
     match (&before.values, &after.values) {
         (None, None) => {}
         (None, Some(values)) => {
-            let text = format!("is now one of {}; it was any value", list(values));
+            let text = format!("could be any value and is now one of {}", list(values));
             findings.report(scope, &rules::BECAME_ENUM, &pair(None, Some(after.raw)), &text);
         }
         (Some(values), None) => {
-            let text = format!("is now any value; it was one of {}", list(values));
+            let text = format!("was one of {} and can now be any value", list(values));
             findings.report(scope, &rules::BECAME_FREE, &pair(Some(before.raw), None), &text);
         }
         (Some(old), Some(new)) => {
             for value in old.iter().filter(|value| !new.contains(value)) {
-                let text = format!("the value {} is removed", short(value));
+                let text = format!("could be {} and no longer can be", short(value));
                 findings.report(scope, &rules::ENUM_VALUE_REMOVED, &pair(Some(value), None), &text);
             }
             for value in new.iter().filter(|value| !old.contains(value)) {
-                let text = format!("the value {} is added", short(value));
+                let text = format!("could not be {} and now can be", short(value));
                 findings.report(scope, &rules::ENUM_VALUE_ADDED, &pair(None, Some(value)), &text);
             }
         }
@@ -271,7 +276,8 @@ fn tuple<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schemas<'_
     const KEY: &str = "prefixItems";
     let (old, new) = (before.members(KEY), after.members(KEY));
     if old.len() != new.len() {
-        let text = format!("the number of fixed items changes from {} to {}", old.len(), new.len());
+        let items = |number| count(number, "fixed item");
+        let text = format!("had {} and now has {}", items(old.len()), items(new.len()));
         cx.findings.report(scope, &rules::TYPE_CHANGED, &pair(KEY, [before, after]), &text);
     }
     for (at, (old, new)) in old.iter().zip(&new).enumerate() {

@@ -17,7 +17,9 @@ pub(super) fn requirements(cx: &mut Differ<'_>, scope: &DiffScope, pair: &Pair<'
     for removed in before.difference(&after) {
         let looser = after.iter().find(|one| is_looser(one, removed));
         let (rule, text) = match looser {
-            Some(one) => (&rules::SECURITY_UNNEEDED, format!("is no longer needed: {} suffices", named(one))),
+            Some(one) => {
+                (&rules::SECURITY_UNNEEDED, format!("was needed and no longer is: {} suffices", named(one)))
+            }
             None => (&rules::SECURITY_REMOVED, "was accepted and no longer is".to_owned()),
         };
         cx.findings.report(scope, rule, pair, &format!("{} {text}", named(removed)));
@@ -61,12 +63,14 @@ fn named(requirement: &Requirement<'_>) -> String {
 pub(super) fn scheme(cx: &mut Differ<'_>, scope: &DiffScope, pair: &Pair<'_>) {
     let scope = scope.named(format!("security scheme `{}`", pair.key));
     match (pair.before, pair.after) {
-        (None, _) => cx.findings.report(&scope, &rules::SCHEME_ADDED, pair, "is added"),
+        (None, _) => cx.findings.report(&scope, &rules::SCHEME_ADDED, pair, "did not exist and now does"),
         (Some(_), None) if !is_used(cx.base, pair.key) => {
-            let text = "is removed; no operation used it";
+            let text = "existed and no longer does; no operation used it";
             cx.findings.report(&scope, &rules::SCHEME_UNUSED_REMOVED, pair, text);
         }
-        (Some(_), None) => cx.findings.report(&scope, &rules::SCHEME_REMOVED, pair, "is removed"),
+        (Some(_), None) => {
+            cx.findings.report(&scope, &rules::SCHEME_REMOVED, pair, "existed and no longer does");
+        }
         (Some(_), Some(_)) => {
             for pair in pair.entries() {
                 if is_annotation(pair.key) || pair.key == "bearerFormat" {

@@ -63,6 +63,8 @@ fn draft(operations: Vec<String>, pointer: String, text: String) -> Draft {
         fingerprint,
         rust: Vec::new(),
         why: rule.reason(None),
+        before: None,
+        after: None,
     };
     Draft { owner: NodeOwner::Document, change, causes: Vec::new() }
 }

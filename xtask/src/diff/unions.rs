@@ -14,13 +14,15 @@ use crate::lower::SCHEMA_REF;
 use crate::pointer::child;
 
 /// How members are reported: the rules and the sentences of an addition and a removal.
-type MemberRules = [(&'static DiffRule, &'static str); 2];
+type MemberRules = [(&'static DiffRule, [&'static str; 2]); 2];
 
-const UNION: MemberRules =
-    [(&rules::MEMBER_ADDED, "may now be"), (&rules::MEMBER_REMOVED, "may no longer be")];
+const UNION: MemberRules = [
+    (&rules::MEMBER_ADDED, ["could not be", "now can be"]),
+    (&rules::MEMBER_REMOVED, ["could be", "no longer can be"]),
+];
 const ALL_OF: MemberRules = [
-    (&rules::PART_ADDED, "now has the `allOf` member"),
-    (&rules::PART_REMOVED, "no longer has the `allOf` member"),
+    (&rules::PART_ADDED, ["did not have the `allOf` member", "now does"]),
+    (&rules::PART_REMOVED, ["had the `allOf` member", "no longer does"]),
 ];
 
 /// Compares the unions of two schemas; false if only one of them is a union, and nothing else can be compared.
@@ -29,7 +31,8 @@ pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after
         (None, None) => return true,
         (Some((old, was)), Some((new, is))) => {
             if old != new {
-                let pair = Pair::new(child(&after.pointer, new), None, None);
+                let (before, now) = (Value::from(*old), Value::from(*new));
+                let pair = Pair::new(child(&after.pointer, new), Some(&before), Some(&now));
                 let text = format!("listed its members under `{old}` and now does under `{new}`");
                 cx.findings.report(scope, &rules::UNION_KIND, &pair, &text);
             }
@@ -40,12 +43,12 @@ pub(super) fn compare<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after
         (Some((_, was)), None) => {
             let alone = NormalisedSchema { nullable: false, ..after.clone().bare() };
             members(cx, scope, normalised(was), vec![alone], UNION);
-            siblings_unhandled(cx, scope, before);
+            siblings_unhandled(cx, scope, before, [before, after]);
         }
         (None, Some((_, is))) => {
             let alone = NormalisedSchema { nullable: false, ..before.clone().bare() };
             members(cx, scope, vec![alone], normalised(is), UNION);
-            siblings_unhandled(cx, scope, after);
+            siblings_unhandled(cx, scope, after, [before, after]);
         }
     }
     false
@@ -62,13 +65,19 @@ fn normalised<'a>(members: &[Located<'a>]) -> Vec<NormalisedSchema<'a>> {
 }
 
 /// Notes what a union has next to its members: no rule compares it with a schema that is not a union.
-fn siblings_unhandled<'a>(cx: &mut Differ<'a>, scope: &DiffScope, schema: &NormalisedSchema<'a>) {
-    for (key, keyword) in &schema.clone().bare().keywords {
-        cx.findings.unhandled(scope, &keyword.pointer, key);
+fn siblings_unhandled<'a>(
+    cx: &mut Differ<'a>,
+    scope: &DiffScope,
+    union: &NormalisedSchema<'a>,
+    [before, after]: Schemas<'_, 'a>,
+) {
+    for key in union.clone().bare().keywords.keys() {
+        cx.findings.unhandled(scope, &schema::pair(key, [before, after]));
     }
-    for (key, present) in [("type", schema.types.is_some()), ("enum", schema.values.is_some())] {
+    for (key, present) in [("type", union.types.is_some()), ("enum", union.values.is_some())] {
         if present {
-            cx.findings.unhandled(scope, &child(&schema.pointer, key), key);
+            let [was, is] = [before, after].map(|schema| schema.raw.get(key));
+            cx.findings.unhandled(scope, &Pair { key, ..Pair::new(child(&union.pointer, key), was, is) });
         }
     }
 }
@@ -82,8 +91,8 @@ fn members<'a>(
     [added, removed]: MemberRules,
 ) {
     for pair in matched((cx.base, cx.revision), before, after) {
-        let [was, is] = pair.each_ref().map(Option::as_ref);
-        let (member, (rule, text)) = match (was, is) {
+        let sides = pair.each_ref().map(Option::as_ref);
+        let (member, (rule, [was, is])) = match (sides[0], sides[1]) {
             (Some(was), Some(is)) => {
                 let label = match is.reference() {
                     Some(_) => scope.label.clone(),
@@ -97,8 +106,9 @@ fn members<'a>(
             (None, None) => continue,
         };
         let raw = |side: Option<&NormalisedSchema<'a>>| side.map(|member| member.raw);
-        let pair = Pair::new(&*member.pointer, raw(was), raw(is));
-        cx.findings.report(scope, rule, &pair, &format!("{text} {}", member_name(member)));
+        let pair = Pair::new(&*member.pointer, raw(sides[0]), raw(sides[1]));
+        let text = format!("{was} {} and {is}", member_name(member));
+        cx.findings.report(scope, rule, &pair, &text);
     }
 }
 

@@ -8,6 +8,7 @@ use xtask::diff::report::{self, ReportFormat};
 use xtask::diff::rules::{self, Level};
 use xtask::diff::{Diff, DiffOptions};
 use xtask::documents;
+use xtask::normalise;
 use xtask::source::DocumentSource;
 
 use super::{base, both_ways, changed, changes, every_case};
@@ -89,6 +90,39 @@ fn every_change_is_at_a_place_of_one_of_the_documents() {
             let is_there =
                 [&base, &changed].iter().any(|document| document.pointer(&change.pointer).is_some());
             assert!(is_there, "{name}: {} at {}", change.id, change.pointer);
+        }
+    }
+}
+
+/// Every sentence of a change, as people read it, and of a part that no rule covers.
+fn sentences(diff: &Diff) -> impl Iterator<Item = &str> {
+    let changes = diff.changes.iter().filter(|change| !OF_CODE.contains(&change.id.as_str()));
+    changes.map(|change| &*change.text).chain(diff.unhandled.iter().map(|part| &*part.text))
+}
+
+/// Changes of generated code, which has no values in the documents. The lines below them say what code was and is.
+const OF_CODE: [&str; 2] = ["code-not-compared", "rust-surface-changed"];
+
+#[test]
+fn every_sentence_says_what_was_and_what_is() {
+    const WAS: [&str; 10] =
+        ["was", "were", "had", "did", "could", "existed", "allowed", "listed", "accepted", "required"];
+    for text in every_case().values().flatten().flat_map(sentences) {
+        let (_, sentence) = text.split_once(": ").unwrap();
+        let says = |words: &[&str]| sentence.split([' ', ',']).any(|word| words.contains(&word));
+        assert!(says(&WAS) && sentence.contains(" and ") && says(&["now", "longer"]), "{text}");
+    }
+}
+
+#[test]
+fn every_change_has_a_reason_and_the_values_that_differ() {
+    for diff in every_case().values().flatten() {
+        for change in &diff.changes {
+            assert!(!change.why.is_empty(), "{change:?}");
+            assert!(change.before != change.after || OF_CODE.contains(&change.id.as_str()), "{change:?}");
+        }
+        for part in &diff.unhandled {
+            assert!(!part.why.is_empty() && part.before != part.after, "{part:?}");
         }
     }
 }
@@ -198,4 +232,66 @@ fn a_difference_is_written_in_every_format() {
     for format in [ReportFormat::Text, ReportFormat::Json, ReportFormat::Markdown, ReportFormat::Github] {
         insta::assert_snapshot!(format!("format__{format:?}"), report(&diff, format));
     }
+}
+
+/// A browser opens this snapshot in `tests/conformance/run pages`.
+#[test]
+fn the_page_shows_every_level_and_shared_changes() {
+    let (base, cases) = (base(), changes());
+    let names = [
+        "operation-removed",
+        "operation-description",
+        "operation-extension",
+        "query-parameter-removed",
+        "request-enum-value-added",
+        "response-property-renamed",
+        "server-replaced",
+    ];
+    let mut document = names.iter().fold(base.clone(), |document, name| changed(&document, &cases[*name]));
+    document["paths"]["/v1/voices"]["get"]["summary"] = json!(HOSTILE);
+    let [diff, _] = both_ways(&base, &document);
+    insta::assert_binary_snapshot!("page.html", report(&diff, ReportFormat::Html).into_bytes());
+}
+
+/// Would run a script if a page did not escape it.
+const HOSTILE: &str =
+    "</code></pre><script>alert(1)</script><img src=x onerror=\"alert(1)\"> ` & ' \u{202e}\u{0}";
+
+#[test]
+fn texts_of_a_document_add_no_elements_to_the_page() {
+    let document = |text: &str| {
+        let schema = json!({ "type": "string", "description": text, "enum": [text] });
+        normalise::normalise(
+            json!({
+                "openapi": "3.1.0",
+                "info": { "title": text, "version": "1" },
+                "x-other": text,
+                "paths": { format!("/{text}"): { "get": {
+                    "operationId": text,
+                    "summary": text,
+                    "parameters": [{ "in": "query", "name": text, "schema": schema }],
+                    "responses": { text: { "description": text } },
+                } } },
+                "components": { "schemas": { text: schema } },
+            }),
+            "document",
+        )
+        .unwrap()
+    };
+    let page = |text: &str| {
+        let mut diff = diff::documents(&document("before"), &document(text));
+        (diff.base, diff.notes) = (text.to_owned(), vec![text.to_owned()]);
+        for change in &mut diff.changes {
+            change.rust.push(text.to_owned());
+        }
+        report(&diff, ReportFormat::Html)
+    };
+    let elements = |page: &str| -> BTreeSet<String> {
+        let ends = |c: char| c == '>' || c.is_whitespace();
+        page.split('<').skip(1).map(|rest| rest.split(ends).next().unwrap().to_owned()).collect()
+    };
+    let page_of_hostile = page(HOSTILE);
+    assert_eq!(elements(&page_of_hostile), elements(&page("after")));
+    assert!(page_of_hostile.contains(r"&lt;script&gt;alert(1)&lt;/script&gt;"));
+    assert!(page_of_hostile.contains(r"\u{202e}\u{0}") && !page_of_hostile.contains('\u{202e}'));
 }
