@@ -86,7 +86,10 @@ async fn a_span_has_status_and_request_id_without_events_and_an_observer() {
     let client = Client::builder().base_url(server.url()).credential(credential).build().unwrap();
     capture::take();
     client.get_user_credits().send().await.unwrap();
-    insta::assert_snapshot!(logged(), @"");
+    insta::assert_snapshot!(logged(), @r#"
+    INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::http::trace: new
+    INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port] http.response.status_code=200 liveavatar.request_id="mock-request-1"}: liveavatar_api::http::trace: close
+    "#);
 }
 
 #[tokio::test]
