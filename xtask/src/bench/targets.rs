@@ -15,7 +15,7 @@ struct Target {
     row: &'static str,
     cell: Cell,
     before: &'static str,
-    target: &'static str,
+    value: &'static str,
 }
 
 const ONE_CORE: &str = "one call over loopback, client and server on one core";
@@ -73,16 +73,16 @@ const fn target(
     row: &'static str,
     cell: Cell,
     before: &'static str,
-    target: &'static str,
+    value: &'static str,
 ) -> Target {
-    Target { what, row, cell, before, target }
+    Target { what, row, cell, before, value }
 }
 
 /// Returns the table of all targets.
 pub(super) fn table(rows: &BenchRows) -> String {
     let head = format!("\n| What | {BEFORE} | now | target |\n| --- | --- | --- | --- |\n");
-    TARGETS.iter().fold(head, |text, Target { what, row, cell, before, target }| {
-        format!("{text}| {what} | {before} | {} | {target} |\n", measured(rows, row, *cell))
+    TARGETS.iter().fold(head, |text, Target { what, row, cell, before, value }| {
+        format!("{text}| {what} | {before} | {} | {value} |\n", measured(rows, row, *cell))
     })
 }
 
