@@ -39,7 +39,7 @@ async fn the_path_of_the_base_url_stays_in_front() {
     for (base, path) in
         [("/gate%20way/x", "/gate%20way/x"), ("/gate way/", "/gate%20way"), ("//host", "//host"), ("/", "")]
     {
-        let expected: String = at_root.lines().map(|line| format!("{path}{line}\n")).collect();
+        let expected = at_root.lines().fold(String::new(), |text, line| text + path + line + "\n");
         assert_eq!(paths(base).await, expected, "{base}");
     }
 }
