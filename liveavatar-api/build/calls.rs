@@ -118,7 +118,7 @@ fn owned(kind: &Type, read: &dyn Fn(&Type) -> Expr) -> (Type, Expr) {
 pub(super) fn add(file: &mut syn::File, calls: &[Call], types: &Types, docs: &Docs<'_>) {
     let mut items: Vec<Item> = vec![
         parse_quote!(
-            use crate::calls::{Arguments, RawResult, Request, Response};
+            use crate::calls::{Arguments, Request, Response};
         ),
         parse_quote!(
             use super::types;
@@ -143,17 +143,27 @@ pub(super) fn add(file: &mut syn::File, calls: &[Call], types: &Types, docs: &Do
         });
     }
     // A body without an envelope is the data.
-    items.extend(bare.into_values().map(|response| {
+    items.extend(bare.into_values().flat_map(|response| {
         let response = types.relocated(response, &parse_quote!(types));
-        parse_quote! {
-            impl crate::calls::Open for #response {
-                type Data = Self;
-
-                fn open(response: Response<Self>) -> ::std::result::Result<Self, crate::Error> {
-                    Ok(response.body)
+        let items: [Item; 2] = [
+            parse_quote! {
+                impl crate::wire::FromBody for #response {
+                    fn from_body(body: crate::wire::Body) -> ::serde_json::Result<Self> {
+                        ::serde_json::from_slice(&body.bytes)
+                    }
                 }
-            }
-        }
+            },
+            parse_quote! {
+                impl crate::calls::Open for #response {
+                    type Data = Self;
+
+                    fn open(response: Response<Self>) -> ::std::result::Result<Self, crate::Error> {
+                        Ok(response.body)
+                    }
+                }
+            },
+        ];
+        items
     }));
     file.items.push(parse_quote! {
         /// One call type per operation.
@@ -307,8 +317,8 @@ fn sending(call: &Call, name: &Ident, arguments: &[Argument], types: &Types) -> 
                 }
 
                 #[inline]
-                async fn exchange(client: &super::Client, #taken: Arguments) -> RawResult<#response> {
-                    Ok(client.#method(#(#passed),*).await?)
+                fn build(client: &super::Client, #taken: Arguments) -> ::std::result::Result<::reqwest::Request, crate::Error> {
+                    Ok(super::Requests(client).#method(#(#passed),*)?)
                 }
             }
         },

@@ -6,6 +6,7 @@ mod builders;
 mod calls;
 mod decoding;
 mod docs;
+mod sending;
 mod types;
 
 use std::collections::BTreeSet;
@@ -29,7 +30,7 @@ pub(crate) fn generate(document: &Value) -> Result<syn::File, String> {
         .with_interface(InterfaceStyle::Positional)
         .with_tag(TagStyle::Merged)
         .with_derive("PartialEq")
-        // Without our hooks, requests would lack credentials; this makes that a compile error.
+        // A function that sends without the crate would lack credentials; without hooks, that is a compile error.
         .with_hooks(HooksMode::Expected)
         .with_inner_type(quote::quote!(crate::http::Transport))
         .with_map_type("::std::collections::BTreeMap")
@@ -37,6 +38,7 @@ pub(crate) fn generate(document: &Value) -> Result<syn::File, String> {
     let tokens = Generator::new(&settings).generate_tokens(&api).map_err(|error| error.to_string())?;
     let mut file = syn::parse2(tokens).map_err(|error| error.to_string())?;
     let calls = calls::calls(&file);
+    sending::split(&mut file)?;
     mark_non_exhaustive(&mut file);
     decoding::keep_nulls(&mut file);
     decoding::allow_missing_nulls(&mut file);

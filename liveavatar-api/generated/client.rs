@@ -6676,28 +6676,13 @@ pub struct Client {
     pub(crate) inner: crate::http::Transport,
 }
 impl Client {
-    /// Create a new client.
-    ///
-    /// `baseurl` is the base URL provided to the internal
-    /// `reqwest::Client`, and should include a scheme and hostname,
-    /// as well as port and a path stem if applicable.
-    pub fn new(baseurl: &str, inner: crate::http::Transport) -> Self {
-        #[cfg(not(target_arch = "wasm32"))]
-        let client = {
-            let dur = ::std::time::Duration::from_secs(15u64);
-            reqwest::ClientBuilder::new().connect_timeout(dur).timeout(dur)
-        };
-        #[cfg(target_arch = "wasm32")]
-        let client = reqwest::ClientBuilder::new();
-        Self::new_with_client(baseurl, client.build().unwrap(), inner)
-    }
     /// Construct a new client with an existing `reqwest::Client`,
     /// allowing more control over its configuration.
     ///
     /// `baseurl` is the base URL provided to the internal
     /// `reqwest::Client`, and should include a scheme and hostname,
     /// as well as port and a path stem if applicable.
-    pub fn new_with_client(
+    pub(crate) fn new_with_client(
         baseurl: &str,
         client: reqwest::Client,
         inner: crate::http::Transport,
@@ -6723,13 +6708,6 @@ impl ClientInfo<crate::http::Transport> for Client {
         &self.inner
     }
 }
-const _: () = {
-    #[allow(dead_code)]
-    fn assert_client_hooks()
-    where
-        Client: ClientHooks<crate::http::Transport>,
-    {}
-};
 #[allow(clippy::all)]
 impl Client {
     /**List User Avatars
@@ -6747,36 +6725,8 @@ Sends a `GET` request to `/v1/avatars`
         ResponseValue<::liveavatar_api::Envelope<::liveavatar_api::Page<types::Avatar>>>,
         Error<()>,
     > {
-        let url = format!("{}/v1/avatars", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .query(&progenitor_client::QueryParam::new("page", &page))
-            .query(&progenitor_client::QueryParam::new("page_size", &page_size))
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "list_user_avatars",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).list_user_avatars(page, page_size)?;
+        crate::raw::exchange(self, request, "list_user_avatars").await
     }
     /**Create Avatar
 
@@ -6789,35 +6739,8 @@ Sends a `POST` request to `/v1/avatars`
         &'a self,
         body: &'a types::CreateAvatar,
     ) -> Result<ResponseValue<::liveavatar_api::Envelope<types::Avatar>>, Error<()>> {
-        let url = format!("{}/v1/avatars", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .json(&body)
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "create_avatar",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).create_avatar(body)?;
+        crate::raw::exchange(self, request, "create_avatar").await
     }
     /**List Public Avatars
 
@@ -6834,36 +6757,8 @@ Sends a `GET` request to `/v1/avatars/public`
         ResponseValue<::liveavatar_api::Envelope<::liveavatar_api::Page<types::Avatar>>>,
         Error<()>,
     > {
-        let url = format!("{}/v1/avatars/public", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .query(&progenitor_client::QueryParam::new("page", &page))
-            .query(&progenitor_client::QueryParam::new("page_size", &page_size))
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "list_public_avatars",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).list_public_avatars(page, page_size)?;
+        crate::raw::exchange(self, request, "list_public_avatars").await
     }
     /**Get Avatar By Id
 
@@ -6876,36 +6771,8 @@ Sends a `GET` request to `/v1/avatars/{avatar_id}`
         &'a self,
         avatar_id: &'a str,
     ) -> Result<ResponseValue<::liveavatar_api::Envelope<types::Avatar>>, Error<()>> {
-        let url = format!(
-            "{}/v1/avatars/{}", self.baseurl, encode_path(& avatar_id.to_string()),
-        );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "get_avatar_by_id",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).get_avatar_by_id(avatar_id)?;
+        crate::raw::exchange(self, request, "get_avatar_by_id").await
     }
     /**Delete Avatar
 
@@ -6921,36 +6788,8 @@ Sends a `DELETE` request to `/v1/avatars/{avatar_id}`
         ResponseValue<::liveavatar_api::Envelope<::serde_json::Value>>,
         Error<()>,
     > {
-        let url = format!(
-            "{}/v1/avatars/{}", self.baseurl, encode_path(& avatar_id.to_string()),
-        );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .delete(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "delete_avatar",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).delete_avatar(avatar_id)?;
+        crate::raw::exchange(self, request, "delete_avatar").await
     }
     /**Update Avatar
 
@@ -6964,37 +6803,8 @@ Sends a `PATCH` request to `/v1/avatars/{avatar_id}`
         avatar_id: &'a str,
         body: &'a types::UpdateAvatar,
     ) -> Result<ResponseValue<::liveavatar_api::Envelope<types::Avatar>>, Error<()>> {
-        let url = format!(
-            "{}/v1/avatars/{}", self.baseurl, encode_path(& avatar_id.to_string()),
-        );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .patch(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .json(&body)
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "update_avatar",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).update_avatar(avatar_id, body)?;
+        crate::raw::exchange(self, request, "update_avatar").await
     }
     /**List User Contexts
 
@@ -7013,36 +6823,8 @@ Sends a `GET` request to `/v1/contexts`
         >,
         Error<()>,
     > {
-        let url = format!("{}/v1/contexts", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .query(&progenitor_client::QueryParam::new("page", &page))
-            .query(&progenitor_client::QueryParam::new("page_size", &page_size))
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "list_user_contexts",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).list_user_contexts(page, page_size)?;
+        crate::raw::exchange(self, request, "list_user_contexts").await
     }
     /**Create Context
 
@@ -7058,35 +6840,8 @@ Sends a `POST` request to `/v1/contexts`
         ResponseValue<::liveavatar_api::Envelope<types::ContextDetail>>,
         Error<()>,
     > {
-        let url = format!("{}/v1/contexts", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .json(&body)
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "create_context",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).create_context(body)?;
+        crate::raw::exchange(self, request, "create_context").await
     }
     /**Get Context By Id
 
@@ -7102,36 +6857,8 @@ Sends a `GET` request to `/v1/contexts/{context_id}`
         ResponseValue<::liveavatar_api::Envelope<types::ContextDetail>>,
         Error<()>,
     > {
-        let url = format!(
-            "{}/v1/contexts/{}", self.baseurl, encode_path(& context_id.to_string()),
-        );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "get_context_by_id",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).get_context_by_id(context_id)?;
+        crate::raw::exchange(self, request, "get_context_by_id").await
     }
     /**Delete Context
 
@@ -7147,36 +6874,8 @@ Sends a `DELETE` request to `/v1/contexts/{context_id}`
         ResponseValue<::liveavatar_api::Envelope<::serde_json::Value>>,
         Error<()>,
     > {
-        let url = format!(
-            "{}/v1/contexts/{}", self.baseurl, encode_path(& context_id.to_string()),
-        );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .delete(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "delete_context",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).delete_context(context_id)?;
+        crate::raw::exchange(self, request, "delete_context").await
     }
     /**Update Context
 
@@ -7193,37 +6892,8 @@ Sends a `PATCH` request to `/v1/contexts/{context_id}`
         ResponseValue<::liveavatar_api::Envelope<types::ContextDetail>>,
         Error<()>,
     > {
-        let url = format!(
-            "{}/v1/contexts/{}", self.baseurl, encode_path(& context_id.to_string()),
-        );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .patch(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .json(&body)
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "update_context",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).update_context(context_id, body)?;
+        crate::raw::exchange(self, request, "update_context").await
     }
     /**Get Languages
 
@@ -7238,34 +6908,8 @@ Sends a `GET` request to `/v1/languages`
         ResponseValue<::liveavatar_api::Envelope<::std::vec::Vec<types::Language>>>,
         Error<()>,
     > {
-        let url = format!("{}/v1/languages", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "get_languages",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).get_languages()?;
+        crate::raw::exchange(self, request, "get_languages").await
     }
     /**List Llm Configurations
 
@@ -7282,34 +6926,8 @@ Sends a `GET` request to `/v1/llm-configurations`
         >,
         Error<()>,
     > {
-        let url = format!("{}/v1/llm-configurations", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "list_llm_configurations",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).list_llm_configurations()?;
+        crate::raw::exchange(self, request, "list_llm_configurations").await
     }
     /**Create Llm Configuration
 
@@ -7325,35 +6943,8 @@ Sends a `POST` request to `/v1/llm-configurations`
         ResponseValue<::liveavatar_api::Envelope<types::LlmConfigurationResponse>>,
         Error<()>,
     > {
-        let url = format!("{}/v1/llm-configurations", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .json(&body)
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "create_llm_configuration",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).create_llm_configuration(body)?;
+        crate::raw::exchange(self, request, "create_llm_configuration").await
     }
     /**Get Llm Configuration
 
@@ -7369,37 +6960,8 @@ Sends a `GET` request to `/v1/llm-configurations/{config_id}`
         ResponseValue<::liveavatar_api::Envelope<types::LlmConfigurationResponse>>,
         Error<()>,
     > {
-        let url = format!(
-            "{}/v1/llm-configurations/{}", self.baseurl, encode_path(& config_id
-            .to_string()),
-        );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "get_llm_configuration",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).get_llm_configuration(config_id)?;
+        crate::raw::exchange(self, request, "get_llm_configuration").await
     }
     /**Delete Llm Configuration
 
@@ -7415,37 +6977,8 @@ Sends a `DELETE` request to `/v1/llm-configurations/{config_id}`
         ResponseValue<::liveavatar_api::Envelope<::serde_json::Value>>,
         Error<()>,
     > {
-        let url = format!(
-            "{}/v1/llm-configurations/{}", self.baseurl, encode_path(& config_id
-            .to_string()),
-        );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .delete(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "delete_llm_configuration",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).delete_llm_configuration(config_id)?;
+        crate::raw::exchange(self, request, "delete_llm_configuration").await
     }
     /**Update Llm Configuration
 
@@ -7462,38 +6995,8 @@ Sends a `PATCH` request to `/v1/llm-configurations/{config_id}`
         ResponseValue<::liveavatar_api::Envelope<types::LlmConfigurationResponse>>,
         Error<()>,
     > {
-        let url = format!(
-            "{}/v1/llm-configurations/{}", self.baseurl, encode_path(& config_id
-            .to_string()),
-        );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .patch(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .json(&body)
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "update_llm_configuration",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).update_llm_configuration(config_id, body)?;
+        crate::raw::exchange(self, request, "update_llm_configuration").await
     }
     /**List Llm Models
 
@@ -7515,34 +7018,8 @@ Sends a `GET` request to `/v1/llm-models`
         >,
         Error<()>,
     > {
-        let url = format!("{}/v1/llm-models", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "list_llm_models",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).list_llm_models()?;
+        crate::raw::exchange(self, request, "list_llm_models").await
     }
     /**List Memories
 
@@ -7564,37 +7041,8 @@ Sends a `GET` request to `/v1/memory`
         >,
         Error<()>,
     > {
-        let url = format!("{}/v1/memory", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .query(&progenitor_client::QueryParam::new("page", &page))
-            .query(&progenitor_client::QueryParam::new("page_size", &page_size))
-            .query(&progenitor_client::QueryParam::new("type", &type_))
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "list_memories",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).list_memories(page, page_size, type_)?;
+        crate::raw::exchange(self, request, "list_memories").await
     }
     /**Create Memory
 
@@ -7610,35 +7058,8 @@ Sends a `POST` request to `/v1/memory`
         ResponseValue<::liveavatar_api::Envelope<types::MemoryResponse>>,
         Error<()>,
     > {
-        let url = format!("{}/v1/memory", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .json(&body)
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "create_memory",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).create_memory(body)?;
+        crate::raw::exchange(self, request, "create_memory").await
     }
     /**Get Memory
 
@@ -7654,36 +7075,8 @@ Sends a `GET` request to `/v1/memory/{memory_id}`
         ResponseValue<::liveavatar_api::Envelope<types::MemoryWithEpisodesResponse>>,
         Error<()>,
     > {
-        let url = format!(
-            "{}/v1/memory/{}", self.baseurl, encode_path(& memory_id.to_string()),
-        );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "get_memory",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).get_memory(memory_id)?;
+        crate::raw::exchange(self, request, "get_memory").await
     }
     /**Delete Memory
 
@@ -7696,28 +7089,8 @@ Sends a `DELETE` request to `/v1/memory/{memory_id}`
         &'a self,
         memory_id: &'a str,
     ) -> Result<ResponseValue<()>, Error<()>> {
-        let url = format!(
-            "{}/v1/memory/{}", self.baseurl, encode_path(& memory_id.to_string()),
-        );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self.client.delete(url).headers(header_map).build()?;
-        let info = OperationInfo {
-            operation_id: "delete_memory",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => Ok(ResponseValue::empty(response)),
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).delete_memory(memory_id)?;
+        crate::raw::exchange(self, request, "delete_memory").await
     }
     /**List Secrets
 
@@ -7734,34 +7107,8 @@ Sends a `GET` request to `/v1/secrets`
         >,
         Error<()>,
     > {
-        let url = format!("{}/v1/secrets", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "list_secrets",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).list_secrets()?;
+        crate::raw::exchange(self, request, "list_secrets").await
     }
     /**Create Secret
 
@@ -7777,35 +7124,8 @@ Sends a `POST` request to `/v1/secrets`
         ResponseValue<::liveavatar_api::Envelope<types::CreateSecretResponse>>,
         Error<()>,
     > {
-        let url = format!("{}/v1/secrets", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .json(&body)
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "create_secret",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).create_secret(body)?;
+        crate::raw::exchange(self, request, "create_secret").await
     }
     /**Delete Secret
 
@@ -7821,36 +7141,8 @@ Sends a `DELETE` request to `/v1/secrets/{secret_id}`
         ResponseValue<::liveavatar_api::Envelope<::serde_json::Value>>,
         Error<()>,
     > {
-        let url = format!(
-            "{}/v1/secrets/{}", self.baseurl, encode_path(& secret_id.to_string()),
-        );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .delete(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "delete_secret",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).delete_secret(secret_id)?;
+        crate::raw::exchange(self, request, "delete_secret").await
     }
     /**List Sessions
 
@@ -7873,40 +7165,9 @@ Sends a `GET` request to `/v1/sessions`
         >,
         Error<()>,
     > {
-        let url = format!("{}/v1/sessions", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .query(&progenitor_client::QueryParam::new("avatar_id", &avatar_id))
-            .query(&progenitor_client::QueryParam::new("context_id", &context_id))
-            .query(&progenitor_client::QueryParam::new("embed_id", &embed_id))
-            .query(&progenitor_client::QueryParam::new("page", &page))
-            .query(&progenitor_client::QueryParam::new("page_size", &page_size))
-            .query(&progenitor_client::QueryParam::new("type", &type_))
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "list_sessions",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self)
+            .list_sessions(avatar_id, context_id, embed_id, page, page_size, type_)?;
+        crate::raw::exchange(self, request, "list_sessions").await
     }
     /**Keep Session Alive
 
@@ -7922,35 +7183,8 @@ Sends a `POST` request to `/v1/sessions/keep-alive`
         ResponseValue<::liveavatar_api::Envelope<::serde_json::Value>>,
         Error<()>,
     > {
-        let url = format!("{}/v1/sessions/keep-alive", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .json(&body)
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "keep_session_alive",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).keep_session_alive(body)?;
+        crate::raw::exchange(self, request, "keep_session_alive").await
     }
     /**Start Session
 
@@ -7965,34 +7199,8 @@ Sends a `POST` request to `/v1/sessions/start`
         ResponseValue<::liveavatar_api::Envelope<types::StartSessionResponse>>,
         Error<()>,
     > {
-        let url = format!("{}/v1/sessions/start", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "start_session",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).start_session()?;
+        crate::raw::exchange(self, request, "start_session").await
     }
     /**Stop Session
 
@@ -8008,35 +7216,8 @@ Sends a `POST` request to `/v1/sessions/stop`
         ResponseValue<::liveavatar_api::Envelope<::serde_json::Value>>,
         Error<()>,
     > {
-        let url = format!("{}/v1/sessions/stop", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .json(&body)
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "stop_session",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).stop_session(body)?;
+        crate::raw::exchange(self, request, "stop_session").await
     }
     /**Create Session Token
 
@@ -8052,35 +7233,8 @@ Sends a `POST` request to `/v1/sessions/token`
         ResponseValue<::liveavatar_api::Envelope<types::SessionToken>>,
         Error<()>,
     > {
-        let url = format!("{}/v1/sessions/token", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .json(&body)
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "create_session_token",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).create_session_token(body)?;
+        crate::raw::exchange(self, request, "create_session_token").await
     }
     /**Get Session
 
@@ -8096,36 +7250,8 @@ Sends a `GET` request to `/v1/sessions/{session_id}`
         ResponseValue<::liveavatar_api::Envelope<types::ListHistoricEntry>>,
         Error<()>,
     > {
-        let url = format!(
-            "{}/v1/sessions/{}", self.baseurl, encode_path(& session_id.to_string()),
-        );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "get_session",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).get_session(session_id)?;
+        crate::raw::exchange(self, request, "get_session").await
     }
     /**Delete Session Events
 
@@ -8141,37 +7267,8 @@ Sends a `DELETE` request to `/v1/sessions/{session_id}/events`
         ResponseValue<::liveavatar_api::Envelope<::serde_json::Value>>,
         Error<()>,
     > {
-        let url = format!(
-            "{}/v1/sessions/{}/events", self.baseurl, encode_path(& session_id
-            .to_string()),
-        );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .delete(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "delete_session_events",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).delete_session_events(session_id)?;
+        crate::raw::exchange(self, request, "delete_session_events").await
     }
     /**Get Session Transcript
 
@@ -8189,41 +7286,9 @@ Sends a `GET` request to `/v1/sessions/{session_id}/transcript`
         ResponseValue<::liveavatar_api::Envelope<types::SessionTranscriptResponse>>,
         Error<()>,
     > {
-        let url = format!(
-            "{}/v1/sessions/{}/transcript", self.baseurl, encode_path(& session_id
-            .to_string()),
-        );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .query(&progenitor_client::QueryParam::new("end_timestamp", &end_timestamp))
-            .query(
-                &progenitor_client::QueryParam::new("start_timestamp", &start_timestamp),
-            )
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "get_session_transcript",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self)
+            .get_session_transcript(session_id, end_timestamp, start_timestamp)?;
+        crate::raw::exchange(self, request, "get_session_transcript").await
     }
     /**Get User Credits
 
@@ -8238,34 +7303,8 @@ Sends a `GET` request to `/v1/users/credits`
         ResponseValue<::liveavatar_api::Envelope<types::UserCredits>>,
         Error<()>,
     > {
-        let url = format!("{}/v1/users/credits", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "get_user_credits",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).get_user_credits()?;
+        crate::raw::exchange(self, request, "get_user_credits").await
     }
     /**List Voice Agents
 
@@ -8282,34 +7321,8 @@ Sends a `GET` request to `/v1/voice_agents`
         >,
         Error<()>,
     > {
-        let url = format!("{}/v1/voice_agents", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "list_voice_agents",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).list_voice_agents()?;
+        crate::raw::exchange(self, request, "list_voice_agents").await
     }
     /**Get Voice Agent
 
@@ -8325,36 +7338,8 @@ Sends a `GET` request to `/v1/voice_agents/{agent_id}`
         ResponseValue<::liveavatar_api::Envelope<types::VoiceAgentResponse>>,
         Error<()>,
     > {
-        let url = format!(
-            "{}/v1/voice_agents/{}", self.baseurl, encode_path(& agent_id.to_string()),
-        );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "get_voice_agent",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).get_voice_agent(agent_id)?;
+        crate::raw::exchange(self, request, "get_voice_agent").await
     }
     /**List Voices
 
@@ -8372,37 +7357,8 @@ Sends a `GET` request to `/v1/voices`
         ResponseValue<::liveavatar_api::Envelope<::liveavatar_api::Page<types::Voice>>>,
         Error<()>,
     > {
-        let url = format!("{}/v1/voices", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .query(&progenitor_client::QueryParam::new("page", &page))
-            .query(&progenitor_client::QueryParam::new("page_size", &page_size))
-            .query(&progenitor_client::QueryParam::new("voice_type", &voice_type))
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "list_voices",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).list_voices(page, page_size, voice_type)?;
+        crate::raw::exchange(self, request, "list_voices").await
     }
     /**Bind Third Party Voice
 
@@ -8418,35 +7374,8 @@ Sends a `POST` request to `/v1/voices/third_party`
         ResponseValue<::liveavatar_api::Envelope<types::ThirdPartyVoiceBindResponse>>,
         Error<()>,
     > {
-        let url = format!("{}/v1/voices/third_party", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .json(&body)
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "bind_third_party_voice",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).bind_third_party_voice(body)?;
+        crate::raw::exchange(self, request, "bind_third_party_voice").await
     }
     /**Get Voice By Id
 
@@ -8459,36 +7388,8 @@ Sends a `GET` request to `/v1/voices/{voice_id}`
         &'a self,
         voice_id: &'a str,
     ) -> Result<ResponseValue<::liveavatar_api::Envelope<types::Voice>>, Error<()>> {
-        let url = format!(
-            "{}/v1/voices/{}", self.baseurl, encode_path(& voice_id.to_string()),
-        );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "get_voice_by_id",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).get_voice_by_id(voice_id)?;
+        crate::raw::exchange(self, request, "get_voice_by_id").await
     }
     /**Delete Voice
 
@@ -8504,36 +7405,8 @@ Sends a `DELETE` request to `/v1/voices/{voice_id}`
         ResponseValue<::liveavatar_api::Envelope<::serde_json::Value>>,
         Error<()>,
     > {
-        let url = format!(
-            "{}/v1/voices/{}", self.baseurl, encode_path(& voice_id.to_string()),
-        );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .delete(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "delete_voice",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).delete_voice(voice_id)?;
+        crate::raw::exchange(self, request, "delete_voice").await
     }
     /**Update Voice
 
@@ -8547,37 +7420,8 @@ Sends a `PATCH` request to `/v1/voices/{voice_id}`
         voice_id: &'a str,
         body: &'a types::UpdateVoice,
     ) -> Result<ResponseValue<::liveavatar_api::Envelope<types::Voice>>, Error<()>> {
-        let url = format!(
-            "{}/v1/voices/{}", self.baseurl, encode_path(& voice_id.to_string()),
-        );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .patch(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .json(&body)
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "update_voice",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).update_voice(voice_id, body)?;
+        crate::raw::exchange(self, request, "update_voice").await
     }
     /**Get Voice Preview By Id
 
@@ -8593,36 +7437,8 @@ Sends a `GET` request to `/v1/voices/{voice_id}/preview`
         ResponseValue<::liveavatar_api::Envelope<types::VoicePreviewResponse>>,
         Error<()>,
     > {
-        let url = format!(
-            "{}/v1/voices/{}/preview", self.baseurl, encode_path(& voice_id.to_string()),
-        );
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .get(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "get_voice_preview_by_id",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).get_voice_preview_by_id(voice_id)?;
+        crate::raw::exchange(self, request, "get_voice_preview_by_id").await
     }
     /**Create Embed V2
 
@@ -8638,35 +7454,8 @@ Sends a `POST` request to `/v2/embeddings`
         ResponseValue<::liveavatar_api::Envelope<types::CreateEmbedV2Response>>,
         Error<()>,
     > {
-        let url = format!("{}/v2/embeddings", self.baseurl,);
-        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
-        header_map
-            .append(
-                ::reqwest::header::HeaderName::from_static("api-version"),
-                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
-            );
-        #[allow(unused_mut)]
-        let mut request = self
-            .client
-            .post(url)
-            .header(
-                ::reqwest::header::ACCEPT,
-                ::reqwest::header::HeaderValue::from_static("application/json"),
-            )
-            .json(&body)
-            .headers(header_map)
-            .build()?;
-        let info = OperationInfo {
-            operation_id: "create_embed_v2",
-        };
-        self.pre(&mut request, &info).await?;
-        let result = self.exec(request, &info).await;
-        self.post(&result, &info).await?;
-        let response = result?;
-        match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = Requests(self).create_embed_v2(body)?;
+        crate::raw::exchange(self, request, "create_embed_v2").await
     }
 }
 /// Items consumers will typically use such as the Client.
@@ -8674,9 +7463,813 @@ pub mod prelude {
     #[allow(unused_imports)]
     pub use super::Client;
 }
+/// Builds the requests.
+pub(crate) struct Requests<'c>(&'c Client);
+impl ::std::ops::Deref for Requests<'_> {
+    type Target = Client;
+    #[inline]
+    fn deref(&self) -> &Client {
+        self.0
+    }
+}
+impl Requests<'_> {
+    pub(crate) fn list_user_avatars<'a>(
+        &'a self,
+        page: Option<i64>,
+        page_size: Option<i64>,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(self, format_args!("/v1/avatars"));
+        Ok(
+            self
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("page", &page))
+                .query(&progenitor_client::QueryParam::new("page_size", &page_size))
+                .build()?,
+        )
+    }
+    pub(crate) fn create_avatar<'a>(
+        &'a self,
+        body: &'a types::CreateAvatar,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(self, format_args!("/v1/avatars"));
+        Ok(
+            self
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .build()?,
+        )
+    }
+    pub(crate) fn list_public_avatars<'a>(
+        &'a self,
+        page: Option<i64>,
+        page_size: Option<i64>,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(self, format_args!("/v1/avatars/public"));
+        Ok(
+            self
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("page", &page))
+                .query(&progenitor_client::QueryParam::new("page_size", &page_size))
+                .build()?,
+        )
+    }
+    pub(crate) fn get_avatar_by_id<'a>(
+        &'a self,
+        avatar_id: &'a str,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(
+            self,
+            format_args!("/v1/avatars/{}", encode_path(& avatar_id.to_string())),
+        );
+        Ok(
+            self
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?,
+        )
+    }
+    pub(crate) fn delete_avatar<'a>(
+        &'a self,
+        avatar_id: &'a str,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(
+            self,
+            format_args!("/v1/avatars/{}", encode_path(& avatar_id.to_string())),
+        );
+        Ok(
+            self
+                .client
+                .delete(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?,
+        )
+    }
+    pub(crate) fn update_avatar<'a>(
+        &'a self,
+        avatar_id: &'a str,
+        body: &'a types::UpdateAvatar,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(
+            self,
+            format_args!("/v1/avatars/{}", encode_path(& avatar_id.to_string())),
+        );
+        Ok(
+            self
+                .client
+                .patch(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .build()?,
+        )
+    }
+    pub(crate) fn list_user_contexts<'a>(
+        &'a self,
+        page: Option<i64>,
+        page_size: Option<i64>,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(self, format_args!("/v1/contexts"));
+        Ok(
+            self
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("page", &page))
+                .query(&progenitor_client::QueryParam::new("page_size", &page_size))
+                .build()?,
+        )
+    }
+    pub(crate) fn create_context<'a>(
+        &'a self,
+        body: &'a types::CreateContext,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(self, format_args!("/v1/contexts"));
+        Ok(
+            self
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .build()?,
+        )
+    }
+    pub(crate) fn get_context_by_id<'a>(
+        &'a self,
+        context_id: &'a ::uuid::Uuid,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(
+            self,
+            format_args!("/v1/contexts/{}", encode_path(& context_id.to_string())),
+        );
+        Ok(
+            self
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?,
+        )
+    }
+    pub(crate) fn delete_context<'a>(
+        &'a self,
+        context_id: &'a ::uuid::Uuid,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(
+            self,
+            format_args!("/v1/contexts/{}", encode_path(& context_id.to_string())),
+        );
+        Ok(
+            self
+                .client
+                .delete(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?,
+        )
+    }
+    pub(crate) fn update_context<'a>(
+        &'a self,
+        context_id: &'a ::uuid::Uuid,
+        body: &'a types::UpdateContext,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(
+            self,
+            format_args!("/v1/contexts/{}", encode_path(& context_id.to_string())),
+        );
+        Ok(
+            self
+                .client
+                .patch(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .build()?,
+        )
+    }
+    pub(crate) fn get_languages<'a>(&'a self) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(self, format_args!("/v1/languages"));
+        Ok(
+            self
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?,
+        )
+    }
+    pub(crate) fn list_llm_configurations<'a>(
+        &'a self,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(self, format_args!("/v1/llm-configurations"));
+        Ok(
+            self
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?,
+        )
+    }
+    pub(crate) fn create_llm_configuration<'a>(
+        &'a self,
+        body: &'a types::CreateLlmConfiguration,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(self, format_args!("/v1/llm-configurations"));
+        Ok(
+            self
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .build()?,
+        )
+    }
+    pub(crate) fn get_llm_configuration<'a>(
+        &'a self,
+        config_id: &'a str,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(
+            self,
+            format_args!(
+                "/v1/llm-configurations/{}", encode_path(& config_id.to_string())
+            ),
+        );
+        Ok(
+            self
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?,
+        )
+    }
+    pub(crate) fn delete_llm_configuration<'a>(
+        &'a self,
+        config_id: &'a str,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(
+            self,
+            format_args!(
+                "/v1/llm-configurations/{}", encode_path(& config_id.to_string())
+            ),
+        );
+        Ok(
+            self
+                .client
+                .delete(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?,
+        )
+    }
+    pub(crate) fn update_llm_configuration<'a>(
+        &'a self,
+        config_id: &'a str,
+        body: &'a types::UpdateLlmConfiguration,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(
+            self,
+            format_args!(
+                "/v1/llm-configurations/{}", encode_path(& config_id.to_string())
+            ),
+        );
+        Ok(
+            self
+                .client
+                .patch(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .build()?,
+        )
+    }
+    pub(crate) fn list_llm_models<'a>(
+        &'a self,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(self, format_args!("/v1/llm-models"));
+        Ok(
+            self
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?,
+        )
+    }
+    pub(crate) fn list_memories<'a>(
+        &'a self,
+        page: Option<i64>,
+        page_size: Option<i64>,
+        type_: Option<types::MemoryType>,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(self, format_args!("/v1/memory"));
+        Ok(
+            self
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("page", &page))
+                .query(&progenitor_client::QueryParam::new("page_size", &page_size))
+                .query(&progenitor_client::QueryParam::new("type", &type_))
+                .build()?,
+        )
+    }
+    pub(crate) fn create_memory<'a>(
+        &'a self,
+        body: &'a types::CreateSessionMemory,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(self, format_args!("/v1/memory"));
+        Ok(
+            self
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .build()?,
+        )
+    }
+    pub(crate) fn get_memory<'a>(
+        &'a self,
+        memory_id: &'a str,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(
+            self,
+            format_args!("/v1/memory/{}", encode_path(& memory_id.to_string())),
+        );
+        Ok(
+            self
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?,
+        )
+    }
+    pub(crate) fn delete_memory<'a>(
+        &'a self,
+        memory_id: &'a str,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(
+            self,
+            format_args!("/v1/memory/{}", encode_path(& memory_id.to_string())),
+        );
+        Ok(self.client.delete(url).build()?)
+    }
+    pub(crate) fn list_secrets<'a>(&'a self) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(self, format_args!("/v1/secrets"));
+        Ok(
+            self
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?,
+        )
+    }
+    pub(crate) fn create_secret<'a>(
+        &'a self,
+        body: &'a types::CreateSecretRequest,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(self, format_args!("/v1/secrets"));
+        Ok(
+            self
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .build()?,
+        )
+    }
+    pub(crate) fn delete_secret<'a>(
+        &'a self,
+        secret_id: &'a str,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(
+            self,
+            format_args!("/v1/secrets/{}", encode_path(& secret_id.to_string())),
+        );
+        Ok(
+            self
+                .client
+                .delete(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?,
+        )
+    }
+    pub(crate) fn list_sessions<'a>(
+        &'a self,
+        avatar_id: Option<&'a str>,
+        context_id: Option<&'a str>,
+        embed_id: Option<&'a str>,
+        page: Option<i64>,
+        page_size: Option<i64>,
+        type_: types::ListSessionsType,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(self, format_args!("/v1/sessions"));
+        Ok(
+            self
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("avatar_id", &avatar_id))
+                .query(&progenitor_client::QueryParam::new("context_id", &context_id))
+                .query(&progenitor_client::QueryParam::new("embed_id", &embed_id))
+                .query(&progenitor_client::QueryParam::new("page", &page))
+                .query(&progenitor_client::QueryParam::new("page_size", &page_size))
+                .query(&progenitor_client::QueryParam::new("type", &type_))
+                .build()?,
+        )
+    }
+    pub(crate) fn keep_session_alive<'a>(
+        &'a self,
+        body: &'a types::KeepSessionAlive,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(self, format_args!("/v1/sessions/keep-alive"));
+        Ok(
+            self
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .build()?,
+        )
+    }
+    pub(crate) fn start_session<'a>(&'a self) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(self, format_args!("/v1/sessions/start"));
+        Ok(
+            self
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?,
+        )
+    }
+    pub(crate) fn stop_session<'a>(
+        &'a self,
+        body: &'a types::StopSession,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(self, format_args!("/v1/sessions/stop"));
+        Ok(
+            self
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .build()?,
+        )
+    }
+    pub(crate) fn create_session_token<'a>(
+        &'a self,
+        body: &'a types::CreateSessionTokenBody,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(self, format_args!("/v1/sessions/token"));
+        Ok(
+            self
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .build()?,
+        )
+    }
+    pub(crate) fn get_session<'a>(
+        &'a self,
+        session_id: &'a str,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(
+            self,
+            format_args!("/v1/sessions/{}", encode_path(& session_id.to_string())),
+        );
+        Ok(
+            self
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?,
+        )
+    }
+    pub(crate) fn delete_session_events<'a>(
+        &'a self,
+        session_id: &'a str,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(
+            self,
+            format_args!("/v1/sessions/{}/events", encode_path(& session_id.to_string())),
+        );
+        Ok(
+            self
+                .client
+                .delete(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?,
+        )
+    }
+    pub(crate) fn get_session_transcript<'a>(
+        &'a self,
+        session_id: &'a str,
+        end_timestamp: Option<i64>,
+        start_timestamp: Option<i64>,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(
+            self,
+            format_args!(
+                "/v1/sessions/{}/transcript", encode_path(& session_id.to_string())
+            ),
+        );
+        Ok(
+            self
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(
+                    &progenitor_client::QueryParam::new("end_timestamp", &end_timestamp),
+                )
+                .query(
+                    &progenitor_client::QueryParam::new(
+                        "start_timestamp",
+                        &start_timestamp,
+                    ),
+                )
+                .build()?,
+        )
+    }
+    pub(crate) fn get_user_credits<'a>(
+        &'a self,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(self, format_args!("/v1/users/credits"));
+        Ok(
+            self
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?,
+        )
+    }
+    pub(crate) fn list_voice_agents<'a>(
+        &'a self,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(self, format_args!("/v1/voice_agents"));
+        Ok(
+            self
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?,
+        )
+    }
+    pub(crate) fn get_voice_agent<'a>(
+        &'a self,
+        agent_id: &'a str,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(
+            self,
+            format_args!("/v1/voice_agents/{}", encode_path(& agent_id.to_string())),
+        );
+        Ok(
+            self
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?,
+        )
+    }
+    pub(crate) fn list_voices<'a>(
+        &'a self,
+        page: Option<i64>,
+        page_size: Option<i64>,
+        voice_type: Option<types::VoiceListType>,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(self, format_args!("/v1/voices"));
+        Ok(
+            self
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("page", &page))
+                .query(&progenitor_client::QueryParam::new("page_size", &page_size))
+                .query(&progenitor_client::QueryParam::new("voice_type", &voice_type))
+                .build()?,
+        )
+    }
+    pub(crate) fn bind_third_party_voice<'a>(
+        &'a self,
+        body: &'a types::ThirdPartyVoiceBindRequest,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(self, format_args!("/v1/voices/third_party"));
+        Ok(
+            self
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .build()?,
+        )
+    }
+    pub(crate) fn get_voice_by_id<'a>(
+        &'a self,
+        voice_id: &'a str,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(
+            self,
+            format_args!("/v1/voices/{}", encode_path(& voice_id.to_string())),
+        );
+        Ok(
+            self
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?,
+        )
+    }
+    pub(crate) fn delete_voice<'a>(
+        &'a self,
+        voice_id: &'a str,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(
+            self,
+            format_args!("/v1/voices/{}", encode_path(& voice_id.to_string())),
+        );
+        Ok(
+            self
+                .client
+                .delete(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?,
+        )
+    }
+    pub(crate) fn update_voice<'a>(
+        &'a self,
+        voice_id: &'a str,
+        body: &'a types::UpdateVoice,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(
+            self,
+            format_args!("/v1/voices/{}", encode_path(& voice_id.to_string())),
+        );
+        Ok(
+            self
+                .client
+                .patch(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .build()?,
+        )
+    }
+    pub(crate) fn get_voice_preview_by_id<'a>(
+        &'a self,
+        voice_id: &'a str,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(
+            self,
+            format_args!("/v1/voices/{}/preview", encode_path(& voice_id.to_string())),
+        );
+        Ok(
+            self
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?,
+        )
+    }
+    pub(crate) fn create_embed_v2<'a>(
+        &'a self,
+        body: &'a types::CreateEmbedV2Request,
+    ) -> Result<::reqwest::Request, Error<()>> {
+        let url = crate::raw::address(self, format_args!("/v2/embeddings"));
+        Ok(
+            self
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .build()?,
+        )
+    }
+}
 /// One call type per operation.
 pub mod calls {
-    use crate::calls::{Arguments, RawResult, Request, Response};
+    use crate::calls::{Arguments, Request, Response};
     use super::types;
     ///A call of [`Client::list_user_avatars`](crate::Client::list_user_avatars).
     #[derive(Clone, Debug)]
@@ -8759,19 +8352,16 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<
-            ::liveavatar_api::Envelope<::liveavatar_api::Page<types::Avatar>>,
-        > {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .list_user_avatars(
                         arguments.parameter::<Option<i64>>("page")?,
                         arguments.parameter::<Option<i64>>("page_size")?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -8900,11 +8490,14 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<types::Avatar>> {
-            Ok(client.create_avatar(&arguments.body::<types::CreateAvatar>()?).await?)
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
+            Ok(
+                super::Requests(client)
+                    .create_avatar(&arguments.body::<types::CreateAvatar>()?)?,
+            )
         }
     }
     ///A call of [`Client::list_public_avatars`](crate::Client::list_public_avatars).
@@ -8988,19 +8581,16 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<
-            ::liveavatar_api::Envelope<::liveavatar_api::Page<types::Avatar>>,
-        > {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .list_public_avatars(
                         arguments.parameter::<Option<i64>>("page")?,
                         arguments.parameter::<Option<i64>>("page_size")?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -9132,16 +8722,15 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<types::Avatar>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .get_avatar_by_id(
                         &arguments.parameter::<::std::string::String>("avatar_id")?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -9216,16 +8805,15 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<::serde_json::Value>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .delete_avatar(
                         &arguments.parameter::<::std::string::String>("avatar_id")?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -9334,17 +8922,16 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<types::Avatar>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .update_avatar(
                         &arguments.parameter::<::std::string::String>("avatar_id")?,
                         &arguments.body::<types::UpdateAvatar>()?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -9432,19 +9019,16 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<
-            ::liveavatar_api::Envelope<::liveavatar_api::Page<types::Context>>,
-        > {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .list_user_contexts(
                         arguments.parameter::<Option<i64>>("page")?,
                         arguments.parameter::<Option<i64>>("page_size")?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -9622,11 +9206,14 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<types::ContextDetail>> {
-            Ok(client.create_context(&arguments.body::<types::CreateContext>()?).await?)
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
+            Ok(
+                super::Requests(client)
+                    .create_context(&arguments.body::<types::CreateContext>()?)?,
+            )
         }
     }
     ///A call of [`Client::get_context_by_id`](crate::Client::get_context_by_id).
@@ -9700,16 +9287,15 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<types::ContextDetail>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .get_context_by_id(
                         &arguments.parameter::<::uuid::Uuid>("context_id")?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -9784,14 +9370,13 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<::serde_json::Value>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
-                    .delete_context(&arguments.parameter::<::uuid::Uuid>("context_id")?)
-                    .await?,
+                super::Requests(client)
+                    .delete_context(&arguments.parameter::<::uuid::Uuid>("context_id")?)?,
             )
         }
     }
@@ -9918,17 +9503,16 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<types::ContextDetail>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .update_context(
                         &arguments.parameter::<::uuid::Uuid>("context_id")?,
                         &arguments.body::<types::UpdateContext>()?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -9998,11 +9582,11 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             _: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<::std::vec::Vec<types::Language>>> {
-            Ok(client.get_languages().await?)
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
+            Ok(super::Requests(client).get_languages()?)
         }
     }
     ///A call of [`Client::list_llm_configurations`](crate::Client::list_llm_configurations).
@@ -10080,13 +9664,11 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             _: Arguments,
-        ) -> RawResult<
-            ::liveavatar_api::Envelope<::std::vec::Vec<types::LlmConfigurationListItem>>,
-        > {
-            Ok(client.list_llm_configurations().await?)
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
+            Ok(super::Requests(client).list_llm_configurations()?)
         }
     }
     ///A call of [`Client::create_llm_configuration`](crate::Client::create_llm_configuration).
@@ -10199,16 +9781,15 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<types::LlmConfigurationResponse>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .create_llm_configuration(
                         &arguments.body::<types::CreateLlmConfiguration>()?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -10286,16 +9867,15 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<types::LlmConfigurationResponse>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .get_llm_configuration(
                         &arguments.parameter::<::std::string::String>("config_id")?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -10370,16 +9950,15 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<::serde_json::Value>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .delete_llm_configuration(
                         &arguments.parameter::<::std::string::String>("config_id")?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -10517,17 +10096,16 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<types::LlmConfigurationResponse>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .update_llm_configuration(
                         &arguments.parameter::<::std::string::String>("config_id")?,
                         &arguments.body::<types::UpdateLlmConfiguration>()?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -10621,18 +10199,11 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             _: Arguments,
-        ) -> RawResult<
-            ::liveavatar_api::Envelope<
-                ::std::collections::BTreeMap<
-                    ::std::string::String,
-                    ::std::vec::Vec<::std::string::String>,
-                >,
-            >,
-        > {
-            Ok(client.list_llm_models().await?)
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
+            Ok(super::Requests(client).list_llm_models()?)
         }
     }
     ///A call of [`Client::list_memories`](crate::Client::list_memories).
@@ -10733,22 +10304,17 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<
-            ::liveavatar_api::Envelope<
-                ::liveavatar_api::Page<types::MemoryListItemResponse>,
-            >,
-        > {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .list_memories(
                         arguments.parameter::<Option<i64>>("page")?,
                         arguments.parameter::<Option<i64>>("page_size")?,
                         arguments.parameter::<Option<types::MemoryType>>("type")?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -10906,14 +10472,13 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<types::MemoryResponse>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
-                    .create_memory(&arguments.body::<types::CreateSessionMemory>()?)
-                    .await?,
+                super::Requests(client)
+                    .create_memory(&arguments.body::<types::CreateSessionMemory>()?)?,
             )
         }
     }
@@ -10991,16 +10556,15 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<types::MemoryWithEpisodesResponse>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .get_memory(
                         &arguments.parameter::<::std::string::String>("memory_id")?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -11070,16 +10634,15 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<()> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .delete_memory(
                         &arguments.parameter::<::std::string::String>("memory_id")?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -11154,13 +10717,11 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             _: Arguments,
-        ) -> RawResult<
-            ::liveavatar_api::Envelope<::std::vec::Vec<types::SecretListItem>>,
-        > {
-            Ok(client.list_secrets().await?)
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
+            Ok(super::Requests(client).list_secrets()?)
         }
     }
     ///A call of [`Client::create_secret`](crate::Client::create_secret).
@@ -11262,14 +10823,13 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<types::CreateSecretResponse>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
-                    .create_secret(&arguments.body::<types::CreateSecretRequest>()?)
-                    .await?,
+                super::Requests(client)
+                    .create_secret(&arguments.body::<types::CreateSecretRequest>()?)?,
             )
         }
     }
@@ -11344,16 +10904,15 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<::serde_json::Value>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .delete_secret(
                         &arguments.parameter::<::std::string::String>("secret_id")?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -11487,14 +11046,12 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<
-            ::liveavatar_api::Envelope<::liveavatar_api::Page<types::ListHistoricEntry>>,
-        > {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .list_sessions(
                         arguments
                             .parameter::<
@@ -11514,8 +11071,7 @@ pub mod calls {
                         arguments.parameter::<Option<i64>>("page")?,
                         arguments.parameter::<Option<i64>>("page_size")?,
                         arguments.parameter::<types::ListSessionsType>("type")?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -11667,14 +11223,13 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<::serde_json::Value>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
-                    .keep_session_alive(&arguments.body::<types::KeepSessionAlive>()?)
-                    .await?,
+                super::Requests(client)
+                    .keep_session_alive(&arguments.body::<types::KeepSessionAlive>()?)?,
             )
         }
     }
@@ -11741,11 +11296,11 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             _: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<types::StartSessionResponse>> {
-            Ok(client.start_session().await?)
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
+            Ok(super::Requests(client).start_session()?)
         }
     }
     ///A call of [`Client::stop_session`](crate::Client::stop_session).
@@ -11845,11 +11400,14 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<::serde_json::Value>> {
-            Ok(client.stop_session(&arguments.body::<types::StopSession>()?).await?)
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
+            Ok(
+                super::Requests(client)
+                    .stop_session(&arguments.body::<types::StopSession>()?)?,
+            )
         }
     }
     ///A call of [`Client::create_session_token`](crate::Client::create_session_token).
@@ -11923,16 +11481,15 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<types::SessionToken>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .create_session_token(
                         &arguments.body::<types::CreateSessionTokenBody>()?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -12007,16 +11564,15 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<types::ListHistoricEntry>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .get_session(
                         &arguments.parameter::<::std::string::String>("session_id")?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -12091,16 +11647,15 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<::serde_json::Value>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .delete_session_events(
                         &arguments.parameter::<::std::string::String>("session_id")?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -12199,18 +11754,17 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<types::SessionTranscriptResponse>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .get_session_transcript(
                         &arguments.parameter::<::std::string::String>("session_id")?,
                         arguments.parameter::<Option<i64>>("end_timestamp")?,
                         arguments.parameter::<Option<i64>>("start_timestamp")?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -12277,11 +11831,11 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             _: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<types::UserCredits>> {
-            Ok(client.get_user_credits().await?)
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
+            Ok(super::Requests(client).get_user_credits()?)
         }
     }
     ///A call of [`Client::list_voice_agents`](crate::Client::list_voice_agents).
@@ -12357,13 +11911,11 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             _: Arguments,
-        ) -> RawResult<
-            ::liveavatar_api::Envelope<::std::vec::Vec<types::VoiceAgentListItem>>,
-        > {
-            Ok(client.list_voice_agents().await?)
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
+            Ok(super::Requests(client).list_voice_agents()?)
         }
     }
     ///A call of [`Client::get_voice_agent`](crate::Client::get_voice_agent).
@@ -12437,16 +11989,15 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<types::VoiceAgentResponse>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .get_voice_agent(
                         &arguments.parameter::<::std::string::String>("agent_id")?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -12539,21 +12090,18 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<
-            ::liveavatar_api::Envelope<::liveavatar_api::Page<types::Voice>>,
-        > {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .list_voices(
                         arguments.parameter::<Option<i64>>("page")?,
                         arguments.parameter::<Option<i64>>("page_size")?,
                         arguments
                             .parameter::<Option<types::VoiceListType>>("voice_type")?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -12722,16 +12270,15 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<types::ThirdPartyVoiceBindResponse>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .bind_third_party_voice(
                         &arguments.body::<types::ThirdPartyVoiceBindRequest>()?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -12804,16 +12351,15 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<types::Voice>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .get_voice_by_id(
                         &arguments.parameter::<::std::string::String>("voice_id")?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -12888,16 +12434,15 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<::serde_json::Value>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .delete_voice(
                         &arguments.parameter::<::std::string::String>("voice_id")?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -12988,17 +12533,16 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<types::Voice>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .update_voice(
                         &arguments.parameter::<::std::string::String>("voice_id")?,
                         &arguments.body::<types::UpdateVoice>()?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -13073,16 +12617,15 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<types::VoicePreviewResponse>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
+                super::Requests(client)
                     .get_voice_preview_by_id(
                         &arguments.parameter::<::std::string::String>("voice_id")?,
-                    )
-                    .await?,
+                    )?,
             )
         }
     }
@@ -13261,14 +12804,13 @@ pub mod calls {
             self.0
         }
         #[inline]
-        async fn exchange(
+        fn build(
             client: &super::Client,
             mut arguments: Arguments,
-        ) -> RawResult<::liveavatar_api::Envelope<types::CreateEmbedV2Response>> {
+        ) -> ::std::result::Result<::reqwest::Request, crate::Error> {
             Ok(
-                client
-                    .create_embed_v2(&arguments.body::<types::CreateEmbedV2Request>()?)
-                    .await?,
+                super::Requests(client)
+                    .create_embed_v2(&arguments.body::<types::CreateEmbedV2Request>()?)?,
             )
         }
     }

@@ -4,11 +4,20 @@
 //! by name and return this crate's errors; [`Client::raw`](crate::Client::raw) returns this client. A new parameter of an
 //! operation changes the signature of its function here, so this module is exempt from the version rules.
 
-use progenitor_client::{ClientHooks, ClientInfo as _, Error, OperationInfo};
-use reqwest::{Request, Response};
+use bytes::Bytes;
+use progenitor_client::{ClientInfo as _, Error as RawError, ResponseValue};
+use reqwest::{Request, StatusCode, Url};
+use std::fmt;
 
 use crate::credential::Credential;
-use crate::http::{self, RequestOptions, Transport};
+use crate::error::{Error, FailedCall, Failure};
+use crate::http::{self, Received, RequestOptions, Transport};
+use crate::wire::FromBody;
+
+/// The status of a response that replaces a missing one; outside the range of registered statuses.
+///
+/// The response's extensions hold the [`FailedCall`], from which [`Error`] is made.
+const NO_RESPONSE: u16 = 599;
 
 #[allow(
     clippy::all,
@@ -34,21 +43,62 @@ pub const DOCUMENT: &str = include_str!("../openapi/liveavatar-v1.json");
 /// The service's document with corrections, before it is lowered for the generator: OpenAPI 3.1, as JSON.
 pub const SERVICE_DOCUMENT: &str = include_str!("../openapi/service.json");
 
-impl ClientHooks<Transport> for Client {
-    async fn pre<E>(&self, request: &mut Request, info: &OperationInfo) -> Result<(), Error<E>> {
-        let id = info.operation_id;
-        let operation =
-            Operation::find(id).ok_or_else(|| Error::Custom(format!("{id}: not in the document")))?;
-        http::prepare(self.inner(), self.baseurl(), request, operation)
-            .map_err(|reason| Error::Custom(format!("{id}: {reason}")))
-    }
+/// Sends the request of a generated function.
+pub(crate) async fn exchange<T: FromBody, E>(
+    client: &Client,
+    mut request: Request,
+    id: &'static str,
+) -> Result<ResponseValue<T>, RawError<E>> {
+    let invalid = |reason: String| RawError::Custom(format!("{id}: {reason}"));
+    let operation = Operation::find(id).ok_or_else(|| invalid("not in the document".to_owned()))?;
+    http::prepare(client.inner(), &mut request, operation).map_err(invalid)?;
+    let sent = send(client, request, operation).await;
+    let Received { status, headers, body, attempts: _ } =
+        sent.map_err(|failed| RawError::UnexpectedResponse(response_of(*failed)))?;
+    let bytes = body.bytes.clone();
+    let body = T::from_body(body).map_err(|error| RawError::InvalidResponsePayload(bytes, error))?;
+    Ok(ResponseValue::new(body, status, headers))
+}
 
-    async fn exec(&self, request: Request, info: &OperationInfo) -> reqwest::Result<Response> {
-        match Operation::find(info.operation_id) {
-            Some(operation) => Ok(http::send(self.client(), self.inner(), request, operation).await),
-            None => self.client().execute(request).await,
+/// Makes a response of a failed call, with the service's status and body if it responded.
+fn response_of(call: FailedCall) -> reqwest::Response {
+    let mut response = ::http::Response::new(Bytes::new());
+    let status = match &call.failure {
+        Failure::Response { status, headers, body, .. } => {
+            response.headers_mut().clone_from(headers);
+            *response.body_mut() = Bytes::from(body.clone());
+            if (200..300).contains(status) { NO_RESPONSE } else { *status }
         }
-    }
+        // With its own status, it would pass for a success.
+        Failure::Unreadable { .. } | Failure::NoResponse(_) | Failure::NoTimeLeft => NO_RESPONSE,
+    };
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    response.extensions_mut().insert(call);
+    response.into()
+}
+
+/// Returns the address of a path.
+pub(crate) fn address(client: &Client, path: fmt::Arguments<'_>) -> Url {
+    http::address(&client.inner().shared.base_url, path)
+}
+
+/// Signs a request, or returns why it must not be sent.
+pub(crate) fn sign(
+    client: &Client,
+    request: &mut Request,
+    operation: &'static Operation,
+) -> Result<(), Error> {
+    http::prepare(client.inner(), request, operation)
+        .map_err(|reason| Error::invalid_request(reason).during(operation.id))
+}
+
+/// Sends a signed request.
+pub(crate) async fn send(
+    client: &Client,
+    request: Request,
+    operation: &'static Operation,
+) -> Result<Received, Box<FailedCall>> {
+    http::send(client.client(), client.inner(), request, operation).await
 }
 
 impl Client {

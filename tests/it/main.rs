@@ -8,6 +8,7 @@ mod client;
 mod config;
 mod endpoint;
 mod http;
+mod raw;
 mod realtime;
 mod session;
 mod store;

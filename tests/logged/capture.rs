@@ -6,6 +6,7 @@ use std::sync::Once;
 
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::util::SubscriberInitExt;
 
 thread_local! {
     // A test's client and mock run on the test's thread, so that parallel tests do not mix.
@@ -30,14 +31,23 @@ impl Write for ThreadLog {
 /// Call it before anything is logged: a callsite that is reached without a subscriber stays disabled.
 pub(crate) fn start() {
     static STARTED: Once = Once::new();
-    STARTED.call_once(|| {
-        tracing_subscriber::fmt()
-            .with_max_level(LevelFilter::TRACE)
-            .with_span_events(FmtSpan::NEW | FmtSpan::CLOSE)
-            .without_time()
-            .with_writer(|| ThreadLog)
-            .init();
-    });
+    STARTED.call_once(|| subscriber(LevelFilter::TRACE).init());
+}
+
+/// Captures only spans and events up to a level on this thread, until the guard is dropped.
+#[must_use]
+pub(crate) fn limit(level: LevelFilter) -> impl Sized {
+    start();
+    subscriber(level).set_default()
+}
+
+fn subscriber(level: LevelFilter) -> impl SubscriberInitExt {
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_span_events(FmtSpan::NEW | FmtSpan::CLOSE)
+        .without_time()
+        .with_writer(|| ThreadLog)
+        .finish()
 }
 
 /// Returns what this thread has logged since the last call.

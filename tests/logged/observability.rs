@@ -7,6 +7,7 @@ use liveavatar_api::{Attempt, AttemptOutcome, Client, Credential, Observer, Requ
 use liveavatar_mock::{MockResponse, Server};
 use liveavatar_tests::TestClock;
 use serde_json::json;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::capture;
 
@@ -74,6 +75,20 @@ async fn a_successful_call_is_a_span_and_an_event() {
     insta::assert_snapshot!(recorder.take(), @r#"
     before get_user_credits #1
     after get_user_credits #1: Some(200), Some("mock-request-1"), retry in None
+    "#);
+}
+
+#[tokio::test]
+async fn a_span_has_status_and_request_id_without_events_and_an_observer() {
+    let _guard = capture::limit(LevelFilter::INFO);
+    let server = Server::start().await.unwrap();
+    let credential = Credential::api_key("canary-api-key").unwrap();
+    let client = Client::builder().base_url(server.url()).credential(credential).build().unwrap();
+    capture::take();
+    client.get_user_credits().send().await.unwrap();
+    insta::assert_snapshot!(logged(), @r#"
+    INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port]}: liveavatar_api::http::trace: new
+    INFO liveavatar{otel.name="get_user_credits" otel.kind="client" http.request.method="GET" url.template="/v1/users/credits" server.address="127.0.0.1" server.port=[port] http.response.status_code=200 liveavatar.request_id="mock-request-1"}: liveavatar_api::http::trace: close
     "#);
 }
 

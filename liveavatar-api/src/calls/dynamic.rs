@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use progenitor_client::{ClientHooks as _, ClientInfo as _, OperationInfo};
-use reqwest::Url;
+use progenitor_client::ClientInfo as _;
 use reqwest::header::{ACCEPT, HeaderValue};
-use reqwest::multipart::Form;
 use serde_json::Value;
 
-use super::upload::{self, FILE, file_part, picture_errors, with_form};
+use super::form::Form;
+use super::response::not_json;
+use super::upload::{self, FILE, add_file, picture_errors};
 use crate::config::AnyConfiguration;
-use crate::error::{Error, FailedCall};
+use crate::error::{Error, FailedCall, Failure};
+use crate::http::Received;
 use crate::operation::Operation;
 use crate::raw;
 use crate::schema;
@@ -126,13 +127,17 @@ impl DynamicCall {
     /// # Cancel safety
     /// If dropped after sending, the service may still act.
     pub async fn send(self) -> Result<RawResponse, Error> {
-        let response = self.exchange().await?;
-        let outcome = response.extensions().get::<FailedCall>();
-        // Inside the client, a failure in a 2xx has another status.
-        let status =
-            outcome.and_then(|outcome| outcome.failure.status()).unwrap_or(response.status().as_u16());
-        let headers = response.headers().clone();
-        Ok(RawResponse { status, headers, body: response.bytes().await? })
+        match self.exchange().await? {
+            Ok(Received { status, headers, body, .. }) => {
+                Ok(RawResponse { status: status.as_u16(), headers, body: body.bytes })
+            }
+            Err(failed) => match failed.failure {
+                Failure::Response { status, headers, body, .. } => {
+                    Ok(RawResponse { status, headers: *headers, body: body.into() })
+                }
+                _ => Err(Error::from(&*failed)),
+            },
+        }
     }
 
     /// Sends the call and returns the data of its response, of any shape; null if there is none.
@@ -144,25 +149,18 @@ impl DynamicCall {
     /// If dropped after sending, the service may still act.
     pub async fn data(self) -> Result<Value, Error> {
         let operation = self.operation.id;
-        let response = self.exchange().await.map_err(|error| error.during(operation))?;
-        if let Some(outcome) = response.extensions().get::<FailedCall>() {
-            return Err(outcome.into());
-        }
-        let body = response.bytes().await.map_err(|error| Error::from(error).during(operation))?;
-        if body.is_empty() {
+        let sent = self.exchange().await.map_err(|error| error.during(operation))?;
+        let body = sent.map_err(|failed| Error::from(&*failed))?.body;
+        if body.bytes.is_empty() {
             return Ok(Value::Null);
         }
-        match serde_json::from_slice(&body) {
-            Ok(Value::Object(mut envelope)) if envelope.contains_key("data") => {
-                Ok(envelope.remove("data").unwrap_or_default())
+        let value = serde_json::from_slice(body.data.as_ref().unwrap_or(&body.bytes));
+        match value.map_err(|error| not_json(&error).during(operation))? {
+            data if body.data.is_some() => Ok(data),
+            Value::Object(envelope) if envelope.contains_key("data") || envelope.contains_key("code") => {
+                Ok(Value::Null)
             }
-            Ok(Value::Object(envelope)) if envelope.contains_key("code") => Ok(Value::Null),
-            Ok(bare) => Ok(bare),
-            Err(error) => {
-                let (line, column) = (error.line(), error.column());
-                let message = format!("the response is not JSON, at line {line} column {column}");
-                Err(Error::decode(message).during(operation))
-            }
+            bare => Ok(bare),
         }
     }
 
@@ -196,7 +194,7 @@ impl DynamicCall {
         Error::invalid_fields(picture_errors(picture).into_iter().chain(others))
     }
 
-    async fn exchange(self) -> Result<reqwest::Response, Error> {
+    async fn exchange(self) -> Result<Result<Received, Box<FailedCall>>, Error> {
         let id = self.operation.id;
         let raw = &self.client;
         let invalid = |reason: &str| Error::invalid_request(reason).during(id);
@@ -205,8 +203,7 @@ impl DynamicCall {
             return Err(invalid(&format!("a path parameter of {} is missing", self.operation.path)));
         }
         self.check().map_err(|error| error.during(id))?;
-        let url = Url::parse(&format!("{}{}", raw.baseurl(), self.path))
-            .map_err(|_| invalid("the path does not make a valid address"))?;
+        let url = raw::address(raw, format_args!("{}", self.path));
         let method = self.operation.method.parse().map_err(|_| invalid("the HTTP method is not valid"))?;
         let mut request = raw
             .client()
@@ -216,24 +213,18 @@ impl DynamicCall {
         if !self.form.is_empty() {
             let mut form = Form::new();
             for (name, part) in self.form {
-                form = match part {
-                    Part::Text(text) => form.text(name, text),
-                    Part::File(bytes) => form.part(name, file_part(bytes)?),
-                };
+                match part {
+                    Part::Text(text) => form.text(&name, &text),
+                    Part::File(bytes) => add_file(&mut form, &name, &bytes),
+                }
             }
-            request = with_form(request, form).await?;
+            request = form.send_in(request);
         } else if let Some(body) = &self.body {
             request = request.json(body);
         }
         let mut request = request.build()?;
-        let info = OperationInfo { operation_id: id };
-        raw.pre::<()>(&mut request, &info).await?;
-        let response = raw.exec(request, &info).await?;
-        let outcome = response.extensions().get::<FailedCall>();
-        if let Some(outcome) = outcome.filter(|outcome| !outcome.has_response()) {
-            return Err(outcome.into());
-        }
-        Ok(response)
+        raw::sign(raw, &mut request, self.operation)?;
+        Ok(raw::send(raw, request, self.operation).await)
     }
 }
 

@@ -23,19 +23,20 @@
 //! arguments are reported together, before anything is sent; see [`Error::fields`](crate::Error::fields).
 
 mod dynamic;
+mod form;
 mod pages;
 mod response;
 mod upload;
 
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 
-use progenitor_client::ResponseValue;
 use serde::de::DeserializeOwned;
 
 use crate::builder::{Draft, Given};
 use crate::error::Error;
+use crate::http::Received;
+use crate::operation::Operation;
 use crate::raw;
 use crate::schema;
 
@@ -44,10 +45,8 @@ pub use dynamic::{DynamicCall, RawResponse};
 pub(crate) use pages::{Paged, all, items, pages};
 pub(crate) use response::Open;
 pub use response::Response;
+use response::decode;
 pub use upload::CreateImageAvatar;
-
-/// The result of a generated function.
-pub(crate) type RawResult<T> = Result<ResponseValue<T>, Error>;
 
 /// A call's client and arguments.
 #[derive(Clone)]
@@ -122,27 +121,36 @@ pub(crate) trait Call: Sized + Send + 'static {
 
     fn into_request(self) -> Request;
 
-    /// Calls the generated function.
-    fn exchange(
-        client: &raw::Client,
-        arguments: Arguments,
-    ) -> impl Future<Output = RawResult<Self::Response>> + Send;
+    /// Builds the request with the generated function.
+    fn build(client: &raw::Client, arguments: Arguments) -> Result<reqwest::Request, Error>;
 }
 
-async fn exchange<C: Call>(call: C) -> Result<ResponseValue<C::Response>, Error> {
+async fn exchange<C: Call>(call: C) -> Result<Response<C::Response>, Error> {
     let request = call.into_request();
     request.check(C::OPERATION, C::BODY)?;
     let client = Arc::clone(&request.client);
-    C::exchange(&client, Arguments(request)).await
+    let request = C::build(&client, Arguments(request))?;
+    decode(send_request(&client, request, C::OPERATION).await?)
+}
+
+/// Signs and sends the request of an operation.
+async fn send_request(
+    client: &raw::Client,
+    mut request: reqwest::Request,
+    id: &str,
+) -> Result<Received, Error> {
+    let operation = Operation::find(id)
+        .ok_or_else(|| Error::invalid_request("the document does not list the operation"))?;
+    raw::sign(client, &mut request, operation)?;
+    raw::send(client, request, operation).await.map_err(|failed| Error::from(&*failed))
 }
 
 /// Sends a call and returns the whole response.
 pub(crate) async fn send_raw<C: Call>(call: C) -> Result<Response<C::Response>, Error> {
-    exchange(call).await.map(Response::from).map_err(|error| error.during(C::OPERATION))
+    exchange(call).await.map_err(|error| error.during(C::OPERATION))
 }
 
 /// Sends a call and returns the data of its response.
 pub(crate) async fn send<C: Call>(call: C) -> Result<C::Data, Error> {
-    let response = exchange(call).await.map(Response::from);
-    response.and_then(C::Response::open).map_err(|error| error.during(C::OPERATION))
+    exchange(call).await.and_then(C::Response::open).map_err(|error| error.during(C::OPERATION))
 }

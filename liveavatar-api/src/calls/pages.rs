@@ -4,7 +4,7 @@ use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use reqwest::Url;
 use serde_json::Value;
 
-use super::response::{Open as _, Response};
+use super::response::Open as _;
 use super::{Call, Request, exchange};
 use crate::builder::Given;
 use crate::error::Error;
@@ -47,7 +47,7 @@ pub(crate) fn pages<C: Paged>(mut call: C) -> Pages<C::Item> {
                 Step::Fail(error) => return Err(error),
                 Step::End => return Ok(None),
             };
-            let response = Response::from(exchange(call).await.map_err(|error| error.during(C::OPERATION))?);
+            let response = exchange(call).await.map_err(|error| error.during(C::OPERATION))?;
             let (status, attempts, request_id) =
                 (response.status, response.attempts(), response.request_id());
             let code = response.body.code();

@@ -3,13 +3,12 @@
 use std::fmt;
 
 use http::HeaderMap;
-use progenitor_client::ResponseValue;
 use serde::de::DeserializeOwned;
 use serde::de::value::UnitDeserializer;
 
 use crate::error::Error;
-use crate::http::{ATTEMPTS_HEADER, request_id};
-use crate::wire::Envelope;
+use crate::http::{Received, request_id};
+use crate::wire::{Envelope, FromBody};
 
 /// The whole response of a successful call; its body is an [`Envelope`] for all operations but one.
 #[derive(Clone)]
@@ -21,13 +20,14 @@ pub struct Response<T> {
     pub headers: HeaderMap,
     /// The body.
     pub body: T,
+    attempts: u32,
 }
 
 impl<T> Response<T> {
     /// Returns the number of requests that were sent, including retries.
     #[must_use]
     pub fn attempts(&self) -> u32 {
-        self.headers.get(ATTEMPTS_HEADER).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(1)
+        self.attempts
     }
 
     /// Returns the request's id, which the service's support asks for.
@@ -37,14 +37,19 @@ impl<T> Response<T> {
     }
 }
 
-impl<T> From<ResponseValue<T>> for Response<T> {
-    fn from(response: ResponseValue<T>) -> Self {
-        Self {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            body: response.into_inner(),
-        }
+/// Decodes the body of a response.
+pub(super) fn decode<T: FromBody>(received: Received) -> Result<Response<T>, Error> {
+    let Received { status, headers, body, attempts } = received;
+    let status = status.as_u16();
+    match T::from_body(body) {
+        Ok(body) => Ok(Response { status, headers, body, attempts }),
+        Err(error) => Err(not_json(&error).with_response(status, request_id(&headers, None), attempts)),
     }
+}
+
+/// The error of a body that is not JSON of the documented type.
+pub(super) fn not_json(error: &serde_json::Error) -> Error {
+    Error::decode(format!("the response is not JSON, at line {} column {}", error.line(), error.column()))
 }
 
 /// Omits the headers.
@@ -56,11 +61,13 @@ impl<T: fmt::Debug> fmt::Debug for Response<T> {
 }
 
 /// A body whose data callers want.
-pub(crate) trait Open: Sized {
+pub(crate) trait Open: FromBody {
     type Data;
 
     /// The service's own code.
-    fn code(&self) -> Option<i64>;
+    fn code(&self) -> Option<i64> {
+        None
+    }
 
     fn open(response: Response<Self>) -> Result<Self::Data, Error>;
 }
@@ -73,10 +80,10 @@ impl<T: DeserializeOwned> Open for Envelope<T> {
     }
 
     fn open(response: Response<Self>) -> Result<T, Error> {
-        let (status, attempts, request_id) = (response.status, response.attempts(), response.request_id());
-        let code = response.body.code();
+        let Response { status, headers, body, attempts } = response;
+        let code = body.code();
         // The HTTP layer has already turned codes of failure into errors.
-        let error = match response.body.into_decoded() {
+        let error = match body.into_decoded() {
             Ok(Some(data)) => return Ok(data),
             // The data type of operations without data deserializes from nothing.
             Ok(None) => match T::deserialize(UnitDeserializer::<serde::de::value::Error>::new()) {
@@ -90,16 +97,12 @@ impl<T: DeserializeOwned> Open for Envelope<T> {
                 at.line, at.column
             )),
         };
-        Err(error.with_response(status, request_id, attempts).with_code(code))
+        Err(error.with_response(status, request_id(&headers, None), attempts).with_code(code))
     }
 }
 
 impl Open for () {
     type Data = ();
-
-    fn code(&self) -> Option<i64> {
-        None
-    }
 
     fn open(_: Response<Self>) -> Result<(), Error> {
         Ok(())

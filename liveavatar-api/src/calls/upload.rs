@@ -1,18 +1,15 @@
 //! The upload of a picture: the one operation that the generator cannot generate.
 
 use std::fmt;
-use std::future::ready;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-use futures_util::TryStreamExt as _;
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use progenitor_client::{ClientHooks as _, ClientInfo as _, OperationInfo, ResponseValue};
-use reqwest::RequestBuilder;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
-use reqwest::multipart::{Form, Part};
+use progenitor_client::ClientInfo as _;
+use reqwest::header::{ACCEPT, HeaderValue};
 
-use super::{Open as _, RawResult, Response};
+use super::form::Form;
+use super::{Open as _, Response, decode, send_request};
 use crate::builder::{Draft, IntoField};
 use crate::error::Error;
 use crate::operation::Operation;
@@ -70,20 +67,10 @@ pub(super) fn picture_errors(file: Option<&Bytes>) -> Vec<Diagnostic> {
     errors
 }
 
-pub(crate) fn file_part(file: Bytes) -> reqwest::Result<Part> {
-    let (media, name) = format_of(&file).unwrap_or(("application/octet-stream", "file"));
-    let length = file.len() as u64;
-    Part::stream_with_length(file, length).file_name(name).mime_str(media)
-}
-
-/// Sets a form as the request's body, in memory: a stream cannot be sent again in a retry.
-pub(crate) async fn with_form(request: RequestBuilder, form: Form) -> reqwest::Result<RequestBuilder> {
-    let media = format!("multipart/form-data; boundary={}", form.boundary());
-    let body = form.into_stream().try_fold(BytesMut::new(), |mut body, part| {
-        body.extend_from_slice(&part);
-        ready(Ok(body))
-    });
-    Ok(request.header(CONTENT_TYPE, media).body(body.await?.freeze()))
+/// Adds a file to a form, with the media type that its first bytes show.
+pub(super) fn add_file(form: &mut Form, name: &str, file: &[u8]) {
+    let (media, file_name) = format_of(file).unwrap_or(("application/octet-stream", "file"));
+    form.file(name, file_name, media, file);
 }
 
 impl CreateImageAvatar {
@@ -116,8 +103,7 @@ impl CreateImageAvatar {
     /// # Cancel safety
     /// If dropped before the response, the training may have started; the list of avatars shows it.
     pub async fn send(self) -> Result<types::Avatar, Error> {
-        let response = self.exchange().await.map(Response::from);
-        response.and_then(Envelope::open).map_err(|error| error.during(ID))
+        self.exchange().await.and_then(Envelope::open).map_err(|error| error.during(ID))
     }
 
     /// Sends the picture and returns the whole response.
@@ -128,10 +114,10 @@ impl CreateImageAvatar {
     /// # Cancel safety
     /// As [`send`](Self::send).
     pub async fn send_raw(self) -> Result<Response<Envelope<types::Avatar>>, Error> {
-        self.exchange().await.map(Response::from).map_err(|error| error.during(ID))
+        self.exchange().await.map_err(|error| error.during(ID))
     }
 
-    async fn exchange(self) -> Result<ResponseValue<Envelope<types::Avatar>>, Error> {
+    async fn exchange(self) -> Result<Response<Envelope<types::Avatar>>, Error> {
         let Self { file, mut arguments, .. } = self;
         let body = schema::check_type("CreateImageAvatarBody", arguments.value(), arguments.texts());
         let others = body.into_iter().filter(|one| one.path() != FILE);
@@ -139,32 +125,16 @@ impl CreateImageAvatar {
         let operation = Operation::find(ID)
             .ok_or_else(|| Error::invalid_request("the document does not list the upload"))?;
 
-        let mut form = Form::new().part(FILE, file_part(file.unwrap_or_default())?);
+        let mut form = Form::new();
+        add_file(&mut form, FILE, &file.unwrap_or_default());
         if let Some(resolution) = arguments.take::<Option<String>>("resolution").unwrap_or_default() {
-            form = form.text("resolution", resolution);
+            form.text("resolution", &resolution);
         }
-        upload(&self.client, operation, form).await
-    }
-}
-
-async fn upload(
-    client: &raw::Client,
-    operation: &'static Operation,
-    form: Form,
-) -> RawResult<Envelope<types::Avatar>> {
-    let url = format!("{}{}", client.baseurl(), operation.path);
-    let accept = HeaderValue::from_static("application/json");
-    let request = client.client().post(url).header(ACCEPT, accept);
-    let mut request = with_form(request, form).await?.build()?;
-    let info = OperationInfo { operation_id: operation.id };
-    client.pre::<()>(&mut request, &info).await?;
-    let result = client.exec(request, &info).await;
-    client.post::<()>(&result, &info).await?;
-    let response = result?;
-    if response.status().is_success() {
-        Ok(ResponseValue::from_response::<()>(response).await?)
-    } else {
-        Err(progenitor_client::Error::<()>::UnexpectedResponse(response).into())
+        let address = raw::address(&self.client, format_args!("{}", operation.path));
+        let accept = HeaderValue::from_static("application/json");
+        let request = self.client.client().post(address).header(ACCEPT, accept);
+        let request = form.send_in(request).build()?;
+        decode(send_request(&self.client, request, ID).await?)
     }
 }
 

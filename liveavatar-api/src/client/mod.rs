@@ -341,18 +341,19 @@ impl ClientBuilder {
         };
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         let supervisor = Supervisor::new(Arc::clone(&clock), self.store, self.hook, self.seed);
-        let shared = Shared { clock, pools, retries: Retries::new(self.seed), observer: self.observer };
+        let base_url = url.as_str().trim_end_matches('/').to_owned();
+        let retries = Retries::new(self.seed);
+        let shared = Shared { base_url: url, clock, pools, retries, observer: self.observer };
         let transport =
             Transport { credential: self.credential, options: self.options, shared: Arc::new(shared) };
-        let raw = raw::Client::new_with_client(&url, http, transport);
+        let raw = raw::Client::new_with_client(&base_url, http, transport);
         Ok(Client::of(raw, Arc::new(supervisor), Arc::default()))
     }
 }
 
 /// A valid base URL.
 struct Base {
-    /// Without a trailing slash.
-    url: String,
+    url: Url,
     plain: bool,
     local: bool,
 }
@@ -393,5 +394,5 @@ fn base(text: &str, plain_http: bool) -> Result<Base, Error> {
         }
         _ => return Err(invalid("is neither https nor http")),
     }
-    Ok(Base { plain: url.scheme() == "http", local, url: url.as_str().trim_end_matches('/').to_owned() })
+    Ok(Base { plain: url.scheme() == "http", local, url })
 }

@@ -41,12 +41,6 @@ pub(crate) enum Failure {
     NoTimeLeft,
 }
 
-impl FailedCall {
-    pub(crate) fn has_response(&self) -> bool {
-        matches!(self.failure, Failure::Response { .. })
-    }
-}
-
 impl Failure {
     pub(crate) fn is_timeout(&self) -> bool {
         match self {

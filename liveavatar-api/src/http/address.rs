@@ -1,16 +1,29 @@
 //! Checks of addresses, of which the generated code makes none.
 
+use std::fmt;
+
 use reqwest::Url;
 
 use crate::operation::Operation;
+
+/// Returns the address of a path, which begins with a slash; reserved characters in its parameters are escaped.
+///
+/// The base URL is parsed only once, and its host stays.
+pub(crate) fn address(base: &Url, path: fmt::Arguments<'_>) -> Url {
+    let mut url = base.clone();
+    match (path.as_str(), base.path()) {
+        (Some(path), "/") => url.set_path(path),
+        (_, prefix) => url.set_path(&format!("{}{path}", prefix.trim_end_matches('/'))),
+    }
+    url
+}
 
 /// Rejects a path parameter that would address another resource: `""`, `"."` and `".."`.
 ///
 /// The generated code escapes everything else. URL parsing resolves these three, so that deleting one item would address
 /// the list of all items.
-pub(super) fn check_path(base: &str, url: &Url, operation: &Operation) -> Result<(), String> {
-    let base = base.find("://").and_then(|at| base[at + 3..].find('/').map(|slash| &base[at + 3 + slash..]));
-    let path = url.path().strip_prefix(base.unwrap_or("").trim_end_matches('/')).unwrap_or(url.path());
+pub(super) fn check_path(base: &Url, url: &Url, operation: &Operation) -> Result<(), String> {
+    let path = url.path().strip_prefix(base.path().trim_end_matches('/')).unwrap_or(url.path());
     let mut given = path.split('/');
     let mut wanted = operation.path.split('/');
     loop {

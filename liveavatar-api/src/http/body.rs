@@ -2,9 +2,10 @@
 
 use bytes::{Bytes, BytesMut};
 use reqwest::Response;
+use serde_json::value::RawValue;
 
 use crate::error::ENDS_EARLY;
-use crate::wire::integer_or_none;
+use crate::wire::{Body, integer_or_none};
 
 /// Largest part of a failed response's body that is read: enough for every field error, but not for a whole web page.
 pub(super) const MAX_FAILURE_BODY: usize = 256 * 1024;
@@ -45,33 +46,35 @@ pub(super) async fn read(response: &mut Response, limit: usize) -> Result<Bytes,
 
 /// What the envelope of a 2xx response reports.
 pub(super) enum Envelope {
-    /// The call succeeded; the body is in the form that the generated code decodes.
-    Success(Bytes),
+    /// The call succeeded.
+    Success(Body),
     /// The code reports a failure.
     Failure,
 }
 
 /// Reads the envelope of a 2xx response.
 ///
-/// Every malformed body is found here, because the generated decoder would lose the status and the headers.
-pub(super) fn envelope(body: &Bytes) -> Result<Envelope, &'static str> {
+/// Every malformed body is found here, because decoding the data would lose the status and the headers.
+pub(super) fn envelope(bytes: &Bytes) -> Result<Envelope, &'static str> {
     #[derive(serde::Deserialize)]
-    struct Fields {
+    struct Fields<'a> {
         #[serde(default, deserialize_with = "integer_or_none")]
         code: Option<i64>,
-        #[serde(default, rename = "data")]
-        _data: serde::de::IgnoredAny,
-        #[serde(default, rename = "message")]
-        _message: serde::de::IgnoredAny,
+        #[serde(borrow)]
+        data: Option<&'a RawValue>,
+        #[serde(borrow)]
+        message: Option<&'a RawValue>,
     }
-    if body.len() > MAX_BODY {
+    if bytes.len() > MAX_BODY {
         return Err("the response is larger than 64 MiB");
     }
-    let body = if body.starts_with(b"\xef\xbb\xbf") { body.slice(3..) } else { body.clone() };
-    let text = body.trim_ascii();
+    let bytes = if bytes.starts_with(b"\xef\xbb\xbf") { bytes.slice(3..) } else { bytes.clone() };
+    let text = bytes.trim_ascii();
     match (text.first(), text.last()) {
         // The status alone can report a success without data.
-        (None, _) => return Ok(Envelope::Success(Bytes::from_static(b"{}"))),
+        (None, _) => {
+            return Ok(Envelope::Success(Body { bytes: Bytes::from_static(b"{}"), ..Body::empty() }));
+        }
         (Some(b'{'), Some(b'}')) => {}
         (Some(b'{'), _) => return Err(ENDS_EARLY),
         (Some(b'<'), _) => return Err("the response is HTML, perhaps from a proxy"),
@@ -79,19 +82,17 @@ pub(super) fn envelope(body: &Bytes) -> Result<Envelope, &'static str> {
     }
     // serde_json skips `data` without validating its UTF-8.
     let text = std::str::from_utf8(text).map_err(|_| "the response is not JSON")?;
-    let fields: Fields = serde_json::from_str(text).map_err(|error| match error.classify() {
-        serde_json::error::Category::Eof => ENDS_EARLY,
-        serde_json::error::Category::Data => "the response is not an envelope",
-        _ => "the response is not JSON",
-    })?;
-    match fields.code {
-        Some(code) if !SUCCESS_CODES.contains(&code) => Ok(Envelope::Failure),
-        _ => Ok(Envelope::Success(body)),
+    let Fields { code, data, message } =
+        serde_json::from_str(text).map_err(|error| match error.classify() {
+            serde_json::error::Category::Eof => ENDS_EARLY,
+            serde_json::error::Category::Data => "the response is not an envelope",
+            _ => "the response is not JSON",
+        })?;
+    if code.is_some_and(|code| !SUCCESS_CODES.contains(&code)) {
+        return Ok(Envelope::Failure);
     }
-}
-
-/// Returns the response with a body that has already been read.
-pub(super) fn with_body(response: Response, body: Bytes) -> Response {
-    let (parts, _) = http::Response::<reqwest::Body>::from(response).into_parts();
-    http::Response::from_parts(parts, body).into()
+    // A message that is not a text, or not valid Unicode, does not fail the call.
+    let message = message.and_then(|message| serde_json::from_str(message.get()).ok());
+    let data = data.map(|data| bytes.slice_ref(data.get().as_bytes()));
+    Ok(Envelope::Success(Body { bytes, code, message, data }))
 }

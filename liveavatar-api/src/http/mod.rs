@@ -16,7 +16,9 @@ mod trace;
 
 use std::sync::Arc;
 
-pub(crate) use address::is_loopback;
+use reqwest::Url;
+
+pub(crate) use address::{address, is_loopback};
 pub use clock::Clock;
 pub(crate) use clock::SystemClock;
 pub use observe::{Attempt, AttemptOutcome, Observer};
@@ -24,7 +26,7 @@ pub use options::RequestOptions;
 pub(crate) use pools::Pools;
 pub(crate) use request_id::request_id;
 pub(crate) use retry::Retries;
-pub(crate) use send::{ATTEMPTS_HEADER, send};
+pub(crate) use send::{Received, send};
 pub(crate) use sign::prepare;
 
 use crate::credential::Credential;
@@ -40,6 +42,7 @@ pub struct Transport {
 /// The part of a [`Transport`] that all clones of a client share.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    pub(crate) base_url: Url,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) pools: Pools,
     pub(crate) retries: Retries,

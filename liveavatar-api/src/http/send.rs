@@ -3,33 +3,34 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
-use reqwest::header::{HeaderName, HeaderValue};
+use http::HeaderMap;
 use reqwest::{Request, Response, StatusCode};
 
-use super::body::{Envelope, MAX_BODY, MAX_FAILURE_BODY, envelope, read, with_body};
+use super::body::{Envelope, MAX_BODY, MAX_FAILURE_BODY, envelope, read};
 use super::redact::redact;
 use super::retry::requested_pause;
 use super::{Attempt, AttemptOutcome, Shared, Transport, request_id};
 use crate::credential::Credential;
 use crate::error::{ENDS_EARLY, FailedCall, Failure};
 use crate::operation::Operation;
+use crate::wire::Body;
 
-/// The response header that carries the number of attempts to the caller; the service does not send this header.
-pub(crate) const ATTEMPTS_HEADER: &str = "x-liveavatar-client-attempts";
+/// The response of a successful call.
+pub(crate) struct Received {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Body,
+    /// The number of requests that were sent.
+    pub(crate) attempts: u32,
+}
 
-/// The status of a response that replaces a missing one; outside the range of registered statuses.
-///
-/// The response's extensions hold the [`FailedCall`], from which [`crate::Error`] is made.
-const NO_RESPONSE: u16 = 599;
-
-/// Sends a request with retries. Failures are responses, too: their extensions hold a [`FailedCall`].
+/// Sends a request with retries, and reads the response.
 pub(crate) async fn send(
     http: &reqwest::Client,
     transport: &Transport,
     request: Request,
     operation: &'static Operation,
-) -> Response {
+) -> Result<Received, Box<FailedCall>> {
     let http = &transport.shared.pools.here(http);
     #[cfg(feature = "tracing")]
     {
@@ -46,7 +47,7 @@ async fn attempts(
     transport: &Transport,
     mut request: Request,
     operation: &'static Operation,
-) -> Response {
+) -> Result<Received, Box<FailedCall>> {
     let Transport { credential, options, shared } = transport;
     let started = shared.clock.now();
     let time_left =
@@ -54,7 +55,7 @@ async fn attempts(
     let attempt_timeout = options.attempt_timeout_of(operation);
     let failed = |attempts, retry_after, may_have_arrived, failure| {
         let credential = credential.as_ref().map(Credential::kind);
-        failed(FailedCall { operation, credential, attempts, retry_after, may_have_arrived, failure })
+        Box::new(FailedCall { operation, credential, attempts, retry_after, may_have_arrived, failure })
     };
     let mut sent_at = started;
     let mut attempts = 0;
@@ -62,12 +63,12 @@ async fn attempts(
     loop {
         let left = time_left(sent_at);
         if left.is_zero() {
-            return failed(attempts, None, may_have_arrived, Failure::NoTimeLeft);
+            return Err(failed(attempts, None, may_have_arrived, Failure::NoTimeLeft));
         }
         attempts += 1;
-        *request.timeout_mut() = Some(attempt_timeout.min(left));
-        // A stream cannot be copied, and therefore not be sent again.
+        // A stream cannot be copied, and therefore not be sent again. The time limit would cost the copy two allocations.
         let copy = request.try_clone();
+        *request.timeout_mut() = Some(attempt_timeout.min(left));
         let attempt = Attempt { operation, number: attempts };
         if let Some(observer) = &shared.observer {
             observer.before(&attempt);
@@ -78,19 +79,21 @@ async fn attempts(
         let now = shared.clock.now();
         let duration = now.duration_since(sent_at).unwrap_or_default();
         let (failure, requested) = match result {
-            Ok(response) => {
-                let outcome = AttemptOutcome {
-                    succeeded: true,
-                    status: Some(response.status().as_u16()),
-                    duration,
-                    request_id: request_id(response.headers(), credential.as_ref()),
-                    retry_in: None,
-                };
-                observe(shared, &attempt, &outcome);
+            Ok((status, headers, body)) => {
+                if is_observed(shared) {
+                    let outcome = AttemptOutcome {
+                        succeeded: true,
+                        status: Some(status.as_u16()),
+                        duration,
+                        request_id: request_id(&headers, credential.as_ref()),
+                        retry_in: None,
+                    };
+                    observe(shared, &attempt, &outcome);
+                }
                 if attempts == 1 {
                     shared.retries.refund();
                 }
-                return counted(response, attempts);
+                return Ok(Received { status, headers, body, attempts });
             }
             Err(failed) => failed,
         };
@@ -109,12 +112,21 @@ async fn attempts(
         };
         observe(shared, &attempt, &outcome);
         let Some((copy, pause)) = retry else {
-            return failed(attempts, requested, may_have_arrived, failure);
+            return Err(failed(attempts, requested, may_have_arrived, failure));
         };
         shared.clock.sleep(pause).await;
         sent_at = shared.clock.now();
         request = copy;
     }
+}
+
+/// Whether the outcome of a successful attempt is reported anywhere.
+fn is_observed(shared: &Shared) -> bool {
+    #[cfg(feature = "tracing")]
+    if super::trace::is_enabled() {
+        return true;
+    }
+    shared.observer.is_some()
 }
 
 fn observe(shared: &Shared, attempt: &Attempt, outcome: &AttemptOutcome) {
@@ -125,36 +137,6 @@ fn observe(shared: &Shared, attempt: &Attempt, outcome: &AttemptOutcome) {
     }
 }
 
-/// Writes the number of attempts into a response, if there was more than one.
-fn counted(mut response: Response, attempts: u32) -> Response {
-    let name = HeaderName::from_static(ATTEMPTS_HEADER);
-    if attempts > 1 {
-        response.headers_mut().insert(name, HeaderValue::from(attempts));
-    } else {
-        response.headers_mut().remove(name);
-    }
-    response
-}
-
-/// Makes a response of a failed call, with the service's status and body if it responded.
-fn failed(call: FailedCall) -> Response {
-    let mut response = http::Response::new(Bytes::new());
-    let status = match &call.failure {
-        Failure::Response { status, headers, body, .. } => {
-            response.headers_mut().clone_from(headers);
-            // The generated error type prints headers.
-            response.headers_mut().values_mut().for_each(|value| value.set_sensitive(true));
-            *response.body_mut() = Bytes::from(body.clone());
-            if (200..300).contains(status) { NO_RESPONSE } else { *status }
-        }
-        // With its own status, the generated code would decode it as a success.
-        Failure::Unreadable { .. } | Failure::NoResponse(_) | Failure::NoTimeLeft => NO_RESPONSE,
-    };
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-    response.extensions_mut().insert(call);
-    response.into()
-}
-
 /// Sends a request once and reads the whole response; a failure comes with the pause that the service requests.
 async fn send_once(
     http: &reqwest::Client,
@@ -163,16 +145,21 @@ async fn send_once(
     credential: Option<&Credential>,
     sent: Option<&[u8]>,
     now: SystemTime,
-) -> Result<Response, (Failure, Option<Duration>)> {
+) -> Result<(StatusCode, HeaderMap, Body), (Failure, Option<Duration>)> {
     let no_response = |error: reqwest::Error| (Failure::NoResponse(Arc::new(error.without_url())), None);
     let mut response = http.execute(request).await.map_err(no_response)?;
     let status = response.status();
-    let request_id = request_id(response.headers(), credential);
-    let rejected = |response: &mut Response, body: &[u8]| Failure::Response {
-        status: status.as_u16(),
-        request_id: request_id.clone(),
-        headers: Box::new(std::mem::take(response.headers_mut())),
-        body: redact(body, credential, sent),
+    let rejected = |response: &mut Response, body: &[u8]| {
+        let request_id = request_id(response.headers(), credential);
+        let mut headers = Box::new(std::mem::take(response.headers_mut()));
+        // The generated error type prints headers.
+        headers.values_mut().for_each(|value| value.set_sensitive(true));
+        Failure::Response {
+            status: status.as_u16(),
+            request_id,
+            headers,
+            body: redact(body, credential, sent),
+        }
     };
     if !status.is_success() {
         let pause = requested_pause(response.headers(), now);
@@ -180,21 +167,21 @@ async fn send_once(
         let body = read(&mut response, MAX_FAILURE_BODY).await.unwrap_or_else(|(_, start)| start);
         return Err((rejected(&mut response, &body), pause));
     }
-    let unreadable = |reason, cause: Option<reqwest::Error>| {
-        let (status, request_id) = (status.as_u16(), request_id.clone());
+    let unreadable = |response: &Response, reason, cause: Option<reqwest::Error>| {
+        let (status, request_id) = (status.as_u16(), request_id(response.headers(), credential));
         let cause = cause.map(|error| Arc::new(error.without_url()));
         Err((Failure::Unreadable { status, request_id, reason, cause }, None))
     };
     // The document promises no body for some operations, so an unreadable one does no harm.
     let body = match read(&mut response, MAX_BODY + 1).await {
-        Ok(body) => body,
-        Err(_) if !operation.has_response_body => return Ok(with_body(response, Bytes::new())),
-        Err((error, _)) => return unreadable(ENDS_EARLY, Some(error)),
+        Ok(bytes) => match envelope(&bytes) {
+            Ok(Envelope::Success(body)) => body,
+            Ok(Envelope::Failure) => return Err((rejected(&mut response, &bytes), None)),
+            Err(_) if !operation.has_response_body => Body::empty(),
+            Err(reason) => return unreadable(&response, reason, None),
+        },
+        Err(_) if !operation.has_response_body => Body::empty(),
+        Err((error, _)) => return unreadable(&response, ENDS_EARLY, Some(error)),
     };
-    match envelope(&body) {
-        Ok(Envelope::Success(body)) => Ok(with_body(response, body)),
-        Ok(Envelope::Failure) => Err((rejected(&mut response, &body), None)),
-        Err(_) if !operation.has_response_body => Ok(with_body(response, Bytes::new())),
-        Err(reason) => unreadable(reason, None),
-    }
+    Ok((status, std::mem::take(response.headers_mut()), body))
 }

@@ -11,14 +11,11 @@ use crate::operation::Operation;
 /// Signs a request, or returns why it must not be sent.
 pub(crate) fn prepare(
     transport: &Transport,
-    base_url: &str,
     request: &mut Request,
     operation: &Operation,
 ) -> Result<(), String> {
-    // The generated code adds this header to every request; the service does not know it.
-    request.headers_mut().remove("api-version");
     if operation.path.contains('{') {
-        check_path(base_url, request.url(), operation)?;
+        check_path(&transport.shared.base_url, request.url(), operation)?;
     }
     if !operation.bounds.is_empty() {
         check_bounds(request.url(), operation)?;

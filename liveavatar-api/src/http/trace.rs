@@ -1,6 +1,6 @@
 //! Spans and events for every call, named as OpenTelemetry names them; never a header, a body or a full address.
 
-use tracing::{Span, debug, field, info_span, warn};
+use tracing::{Level, Span, debug, enabled, field, info_span, warn};
 
 use super::{Attempt, AttemptOutcome};
 use crate::operation::Operation;
@@ -20,6 +20,11 @@ pub(super) fn span(operation: &Operation, url: &reqwest::Url) -> Span {
         http.request.resend_count = field::Empty,
         liveavatar.request_id = field::Empty,
     )
+}
+
+/// Whether the outcome of a successful attempt would be recorded, as an event or in the span of the call.
+pub(super) fn is_enabled() -> bool {
+    enabled!(Level::DEBUG) || !Span::current().is_disabled()
 }
 
 /// Records the outcome of an attempt as an event and, if it was the last one, in the span.

@@ -59,7 +59,9 @@ impl Fields {
     }
 
     pub(super) fn into_parts(self) -> (String, Map<String, Value>) {
-        (self.event_type, self.rest)
+        // An emptied map keeps its memory, and an event may wait long for its reader.
+        let rest = if self.rest.is_empty() { Map::new() } else { self.rest };
+        (self.event_type, rest)
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use sha2::{Digest as _, Sha256};
-
 use crate::credential::Credential;
 use crate::operation::CredentialKind;
 
@@ -25,7 +23,9 @@ impl Account {
             return None;
         }
         // The prefix keeps the fingerprint different from other programs' hashes of the key.
-        let hash = Sha256::new().chain_update(b"liveavatar-account:").chain_update(credential.header());
+        let mut hash = hmac_sha256::Hash::new();
+        hash.update(b"liveavatar-account:");
+        hash.update(credential.header());
         let mut fingerprint = [0; Self::LENGTH];
         fingerprint.copy_from_slice(&hash.finalize()[..Self::LENGTH]);
         Some(Self(fingerprint))

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::body::{Body, FromBody, text};
 use super::lenient::{integer_or_none, text_or_none};
 
 /// The envelope of every JSON response: a code, the data, a message.
@@ -20,7 +22,8 @@ use super::lenient::{integer_or_none, text_or_none};
 pub struct Envelope<T> {
     code: Option<i64>,
     message: Option<String>,
-    raw: Option<Box<RawValue>>,
+    /// Valid JSON, and usually a part of the response's body.
+    raw: Option<Bytes>,
     data: Result<Option<T>, Undecodable>,
 }
 
@@ -54,7 +57,7 @@ impl<T> Envelope<T> {
     /// Returns the data as received: JSON, including fields that the type does not know. It may contain secrets.
     #[must_use]
     pub fn raw_data(&self) -> Option<&str> {
-        self.raw.as_deref().map(RawValue::get)
+        self.raw.as_ref().map(text)
     }
 
     /// Returns the data, if there is any and it is of the documented shape.
@@ -86,7 +89,9 @@ impl<T> Serialize for Envelope<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut envelope = serializer.serialize_struct("Envelope", 3)?;
         envelope.serialize_field("code", &self.code)?;
-        envelope.serialize_field("data", &self.raw)?;
+        let raw: Option<&RawValue> =
+            self.raw_data().map(serde_json::from_str).transpose().map_err(serde::ser::Error::custom)?;
+        envelope.serialize_field("data", &raw)?;
         envelope.serialize_field("message", &self.message)?;
         envelope.end()
     }
@@ -103,9 +108,23 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Envelope<T> {
             #[serde(default)]
             data: Option<Box<RawValue>>,
         }
-        let Frame { code, message, data: raw } = Frame::deserialize(deserializer)?;
-        let data = raw.as_deref().map(|raw| serde_json::from_str(raw.get())).transpose();
+        let Frame { code, message, data } = Frame::deserialize(deserializer)?;
+        let raw = data.map(|raw| Bytes::from(Box::<str>::from(raw).into_boxed_bytes()));
+        Ok(Self::decode(code, message, raw))
+    }
+}
+
+impl<T: DeserializeOwned> FromBody for Envelope<T> {
+    /// Always succeeds: the envelope itself was read before.
+    fn from_body(body: Body) -> serde_json::Result<Self> {
+        Ok(Self::decode(body.code, body.message, body.data))
+    }
+}
+
+impl<T: DeserializeOwned> Envelope<T> {
+    fn decode(code: Option<i64>, message: Option<String>, raw: Option<Bytes>) -> Self {
+        let data = raw.as_ref().map(|raw| serde_json::from_str(text(raw))).transpose();
         let data = data.map_err(|error| Undecodable { line: error.line(), column: error.column() });
-        Ok(Self { code, message, raw, data })
+        Self { code, message, raw, data }
     }
 }

@@ -1,5 +1,6 @@
 //! Types that the lowered document names through `x-rust-type`, because a generator cannot derive them from a schema.
 
+mod body;
 mod credits;
 mod envelope;
 mod lenient;
@@ -9,6 +10,7 @@ mod page;
 mod text;
 mod timestamp;
 
+pub(crate) use body::{Body, FromBody};
 pub use credits::Credits;
 pub use envelope::Envelope;
 pub(crate) use lenient::{

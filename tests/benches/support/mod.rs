@@ -1,5 +1,6 @@
 //! Calls and decoding, with the crate and with code written by hand on reqwest and serde.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
@@ -129,8 +130,13 @@ impl Callers {
         Self { runtime, url, http, client }
     }
 
+    /// Waits for a call. Pinned here, because Tokio moves a large future to the heap, and what is large depends on the profile.
+    fn wait<T>(&self, call: impl Future<Output = T>) -> T {
+        self.runtime.block_on(pin!(call))
+    }
+
     pub(crate) fn plain<T: serde::de::DeserializeOwned>(&self, path: &str) -> T {
-        self.runtime.block_on(async {
+        self.wait(async {
             let request = self.http.get(format!("{}{path}", self.url)).header("x-api-key", KEY);
             let response = request.send().await.unwrap().error_for_status().unwrap();
             response.json::<plain::Envelope<T>>().await.unwrap().data.unwrap()
@@ -138,11 +144,11 @@ impl Callers {
     }
 
     pub(crate) fn credits(&self) -> types::UserCredits {
-        self.runtime.block_on(async { self.client.get_user_credits().send().await.unwrap() })
+        self.wait(async { self.client.get_user_credits().send().await.unwrap() })
     }
 
     pub(crate) fn avatars(&self) -> Page<types::Avatar> {
-        self.runtime.block_on(async { self.client.list_user_avatars().send().await.unwrap() })
+        self.wait(async { self.client.list_user_avatars().send().await.unwrap() })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod avatars;
 mod dynamic;
+mod form;
 mod operations;
 mod owned;
 mod page_links;

@@ -45,6 +45,7 @@ async fn data_of_any_shape_is_decoded_or_one_error() {
         text("a large unknown field", wide),
         text("a message that is a number", format!(r#"{{"message":7,{credits}}}"#)),
         text("a message that is an object", format!(r#"{{"message":{{"a":"b"}},{credits}}}"#)),
+        text("a message with a lone surrogate", format!(r#"{{"message":"\ud800",{credits}}}"#)),
         text("a deeply nested message", format!(r#"{{"message":{},{credits}}}"#, nested(200))),
         text("a deeply nested unknown field", format!(r#"{{"more":{},{credits}}}"#, nested(5000))),
         text("the code twice", format!(r#"{{"code":100,"code":100,{credits}}}"#)),

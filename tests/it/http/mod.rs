@@ -3,6 +3,7 @@
 //! A [`Case`] is one call and the responses that a scripted server sends. Snapshots show the result of each case, and
 //! [`run_case`] asserts the rules that hold for all cases.
 
+mod addresses;
 mod connections;
 mod envelopes;
 mod error_bodies;

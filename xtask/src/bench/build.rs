@@ -14,6 +14,10 @@ use crate::workspace::{self, Workspace};
 
 const CRATES: &str = "small program: crates compiled";
 pub(super) const COLD_BUILD: &str = "small program: cold debug build";
+pub(super) const COLD_BUILD_WITHOUT_GENERATOR: &str = "small program: cold debug build, without `generate`";
+/// Facts about this workspace.
+pub(super) const FIRST_COMMAND: &str = "first command of the README: processor time of the build";
+pub(super) const XTASK_UNITS: &str = "`cargo xtask` after `cargo build -p xtask`: units compiled";
 pub(super) const BINARY_SIZE: &str = "small program: binary size, release, stripped";
 
 type Number<'a> = &'a dyn Fn(&BuildCost) -> f64;
@@ -80,6 +84,41 @@ uuid = {{ version = "*", features = ["serde"] }}
         row(BINARY_SIZE, &ours, &|cost| format!("{:.1} MB", megabytes(cost)), &megabytes);
     }
     Ok(())
+}
+
+/// Builds from cold what the first command of the README runs, and checks that `cargo xtask` then compiles nothing twice.
+pub(super) fn workspace(
+    workspace: &Workspace,
+    rows: &mut BenchRows,
+    shell: &mut Shell<'_>,
+) -> Result<(), TaskError> {
+    shell.status("Building", "the first command of the README from cold")?;
+    let folder = tempfile::tempdir()
+        .map_err(|error| TaskError::new(format!("no temporary folder: {error}"), "free some disk space"))?;
+    // The second line of `times` is the processor time of the children.
+    let script = "cargo build --quiet --locked --example quickstart && times";
+    let mut command = workspace.command("sh");
+    let command =
+        command.args(["-c", script]).current_dir(&workspace.root).env("CARGO_TARGET_DIR", folder.path());
+    let text = workspace::output(command)?;
+    let seconds: f64 =
+        text.lines().nth(1).into_iter().flat_map(str::split_whitespace).filter_map(seconds).sum();
+    rows.fact(FIRST_COMMAND, &format!("{seconds:.0} s"));
+
+    let build = ["build", "--quiet", "--locked", "--profile", "test", "--package", "xtask"];
+    workspace::output(workspace.command("cargo").args(build))?;
+    let command = ["--bin", "xtask", "--message-format", "json"];
+    let text = workspace::output(workspace.command("cargo").args(build).args(command))?;
+    let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let compiled = messages.filter(|message| message["fresh"] == false).count();
+    rows.fact(XTASK_UNITS, &compiled.to_string());
+    Ok(())
+}
+
+/// Reads a time such as `1m2.5s`.
+fn seconds(text: &str) -> Option<f64> {
+    let (minutes, seconds) = text.strip_suffix('s')?.split_once('m')?;
+    Some(minutes.parse::<f64>().ok()? * 60.0 + seconds.parse::<f64>().ok()?)
 }
 
 fn build_cost(

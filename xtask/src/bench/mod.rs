@@ -2,6 +2,7 @@
 
 mod build;
 mod generator;
+mod targets;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -30,6 +31,10 @@ const BENCH_PARTS: usize = 5;
 const GUIDE: &str = "liveavatar-api/src/guide/performance.md";
 /// The file with the rows that matter for choosing the crate.
 const README: &str = "README.md";
+
+/// Rows that are measured here, or by a bench, and have a target.
+const INSTRUCTIONS: &str = "client instructions of a call over loopback";
+const SOCKET_MEMORY: &str = "memory of an open socket, plain TCP";
 
 /// The markers around the measurements in a file.
 const BEGIN: &str = "<!-- bench: begin -->\n";
@@ -163,7 +168,7 @@ impl BenchRows {
         }
     }
 
-    /// Both tables.
+    /// All tables.
     fn guide(&self, machine: &str) -> String {
         let mut text = format!("{machine}\n\n| What | ours | plain | ratio | generated | ratio | day |\n");
         text.push_str("| --- | --- | --- | --- | --- | --- | --- |\n");
@@ -176,6 +181,7 @@ impl BenchRows {
         text.extend(
             self.facts.iter().map(|Fact { what, value, day }| format!("| {what} | {value} | {day} |\n")),
         );
+        text.push_str(&targets::table(self));
         text
     }
 
@@ -235,6 +241,7 @@ pub fn run(root: &Path, options: &BenchOptions, shell: &mut Shell<'_>) -> Result
         }
         if is_wanted("builds") {
             build::measure(&workspace, &client, &mut rows, shell)?;
+            build::workspace(&workspace, &mut rows, shell)?;
         }
     }
     let measured = count(rows.pairs.len() + rows.facts.len(), "row");
@@ -313,33 +320,39 @@ fn on_one_core(workspace: &Workspace, rows: &mut BenchRows, shell: &mut Shell<'_
 /// Calls per run under callgrind. The difference of two runs leaves out the start of the program.
 const CALLS: [u32; 2] = [300, 1_300];
 
-/// Counts the instructions of a call if valgrind is installed. They are the same on a busy machine.
+/// Counts the client's instructions of a call if valgrind is installed. They are the same on a busy machine.
+///
+/// The client runs on the first thread, and the server on another one.
 fn instructions(workspace: &Workspace, rows: &mut BenchRows, shell: &mut Shell<'_>) -> Result<(), TaskError> {
     if workspace.command("valgrind").arg("--version").output().is_err() {
         return shell.attention("Skipping", "instructions per call: valgrind is not installed");
     }
     shell.status("Counting", "instructions per call")?;
     let program = calls_program(workspace)?;
+    let folder = tempfile::tempdir()
+        .map_err(|error| TaskError::new(format!("no temporary folder: {error}"), "free some disk space"))?;
+    let counted = folder.path().join("counted");
     let per_call = |side: &str| -> Result<f64, TaskError> {
         let mut counts = [0.0; 2];
         for (count, calls) in counts.iter_mut().zip(CALLS) {
             let mut valgrind = workspace.command("valgrind");
-            valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(&program);
+            valgrind.args(["--tool=callgrind", "--separate-threads=yes"]);
+            valgrind.arg(format!("--callgrind-out-file={}", counted.display())).arg(&program);
             let output = valgrind.args(["--count", side, &calls.to_string()]).output();
             let output = output.map_err(|error| {
                 TaskError::new(format!("valgrind did not start: {error}"), "reinstall valgrind")
             })?;
-            let text = String::from_utf8_lossy(&output.stderr);
-            let collected = text.lines().find_map(|line| line.split_once("Collected : "));
-            *count = collected.and_then(|(_, number)| number.trim().parse().ok()).ok_or_else(|| {
+            let text = fs::read_to_string(folder.path().join("counted-01")).unwrap_or_default();
+            let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
+            *count = total.and_then(|number| number.trim().parse().ok()).ok_or_else(|| {
+                let text = String::from_utf8_lossy(&output.stderr);
                 TaskError::new(format!("valgrind counted nothing: {text}"), "run it by hand")
             })?;
         }
         Ok((counts[1] - counts[0]) / f64::from(CALLS[1] - CALLS[0]))
     };
     let (ours, plain) = (per_call("ours")?, per_call("plain")?);
-    let shown = |count: f64| format!("{:.0} thousand", count / 1_000.0);
-    let what = "instructions of a call over loopback, including the server";
-    rows.pair("plain", what, [&shown(ours), &shown(plain), &format!("{:.2}", ours / plain)]);
+    let shown = |count: f64| format!("{:.1} thousand", count / 1_000.0);
+    rows.pair("plain", INSTRUCTIONS, [&shown(ours), &shown(plain), &format!("{:.2}", ours / plain)]);
     Ok(())
 }

@@ -30,7 +30,6 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use crate::documents;
 use crate::error::{TaskError, TaskStatus};
@@ -362,7 +361,7 @@ fn fingerprint(finding: &DiffFinding, side: Option<&str>) -> String {
 
 fn digest(parts: &[&str]) -> String {
     const BYTES: usize = 6;
-    let hash = Sha256::digest(parts.join("\n"));
+    let hash = hmac_sha256::Hash::hash(parts.join("\n").as_bytes());
     let number = hash.iter().take(BYTES).fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
     format!("{number:012x}")
 }

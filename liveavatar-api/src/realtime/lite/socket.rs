@@ -15,7 +15,7 @@ use super::options::SocketOptions;
 use super::playback::{Playback, SpeechProgress};
 use super::protocol::LiteCommand;
 use super::speech::{SpeechEnd, SpeechOutcome};
-use super::task::{CloseReason, PendingOutcome, SessionLink, SocketRequest, SocketTask};
+use super::task::{BoxedRequest, CloseReason, PendingOutcome, SessionLink, SocketRequest, SocketTask};
 use crate::error::{Error, ErrorKind};
 use crate::realtime::audio::{Audio, AudioData};
 use crate::realtime::event_id::new_event_id;
@@ -27,7 +27,7 @@ use crate::secret::Secret;
 /// [`SpeechHandle`] are dropped. Closing the socket does not stop the session.
 #[derive(Clone)]
 pub struct Socket {
-    requests: mpsc::UnboundedSender<SocketRequest>,
+    requests: mpsc::UnboundedSender<BoxedRequest>,
     subscriptions: Arc<Subscriptions>,
     close_reason: watch::Receiver<Option<CloseReason>>,
 }
@@ -111,11 +111,8 @@ impl Socket {
         let (sender, outcome) = oneshot::channel();
         let source = Box::pin(audio.map(|chunk| chunk.into_data().map(AudioData::into_pcm)));
         // If the task has ended, the outcome's sender is dropped, which the handle reports as lost.
-        let _ = self.requests.send(SocketRequest::Speak {
-            id,
-            source,
-            outcome: PendingOutcome::new(sender, playback),
-        });
+        let pending = PendingOutcome::new(sender, playback);
+        let _ = self.requests.send(Box::new(SocketRequest::Speak { id, source, outcome: pending }));
         SpeechHandle { progress, outcome, _requests: self.requests.clone() }
     }
 
@@ -185,7 +182,7 @@ impl Socket {
     /// # Cancel safety
     /// The socket closes even if the future is dropped after its first poll.
     pub async fn close(self) {
-        let _ = self.requests.send(SocketRequest::Close);
+        let _ = self.requests.send(Box::new(SocketRequest::Close));
         self.closed().await;
     }
 
@@ -194,7 +191,7 @@ impl Socket {
         if self.close_reason().is_some() {
             return Err(closed());
         }
-        self.requests.send(request).map_err(|_| closed())
+        self.requests.send(Box::new(request)).map_err(|_| closed())
     }
 }
 
@@ -206,7 +203,7 @@ pub struct SpeechHandle {
     progress: SpeechProgress,
     outcome: oneshot::Receiver<SpeechOutcome>,
     /// Keeps the socket open.
-    _requests: mpsc::UnboundedSender<SocketRequest>,
+    _requests: mpsc::UnboundedSender<BoxedRequest>,
 }
 
 impl SpeechHandle {

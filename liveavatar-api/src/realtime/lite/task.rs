@@ -72,6 +72,9 @@ pub(super) enum SocketRequest {
     Close,
 }
 
+/// A channel reserves room for 32 items, 3 kB of unboxed requests for each socket.
+pub(super) type BoxedRequest = Box<SocketRequest>;
+
 enum Link {
     Opening(Pin<Box<dyn Future<Output = Result<Connection, Error>> + Send>>),
     Open(Box<Connection>),
@@ -100,7 +103,7 @@ pub(super) struct SocketTask {
     address: Address,
     options: SocketOptions,
     session: Option<SessionLink>,
-    requests: mpsc::UnboundedReceiver<SocketRequest>,
+    requests: mpsc::UnboundedReceiver<BoxedRequest>,
     /// `None` once the socket was ready or failed to become ready.
     ready_sender: Option<oneshot::Sender<Result<(), Error>>>,
     close_sender: watch::Sender<Option<CloseReason>>,
@@ -135,7 +138,7 @@ impl SocketTask {
         address: Address,
         options: SocketOptions,
         session: Option<SessionLink>,
-        requests: mpsc::UnboundedReceiver<SocketRequest>,
+        requests: mpsc::UnboundedReceiver<BoxedRequest>,
         ready_sender: oneshot::Sender<Result<(), Error>>,
         close_sender: watch::Sender<Option<CloseReason>>,
         publisher: Publisher,
@@ -171,7 +174,7 @@ impl SocketTask {
     fn poll_requests(&mut self, cx: &mut Context<'_>, now: Instant) {
         while self.close_reason.is_none() {
             match self.requests.poll_recv(cx) {
-                Poll::Ready(Some(request)) => self.serve(request, now),
+                Poll::Ready(Some(request)) => self.serve(*request, now),
                 // All handles are dropped.
                 Poll::Ready(None) => self.close(CloseReason::Requested, now),
                 Poll::Pending => break,
