@@ -91,7 +91,7 @@ pub fn apply(document: &mut Value, overlay: &Value) -> Result<OverlayReport, Tas
 }
 
 /// Hashes a document, to detect a change without a copy. The hash is valid within one run only.
-pub(crate) fn fingerprint(document: &Value) -> u64 {
+fn fingerprint(document: &Value) -> u64 {
     let mut hasher = rustc_hash::FxHasher::default();
     document.hash(&mut hasher);
     hasher.finish()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use heck::ToSnakeCase as _;
 use serde_json::{Map, Value};
 
 use super::RefusedOperation;
@@ -109,7 +110,7 @@ pub(super) fn items<'a>(map: &'a mut Map<String, Value>, key: &str) -> impl Iter
     map.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten()
 }
 
-fn each_content(part: &mut Value, mut visit: impl FnMut(&mut Value)) {
+pub(super) fn each_content(part: &mut Value, mut visit: impl FnMut(&mut Value)) {
     for (_, media) in part.get_mut("content").and_then(Value::as_object_mut).into_iter().flatten() {
         media.get_mut("schema").into_iter().for_each(&mut visit);
     }
@@ -234,5 +235,6 @@ pub fn operation_name(operation: &Map<String, Value>, path: &str, method: &str) 
         return std::iter::once(method).chain(words).collect::<Vec<_>>().join("_").to_lowercase();
     };
     let short = id.strip_suffix(&format!("{flat}_{method}"));
-    short.map_or(id, |short| short.trim_end_matches('_')).to_owned()
+    // In the form of a Rust function, because the tables and the generated code have to agree.
+    short.unwrap_or(id).to_snake_case()
 }

@@ -18,6 +18,31 @@ pub(super) fn without(document: &mut Document, report: &mut StepReport, keywords
     });
 }
 
+/// Removes keywords that nothing checks, and widens those that OpenAPI 3.0 lacks.
+pub(super) fn unchecked_keywords(document: &mut Document, report: &mut StepReport) {
+    const UNCHECKED: [&str; 6] =
+        ["contentEncoding", "contentMediaType", "contentSchema", "examples", "pattern", "propertyNames"];
+    without(document, report, &UNCHECKED);
+    document.each_schema(|place, schema| {
+        if let Some(Value::Array(members)) = schema.remove("prefixItems") {
+            // The length is all that remains, and a fixed one would be an array of its own type in Rust.
+            let only = members.iter().all(|member| member["type"] == members[0]["type"]);
+            let items = members.first().filter(|member| only && member["type"].is_string());
+            let items = items.map_or_else(|| json!({}), |member| json!({ "type": member["type"] }));
+            schema.insert("items".into(), items);
+            schema.retain(|key, _| !matches!(key.as_str(), "minItems" | "maxItems"));
+            report.place(place);
+        }
+        if let Some(Value::Object(patterns)) = schema.remove("patternProperties") {
+            if patterns.len() == 1 {
+                let value = patterns.into_iter().next().map(|(_, value)| value);
+                schema.entry("additionalProperties").or_insert(value.unwrap_or_default());
+            }
+            report.place(place);
+        }
+    });
+}
+
 pub(super) fn null_members(document: &mut Document, report: &mut StepReport) {
     document.each_schema(|place, schema| {
         // A list of types is a union too.
@@ -125,6 +150,13 @@ pub(super) fn superset_unions(document: &mut Document, report: &mut StepReport) 
         let names: Option<Vec<String>> =
             members.iter().map(|member| Some(target(member.as_object()?)?.to_owned())).collect();
         let Some(names) = names else { return };
+        // Only objects read each other.
+        if !names
+            .iter()
+            .all(|name| schemas.get(name).is_some_and(|schema| schema.get("properties").is_some()))
+        {
+            return;
+        }
         let largest = names.iter().find(|large| {
             names.iter().all(|small| {
                 set(small, "properties").is_subset(&set(large, "properties"))
@@ -175,7 +207,7 @@ pub(super) fn inline_enums(document: &mut Document, report: &mut StepReport) {
         if schema.as_object().is_some_and(is_enum) {
             continue;
         }
-        for (property, schema) in properties(schema) {
+        for (property, schema) in schema.as_object_mut().into_iter().flat_map(properties) {
             hoist(name, schema, format!("{name}_{property}"));
         }
         // The name of the property alone belongs to the type around the enum.
@@ -189,7 +221,7 @@ pub(super) fn inline_enums(document: &mut Document, report: &mut StepReport) {
 
 pub(super) fn property_defaults(document: &mut Document, report: &mut StepReport) {
     for (name, schema) in document.schemas_mut() {
-        for (property, schema) in properties(schema) {
+        for (property, schema) in schema.as_object_mut().into_iter().flat_map(properties) {
             let only = enum_values(schema).first().filter(|_| enum_values(schema).len() == 1);
             if only != schema.get("default") && schema.remove("default").is_some() {
                 report.place(format!("{name}.{property}"));
@@ -198,18 +230,20 @@ pub(super) fn property_defaults(document: &mut Document, report: &mut StepReport
     }
 }
 
-pub(super) fn properties(schema: &mut Value) -> impl Iterator<Item = (&String, &mut Map<String, Value>)> {
+pub(super) fn properties(
+    schema: &mut Map<String, Value>,
+) -> impl Iterator<Item = (&String, &mut Map<String, Value>)> {
     let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
     properties.into_iter().flatten().filter_map(|(name, schema)| Some((name, schema.as_object_mut()?)))
 }
 
 /// The names listed under `required`.
-pub(super) fn required(schema: &Value) -> BTreeSet<String> {
+pub(super) fn required(schema: &Map<String, Value>) -> BTreeSet<String> {
     let names = schema.get("required").and_then(Value::as_array).into_iter().flatten();
     names.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn union_members(schemas: &Map<String, Value>) -> BTreeSet<String> {
+pub(super) fn union_members(schemas: &Map<String, Value>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for schema in schemas.values() {
         each_object(schema, &mut |map| {
