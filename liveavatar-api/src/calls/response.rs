@@ -60,7 +60,9 @@ pub(crate) trait Open: Sized {
     type Data;
 
     /// The service's own code.
-    fn code(&self) -> Option<i64>;
+    fn code(&self) -> Option<i64> {
+        None
+    }
 
     fn open(response: Response<Self>) -> Result<Self::Data, Error>;
 }

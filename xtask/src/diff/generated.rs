@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use crate::lower::{METHODS, references};
+use crate::lower::{self, references};
 
 /// Whether requests or responses contain a type decides what is generated for it.
 const DIRECTIONS: usize = 2;
@@ -14,6 +14,8 @@ type Operations<'d> = BTreeMap<(&'d str, &'d str), Operation<'d>>;
 
 struct Operation<'d> {
     value: &'d Value,
+    /// What all operations of its path share.
+    shared: Vec<(&'d str, &'d Value)>,
     /// The components that its requests and its responses refer to.
     refers: [BTreeSet<String>; DIRECTIONS],
 }
@@ -42,7 +44,7 @@ pub fn differing(documents: [&Value; 2]) -> [Value; 2] {
         let [old, new] = [&operations[0], &operations[1]].map(|operations| operations.get(key));
         let (Some(old), Some(new)) = (old, new) else { return true };
         let taints = |name: &String| tainted.iter().any(|tainted| tainted.contains(name.as_str()));
-        old.value != new.value || old.refers.iter().flatten().any(taints)
+        old.value != new.value || old.shared != new.shared || old.refers.iter().flatten().any(taints)
     };
     let all: BTreeSet<_> = operations.iter().flat_map(|operations| operations.keys().copied()).collect();
     let (mut kept, others): (Vec<_>, Vec<_>) = all.into_iter().partition(differs);
@@ -71,34 +73,49 @@ pub fn differing(documents: [&Value; 2]) -> [Value; 2] {
         }
     }
     [0, 1].map(|side| {
-        let (mut paths, mut roots) = (Map::new(), BTreeSet::new());
+        let (mut paths, mut others, mut roots) = (Map::new(), Map::new(), BTreeSet::new());
         for (path, method) in &kept {
-            if let Some(operation) = operations[side].get(&(*path, *method)) {
-                paths.entry(*path).or_insert_with(|| json!({}))[*method] = operation.value.clone();
-                roots.extend(operation.refers.iter().flatten());
+            let Some(operation) = operations[side].get(&(*path, *method)) else { continue };
+            roots.extend(operation.refers.iter().flatten());
+            if path.is_empty() {
+                others.insert((*method).to_owned(), operation.value.clone());
+                continue;
             }
+            let item = paths.entry(*path).or_insert_with(|| json!({}));
+            item[*method] = operation.value.clone();
+            operation.shared.iter().for_each(|(key, part)| item[*key] = (*part).clone());
         }
         let Components { schemas, .. } = &components[side];
         let used = components[side].closure(roots).into_iter();
         let used: Map<_, _> = used.map(|name| (name.to_owned(), schemas[name].clone())).collect();
         let [version, info] = ["openapi", "info"].map(|part| &documents[side][part]);
-        json!({ "openapi": version, "info": info, "paths": paths, "components": { "schemas": used } })
+        json!({
+            "openapi": version, "info": info, "paths": paths, "x-handwritten": others,
+            "components": { "schemas": used },
+        })
     })
 }
 
+/// The operations by path and method. One without generated code, for which types are generated, has its name as the method.
 fn operations(document: &Value) -> Operations<'_> {
-    let mut found = Operations::new();
-    for (path, item) in document["paths"].as_object().into_iter().flatten() {
-        for (method, value) in item.as_object().into_iter().flatten() {
-            if METHODS.contains(&method.as_str()) {
-                let part = |key| value.get(key).map(references).unwrap_or_default();
-                let requests = part("parameters").into_iter().chain(part("requestBody")).collect();
-                let refers = [requests, part("responses")];
-                found.insert((path, method), Operation { value, refers });
-            }
-        }
+    let generated = lower::operations(document).map(|(path, method, value)| {
+        let item = document["paths"][path].as_object().into_iter().flatten();
+        let shared = item.map(|(key, part)| (key.as_str(), part));
+        let shared = shared.filter(|(key, _)| !lower::METHODS.contains(key)).collect();
+        ((path, method), Operation::new(value, shared))
+    });
+    let others = document.get("x-handwritten").and_then(Value::as_object).into_iter().flatten();
+    let others = others.map(|(name, value)| (("", name.as_str()), Operation::new(value, Vec::new())));
+    generated.chain(others).collect()
+}
+
+impl<'d> Operation<'d> {
+    fn new(value: &'d Value, shared: Vec<(&'d str, &'d Value)>) -> Self {
+        let part = |key: &str| value.get(key).map(references).unwrap_or_default();
+        let of_path = shared.iter().flat_map(|(_, part)| references(part));
+        let requests = of_path.chain(part("parameters")).chain(part("requestBody")).collect();
+        Self { value, refers: [requests, part("responses")], shared }
     }
-    found
 }
 
 impl<'d> Components<'d> {

@@ -13,7 +13,7 @@ use super::generated::differing;
 use super::rules::{self, DiffRule, Level};
 use super::{ApiChange, Draft};
 use crate::error::TaskError;
-use crate::lower::{Document, Lowered, RefusedOperation, closure, references};
+use crate::lower::{Lowered, RefusedOperation, closure, operations, references};
 use crate::pipeline::Pipeline;
 use crate::surface::SurfaceItem::{self, Builder, Call, Field, Pages, Raw, Setter, Type, Variant};
 use crate::surface::{self, Surface};
@@ -98,15 +98,15 @@ fn origins(lowered: &Lowered) -> BTreeMap<String, Vec<Origin>> {
         let origin = Origin { owner: owner.to_owned(), member: member.map(str::to_owned) };
         origins.entry(name).or_default().push(origin);
     };
-    Document(lowered.document.clone()).each_operation(|_, _, parts| {
-        let Some(name) = parts.get("operationId").and_then(Value::as_str) else { return };
+    for (_, _, parts) in operations(&lowered.document) {
+        let Some(name) = parts.get("operationId").and_then(Value::as_str) else { continue };
         add(plain(name), name, None);
         for parameter in parts.get("parameters").and_then(Value::as_array).into_iter().flatten() {
             if let Some(parameter) = parameter.get("name").and_then(Value::as_str) {
                 add(plain(name) + &plain(parameter), name, Some(parameter));
             }
         }
-    });
+    }
     let schemas = lowered.document.pointer("/components/schemas").and_then(Value::as_object);
     for (name, schema) in schemas.into_iter().flatten() {
         let Some(owner) = lowered.origins.get(name) else { continue };
@@ -331,7 +331,11 @@ pub(super) fn attribute(code: CodeChanges, drafts: &mut Vec<Draft>) {
         code.0.into_iter().partition(|difference| matches!(difference.item, Type(_)));
     let mut unexplained = Vec::new();
     for difference in types.into_iter().chain(rest) {
-        let causes = causes(&difference, drafts, &assigned);
+        let mut causes = causes(&difference, drafts, &assigned);
+        // An addition cannot break anything.
+        if difference.is_loss() {
+            causes.retain(|index| drafts[*index].causes.iter().any(|cause| !cause.is_new()));
+        }
         if causes.is_empty() {
             unexplained.push(difference);
             continue;
@@ -379,7 +383,6 @@ fn causes(
         let with = candidates.filter(|(_, draft)| {
             let mut causes = draft.causes.iter();
             causes.any(|cause| {
-                // An addition cannot break anything.
                 let can = !(difference.is_loss() && cause.is_new());
                 can && !INERT.iter().any(|inert| cause.rule.is(inert)) && evidence(cause)
             })

@@ -168,6 +168,7 @@ fn structure<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schema
                 compare(cx, &scope.inside("{key}"), &before.inner(key), &after.inner(key));
             }
             "prefixItems" => tuple(cx, scope, [before, after]),
+            "patternProperties" => patterns_of_keys(cx, scope, [before, after]),
             "allOf" => unions::all_of(cx, scope, [before, after]),
             _ if equal => {}
             // Compared with the properties, if there are any.
@@ -192,7 +193,35 @@ fn structure<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schema
             "discriminator" => unions::discriminator(cx, scope, &pair),
             "default" | "deprecated" | "readOnly" | "writeOnly" | "$ref" => {}
             key if is_annotation(key) || limits::is_limit(key) => {}
+            key if !UNCOVERED.contains(&key) => cx.findings.documentation(scope, &pair),
             key => cx.findings.unhandled(scope, &pair.pointer, key),
+        }
+    }
+}
+
+/// The keywords of JSON Schema without a rule. One that JSON Schema does not define, such as pydantic's `json_schema_extra`
+/// adds, only describes.
+#[rustfmt::skip]
+const UNCOVERED: [&str; 27] = [
+    "", "$anchor", "$defs", "$dynamicAnchor", "$dynamicRef", "$id", "$schema", "additionalItems", "anyOf", "const", "contains",
+    "contentSchema", "dependencies", "dependentRequired", "dependentSchemas", "else", "enum", "if", "maxContains",
+    "minContains", "not", "nullable", "oneOf", "then", "type", "unevaluatedItems", "unevaluatedProperties",
+];
+
+/// Compares the values under keys of each pattern.
+fn patterns_of_keys<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schemas<'_, 'a>) {
+    let [old, new] = [before, after].map(|schema| schema.inner("patternProperties").entries());
+    for pattern in old.keys().chain(new.keys()).copied().collect::<BTreeSet<&str>>() {
+        match (old.get(pattern), new.get(pattern)) {
+            (Some(old), Some(new)) => compare(cx, &scope.inside(&format!("{{{pattern}}}")), old, new),
+            (old, new) => {
+                let place = new.or(old).map_or_else(String::new, |place| place.pointer.clone());
+                let value = |schema: Option<&Located<'a>>| schema.map(|schema| schema.value);
+                let pair = Pair { key: pattern, pointer: place, before: value(old), after: value(new) };
+                let rules = [&rules::PATTERN_ADDED, &rules::PATTERN_REMOVED, &rules::PATTERN_CHANGED];
+                let what = format!("the value of keys that match `{pattern}`");
+                cx.findings.changed(scope, by_change(&pair, rules), &what, &pair);
+            }
         }
     }
 }

@@ -122,17 +122,36 @@ pub(super) fn each_within(
     place: &str,
     visit: &mut impl FnMut(&str, &mut Map<String, Value>),
 ) {
+    within(schema, &mut place.to_owned(), visit);
+}
+
+/// The same with one text for the places of all schemas, because the steps visit each of them dozens of times.
+fn within(schema: &mut Value, place: &mut String, visit: &mut impl FnMut(&str, &mut Map<String, Value>)) {
     let Some(map) = schema.as_object_mut() else { return };
     visit(place, map);
+    let outer = place.len();
     for (name, property) in map.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
-        each_within(property, &format!("{place}.{name}"), visit);
+        place.push('.');
+        place.push_str(name);
+        within(property, place, visit);
+        place.truncate(outer);
     }
     for key in ["items", "additionalProperties"] {
-        map.get_mut(key).into_iter().for_each(|inner| each_within(inner, place, visit));
+        map.get_mut(key).into_iter().for_each(|inner| within(inner, place, visit));
     }
     for key in ["anyOf", "oneOf", "allOf"] {
-        items(map, key).for_each(|inner| each_within(inner, place, visit));
+        items(map, key).for_each(|inner| within(inner, place, visit));
     }
+}
+
+/// Every operation of a document, with its path and method.
+pub(crate) fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
+    let paths = document.get("paths").and_then(Value::as_object).into_iter().flatten();
+    paths.flat_map(|(path, item)| {
+        let operations = item.as_object().into_iter().flatten();
+        let operations = operations.filter(|(method, _)| METHODS.contains(&method.as_str()));
+        operations.map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
+    })
 }
 
 /// The component that a schema refers to, directly or through a single `allOf`.

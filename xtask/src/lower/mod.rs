@@ -12,6 +12,7 @@ mod schemas;
 mod shape;
 mod tolerance;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 use crate::error::TaskError;
 use crate::workspace::API;
 pub use document::{Document, closure, operation_name, reached, references};
-pub(crate) use document::{METHODS, SCHEMA_REF};
+pub(crate) use document::{METHODS, SCHEMA_REF, operations};
 
 /// What a step did.
 #[derive(Debug, Default)]
@@ -93,10 +94,10 @@ steps! {
     "descriptions", operations::descriptions, "FastAPI docstrings are not rustdoc";
     "discriminators", |document, report| schemas::without(document, report, &["discriminator"]), "progenitor ignores them; tags with a single value distinguish the members";
     "read-only", |document, report| schemas::without(document, report, &["readOnly"]), "progenitor ignores it, and requests never use these schemas";
-    "unchecked-keywords", schemas::unchecked_keywords, "the client has no regex engine for patterns, and OpenAPI 3.0 describes neither tuples, nor the keys of maps, nor the content of texts";
+    "unchecked-keywords", schemas::unchecked_keywords, "the client checks neither patterns nor duplicates, and OpenAPI 3.0 describes neither tuples, nor the keys of maps, nor the content of texts";
     "null-members", schemas::null_members, "OpenAPI 3.0 writes `nullable` instead of a union with null";
     "parameter-bounds", operations::parameter_bounds, "progenitor turns a lower bound into `NonZeroU64` and ignores an upper one; the client checks both";
-    "path-parameters", operations::path_parameters, "a path parameter or header is never null, and a path parameter never missing; progenitor generates code that does not compile, or panics";
+    "path-parameters", operations::path_parameters, "a path parameter or header is never null or a list, and a path parameter never missing; progenitor generates code that does not compile, or panics";
     "null-type", schemas::null_type, "OpenAPI 3.0 has no null type; the service may return data there later";
     "constants", schemas::constants, "typify silently ignores `const` and accepts any string";
     "exclusive-bounds", schemas::exclusive_bounds, "numbers in OpenAPI 3.1 are flags in 3.0";
@@ -121,14 +122,14 @@ steps! {
 
 impl Lowered {
     /// Without some operations, and without the components that only they reach.
-    pub(crate) fn without(&self, refused: &[RefusedOperation]) -> Value {
+    pub(crate) fn without(&self, refused: &[RefusedOperation]) -> Cow<'_, Value> {
         if refused.is_empty() {
-            return self.document.clone();
+            return Cow::Borrowed(&self.document);
         }
         let mut document = Document(self.document.clone());
         document.remove_operations(refused);
         names::unused_schemas(&mut document, &mut StepReport::default());
-        document.0
+        Cow::Owned(document.0)
     }
 }
 

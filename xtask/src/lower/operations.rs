@@ -202,6 +202,11 @@ pub(super) fn path_parameters(document: &mut Document, report: &mut StepReport) 
         }
     });
     document.each_parameter(|place, parameter| {
+        // FastAPI reads a list from repeated headers, so that one text is a list, too.
+        if parameter["in"] == "header" && parameter["schema"]["type"] == "array" {
+            parameter["schema"] = json!({ "type": "string" });
+            report.place(place);
+        }
         let is_text = parameter["in"] == "path" || parameter["in"] == "header";
         let schema = if is_text { parameter["schema"].as_object_mut() } else { None };
         if schema.is_some_and(|schema| schema.remove("nullable").is_some()) {

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::StepReport;
-use super::document::{Document, SCHEMA_REF, each_object, each_within, enum_values, is_enum, target};
+use super::document::{
+    Document, SCHEMA_REF, each_object, each_within, enum_values, is_enum, make_nullable, target,
+};
 
 /// Removes keywords from every schema, but not properties of these names.
 pub(super) fn without(document: &mut Document, report: &mut StepReport, keywords: &[&str]) {
@@ -20,8 +22,11 @@ pub(super) fn without(document: &mut Document, report: &mut StepReport, keywords
 
 /// Removes keywords that nothing checks, and widens those that OpenAPI 3.0 lacks.
 pub(super) fn unchecked_keywords(document: &mut Document, report: &mut StepReport) {
-    const UNCHECKED: [&str; 6] =
-        ["contentEncoding", "contentMediaType", "contentSchema", "examples", "pattern", "propertyNames"];
+    #[rustfmt::skip]
+    const UNCHECKED: [&str; 8] = [
+        "contentEncoding", "contentMediaType", "contentSchema", "examples", "multipleOf", "pattern", "propertyNames",
+        "uniqueItems",
+    ];
     without(document, report, &UNCHECKED);
     document.each_schema(|place, schema| {
         if let Some(Value::Array(members)) = schema.remove("prefixItems") {
@@ -84,6 +89,24 @@ pub(super) fn null_members(document: &mut Document, report: &mut StepReport) {
                     schema.insert(key.into(), Value::Array(members));
                 }
             }
+        }
+    });
+    nullable_components(document, report);
+}
+
+/// Moves null from components to where they are used: typify makes two types of one name of a component that allows it.
+fn nullable_components(document: &mut Document, report: &mut StepReport) {
+    let mut nullable = BTreeSet::new();
+    for (name, schema) in document.schemas_mut() {
+        let is_nullable = schema.as_object_mut().is_some_and(|schema| schema.remove("nullable").is_some());
+        if is_nullable {
+            report.place(name);
+            nullable.insert(name.clone());
+        }
+    }
+    document.each_schema(|_, schema| {
+        if target(schema).is_some_and(|name| nullable.contains(name)) {
+            make_nullable(schema);
         }
     });
 }
@@ -184,12 +207,13 @@ pub(super) fn inline_enums(document: &mut Document, report: &mut StepReport) {
     let members = union_members(document.schemas());
     let (_, responses) = document.directions();
     let mut hoisted = BTreeMap::new();
-    let mut hoist = |name: &String, schema: &mut Map<String, Value>, place: String| {
+    let mut hoist = |name: &String, schema: &mut Map<String, Value>, place: &dyn Fn() -> String| {
         // A tag with one value stays closed, because it distinguishes the members of a union.
         let tag = enum_values(schema).len() == 1 && (!responses.contains(name) || members.contains(name));
         if !is_enum(schema) || tag {
             return;
         }
+        let place = place();
         let mut component = place.clone();
         for number in 2.. {
             if !hoisted.contains_key(&component) {
@@ -208,11 +232,11 @@ pub(super) fn inline_enums(document: &mut Document, report: &mut StepReport) {
             continue;
         }
         for (property, schema) in schema.as_object_mut().into_iter().flat_map(properties) {
-            hoist(name, schema, format!("{name}_{property}"));
+            hoist(name, schema, &|| format!("{name}_{property}"));
         }
         // The name of the property alone belongs to the type around the enum.
         each_within(schema, name, &mut |place: &str, schema: &mut Map<String, Value>| {
-            hoist(name, schema, format!("{}_value", place.replace('.', "_")));
+            hoist(name, schema, &|| format!("{}_value", place.replace('.', "_")));
         });
     }
     report.places.extend(hoisted.keys().cloned());

@@ -227,10 +227,10 @@ def document(version: int) -> dict:
             return None
 
     class Loose(BaseModel):
-        model_config = ConfigDict(extra="allow")
+        model_config = ConfigDict(extra="allow", json_schema_extra={"ui_order": version, "version": f"1.0.{version}"})
         __pydantic_extra__: dict[str, int]
 
-        known: str = "?"
+        known: str = Field("?", json_schema_extra={"ui_hidden": version >= 2})
 
     class Empty(BaseModel):
         pass
@@ -263,7 +263,8 @@ def document(version: int) -> dict:
         mapping: Mapping[Color, list[int]] = {}
         levels: dict[int, Level] = {}
         numbers: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1, max_length=3)] = [1]
-        patterns: dict[Annotated[str, StringConstraints(pattern="^[a-z]+$")], str] = {}
+        patterns: dict[Annotated[str, StringConstraints(pattern="^[a-z]+$" if version < 3 else "^[a-z0-9]+$")], str] = {}
+        by_pattern: dict[Annotated[str, StringConstraints(pattern="^x")], Alpha] = {}
         inner: list[list[Alpha | None]] = []
         maps: list[dict[str, Alpha | Beta | None]] | None = None
         shapes: list[Shape] = []
