@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::StepReport;
-use super::document::{
-    Document, SCHEMA_REF, each_object, each_within, enum_values, is_enum, make_nullable, target,
-};
+use super::document::{Document, SCHEMA_REF, each_object, each_within, enum_values, is_enum, target};
 
 /// Removes keywords from every schema, but not properties of these names.
 pub(super) fn without(document: &mut Document, report: &mut StepReport, keywords: &[&str]) {
@@ -105,8 +103,11 @@ fn nullable_components(document: &mut Document, report: &mut StepReport) {
         }
     }
     document.each_schema(|_, schema| {
-        if target(schema).is_some_and(|name| nullable.contains(name)) {
-            make_nullable(schema);
+        if let Some(name) = target(schema).filter(|name| nullable.contains(*name)) {
+            // Next to each other, which another step corrects.
+            schema.insert("$ref".into(), json!(format!("{SCHEMA_REF}{name}")));
+            schema.insert("nullable".into(), json!(true));
+            schema.remove("allOf");
         }
     });
 }
