@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use crate::lower::{self, references};
+use crate::lower::{self, RefusedOperation, references};
 
 /// Whether requests or responses contain a type decides what is generated for it.
 const DIRECTIONS: usize = 2;
@@ -27,13 +27,13 @@ struct Components<'d> {
     uses: BTreeMap<&'d str, BTreeSet<String>>,
 }
 
-/// Leaves out the operations for which both documents lead to the same code.
+/// Leaves out the operations for which both documents lead to the same code, and those that are refused.
 ///
 /// An operation remains if it differs, or contains a type of such an operation in a direction in which none of the remaining
 /// ones does.
 #[must_use]
-pub fn differing(documents: [&Value; 2]) -> [Value; 2] {
-    let operations = documents.map(operations);
+pub fn differing(documents: [&Value; 2], refused: &[RefusedOperation]) -> [Value; 2] {
+    let operations = documents.map(|document| operations(document, refused));
     let components = documents.map(Components::new);
     let [old, new] = &components;
     let names = old.schemas.keys().chain(new.schemas.keys());
@@ -97,14 +97,22 @@ pub fn differing(documents: [&Value; 2]) -> [Value; 2] {
 }
 
 /// The operations by path and method. One without generated code, for which types are generated, has its name as the method.
-fn operations(document: &Value) -> Operations<'_> {
-    let generated = lower::operations(document).map(|(path, method, value)| {
+fn operations<'d>(document: &'d Value, refused: &[RefusedOperation]) -> Operations<'d> {
+    let is_refused = |path: &str, method: &str| {
+        refused.iter().any(|refused| refused.path == path && refused.method == method)
+    };
+    let generated = lower::operations(document).filter(|(path, method, _)| !is_refused(path, method));
+    let generated = generated.map(|(path, method, value)| {
         let item = document["paths"][path].as_object().into_iter().flatten();
         let shared = item.map(|(key, part)| (key.as_str(), part));
         let shared = shared.filter(|(key, _)| !lower::METHODS.contains(key)).collect();
         ((path, method), Operation::new(value, shared))
     });
     let others = document.get("x-handwritten").and_then(Value::as_object).into_iter().flatten();
+    let others = others.filter(|(_, value)| {
+        let [path, method] = ["x-path", "x-method"].map(|part| value[part].as_str().unwrap_or_default());
+        !is_refused(path, method)
+    });
     let others = others.map(|(name, value)| (("", name.as_str()), Operation::new(value, Vec::new())));
     generated.chain(others).collect()
 }

@@ -144,8 +144,7 @@ impl CodeChanges {
     pub(super) fn of(old: &Pipeline, new: &Pipeline) -> Result<(Self, Vec<RefusedOperation>), TaskError> {
         let mut refused = [old, new].map(|pipeline| pipeline.lowered.refused.clone()).concat();
         loop {
-            let [was, is] = [old, new].map(|pipeline| pipeline.lowered.without(&refused));
-            let [was, is] = differing([&was, &is]);
+            let [was, is] = differing([&old.lowered.document, &new.lowered.document], &refused);
             if was == is {
                 return Ok((Self(Vec::new()), refused));
             }

@@ -10,7 +10,7 @@ use super::limits;
 use super::normalised::{Located, NormalisedSchema};
 use super::rules::{self, DiffRule};
 use super::{properties, unions};
-use crate::lower::SCHEMA_REF;
+use crate::lower::{SCHEMA_REF, is_keyword};
 use crate::pointer::child;
 
 /// Two schemas, the older one first.
@@ -193,20 +193,11 @@ fn structure<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schema
             "discriminator" => unions::discriminator(cx, scope, &pair),
             "default" | "deprecated" | "readOnly" | "writeOnly" | "$ref" => {}
             key if is_annotation(key) || limits::is_limit(key) => {}
-            key if !UNCOVERED.contains(&key) => cx.findings.documentation(scope, &pair),
+            key if !key.is_empty() && !is_keyword(key) => cx.findings.documentation(scope, &pair),
             key => cx.findings.unhandled(scope, &pair.pointer, key),
         }
     }
 }
-
-/// The keywords of JSON Schema without a rule. One that JSON Schema does not define, such as pydantic's `json_schema_extra`
-/// adds, only describes.
-#[rustfmt::skip]
-const UNCOVERED: [&str; 27] = [
-    "", "$anchor", "$defs", "$dynamicAnchor", "$dynamicRef", "$id", "$schema", "additionalItems", "anyOf", "const", "contains",
-    "contentSchema", "dependencies", "dependentRequired", "dependentSchemas", "else", "enum", "if", "maxContains",
-    "minContains", "not", "nullable", "oneOf", "then", "type", "unevaluatedItems", "unevaluatedProperties",
-];
 
 /// Compares the values under keys of each pattern.
 fn patterns_of_keys<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schemas<'_, 'a>) {

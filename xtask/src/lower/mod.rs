@@ -12,7 +12,6 @@ mod schemas;
 mod shape;
 mod tolerance;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -21,6 +20,7 @@ use crate::error::TaskError;
 use crate::workspace::API;
 pub use document::{Document, closure, operation_name, reached, references};
 pub(crate) use document::{METHODS, SCHEMA_REF, operations};
+pub(crate) use schemas::is_keyword;
 
 /// What a step did.
 #[derive(Debug, Default)]
@@ -118,19 +118,6 @@ steps! {
     "envelopes", replacements::envelopes, "one `Envelope<T>` replaces a type per response";
     "unused-schemas", names::unused_schemas, "schemas that no operation reaches need no types";
     "rust-names", names::rust_names, "`AvatarSchema` becomes `Avatar`";
-}
-
-impl Lowered {
-    /// Without some operations, and without the components that only they reach.
-    pub(crate) fn without(&self, refused: &[RefusedOperation]) -> Cow<'_, Value> {
-        if refused.is_empty() {
-            return Cow::Borrowed(&self.document);
-        }
-        let mut document = Document(self.document.clone());
-        document.remove_operations(refused);
-        names::unused_schemas(&mut document, &mut StepReport::default());
-        Cow::Owned(document.0)
-    }
 }
 
 impl LoweringStep {

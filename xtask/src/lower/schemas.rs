@@ -18,15 +18,33 @@ pub(super) fn without(document: &mut Document, report: &mut StepReport, keywords
     });
 }
 
+/// The keywords of schemas in OpenAPI 3.0 and 3.1. Any other, such as pydantic's `json_schema_extra` adds, only describes.
+const KEYWORDS: &str = "$anchor $comment $defs $dynamicAnchor $dynamicRef $id $ref $schema additionalItems additionalProperties allOf \
+    anyOf const contains contentEncoding contentMediaType contentSchema default dependencies dependentRequired dependentSchemas \
+    deprecated description discriminator else enum example examples exclusiveMaximum exclusiveMinimum externalDocs format if items \
+    maxContains maxItems maxLength maxProperties maximum minContains minItems minLength minProperties minimum multipleOf not \
+    nullable oneOf pattern patternProperties prefixItems properties propertyNames readOnly required then title type \
+    unevaluatedItems unevaluatedProperties uniqueItems writeOnly xml";
+
+/// Whether OpenAPI defines a keyword of schemas.
+pub(crate) fn is_keyword(key: &str) -> bool {
+    KEYWORDS.split(' ').any(|known| known == key)
+}
+
 /// Removes keywords that nothing checks, and widens those that OpenAPI 3.0 lacks.
 pub(super) fn unchecked_keywords(document: &mut Document, report: &mut StepReport) {
     #[rustfmt::skip]
-    const UNCHECKED: [&str; 8] = [
-        "contentEncoding", "contentMediaType", "contentSchema", "examples", "multipleOf", "pattern", "propertyNames",
-        "uniqueItems",
+    const UNCHECKED: [&str; 12] = [
+        "$comment", "contentEncoding", "contentMediaType", "contentSchema", "example", "examples", "externalDocs", "multipleOf",
+        "pattern", "propertyNames", "uniqueItems", "xml",
     ];
-    without(document, report, &UNCHECKED);
     document.each_schema(|place, schema| {
+        let all = schema.len();
+        schema
+            .retain(|key, _| key.starts_with("x-") || !UNCHECKED.contains(&key.as_str()) && is_keyword(key));
+        if schema.len() < all {
+            report.place(place);
+        }
         if let Some(Value::Array(members)) = schema.remove("prefixItems") {
             // The length is all that remains, and a fixed one would be an array of its own type in Rust.
             let only = members.iter().all(|member| member["type"] == members[0]["type"]);
