@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::lower::{self, RefusedOperation, references};
 
-/// Whether requests or responses contain a type decides what is generated for it.
+/// The generated code of a type depends on the directions that contain it: requests, responses.
 const DIRECTIONS: usize = 2;
 
 /// The operations of a lowered document, by path and method.
@@ -149,7 +149,7 @@ impl<'d> Components<'d> {
         found
     }
 
-    /// These components, and all that contain one of them.
+    /// These components, and every other one that contains one of them.
     fn using<'n>(&'n self, names: &[&'n str]) -> BTreeSet<&'n str> {
         let mut users = BTreeMap::<&str, Vec<&str>>::new();
         for (name, uses) in &self.uses {

@@ -46,7 +46,7 @@ pub(super) fn unchecked_keywords(document: &mut Document, report: &mut StepRepor
             report.place(place);
         }
         if let Some(Value::Array(members)) = schema.remove("prefixItems") {
-            // The length is all that remains, and a fixed one would be an array of its own type in Rust.
+            // Without its length, because a list of fixed length would be an array in Rust.
             let only = members.iter().all(|member| member["type"] == members[0]["type"]);
             let items = members.first().filter(|member| only && member["type"].is_string());
             let items = items.map_or_else(|| json!({}), |member| json!({ "type": member["type"] }));

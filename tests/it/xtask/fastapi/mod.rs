@@ -1,4 +1,4 @@
-//! Versions of a FastAPI application: every step of the lowering, the generator and the differ handles all that FastAPI emits.
+//! Versions of a FastAPI application: every step of the lowering, the generator and the differ handles what FastAPI emits.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -167,7 +167,7 @@ fn a_response_accepts_values_that_the_document_does_not_list() {
     let kind = |item: SurfaceItem| surface.get(&item).map(str::to_owned);
     let call = |name: &str| kind(SurfaceItem::Call(name.to_owned()));
     assert_eq!(call("enum_body").as_deref(), Some("OpenEnum<Color>"));
-    // Members of a union of numbers have no fields, so that neither reads the other.
+    // Neither member of a union of numbers reads the other, because numbers lack fields.
     assert_eq!(call("numbers").as_deref(), Some("Vec<NumbersResponseItem>"));
     for union in ["GetPetResponse", "UnionResponse", "NumbersResponseItem"] {
         let other = SurfaceItem::Variant(union.to_owned(), "Other".to_owned());
