@@ -302,6 +302,28 @@ impl Set {
     }
 }
 
+/// What a setter takes.
+pub(crate) enum Taken<'t> {
+    Value(&'t Type),
+    /// With the type of the items.
+    List(&'t Type),
+    /// With the type of the values.
+    Map(&'t Type),
+}
+
+/// What the setter of a field of this type takes.
+pub(crate) fn taken(kind: &Type) -> Taken<'_> {
+    let bare = optional(kind).unwrap_or(kind);
+    let nullable = last(bare).filter(|segment| segment.ident == "Nullable").and_then(argument);
+    let element = |name: &str| {
+        last(nullable.unwrap_or(bare))
+            .filter(|segment| segment.ident == name)
+            .and_then(|segment| arguments(segment).last().copied())
+    };
+    let list = element("Vec").map(Taken::List);
+    list.or_else(|| element("BTreeMap").map(Taken::Map)).unwrap_or(Taken::Value(kind))
+}
+
 pub(super) fn setter(
     name: &Ident,
     wire_name: &str,
@@ -314,37 +336,37 @@ pub(super) fn setter(
     let inner = optional(kind);
     let bare = inner.unwrap_or(kind);
     let nullable = last(bare).filter(|segment| segment.ident == "Nullable").and_then(argument);
-    let element = |name: &str| {
-        last(nullable.unwrap_or(bare))
-            .filter(|segment| segment.ident == name)
-            .and_then(|segment| arguments(segment).last().copied())
-    };
     let mut note: Option<String> = None;
-    let (generic, taken): (Option<Ident>, Type) = if let Some(item) = element("Vec") {
-        note = Some(if nullable.is_some() {
-            CLEARING.to_owned()
-        } else {
-            format!("An empty list needs the type of its items: `[] as [{}; 0]`.", plain(item))
-        });
-        (Some(format_ident!("Via")), parse_quote!(impl crate::IntoList<#item, Via>))
-    } else if let Some(value) = element("BTreeMap") {
-        (Some(format_ident!("Via")), parse_quote!(impl crate::IntoMap<#value, Via>))
-    } else {
-        let text = match (inner.is_some() && types.is_text(bare), set.writes_null) {
-            (_, _) if nullable.is_some() => Some(CLEARING),
-            (_, true) if set.is_patch => Some(CLEARING_ALWAYS),
-            (_, false) if set.is_patch && inner.is_some() => Some(KEEPING),
-            (true, true) => Some("`None::<&str>` writes null."),
-            (true, false) => Some("To leave it out in an expression, write `None::<&str>`."),
-            (false, _) => None,
-        };
-        note = text.map(str::to_owned);
-        (None, parse_quote!(impl crate::IntoField<#kind>))
-    };
-    let convert: Expr = match &generic {
-        Some(_) if element("Vec").is_some() => parse_quote!(crate::IntoList::into_given(#name)),
-        Some(_) => parse_quote!(crate::IntoMap::into_given(#name)),
-        None => parse_quote!(crate::IntoField::into_given(#name)),
+    let (generic, input, convert): (Option<Ident>, Type, Expr) = match taken(kind) {
+        Taken::List(item) => {
+            note = Some(if nullable.is_some() {
+                CLEARING.to_owned()
+            } else {
+                format!("An empty list needs the type of its items: `[] as [{}; 0]`.", plain(item))
+            });
+            let input = parse_quote!(impl crate::IntoList<#item, Via>);
+            (Some(format_ident!("Via")), input, parse_quote!(crate::IntoList::into_given(#name)))
+        }
+        Taken::Map(value) => {
+            let input = parse_quote!(impl crate::IntoMap<#value, Via>);
+            (Some(format_ident!("Via")), input, parse_quote!(crate::IntoMap::into_given(#name)))
+        }
+        Taken::Value(kind) => {
+            let text = match (inner.is_some() && types.is_text(bare), set.writes_null) {
+                (_, _) if nullable.is_some() => Some(CLEARING),
+                (_, true) if set.is_patch => Some(CLEARING_ALWAYS),
+                (_, false) if set.is_patch && inner.is_some() => Some(KEEPING),
+                (true, true) => Some("`None::<&str>` writes null."),
+                (true, false) => Some("To leave it out in an expression, write `None::<&str>`."),
+                (false, _) => None,
+            };
+            note = text.map(str::to_owned);
+            (
+                None,
+                parse_quote!(impl crate::IntoField<#kind>),
+                parse_quote!(crate::IntoField::into_given(#name)),
+            )
+        }
     };
     let convert: Expr = if set.writes_null { parse_quote!(#convert.or_null()) } else { convert };
     let (receiver, method) = (&set.receiver, format_ident!("{}", set.method));
@@ -356,7 +378,7 @@ pub(super) fn setter(
     let generics: Option<Generics> = generic.map(|via| parse_quote!(<#via>));
     parse_quote! {
         #(#docs)*
-        pub fn #name #generics(mut self, #name: #taken) -> Self {
+        pub fn #name #generics(mut self, #name: #input) -> Self {
             #receiver.#method(#wire_name, #convert);
             self
         }

@@ -12,21 +12,21 @@ use super::types::{Types, default_path, doc_text, identifiers, optional};
 use super::{argument, last, methods, result};
 
 /// A generated function, and the type of its response.
-pub(super) struct Call {
+pub(crate) struct Call {
     function: ImplItemFn,
-    pub(super) response: Type,
+    pub(crate) response: Type,
 }
 
 /// An argument of a generated function.
-struct Argument {
-    name: Ident,
+pub(crate) struct Argument {
+    pub(crate) name: Ident,
     /// The type as a call keeps it.
-    kept: Type,
+    pub(crate) kept: Type,
     /// Reads the argument and passes it on.
     passed: Expr,
 }
 
-pub(super) fn calls(file: &syn::File) -> Vec<Call> {
+pub(crate) fn calls(file: &syn::File) -> Vec<Call> {
     methods(&file.items)
         .filter(|(owner, function)| *owner == "Client" && function.sig.asyncness.is_some())
         .filter_map(|(_, function)| {
@@ -38,12 +38,18 @@ pub(super) fn calls(file: &syn::File) -> Vec<Call> {
 }
 
 impl Call {
-    pub(super) fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         self.function.sig.ident.to_string()
     }
 
-    fn arguments(&self) -> Vec<Argument> {
+    pub(crate) fn arguments(&self) -> Vec<Argument> {
         self.function.sig.inputs.iter().filter_map(Argument::new).collect()
+    }
+
+    /// The items of a list that has pages.
+    pub(crate) fn page_item(&self) -> Option<&Type> {
+        let page = last(data_of(&self.response)).filter(|segment| segment.ident == "Page").and_then(argument);
+        page.filter(|_| self.arguments().iter().any(|argument| argument.name == "page"))
     }
 
     /// Collects the types that the call sends, and those of whole bodies.
@@ -74,12 +80,12 @@ impl Argument {
         Some(Self { name, kept, passed })
     }
 
-    fn is_body(&self) -> bool {
+    pub(crate) fn is_body(&self) -> bool {
         self.name == "body"
     }
 
     /// The struct whose fields the body has, if it is one.
-    fn fields<'t>(&self, types: &'t Types) -> Option<&'t ItemStruct> {
+    pub(crate) fn fields<'t>(&self, types: &'t Types) -> Option<&'t ItemStruct> {
         types.structs.get(&last(&self.kept)?.ident.to_string())
     }
 
@@ -204,8 +210,7 @@ fn call_type(call: &Call, types: &Types) -> Vec<Item> {
         },
     ];
     items.extend(sending(call, &name, &arguments, types));
-    let page = last(data_of(&call.response)).filter(|segment| segment.ident == "Page").and_then(argument);
-    if let Some(item) = page.filter(|_| arguments.iter().any(|argument| argument.name == "page")) {
+    if let Some(item) = call.page_item() {
         items.extend(paging(&name, item));
     }
     items
@@ -411,7 +416,7 @@ fn is_unit(kind: &Type) -> bool {
     matches!(kind, Type::Tuple(tuple) if tuple.elems.is_empty())
 }
 
-fn data_of(response: &Type) -> &Type {
+pub(crate) fn data_of(response: &Type) -> &Type {
     last(response).filter(|segment| segment.ident == "Envelope").and_then(argument).unwrap_or(response)
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Shared by `build.rs` and `cargo xtask`. No rule names a type or an operation of the document.
 
-mod builders;
-mod calls;
+pub(crate) mod builders;
+pub(crate) mod calls;
 mod decoding;
 mod docs;
 mod sending;
@@ -18,12 +18,26 @@ use syn::{
 
 use calls::Call;
 use docs::Docs;
+use quote::ToTokens;
 use serde_json::Value;
-use types::Types;
+pub(crate) use types::Types;
 
 /// Generates the raw client, the builders of request types and the call types from the lowered document.
 pub(crate) fn generate(document: &Value) -> Result<syn::File, String> {
     let docs = Docs::new(document);
+    let mut file = syn::parse2(tokens(document)?.into_token_stream()).map_err(|error| error.to_string())?;
+    let calls = calls::calls(&file);
+    sending::split(&mut file)?;
+    mark_non_exhaustive(&mut file);
+    decoding::keep_nulls(&mut file);
+    decoding::allow_missing_nulls(&mut file);
+    decoding::tolerate(&mut file, &calls, &docs);
+    add_builders(&mut file, &calls, &docs);
+    Ok(file)
+}
+
+/// Generates what progenitor makes of the lowered document.
+pub(crate) fn tokens(document: &Value) -> Result<impl ToTokens, String> {
     let api = serde_json::from_value(document.clone()).map_err(|error| error.to_string())?;
     let mut settings = GenerationSettings::default();
     settings
@@ -35,16 +49,7 @@ pub(crate) fn generate(document: &Value) -> Result<syn::File, String> {
         .with_inner_type(quote::quote!(crate::http::Transport))
         .with_map_type("::std::collections::BTreeMap")
         .with_crate("liveavatar-api", CrateVers::Any, None);
-    let tokens = Generator::new(&settings).generate_tokens(&api).map_err(|error| error.to_string())?;
-    let mut file = syn::parse2(tokens).map_err(|error| error.to_string())?;
-    let calls = calls::calls(&file);
-    sending::split(&mut file)?;
-    mark_non_exhaustive(&mut file);
-    decoding::keep_nulls(&mut file);
-    decoding::allow_missing_nulls(&mut file);
-    decoding::tolerate(&mut file, &calls, &docs);
-    add_builders(&mut file, &calls, &docs);
-    Ok(file)
+    Generator::new(&settings).generate_tokens(&api).map_err(|error| error.to_string())
 }
 
 /// All operations in Markdown, by the document's tags.
@@ -55,13 +60,7 @@ pub(crate) fn index(document: &Value) -> String {
 /// Adds the builders of request types and the call types.
 fn add_builders(file: &mut syn::File, calls: &[Call], docs: &Docs<'_>) {
     let Some(items) = module(file, "types") else { return };
-    let mut types = Types::new(items);
-    let (mut requests, mut bodies) = (BTreeSet::new(), BTreeSet::new());
-    for call in calls {
-        call.collect_requests(&mut requests, &mut bodies);
-    }
-    let requests = types.closure(requests);
-    builders::open_enums(items, &requests, &mut types);
+    let (mut types, requests, bodies) = request_types(items, calls);
     let patches = docs.patches();
     types.patches = requests.iter().filter(|name| patches.contains(&name.to_lowercase())).cloned().collect();
     builders::explain_absence(items, &types);
@@ -71,7 +70,22 @@ fn add_builders(file: &mut syn::File, calls: &[Call], docs: &Docs<'_>) {
     calls::add(file, calls, &types, docs);
 }
 
-fn module<'a>(file: &'a mut syn::File, name: &str) -> Option<&'a mut Vec<Item>> {
+/// Returns all types, the names of those that requests contain, and of those that are whole bodies.
+pub(crate) fn request_types(
+    items: &mut [Item],
+    calls: &[Call],
+) -> (Types, BTreeSet<String>, BTreeSet<String>) {
+    let mut types = Types::new(items);
+    let (mut requests, mut bodies) = (BTreeSet::new(), BTreeSet::new());
+    for call in calls {
+        call.collect_requests(&mut requests, &mut bodies);
+    }
+    let requests = types.closure(requests);
+    builders::open_enums(items, &requests, &mut types);
+    (types, requests, bodies)
+}
+
+pub(crate) fn module<'a>(file: &'a mut syn::File, name: &str) -> Option<&'a mut Vec<Item>> {
     file.items.iter_mut().find_map(|item| match item {
         Item::Mod(module) if module.ident == name => module.content.as_mut().map(|(_, items)| items),
         _ => None,

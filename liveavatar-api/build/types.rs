@@ -10,9 +10,9 @@ use syn::{
 use super::{argument, last};
 
 /// The generated types, by name.
-pub(super) struct Types {
+pub(crate) struct Types {
     /// Structs with named fields.
-    pub(super) structs: BTreeMap<String, ItemStruct>,
+    pub(crate) structs: BTreeMap<String, ItemStruct>,
     /// The name and type of each member of a union.
     pub(super) unions: BTreeMap<String, Vec<(Ident, Type)>>,
     /// Types that are written as text; the number of values of an enum.
@@ -57,7 +57,9 @@ impl Types {
                 }
                 Item::Enum(item) => {
                     let name = item.ident.to_string();
-                    if from_str.contains(&name) {
+                    // A union of numbers is read from text, too.
+                    let is_union = item.variants.iter().any(|variant| !variant.fields.is_empty());
+                    if from_str.contains(&name) && !is_union {
                         types.texts.insert(name.clone(), Some(item.variants.len()));
                         let first = item.variants.first().map(|first| {
                             serde_value(&first.attrs, "rename").unwrap_or_else(|| first.ident.to_string())

@@ -67,6 +67,7 @@ const XTASK: &[&str] = &[
     "documents, source, workspace",
     // From the service's document to the lowered one.
     "normalise, overlay, lower, behaviour, pipeline, files, surface",
+    "corpus",
     // The commands.
     "diff, regen, rehearsal, bench, ci",
 ];

@@ -5,6 +5,7 @@
 mod behaviour;
 pub mod bench;
 pub mod ci;
+pub mod corpus;
 pub mod diff;
 pub mod documents;
 pub mod error;

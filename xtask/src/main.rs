@@ -37,7 +37,7 @@ enum XtaskCommand {
     Ci(CiOptions),
     /// Measure the crate against hand-written and generated alternatives, and print the tables of the guide.
     ///
-    /// Takes half an hour on 2 cores. Needs an idle machine, Python and Java.
+    /// Takes half an hour on 2 cores. Needs an idle machine, Python, Java and npm.
     Bench(BenchOptions),
 }
 

@@ -3,8 +3,6 @@
 //! Stricter than the specification: every action needs a reason, and an action that changes nothing is an error, because
 //! the service's document has moved on.
 
-use std::hash::{Hash as _, Hasher as _};
-
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
@@ -37,7 +35,6 @@ pub fn apply(document: &mut Value, overlay: &Value) -> Result<OverlayReport, Tas
     let actions = overlay.get("actions").and_then(Value::as_array);
     let actions = actions.ok_or_else(|| malformed("`actions` is missing".to_owned()))?;
     let mut report = OverlayReport::default();
-    let mut hash = fingerprint(document);
     for (index, action) in actions.iter().enumerate() {
         let target =
             text(action, "target").ok_or_else(|| malformed(format!("action {index} has no `target`")))?;
@@ -63,38 +60,31 @@ pub fn apply(document: &mut Value, overlay: &Value) -> Result<OverlayReport, Tas
             report.stale.push(stale("matches nothing"));
             continue;
         }
+        let mut changes = false;
         if action.get("remove") == Some(&Value::Bool(true)) {
             // From the end, so that the other indices of an array stay valid.
             pointers.reverse();
             for pointer in &pointers {
                 remove(document, pointer);
             }
+            changes = true;
         } else if let Some(update) = action.get("update") {
             for pointer in &pointers {
                 if let Some(target) = document.pointer_mut(pointer) {
-                    merge(target, update);
+                    changes |= merge(target, update);
                 }
             }
         } else {
             let problem = format!("action {index} ({target}) has neither `update` nor `remove: true`");
             return Err(malformed(problem));
         }
-        let new_hash = fingerprint(document);
-        if new_hash == hash {
+        if !changes {
             report.stale.push(stale("changes nothing"));
             continue;
         }
-        hash = new_hash;
         report.notes.push(format!("{target}: {}: {reason}", count(pointers.len(), "place")));
     }
     Ok(report)
-}
-
-/// Hashes a document, to detect a change without a copy. The hash is valid within one run only.
-pub(crate) fn fingerprint(document: &Value) -> u64 {
-    let mut hasher = rustc_hash::FxHasher::default();
-    document.hash(&mut hasher);
-    hasher.finish()
 }
 
 fn remove(document: &mut Value, pointer: &str) {
@@ -114,21 +104,32 @@ fn remove(document: &mut Value, pointer: &str) {
     }
 }
 
-/// Merges as the specification says: objects key by key, arrays by appending, everything else by replacement.
-fn merge(target: &mut Value, update: &Value) {
+/// Merges as the specification says: objects key by key, arrays by appending, everything else by replacement. Returns whether
+/// that changes the target.
+fn merge(target: &mut Value, update: &Value) -> bool {
     match (target, update) {
         (Value::Object(map), Value::Object(update)) => {
+            let mut changes = false;
             for (key, value) in update {
-                match map.get_mut(key) {
+                changes |= match map.get_mut(key) {
                     Some(old) => merge(old, value),
-                    None => {
-                        map.insert(key.clone(), value.clone());
-                    }
-                }
+                    None => map.insert(key.clone(), value.clone()).is_none(),
+                };
             }
+            changes
         }
-        (Value::Array(items), Value::Array(more)) => items.extend(more.iter().cloned()),
-        (Value::Array(items), one) => items.push(one.clone()),
-        (target, update) => *target = update.clone(),
+        (Value::Array(items), Value::Array(more)) => {
+            items.extend(more.iter().cloned());
+            !more.is_empty()
+        }
+        (Value::Array(items), one) => {
+            items.push(one.clone());
+            true
+        }
+        (target, update) => {
+            let changes = target != update;
+            target.clone_from(update);
+            changes
+        }
     }
 }

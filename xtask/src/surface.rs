@@ -4,12 +4,13 @@
 //! machines could check the snapshot.
 
 mod handwritten;
+mod outline;
 mod rejection;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::Once;
 
 use serde_json::Value;
 use syn::{Fields, FnArg, Item, Signature, Type, TypeParamBound};
@@ -126,16 +127,28 @@ impl Surface {
         self.0.insert(item, kind.into());
     }
 
+    /// Reads the types, and the functions of the raw client.
+    fn read_raw(&mut self, file: &syn::File) {
+        for (_, function) in methods(&file.items) {
+            if function.sig.asyncness.is_some() {
+                let parameters: Vec<String> = function.sig.inputs.iter().skip(1).map(line).collect();
+                self.add(SurfaceItem::Raw(function.sig.ident.to_string()), parameters.join(", "));
+            }
+        }
+        for item in module(&file.items, "types") {
+            self.read_type(item);
+        }
+    }
+
     fn read(&mut self, file: &syn::File) {
+        self.read_raw(file);
         // The names of the call types, with the methods that return them.
         let mut calls = BTreeMap::new();
         for (_, function) in methods(&file.items) {
-            let name = function.sig.ident.to_string();
-            if function.sig.asyncness.is_some() {
-                let parameters: Vec<String> = function.sig.inputs.iter().skip(1).map(line).collect();
-                self.add(SurfaceItem::Raw(name), parameters.join(", "));
-            } else if let Some(call) = result(function) {
-                calls.insert(line(call), name);
+            if function.sig.asyncness.is_none()
+                && let Some(call) = result(function)
+            {
+                calls.insert(line(call), function.sig.ident.to_string());
             }
         }
         for (owner, function) in methods(module(&file.items, "calls")) {
@@ -151,11 +164,7 @@ impl Surface {
                 _ => {}
             }
         }
-        let types = module(&file.items, "types");
-        for item in types {
-            self.read_type(item);
-        }
-        for item in module(types, "builder") {
+        for item in module(module(&file.items, "types"), "builder") {
             if let Item::Struct(item) = item {
                 self.add(SurfaceItem::Builder(item.ident.to_string()), "");
             }
@@ -220,29 +229,26 @@ fn setter(signature: &Signature) -> Option<String> {
 /// # Errors
 /// When no code can be generated for an operation; one error for each.
 pub fn generated(lowered: &Value) -> Result<Surface, TaskError> {
-    try_generated(lowered).map_err(|rejection| rejection.error(&BTreeMap::new()))
+    let file = generate(lowered)
+        .map_err(|reason| Rejection { document: lowered.clone(), reason }.error(&BTreeMap::new()))?;
+    let mut surface = Surface::default();
+    surface.read(&file);
+    Ok(surface)
+}
+
+/// The same from what the code is generated from, which takes a fraction of the time.
+///
+/// # Errors
+/// When no code can be generated for an operation; one error for each.
+pub fn outlined(lowered: &Value) -> Result<Surface, TaskError> {
+    try_outlined(lowered).map_err(|rejection| rejection.error(&BTreeMap::new()))
 }
 
 /// The same with the cause found only when it is asked for.
-pub(crate) fn try_generated(lowered: &Value) -> Result<Surface, Rejection> {
-    // One command needs the same documents several times, and generating takes most of its time.
-    const KEPT: usize = 4;
-    static RECENT: Mutex<Vec<(Value, Surface)>> = Mutex::new(Vec::new());
-    let recent = || RECENT.lock().unwrap_or_else(PoisonError::into_inner);
-    {
-        let mut recent = recent();
-        if let Some(at) = recent.iter().position(|(document, _)| document == lowered) {
-            recent[..=at].rotate_right(1);
-            return Ok(recent[0].1.clone());
-        }
-    }
-    let file = generate(lowered).map_err(|reason| Rejection { document: lowered.clone(), reason })?;
-    let mut surface = Surface::default();
-    surface.read(&file);
-    let mut recent = recent();
-    recent.insert(0, (lowered.clone(), surface.clone()));
-    recent.truncate(KEPT);
-    Ok(surface)
+pub(crate) fn try_outlined(lowered: &Value) -> Result<Surface, Rejection> {
+    catch_panic(|| outline::outline(lowered))
+        .and_then(|surface| surface)
+        .map_err(|reason| Rejection { document: lowered.clone(), reason })
 }
 
 /// Generates the files that the crate includes.

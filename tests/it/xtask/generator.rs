@@ -1,19 +1,9 @@
 //! Documents of other FastAPI services: what the lowering and the generator make of them.
 
-use serde_json::{Value, json};
-use xtask::pipeline::Pipeline;
-use xtask::{normalise, surface};
+use serde_json::json;
+use xtask::surface;
 
-/// The document of `fastapi/app.py`.
-fn fastapi() -> Value {
-    serde_json::from_str(include_str!("fastapi/document.json")).unwrap()
-}
-
-/// Lowers a document without corrections.
-fn lowered(document: Value) -> xtask::lower::Lowered {
-    let document = normalise::normalise(document, "document").unwrap();
-    Pipeline::run(document, &json!({ "overlay": "1.0.0", "actions": [] })).unwrap().lowered
-}
+use super::fastapi::{lowered, oldest as fastapi};
 
 #[test]
 fn code_is_generated_for_everything_that_fastapi_offers() {
@@ -39,7 +29,8 @@ fn success_statuses_with_one_body_are_one_response() {
     document["paths"]["/v1/root"]["get"]["responses"] = json!({ "307": { "description": "elsewhere" } });
     let lowered = lowered(document);
     let refused: Vec<String> = lowered.refused.iter().map(|refused| refused.error().to_string()).collect();
-    assert!(refused.iter().all(|error| error.contains("post /v1/two")), "{refused:?}");
+    let others = |error: &&String| !error.contains("post /v1/two") && !error.contains("get /v1/text");
+    assert_eq!(refused.iter().find(others), None);
     let surface = surface::generated(&lowered.document).unwrap();
     let data = |call: &str| surface.get(&surface::SurfaceItem::Call(call.to_owned()));
     assert_eq!([data("nodes"), data("root")], [Some("Vec<NodeOutput>"), Some("()")]);

@@ -2,6 +2,7 @@
 
 mod ci;
 mod diff;
+mod fastapi;
 mod generator;
 mod history;
 mod lower;

@@ -16,7 +16,7 @@ pub(super) const VERSION: &str = "7.26.0";
 const PATCHES: [(&str, &str, &str); 1] =
     [("src/models/response_none_type_.rs", "models::Null", "serde_json::Value")];
 
-fn disk_error(path: &Path, error: &std::io::Error) -> TaskError {
+pub(super) fn disk_error(path: &Path, error: &std::io::Error) -> TaskError {
     TaskError::new(format!("{}: {error}", path.display()), "free some disk space, or correct the permissions")
 }
 

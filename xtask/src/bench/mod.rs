@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what the crate costs compared with hand-written and generated alternatives.
 
 mod build;
+mod differ;
 mod generator;
 mod targets;
 
@@ -13,7 +14,7 @@ use crate::shell::{Shell, count};
 use crate::workspace::{self, BENCHES, Workspace};
 
 /// The parts of the measurement: first the benches that print rows.
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 10] = [
     "calls",
     "allocations",
     "audio",
@@ -21,6 +22,7 @@ const PARTS: [&str; 9] = [
     "sockets",
     "one-core",
     "instructions",
+    "differ",
     "generated",
     "builds",
 ];
@@ -232,6 +234,9 @@ pub fn run(root: &Path, options: &BenchOptions, shell: &mut Shell<'_>) -> Result
     }
     if is_wanted("instructions") {
         instructions(&workspace, &mut rows, shell)?;
+    }
+    if is_wanted("differ") {
+        differ::measure(&workspace, &mut rows, shell)?;
     }
     if is_wanted("generated") || is_wanted("builds") {
         shell.status("Running", format_args!("openapi-generator {}", generator::VERSION))?;

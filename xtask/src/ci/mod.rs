@@ -2,6 +2,7 @@
 
 mod dependencies;
 mod downstream;
+mod generated;
 
 use std::fs;
 use std::path::Path;
@@ -39,6 +40,7 @@ steps! {
     "deny", dependencies::deny, "licences, duplicates and sources of dependencies are allowed";
     "minimal", dependencies::minimal, "the oldest declared dependencies suffice";
     "downstream", downstream::run, "a clone, the README's first command and a new project work";
+    "generated", generated::run, "the code generated for other FastAPI documents compiles";
     "conformance", conformance, "independent programs and clients accept the mock and the command line";
 }
 

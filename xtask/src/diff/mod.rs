@@ -11,6 +11,7 @@ mod components;
 mod differ;
 mod document;
 mod findings;
+pub mod generated;
 mod limits;
 mod normalised;
 mod operation;

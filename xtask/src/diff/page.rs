@@ -9,7 +9,6 @@ use std::fmt::{self, Display, Formatter, Write as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use similar::{Change, ChangeTag, TextDiff};
 
 use super::report::{capital, place, summary};
@@ -94,7 +93,7 @@ fn own_sentence(key: &str, text: &str) -> String {
 fn head(page: &mut String, diff: &Diff) -> fmt::Result {
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
-        STANDARD.encode(Sha256::digest(STYLE))
+        STANDARD.encode(hmac_sha256::Hash::hash(STYLE.as_bytes()))
     );
     let (base, revision, summary) = (Escaped(&diff.base), Escaped(&diff.revision), summary(diff));
     let release = match diff.bump() {

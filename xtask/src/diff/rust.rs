@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::findings::{DiffFinding, NodeOwner};
+use super::generated::differing;
 use super::rules::{self, DiffRule, Level};
 use super::{ApiChange, Draft};
 use crate::error::TaskError;
-use crate::lower::{Document, Lowered, RefusedOperation, closure, references};
+use crate::lower::{Lowered, RefusedOperation, closure, operations, references};
 use crate::pipeline::Pipeline;
 use crate::surface::SurfaceItem::{self, Builder, Call, Field, Pages, Raw, Setter, Type, Variant};
 use crate::surface::{self, Surface};
@@ -54,6 +55,11 @@ impl GeneratedCode {
         origins.iter().any(|Origin { owner, .. }| self.components.contains(owner) && !is_used(owner))
     }
 
+    /// The origins of the type with exactly this name.
+    fn of_name(&self, name: &str) -> &[Origin] {
+        self.origins.get(&plain(name)).map_or(&[], Vec::as_slice)
+    }
+
     /// The origins of a type: those of the longest known name that its name starts with.
     fn of_type(&self, kind: &str) -> Vec<Origin> {
         let name = plain(kind);
@@ -92,15 +98,15 @@ fn origins(lowered: &Lowered) -> BTreeMap<String, Vec<Origin>> {
         let origin = Origin { owner: owner.to_owned(), member: member.map(str::to_owned) };
         origins.entry(name).or_default().push(origin);
     };
-    Document(lowered.document.clone()).each_operation(|_, _, parts| {
-        let Some(name) = parts.get("operationId").and_then(Value::as_str) else { return };
+    for (_, _, parts) in operations(&lowered.document) {
+        let Some(name) = parts.get("operationId").and_then(Value::as_str) else { continue };
         add(plain(name), name, None);
         for parameter in parts.get("parameters").and_then(Value::as_array).into_iter().flatten() {
             if let Some(parameter) = parameter.get("name").and_then(Value::as_str) {
                 add(plain(name) + &plain(parameter), name, Some(parameter));
             }
         }
-    });
+    }
     let schemas = lowered.document.pointer("/components/schemas").and_then(Value::as_object);
     for (name, schema) in schemas.into_iter().flatten() {
         let Some(owner) = lowered.origins.get(name) else { continue };
@@ -122,6 +128,8 @@ struct CodeDifference {
     kinds: [Option<String>; 2],
     /// Where it comes from in the older and the newer document.
     origins: Vec<Origin>,
+    /// Where the types in its type come from.
+    types: Vec<Origin>,
 }
 
 /// The differences between two generated clients.
@@ -136,10 +144,13 @@ impl CodeChanges {
     pub(super) fn of(old: &Pipeline, new: &Pipeline) -> Result<(Self, Vec<RefusedOperation>), TaskError> {
         let mut refused = [old, new].map(|pipeline| pipeline.lowered.refused.clone()).concat();
         loop {
-            let generated = |pipeline: &Pipeline| surface::try_generated(&pipeline.lowered.without(&refused));
+            let [was, is] = differing([&old.lowered.document, &new.lowered.document], &refused);
+            if was == is {
+                return Ok((Self(Vec::new()), refused));
+            }
             let results = std::thread::scope(|scope| {
-                let old = scope.spawn(|| generated(old));
-                let new = generated(new);
+                let old = scope.spawn(|| surface::try_outlined(&was));
+                let new = surface::try_outlined(&is);
                 [old.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), new]
             });
             match results {
@@ -200,8 +211,11 @@ impl CodeChanges {
                     texts.push(format!("`raw::Client::{call}` has other parameters; {exempt}"));
                 }
             }
+            let named = [was, is].into_iter().flatten().flat_map(words);
+            let of_types = |word| [old, new].into_iter().flat_map(move |code| code.of_name(word));
             CodeDifference {
                 item: item.clone(),
+                types: named.flat_map(of_types).cloned().collect(),
                 texts,
                 kinds: [was, is].map(|kind| kind.map(str::to_owned)),
                 origins,
@@ -369,7 +383,10 @@ fn causes(
         let candidates = drafts.iter().enumerate();
         let with = candidates.filter(|(_, draft)| {
             let mut causes = draft.causes.iter();
-            causes.any(|cause| !INERT.iter().any(|inert| cause.rule.is(inert)) && evidence(cause))
+            causes.any(|cause| {
+                let can = !(difference.is_loss() && cause.is_new());
+                can && !INERT.iter().any(|inert| cause.rule.is(inert)) && evidence(cause)
+            })
         });
         with.map(|(index, _)| index).collect()
     };
@@ -397,7 +414,7 @@ fn causes(
         .kinds
         .iter()
         .flatten()
-        .flat_map(|kind| kind.split(|c: char| !c.is_alphanumeric() && c != '_'))
+        .flat_map(|kind| words(kind))
         .filter_map(|word| assigned.get(word))
         .flatten()
         .copied()
@@ -417,7 +434,14 @@ fn causes(
         let at_operation = all(&|cause| any_origin(&|origin| cause.owns(origin)));
         return fitting(difference, drafts, at_operation);
     }
-    Vec::new()
+    // A type can change how others refer to it: an enum of one value is never open.
+    let of_types = |cause: &Cause| difference.types.iter().any(|origin| cause.owns(origin));
+    fitting(difference, drafts, all(&of_types))
+}
+
+/// The names in the text of a type.
+fn words(kind: &str) -> impl Iterator<Item = &str> {
+    kind.split(|c: char| !c.is_alphanumeric() && c != '_')
 }
 
 /// Narrows several changes of one place to those of the kind that makes such a difference.

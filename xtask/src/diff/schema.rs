@@ -10,7 +10,7 @@ use super::limits;
 use super::normalised::{Located, NormalisedSchema};
 use super::rules::{self, DiffRule};
 use super::{properties, unions};
-use crate::lower::SCHEMA_REF;
+use crate::lower::{SCHEMA_REF, is_keyword};
 use crate::pointer::child;
 use crate::shell::count;
 
@@ -173,6 +173,7 @@ fn structure<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schema
                 compare(cx, &scope.inside("{key}"), &before.inner(key), &after.inner(key));
             }
             "prefixItems" => tuple(cx, scope, [before, after]),
+            "patternProperties" => patterns_of_keys(cx, scope, [before, after]),
             "allOf" => unions::all_of(cx, scope, [before, after]),
             _ if equal => {}
             // Compared with the properties, if there are any.
@@ -197,7 +198,26 @@ fn structure<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schema
             "discriminator" => unions::discriminator(cx, scope, &pair),
             "default" | "deprecated" | "readOnly" | "writeOnly" | "$ref" => {}
             key if is_annotation(key) || limits::is_limit(key) => {}
+            key if !key.is_empty() && !is_keyword(key) => cx.findings.documentation(scope, &pair),
             _ => cx.findings.unhandled(scope, &pair),
+        }
+    }
+}
+
+/// Compares the values under keys of each pattern.
+fn patterns_of_keys<'a>(cx: &mut Differ<'a>, scope: &DiffScope, [before, after]: Schemas<'_, 'a>) {
+    let [old, new] = [before, after].map(|schema| schema.inner("patternProperties").entries());
+    for pattern in old.keys().chain(new.keys()).copied().collect::<BTreeSet<&str>>() {
+        match (old.get(pattern), new.get(pattern)) {
+            (Some(old), Some(new)) => compare(cx, &scope.inside(&format!("{{{pattern}}}")), old, new),
+            (old, new) => {
+                let place = new.or(old).map_or_else(String::new, |place| place.pointer.clone());
+                let value = |schema: Option<&Located<'a>>| schema.map(|schema| schema.value);
+                let pair = Pair { key: pattern, pointer: place, before: value(old), after: value(new) };
+                let rules = [&rules::PATTERN_ADDED, &rules::PATTERN_REMOVED, &rules::PATTERN_CHANGED];
+                let what = format!("the value of keys that match `{pattern}`");
+                cx.findings.changed(scope, by_change(&pair, rules), &what, &pair);
+            }
         }
     }
 }

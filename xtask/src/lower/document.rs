@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use heck::ToSnakeCase as _;
 use serde_json::{Map, Value};
 
 use super::RefusedOperation;
@@ -109,7 +110,7 @@ pub(super) fn items<'a>(map: &'a mut Map<String, Value>, key: &str) -> impl Iter
     map.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten()
 }
 
-fn each_content(part: &mut Value, mut visit: impl FnMut(&mut Value)) {
+pub(super) fn each_content(part: &mut Value, mut visit: impl FnMut(&mut Value)) {
     for (_, media) in part.get_mut("content").and_then(Value::as_object_mut).into_iter().flatten() {
         media.get_mut("schema").into_iter().for_each(&mut visit);
     }
@@ -121,17 +122,36 @@ pub(super) fn each_within(
     place: &str,
     visit: &mut impl FnMut(&str, &mut Map<String, Value>),
 ) {
+    within(schema, &mut place.to_owned(), visit);
+}
+
+/// The same with one text for the places of all schemas, because the steps visit each of them dozens of times.
+fn within(schema: &mut Value, place: &mut String, visit: &mut impl FnMut(&str, &mut Map<String, Value>)) {
     let Some(map) = schema.as_object_mut() else { return };
     visit(place, map);
+    let outer = place.len();
     for (name, property) in map.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
-        each_within(property, &format!("{place}.{name}"), visit);
+        place.push('.');
+        place.push_str(name);
+        within(property, place, visit);
+        place.truncate(outer);
     }
     for key in ["items", "additionalProperties"] {
-        map.get_mut(key).into_iter().for_each(|inner| each_within(inner, place, visit));
+        map.get_mut(key).into_iter().for_each(|inner| within(inner, place, visit));
     }
     for key in ["anyOf", "oneOf", "allOf"] {
-        items(map, key).for_each(|inner| each_within(inner, place, visit));
+        items(map, key).for_each(|inner| within(inner, place, visit));
     }
+}
+
+/// Every operation of a document, with its path and method.
+pub(crate) fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
+    let paths = document.get("paths").and_then(Value::as_object).into_iter().flatten();
+    paths.flat_map(|(path, item)| {
+        let operations = item.as_object().into_iter().flatten();
+        let operations = operations.filter(|(method, _)| METHODS.contains(&method.as_str()));
+        operations.map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
+    })
 }
 
 /// The component that a schema refers to, directly or through a single `allOf`.
@@ -234,5 +254,6 @@ pub fn operation_name(operation: &Map<String, Value>, path: &str, method: &str) 
         return std::iter::once(method).chain(words).collect::<Vec<_>>().join("_").to_lowercase();
     };
     let short = id.strip_suffix(&format!("{flat}_{method}"));
-    short.map_or(id, |short| short.trim_end_matches('_')).to_owned()
+    // In the form of a Rust function, because the tables and the generated code have to agree.
+    short.unwrap_or(id).to_snake_case()
 }

@@ -17,10 +17,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::error::TaskError;
-use crate::overlay::fingerprint;
 use crate::workspace::API;
 pub use document::{Document, closure, operation_name, reached, references};
-pub(crate) use document::{METHODS, SCHEMA_REF};
+pub(crate) use document::{METHODS, SCHEMA_REF, operations};
+pub(crate) use schemas::is_keyword;
 
 /// What a step did.
 #[derive(Debug, Default)]
@@ -91,13 +91,13 @@ steps! {
     "parameter-defaults", operations::parameter_defaults, "a client that sends defaults would freeze those of the server";
     "handwritten-multipart", operations::handwritten_multipart, "progenitor rejects multipart bodies and several media types; JSON stays, or the operation moves to `x-handwritten`";
     "titles", |document, report| schemas::without(document, report, &["title"]), "typify names types after titles, and silently merges different schemas with the same title";
-    "parameter-bounds", operations::parameter_bounds, "progenitor turns a lower bound into `NonZeroU64` and ignores an upper one; the client checks both";
     "descriptions", operations::descriptions, "FastAPI docstrings are not rustdoc";
     "discriminators", |document, report| schemas::without(document, report, &["discriminator"]), "progenitor ignores them; tags with a single value distinguish the members";
     "read-only", |document, report| schemas::without(document, report, &["readOnly"]), "progenitor ignores it, and requests never use these schemas";
-    "unchecked-texts", |document, report| schemas::without(document, report, &["pattern", "propertyNames"]), "the client has no regex engine for patterns, and OpenAPI 3.0 does not describe the keys of maps";
+    "unchecked-keywords", schemas::unchecked_keywords, "the client checks neither patterns nor duplicates, and OpenAPI 3.0 describes neither tuples, nor the keys of maps, nor the content of texts";
     "null-members", schemas::null_members, "OpenAPI 3.0 writes `nullable` instead of a union with null";
-    "path-parameters", operations::path_parameters, "a path parameter or header is never null, and a path parameter never missing; progenitor generates code that does not compile, or panics";
+    "parameter-bounds", operations::parameter_bounds, "progenitor turns a lower bound into `NonZeroU64` and ignores an upper one; the client checks both";
+    "path-parameters", operations::path_parameters, "a path parameter or header is never null or a list, and a path parameter never missing; progenitor generates code that does not compile, or panics";
     "null-type", schemas::null_type, "OpenAPI 3.0 has no null type; the service may return data there later";
     "constants", schemas::constants, "typify silently ignores `const` and accepts any string";
     "exclusive-bounds", schemas::exclusive_bounds, "numbers in OpenAPI 3.1 are flags in 3.0";
@@ -118,19 +118,6 @@ steps! {
     "envelopes", replacements::envelopes, "one `Envelope<T>` replaces a type per response";
     "unused-schemas", names::unused_schemas, "schemas that no operation reaches need no types";
     "rust-names", names::rust_names, "`AvatarSchema` becomes `Avatar`";
-}
-
-impl Lowered {
-    /// Without some operations, and without the components that only they reach.
-    pub(crate) fn without(&self, refused: &[RefusedOperation]) -> Value {
-        if refused.is_empty() {
-            return self.document.clone();
-        }
-        let mut document = Document(self.document.clone());
-        document.remove_operations(refused);
-        names::unused_schemas(&mut document, &mut StepReport::default());
-        document.0
-    }
 }
 
 impl LoweringStep {
@@ -183,15 +170,16 @@ pub fn lower(corrected: &Value) -> Result<Lowered, TaskError> {
             schema.insert(ORIGIN.into(), json!(name));
         }
     }
+    // The service sends these requests to its callers, so they need no code.
+    document.each_operation(|_, _, operation| {
+        operation.remove("callbacks");
+    });
     let (mut notes, mut stale, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-    let mut hash = fingerprint(&document.0);
     for step in STEPS {
         let report = step.apply(&mut document);
-        let new_hash = fingerprint(&document.0);
-        if new_hash == hash {
+        if report.places.is_empty() && report.refused.is_empty() {
             stale.push(step.stale());
         }
-        hash = new_hash;
         notes.push((step.name, report.places));
         refused.extend(report.refused);
     }

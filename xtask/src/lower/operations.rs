@@ -172,9 +172,16 @@ pub(super) fn parameter_defaults(document: &mut Document, report: &mut StepRepor
 
 pub(super) fn parameter_bounds(document: &mut Document, report: &mut StepReport) {
     document.each_parameter(|place, parameter| {
-        for bound in ["minimum", "maximum"] {
-            let schema = parameter["schema"].as_object_mut();
-            if let Some(limit) = schema.and_then(|schema| schema.remove(bound)) {
+        for (bound, exclusive, inside) in
+            [("minimum", "exclusiveMinimum", 1), ("maximum", "exclusiveMaximum", -1)]
+        {
+            let Some(schema) = parameter["schema"].as_object_mut() else { continue };
+            // The limits of FastAPI are floats, also for integers.
+            #[expect(clippy::cast_possible_truncation, reason = "an integer parameter has an integer limit")]
+            let integer = |limit: Value| limit.as_f64().map(|limit| json!(limit as i64 + inside));
+            let is_integer = schema.get("type").is_some_and(|kind| kind == "integer");
+            let excluded = if is_integer { schema.remove(exclusive).and_then(integer) } else { None };
+            if let Some(limit) = schema.remove(bound).or(excluded) {
                 report.place(format!("{place}: {bound} {limit}"));
                 parameter["x-bounds"][bound] = limit;
             }
@@ -195,6 +202,11 @@ pub(super) fn path_parameters(document: &mut Document, report: &mut StepReport) 
         }
     });
     document.each_parameter(|place, parameter| {
+        // FastAPI reads a list from repeated headers, so that one text is a list, too.
+        if parameter["in"] == "header" && parameter["schema"]["type"] == "array" {
+            parameter["schema"] = json!({ "type": "string" });
+            report.place(place);
+        }
         let is_text = parameter["in"] == "path" || parameter["in"] == "header";
         let schema = if is_text { parameter["schema"].as_object_mut() } else { None };
         if schema.is_some_and(|schema| schema.remove("nullable").is_some()) {

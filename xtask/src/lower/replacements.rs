@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::document::{Document, SCHEMA_REF, references, target};
 use super::schemas::{properties, replace_by, required};
-use super::{StepReport, rust_type};
+use super::{ORIGIN, StepReport, rust_type};
 
 /// Replaces every schema that `matches` accepts with the hand-written type `name`.
 fn replace(
@@ -56,6 +56,7 @@ pub(super) fn patch_nulls(document: &mut Document, report: &mut StepReport) {
     });
     let mut hoisted = Vec::new();
     for (name, schema) in document.schemas_mut().iter_mut().filter(|(name, _)| bodies.contains(*name)) {
+        let Some(schema) = schema.as_object_mut() else { continue };
         let required = required(schema);
         for (property, schema) in properties(schema) {
             if required.contains(property) || schema.get("nullable").is_none() {
@@ -101,7 +102,11 @@ fn generic(
                 inner.remove("nullable");
             }
             let inner = parameter(inner, format!("{component}_{field}"), &mut hoisted);
+            let origin = schema.get(ORIGIN).cloned();
             *schema = json!({ "type": "object", "x-rust-type": rust_type(name, &[inner]) });
+            schema.as_object_mut().into_iter().for_each(|schema| {
+                schema.extend(origin.clone().map(|origin| (ORIGIN.to_owned(), origin)));
+            });
             report.place(component.clone());
         }
     }

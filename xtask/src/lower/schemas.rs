@@ -18,6 +18,52 @@ pub(super) fn without(document: &mut Document, report: &mut StepReport, keywords
     });
 }
 
+/// The keywords of schemas in OpenAPI 3.0 and 3.1. Any other, such as pydantic's `json_schema_extra` adds, only describes.
+const KEYWORDS: &str = "$anchor $comment $defs $dynamicAnchor $dynamicRef $id $ref $schema additionalItems additionalProperties allOf \
+    anyOf const contains contentEncoding contentMediaType contentSchema default dependencies dependentRequired dependentSchemas \
+    deprecated description discriminator else enum example examples exclusiveMaximum exclusiveMinimum externalDocs format if items \
+    maxContains maxItems maxLength maxProperties maximum minContains minItems minLength minProperties minimum multipleOf not \
+    nullable oneOf pattern patternProperties prefixItems properties propertyNames readOnly required then title type \
+    unevaluatedItems unevaluatedProperties uniqueItems writeOnly xml";
+
+/// Whether OpenAPI defines a keyword of schemas.
+pub(crate) fn is_keyword(key: &str) -> bool {
+    KEYWORDS.split(' ').any(|known| known == key)
+}
+
+/// Removes keywords that nothing checks, and widens those that OpenAPI 3.0 lacks.
+pub(super) fn unchecked_keywords(document: &mut Document, report: &mut StepReport) {
+    #[rustfmt::skip]
+    const UNCHECKED: [&str; 12] = [
+        "$comment", "contentEncoding", "contentMediaType", "contentSchema", "example", "examples", "externalDocs", "multipleOf",
+        "pattern", "propertyNames", "uniqueItems", "xml",
+    ];
+    document.each_schema(|place, schema| {
+        let all = schema.len();
+        schema
+            .retain(|key, _| key.starts_with("x-") || !UNCHECKED.contains(&key.as_str()) && is_keyword(key));
+        if schema.len() < all {
+            report.place(place);
+        }
+        if let Some(Value::Array(members)) = schema.remove("prefixItems") {
+            // Without its length, because a list of fixed length would be an array in Rust.
+            let only = members.iter().all(|member| member["type"] == members[0]["type"]);
+            let items = members.first().filter(|member| only && member["type"].is_string());
+            let items = items.map_or_else(|| json!({}), |member| json!({ "type": member["type"] }));
+            schema.insert("items".into(), items);
+            schema.retain(|key, _| !matches!(key.as_str(), "minItems" | "maxItems"));
+            report.place(place);
+        }
+        if let Some(Value::Object(patterns)) = schema.remove("patternProperties") {
+            if patterns.len() == 1 {
+                let value = patterns.into_iter().next().map(|(_, value)| value);
+                schema.entry("additionalProperties").or_insert(value.unwrap_or_default());
+            }
+            report.place(place);
+        }
+    });
+}
+
 pub(super) fn null_members(document: &mut Document, report: &mut StepReport) {
     document.each_schema(|place, schema| {
         // A list of types is a union too.
@@ -59,6 +105,27 @@ pub(super) fn null_members(document: &mut Document, report: &mut StepReport) {
                     schema.insert(key.into(), Value::Array(members));
                 }
             }
+        }
+    });
+    nullable_components(document, report);
+}
+
+/// Moves null from components to where they are used: typify makes two types of one name of a component that allows it.
+fn nullable_components(document: &mut Document, report: &mut StepReport) {
+    let mut nullable = BTreeSet::new();
+    for (name, schema) in document.schemas_mut() {
+        let is_nullable = schema.as_object_mut().is_some_and(|schema| schema.remove("nullable").is_some());
+        if is_nullable {
+            report.place(name);
+            nullable.insert(name.clone());
+        }
+    }
+    document.each_schema(|_, schema| {
+        if let Some(name) = target(schema).filter(|name| nullable.contains(*name)) {
+            // Next to each other, which another step corrects.
+            schema.insert("$ref".into(), json!(format!("{SCHEMA_REF}{name}")));
+            schema.insert("nullable".into(), json!(true));
+            schema.remove("allOf");
         }
     });
 }
@@ -125,6 +192,13 @@ pub(super) fn superset_unions(document: &mut Document, report: &mut StepReport) 
         let names: Option<Vec<String>> =
             members.iter().map(|member| Some(target(member.as_object()?)?.to_owned())).collect();
         let Some(names) = names else { return };
+        // Only objects read each other.
+        if !names
+            .iter()
+            .all(|name| schemas.get(name).is_some_and(|schema| schema.get("properties").is_some()))
+        {
+            return;
+        }
         let largest = names.iter().find(|large| {
             names.iter().all(|small| {
                 set(small, "properties").is_subset(&set(large, "properties"))
@@ -152,12 +226,13 @@ pub(super) fn inline_enums(document: &mut Document, report: &mut StepReport) {
     let members = union_members(document.schemas());
     let (_, responses) = document.directions();
     let mut hoisted = BTreeMap::new();
-    let mut hoist = |name: &String, schema: &mut Map<String, Value>, place: String| {
+    let mut hoist = |name: &String, schema: &mut Map<String, Value>, place: &dyn Fn() -> String| {
         // A tag with one value stays closed, because it distinguishes the members of a union.
         let tag = enum_values(schema).len() == 1 && (!responses.contains(name) || members.contains(name));
         if !is_enum(schema) || tag {
             return;
         }
+        let place = place();
         let mut component = place.clone();
         for number in 2.. {
             if !hoisted.contains_key(&component) {
@@ -175,12 +250,12 @@ pub(super) fn inline_enums(document: &mut Document, report: &mut StepReport) {
         if schema.as_object().is_some_and(is_enum) {
             continue;
         }
-        for (property, schema) in properties(schema) {
-            hoist(name, schema, format!("{name}_{property}"));
+        for (property, schema) in schema.as_object_mut().into_iter().flat_map(properties) {
+            hoist(name, schema, &|| format!("{name}_{property}"));
         }
         // The name of the property alone belongs to the type around the enum.
         each_within(schema, name, &mut |place: &str, schema: &mut Map<String, Value>| {
-            hoist(name, schema, format!("{}_value", place.replace('.', "_")));
+            hoist(name, schema, &|| format!("{}_value", place.replace('.', "_")));
         });
     }
     report.places.extend(hoisted.keys().cloned());
@@ -189,7 +264,7 @@ pub(super) fn inline_enums(document: &mut Document, report: &mut StepReport) {
 
 pub(super) fn property_defaults(document: &mut Document, report: &mut StepReport) {
     for (name, schema) in document.schemas_mut() {
-        for (property, schema) in properties(schema) {
+        for (property, schema) in schema.as_object_mut().into_iter().flat_map(properties) {
             let only = enum_values(schema).first().filter(|_| enum_values(schema).len() == 1);
             if only != schema.get("default") && schema.remove("default").is_some() {
                 report.place(format!("{name}.{property}"));
@@ -198,18 +273,20 @@ pub(super) fn property_defaults(document: &mut Document, report: &mut StepReport
     }
 }
 
-pub(super) fn properties(schema: &mut Value) -> impl Iterator<Item = (&String, &mut Map<String, Value>)> {
+pub(super) fn properties(
+    schema: &mut Map<String, Value>,
+) -> impl Iterator<Item = (&String, &mut Map<String, Value>)> {
     let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
     properties.into_iter().flatten().filter_map(|(name, schema)| Some((name, schema.as_object_mut()?)))
 }
 
 /// The names listed under `required`.
-pub(super) fn required(schema: &Value) -> BTreeSet<String> {
+pub(super) fn required(schema: &Map<String, Value>) -> BTreeSet<String> {
     let names = schema.get("required").and_then(Value::as_array).into_iter().flatten();
     names.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn union_members(schemas: &Map<String, Value>) -> BTreeSet<String> {
+pub(super) fn union_members(schemas: &Map<String, Value>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for schema in schemas.values() {
         each_object(schema, &mut |map| {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::generate;
 use crate::error::TaskError;
-use crate::lower::{Document, RefusedOperation, SCHEMA_REF, closure, references};
+use crate::lower::{self, RefusedOperation, SCHEMA_REF, closure, references};
 use crate::pointer::child;
 
 const FIX: &str = "add a lowering step for the new quirk to xtask/src/lower/mod.rs";
@@ -41,9 +41,9 @@ impl Rejection {
         self,
         origins: &BTreeMap<String, String>,
     ) -> Result<Vec<RefusedOperation>, TaskError> {
-        let mut all = Vec::new();
-        Document(self.document.clone())
-            .each_operation(|path, method, _| all.push((path.to_owned(), method.to_owned())));
+        let all: Vec<_> = lower::operations(&self.document)
+            .map(|(path, method, _)| (path.to_owned(), method.to_owned()))
+            .collect();
         let mut rejected = Vec::new();
         search(&self.document, &all, origins, &mut rejected);
         if rejected.is_empty() {
