@@ -1,6 +1,7 @@
 //! Command line for the LiveAvatar API; [`AFTER_HELP`] describes its exit codes and output.
 
 mod body;
+mod browser;
 mod call;
 mod check;
 mod doctor;

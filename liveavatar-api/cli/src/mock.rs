@@ -8,6 +8,7 @@ use liveavatar_mock::{Builder, EventStyle, Server};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::browser;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::service::Service;
@@ -21,6 +22,10 @@ pub(crate) struct Mock {
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     settings: Option<PathBuf>,
+    /// Open a page that shows requests, sessions, frames and audio, and controls the mock; keeps audio like --record-audio
+    #[arg(long)]
+    #[serde(skip)]
+    open: bool,
     /// Port on 127.0.0.1; 0, the default, selects a free one
     #[arg(long)]
     port: Option<u16>,
@@ -79,7 +84,11 @@ enum Style {
 impl Mock {
     pub(crate) async fn run(self, service: &Service, output: Output) -> Result<(), Failure> {
         let mut interrupt = Interrupt::new()?;
-        let this = self.with_settings()?;
+        let opens = self.open;
+        let mut this = self.with_settings()?;
+        if opens {
+            this.record_audio.get_or_insert(true);
+        }
         let mut builder = this.builder();
         // The mock accepts the key that is set. Only a generated key is printed.
         let has_key = service.has_api_key();
@@ -93,7 +102,12 @@ impl Mock {
         let key = if has_key { "the one that you set" } else { server.api_key() };
         let url = server.url();
         let text = format!("mock service at {url} (API key: {key}); press Ctrl-C to stop it");
-        output.print_as(json!({"url": url, "api_key": key}), &text);
+        let window = format!("{url}/_mock/");
+        let text = format!("{text}\nsee what it does at {window}");
+        output.print_as(json!({"url": url, "api_key": key, "window": window}), &text);
+        if opens {
+            browser::open(&window, output);
+        }
         interrupt.wait().await;
         server.shutdown().await;
         Ok(())

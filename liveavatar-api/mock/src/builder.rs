@@ -12,6 +12,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
 use crate::handler::handle;
+use crate::journal::Journal;
 use crate::rate_limit::RateLimiter;
 use crate::server::Server;
 use crate::sessions::Limits;
@@ -193,6 +194,7 @@ impl Builder {
         let state = Arc::new(Mutex::new(state));
         lock(&state).sessions.overlapping_transcripts = self.overlapping_transcripts;
         let monitor = Arc::new(Mutex::new(SocketMonitor::new(self.record_audio)));
+        let journal = Journal::new(clock.clone());
         let mut sockets = None;
         if let Some(style) = self.sockets {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -203,6 +205,7 @@ impl Builder {
                 clock: clock.clone(),
                 state: Arc::clone(&state),
                 monitor: Arc::clone(&monitor),
+                journal: Arc::clone(&journal),
             };
             sockets = Some(tokio::spawn(socket::serve(listener, context)).abort_handle());
         }
@@ -216,6 +219,7 @@ impl Builder {
             queued_responses: Mutex::default(),
             faults: Mutex::default(),
             log: Mutex::default(),
+            journal: Arc::clone(&journal),
             in_progress: watch::Sender::new(0),
             monitor,
         });
@@ -223,9 +227,11 @@ impl Builder {
         let router = Router::new().fallback(handle).with_state(Arc::clone(&shared));
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
-            let served = axum::serve(listener, router).with_graceful_shutdown(async {
+            let served = axum::serve(listener, router).with_graceful_shutdown(async move {
                 // Fails when the sender is dropped, which is the signal.
                 let _ = stopped.await;
+                // The server waits for its responses, and those with events would never end.
+                journal.stop();
             });
             // Never an error: accepting is retried.
             let _ = served.await;

@@ -3,17 +3,23 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use axum::http::Method;
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::document;
-use crate::fault::{Failure, Fault, FaultPlan, Mutation};
+use crate::fault::{Failure, Fault, Mutation};
+use crate::mask::masked_json;
 use crate::response::MockResponse;
 use crate::shared::Shared;
+use crate::snapshot;
 use crate::state::lock;
+use crate::window;
 
 /// The service does not use this prefix.
 pub(crate) const PREFIX: &str = "/_mock/";
@@ -75,15 +81,37 @@ struct ResponseBody {
     body: Value,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct End {
+    reason: String,
+}
+
 /// Returns the response to a control request; `path` follows the prefix.
-pub(crate) fn respond(shared: &Shared, method: &Method, path: &str, body: &[u8]) -> MockResponse {
-    let (Ok(response) | Err(response)) = handle(shared, method, path, body);
+pub(crate) fn respond(shared: &Shared, parts: &Parts, path: &str, body: &[u8]) -> Response<Body> {
+    let rejection = window::reject_foreign(&parts.headers);
+    if rejection.is_none() && parts.method == Method::GET && path == "events" {
+        return events(shared, parts);
+    }
+    let response = rejection.map_or_else(|| handle(shared, parts, path, body), Err);
+    let (Ok(response) | Err(response)) = response;
+    response.into_response("mock-control")
+}
+
+/// Returns the events since the one that the reader names, and those to come.
+fn events(shared: &Shared, parts: &Parts) -> Response<Body> {
+    let last_id = parts.headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    let mut response = Response::new(Body::from_stream(shared.journal.stream(last_id)));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-fn handle(shared: &Shared, method: &Method, path: &str, body: &[u8]) -> Result<MockResponse, MockResponse> {
+fn handle(shared: &Shared, parts: &Parts, path: &str, body: &[u8]) -> Result<MockResponse, MockResponse> {
     let segments: Vec<&str> = path.split('/').collect();
-    match (method, &segments[..]) {
+    match (&parts.method, &segments[..]) {
+        (&Method::GET, ["state"]) => return Ok(MockResponse::json(200, snapshot::take(shared))),
         (&Method::POST, ["clock"]) => {
             shared.clock.advance(duration(read::<Advance>(body)?.seconds)?);
         }
@@ -99,11 +127,24 @@ fn handle(shared: &Shared, method: &Method, path: &str, body: &[u8]) -> Result<M
             let Injected { operation, times, fault } = read(body)?;
             let operation = document::named(&operation)
                 .ok_or_else(|| invalid(&format!("the document has no operation {operation:?}")))?;
-            lock(&shared.faults).queued.push((&operation.name, fault.read()?, times));
+            let id = lock(&shared.faults).queue(&operation.name, fault.read()?, times);
+            return Ok(MockResponse::raw(204, "", "").header("fault-id", &id.to_string()));
         }
         (&Method::DELETE, ["faults"]) => {
-            *lock(&shared.faults) = FaultPlan::default();
+            lock(&shared.faults).clear();
             lock(&shared.monitor).faults = None;
+        }
+        (&Method::DELETE, ["faults", id]) => {
+            if !id.parse().is_ok_and(|id| lock(&shared.faults).remove(id)) {
+                return Err(MockResponse::no_route(404, "no fault has this id; it may have been used up"));
+            }
+        }
+        (&Method::POST, ["sessions", id, "end"]) => {
+            let End { reason } = read(body)?;
+            let is_ended = Uuid::parse_str(id).is_ok_and(|id| lock(&shared.state).sessions.stop(id, &reason));
+            if !is_ended {
+                return Err(MockResponse::no_route(404, "the session is not running"));
+            }
         }
         (&Method::POST, ["sessions", id, "events"]) => {
             let event: Value = read(body)?;
@@ -114,12 +155,16 @@ fn handle(shared: &Shared, method: &Method, path: &str, body: &[u8]) -> Result<M
             }
         }
         (&Method::GET, ["sessions", id, "audio"]) => {
-            let heard = Uuid::parse_str(id).ok().and_then(|id| lock(&shared.monitor).wav(id));
+            let query = parts.uri.query().unwrap_or_default();
+            let skipped = query.strip_prefix("skip=").map_or(Ok(0), str::parse);
+            let skipped = skipped.map_err(|_| invalid("skip must be a number of bytes"))?;
+            let heard = Uuid::parse_str(id).ok().and_then(|id| lock(&shared.monitor).wav(id, skipped));
             let wav = heard.ok_or_else(|| {
                 MockResponse::no_route(404, "no audio of this session was recorded; turn on the recording of audio, and send audio to the socket")
             })?;
             return Ok(MockResponse::raw(200, "audio/wav", wav));
         }
+        (&Method::GET, [path]) if let Some(file) = window::file(path) => return Ok(file),
         _ => return Err(MockResponse::no_route(404, "the control API has no such path and method")),
     }
     Ok(MockResponse::raw(204, "", ""))
@@ -136,6 +181,42 @@ fn duration(seconds: f64) -> Result<Duration, MockResponse> {
 
 fn invalid(reason: &str) -> MockResponse {
     MockResponse::no_route(400, reason)
+}
+
+/// Returns a fault in the form in which it is injected.
+pub(crate) fn fault_json(fault: &Fault) -> Value {
+    match fault {
+        Fault::Delayed(time) => json!({ "delayed": time.as_secs_f64() }),
+        Fault::Before(failure) => json!({ "before": failure_json(failure) }),
+        Fault::After(failure) => json!({ "after": failure_json(failure) }),
+        Fault::Mutated(mutation) => json!({ "mutated": format!("{mutation:?}") }),
+    }
+}
+
+fn failure_json(failure: &Failure) -> Value {
+    let response = match failure {
+        Failure::Disconnect => return "disconnect".into(),
+        Failure::Hang => return "hang".into(),
+        Failure::Response(response) => response,
+    };
+    // The type of a JSON body follows from the body.
+    let headers: BTreeMap<_, _> = response.headers().filter(|(name, _)| name != "content-type").collect();
+    json!({ "status": response.status(), "headers": headers, "body": masked_json(response.body()) })
+}
+
+/// Says in a few words what a fault does.
+pub(crate) fn fault_text(fault: &Fault) -> String {
+    let failure = |failure: &Failure| match failure {
+        Failure::Disconnect => "disconnect".to_owned(),
+        Failure::Hang => "hang".to_owned(),
+        Failure::Response(response) => response.status().to_string(),
+    };
+    match fault {
+        Fault::Delayed(time) => format!("delayed by {} s", time.as_secs_f64()),
+        Fault::Before(it) => format!("{} before it takes effect", failure(it)),
+        Fault::After(it) => format!("{} after it takes effect", failure(it)),
+        Fault::Mutated(mutation) => format!("response with {mutation:?}"),
+    }
 }
 
 impl FaultBody {

@@ -129,16 +129,47 @@ pub(crate) type FaultFn = Box<dyn FnMut(&str) -> Option<Fault> + Send>;
 #[derive(Default)]
 pub(crate) struct FaultPlan {
     pub(crate) choose: Option<FaultFn>,
-    /// Operation, fault, and the number of remaining requests; the oldest entry is used first.
-    pub(crate) queued: Vec<(&'static str, Fault, u32)>,
+    /// The oldest entry is used first.
+    pub(crate) queued: Vec<QueuedFault>,
+    /// Number of faults that were queued so far.
+    last_id: u64,
+}
+
+/// A fault of the next requests of one operation.
+pub(crate) struct QueuedFault {
+    pub(crate) id: u64,
+    pub(crate) operation: &'static str,
+    pub(crate) fault: Fault,
+    /// Number of remaining requests.
+    pub(crate) times: u32,
 }
 
 impl FaultPlan {
+    /// Adds a fault and returns its id.
+    pub(crate) fn queue(&mut self, operation: &'static str, fault: Fault, times: u32) -> u64 {
+        self.last_id += 1;
+        self.queued.push(QueuedFault { id: self.last_id, operation, fault, times });
+        self.last_id
+    }
+
+    /// Removes all faults, and keeps numbering.
+    pub(crate) fn clear(&mut self) {
+        self.choose = None;
+        self.queued.clear();
+    }
+
+    /// Removes one fault; returns false if there is none with this id.
+    pub(crate) fn remove(&mut self, id: u64) -> bool {
+        let before = self.queued.len();
+        self.queued.retain(|queued| queued.id != id);
+        self.queued.len() < before
+    }
+
     pub(crate) fn next(&mut self, operation: &str) -> Option<Fault> {
-        self.queued.retain(|(.., times)| *times > 0);
-        if let Some((_, fault, times)) = self.queued.iter_mut().find(|(name, ..)| *name == operation) {
-            *times -= 1;
-            return Some(fault.clone());
+        self.queued.retain(|queued| queued.times > 0);
+        if let Some(queued) = self.queued.iter_mut().find(|queued| queued.operation == operation) {
+            queued.times -= 1;
+            return Some(queued.fault.clone());
         }
         self.choose.as_mut().and_then(|faults| faults(operation))
     }

@@ -28,15 +28,22 @@
 //!
 //! | Request | Effect |
 //! | --- | --- |
+//! | `GET /_mock/` | the window, a page that shows and controls what this table has |
+//! | `GET /_mock/state` | sessions, slots, credits, clock and faults |
+//! | `GET /_mock/events` | requests, responses and frames on command sockets as they come, as server-sent events without secrets; `Last-Event-ID` resumes |
 //! | `POST /_mock/clock` with `{"seconds": 60}` | moves the clock forward: [`Server::advance`] |
 //! | `GET /_mock/credits`, `PUT /_mock/credits` with `{"credits": 5}` | reads or sets the credits |
 //! | `POST /_mock/faults` with `{"operation": "start_session", "times": 2, "fault": …}` | [`Server::inject_fault`]; `times` is 1 by default |
 //! | `DELETE /_mock/faults` | [`Server::clear_faults`] |
+//! | `DELETE /_mock/faults/{id}` | removes one fault; `state` has its id, and so has the response to `POST` |
+//! | `POST /_mock/sessions/{id}/end` with `{"reason": "AGENT_HANG_UP"}` | [`Server::end_session`]; 404 if the session is not running |
 //! | `POST /_mock/sessions/{id}/events` with an event | [`Server::send_socket_event`]; 404 if the session lacks an open socket |
-//! | `GET /_mock/sessions/{id}/audio` | the audio that the session's sockets received, as WAV, with [`Builder::record_audio`] |
+//! | `GET /_mock/sessions/{id}/audio` | the audio that the session's sockets received, as WAV, with [`Builder::record_audio`]; `?skip=48000` omits the first bytes of PCM |
 //!
 //! A fault is `{"delayed": 1.5}` (seconds), `{"mutated": "NullOptional"}` (a [`Mutation`]), or `{"before": …}` or `{"after": …}` with
 //! `"disconnect"`, `"hang"`, or a response `{"status": 503, "headers": {"retry-after": "1"}, "body": {}}`. A 400 names the mistake.
+//!
+//! Pages of other sites cannot use it: the server rejects a foreign `Origin`, and a public name as `Host`. Programs send neither.
 //!
 //! # Invented behaviour
 //!
@@ -64,6 +71,8 @@ mod document;
 mod example;
 mod fault;
 mod handler;
+mod journal;
+mod mask;
 mod playback;
 mod rate_limit;
 mod record;
@@ -75,6 +84,7 @@ mod server;
 mod session_operations;
 mod sessions;
 mod shared;
+mod snapshot;
 mod socket;
 mod socket_activity;
 mod state;
@@ -82,6 +92,7 @@ mod storage;
 mod transcript;
 mod validation;
 mod violation;
+mod window;
 
 pub use builder::Builder;
 pub use document::{OperationInfo, operations};

@@ -10,7 +10,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 use uuid::Uuid;
 
 use crate::document;
-use crate::fault::{Fault, FaultPlan};
+use crate::fault::Fault;
 use crate::recorded_request::RecordedRequest;
 use crate::response::MockResponse;
 use crate::shared::Shared;
@@ -152,7 +152,7 @@ impl Server {
     /// `None` if the session has received none, or without [`Builder::record_audio`](crate::Builder::record_audio).
     #[must_use]
     pub fn heard_audio(&self, session: Uuid) -> Option<Vec<u8>> {
-        lock(&self.shared.monitor).wav(session)
+        lock(&self.shared.monitor).wav(session, 0)
     }
 
     /// Moves the server's clock forward, at most 100 years ahead in total.
@@ -205,12 +205,12 @@ impl Server {
     ///
     /// If `operation` is not the short name of an operation.
     pub fn inject_fault(&self, operation: &str, times: u32, fault: Fault) {
-        lock(&self.shared.faults).queued.push((short_name(operation), fault, times));
+        lock(&self.shared.faults).queue(short_name(operation), fault, times);
     }
 
     /// Removes all faults of requests and command sockets.
     pub fn clear_faults(&self) {
-        *lock(&self.shared.faults) = FaultPlan::default();
+        lock(&self.shared.faults).clear();
         lock(&self.shared.monitor).faults = None;
     }
 

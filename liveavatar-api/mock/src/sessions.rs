@@ -306,6 +306,31 @@ impl Sessions {
         entry
     }
 
+    /// Returns all sessions, oldest first, including those that only have a token.
+    pub(crate) fn all(&self) -> &[Session] {
+        &self.all
+    }
+
+    /// Returns the session as the control API shows it.
+    pub(crate) fn overview(&self, session: &Session) -> Value {
+        let mut overview = self.entry(session);
+        overview["avatar_id"] = session.terms.avatar_id.as_str().into();
+        overview["state"] = match &session.phase {
+            Phase::Minted => "token only",
+            Phase::Running { .. } => "running",
+            Phase::Ended { .. } => "ended",
+        }
+        .into();
+        if let Phase::Running { started, last_activity, .. } = session.phase {
+            let now = self.clock.now();
+            let left = |from: Instant, limit: Duration| limit.saturating_sub(now - from).as_secs();
+            let limit = Duration::from_secs(session.terms.max_seconds);
+            overview["seconds_left"] = left(started, limit).into();
+            overview["idle_seconds_left"] = left(last_activity, IDLE_TIMEOUT).into();
+        }
+        overview
+    }
+
     /// Returns the readable part of the session's transcript.
     pub(crate) fn window(&self, session: &Session, from: Option<i64>, to: Option<i64>) -> Window {
         let (started, until) = session.span(self.clock.now());

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::fault::FaultPlan;
+use crate::journal::Journal;
 use crate::rate_limit::RateLimiter;
 use crate::recorded_request::RecordedRequest;
 use crate::response::MockResponse;
@@ -26,6 +27,7 @@ pub(crate) struct Shared {
     pub(crate) queued_responses: Mutex<HashMap<&'static str, VecDeque<MockResponse>>>,
     pub(crate) faults: Mutex<FaultPlan>,
     pub(crate) log: Mutex<RequestLog>,
+    pub(crate) journal: Arc<Journal>,
     /// Number of requests in progress, without those that hang.
     pub(crate) in_progress: watch::Sender<usize>,
     pub(crate) monitor: Arc<Mutex<SocketMonitor>>,

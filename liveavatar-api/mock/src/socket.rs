@@ -21,6 +21,8 @@ use tokio_websockets::{CloseCode, Message, ServerBuilder, WebSocketStream};
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::journal::{Channel, Direction, Journal};
+use crate::mask::masked_json;
 use crate::playback::{Playback, PlaybackEvent, Pose};
 use crate::socket_activity::{SocketActivity, SocketFault, SocketMonitor, Utterance, UtteranceEnd};
 use crate::state::{ServerState, lock};
@@ -29,6 +31,8 @@ use liveavatar_api::realtime::lite::LiteCommand;
 
 /// How often a socket checks whether its session is still running.
 const SESSION_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// How much of a frame that is not JSON the journal keeps.
+const SHOWN_TEXT_CHARACTERS: usize = 500;
 
 /// How the events of a command socket identify their utterance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +58,7 @@ pub(crate) struct SocketContext {
     pub(crate) clock: Clock,
     pub(crate) state: Arc<Mutex<ServerState>>,
     pub(crate) monitor: Arc<Mutex<SocketMonitor>>,
+    pub(crate) journal: Arc<Journal>,
 }
 
 /// Serves sockets until the task is aborted.
@@ -80,7 +85,10 @@ pub(crate) async fn serve(listener: TcpListener, context: SocketContext) {
                 event_count: 0,
             };
             // An error means that the connection failed, so it cannot be reported there.
+            let journal = Arc::clone(&socket.context.journal);
+            journal.opened(id, Channel::Socket);
             let _ = socket.run().await;
+            journal.closed(id, Channel::Socket);
         });
     }
 }
@@ -122,8 +130,10 @@ impl Socket {
             match self.wait_until(ready).await? {
                 Wakeup::Message(message) if message.is_text() => {
                     self.record(|activity| activity.early_frames += 1);
+                    let size = message.as_payload().len();
+                    self.received(json!("[dropped: the socket was not ready]"), size);
                 }
-                Wakeup::Requested(event) => self.connection.send(Message::text(event)).await?,
+                Wakeup::Requested(event) => self.send_text(event).await?,
                 Wakeup::Message(_) | Wakeup::Time => {}
                 Wakeup::Disconnected => return Ok(()),
             }
@@ -141,7 +151,7 @@ impl Socket {
                         return Ok(());
                     }
                 }
-                Wakeup::Requested(event) => self.connection.send(Message::text(event)).await?,
+                Wakeup::Requested(event) => self.send_text(event).await?,
                 Wakeup::Time => {}
                 Wakeup::Disconnected => return Ok(()),
             }
@@ -176,10 +186,21 @@ impl Socket {
         const BREAK: Sent<ControlFlow<()>> = Ok(ControlFlow::Break(()));
         let Some(text) = message.as_text() else { return CONTINUE };
         if text.len() > audio::MAX_FRAME_BYTES {
+            self.received(json!("[a message larger than 1 MB]"), text.len());
             self.reject("the message is larger than 1 MB", None).await?;
             return CONTINUE;
         }
-        let Ok((command, id)) = LiteCommand::decode(text.as_bytes()) else {
+        let decoded = LiteCommand::decode(text.as_bytes());
+        let frame = match &decoded {
+            // Without the audio, which is not read a second time for that.
+            Ok((Some(LiteCommand::Speak(pcm)), id)) => {
+                let audio = format!("[{:.2} s of audio]", audio::duration(pcm.len()).as_secs_f64());
+                json!({ "type": "agent.speak", "event_id": id, "audio": audio })
+            }
+            _ => frame_json(text),
+        };
+        self.received(frame, text.len());
+        let Ok((command, id)) = decoded else {
             self.reject("the message is not a JSON object with a type", None).await?;
             return CONTINUE;
         };
@@ -198,7 +219,7 @@ impl Socket {
                 while self.connection.next().await.is_some_and(|message| message.is_ok()) {}
                 return BREAK;
             }
-            Some(SocketFault::Garbage(text)) => self.connection.send(Message::text(text)).await?,
+            Some(SocketFault::Garbage(text)) => self.send_text(text).await?,
             None => {}
         }
         self.execute(command, id).await?;
@@ -347,7 +368,17 @@ impl Socket {
     }
 
     async fn send_event(&mut self, event: Value) -> Sent {
-        self.connection.send(Message::text(event.to_string())).await
+        self.send_text(event.to_string()).await
+    }
+
+    async fn send_text(&mut self, text: String) -> Sent {
+        let frame = frame_json(&text);
+        self.context.journal.frame(self.id, Channel::Socket, Direction::ToClient, frame, text.len());
+        self.connection.send(Message::text(text)).await
+    }
+
+    fn received(&self, frame: Value, bytes: usize) {
+        self.context.journal.frame(self.id, Channel::Socket, Direction::FromClient, frame, bytes);
     }
 
     async fn end(&mut self, code: CloseCode) -> Sent {
@@ -360,4 +391,10 @@ impl Socket {
         while self.connection.next().await.is_some_and(|message| message.is_ok()) {}
         Ok(())
     }
+}
+
+/// Returns a frame as the journal shows it: JSON without secrets, or the start of another text.
+fn frame_json(text: &str) -> Value {
+    masked_json(text.as_bytes())
+        .unwrap_or_else(|| text.chars().take(SHOWN_TEXT_CHARACTERS).collect::<String>().into())
 }
