@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::page;
 use crate::service::Service;
 use crate::signals::Interrupt;
 
@@ -50,7 +51,16 @@ pub(crate) async fn open<C: Mintable<Mode: 'static>>(
     options: SupervisionOptions,
     output: Output,
 ) -> Result<Option<ForegroundSession<C::Mode>>, Failure> {
-    let client = service.client()?;
+    open_with(service.client()?, configuration, options, output).await
+}
+
+/// Opens a session like [`open`], with a client.
+pub(crate) async fn open_with<C: Mintable<Mode: 'static>>(
+    client: Client,
+    configuration: &C,
+    options: SupervisionOptions,
+    output: Output,
+) -> Result<Option<ForegroundSession<C::Mode>>, Failure> {
     let mut interrupt = Interrupt::new()?;
     let mut open = client.open(configuration).keep_alive_interval(options.keep_alive_interval);
     if options.rotates {
@@ -101,6 +111,26 @@ impl<M> ForegroundSession<M> {
                 done = &mut work => return Outcome::Done(done),
             }
         }
+    }
+
+    /// Runs with a page in the browser until Ctrl-C, the session's end or a stop on the page, then stops the session.
+    pub(crate) async fn run_with_page(mut self) -> Result<(), Failure> {
+        let session = self.session();
+        let page = match page::open(&session, self.output).await {
+            Ok(page) => page,
+            Err(failure) => {
+                self.stop().await?;
+                return Err(failure);
+            }
+        };
+        let Some(page) = page else {
+            self.run(std::future::pending::<()>()).await;
+            return self.stop().await.map(drop);
+        };
+        self.run(page.run(&session)).await;
+        let stopped = self.stop().await;
+        page.finish(&session).await;
+        stopped.map(drop)
     }
 
     /// Stops the session and waits until that is confirmed, or until a second Ctrl-C.

@@ -12,6 +12,7 @@ mod input;
 mod mask;
 mod mock;
 mod output;
+mod page;
 mod resource;
 mod service;
 mod session;

@@ -60,6 +60,9 @@ pub(crate) struct Token {
 pub(crate) struct Start {
     /// Session configuration file, or `-` for standard input
     file: PathBuf,
+    /// Show the avatar in the browser, with a transcript and controls
+    #[arg(long)]
+    open: bool,
     /// Replace the session with a new one before it expires
     #[arg(long)]
     rotate: bool,
@@ -138,8 +141,11 @@ impl Start {
         };
         let opened = foreground_session::open(service, &configuration, options, output).await?;
         let Some(mut foreground) = opened else { return Ok(()) };
-        foreground.run(std::future::pending::<()>()).await;
-        foreground.stop().await.map(drop)
+        if !self.open {
+            foreground.run(std::future::pending::<()>()).await;
+            return foreground.stop().await.map(drop);
+        }
+        foreground.run_with_page().await
     }
 }
 

@@ -141,7 +141,8 @@ impl Journal {
             (run.parse() == Ok(self.run)).then(|| number.parse::<u64>().ok())?
         });
         // The first chunk is sent at once, so that the reader knows that it is connected.
-        let greeting = Some(format!("retry: 1000\nevent: hello\ndata: {}\n\n", json!({ "run": self.run.to_string() })));
+        let greeting =
+            Some(format!("retry: 1000\nevent: hello\ndata: {}\n\n", json!({ "run": self.run.to_string() })));
         let state = (Arc::clone(self), self.count.subscribe(), resumed.unwrap_or(0), greeting);
         unfold(state, |(journal, mut count, after, greeting)| async move {
             if let Some(greeting) = greeting {

@@ -433,7 +433,7 @@ function renderAudio() {
   const sessions = state.sessions.filter((session) => session.heard_seconds > 0);
   $("audio-empty").hidden = sessions.length > 0;
   setText($("audio-empty"), state.records_audio
-    ? "Nothing was heard yet. Send audio to a LITE session, for example with `liveavatar speak FILE.wav`."
+    ? "Nothing was heard yet. Send audio to a LITE session, for example with: liveavatar speak FILE.wav"
     : "The mock does not keep audio. Start it with --record-audio (or --open) to see and hear what your program sends.");
   reconcile($("audio-list"), audioNodes, sessions, (session) => session.id, createAudio, updateAudio);
 }
@@ -711,7 +711,7 @@ on("response", (data) => {
   requests.changed();
 });
 on("frame", (data) => frames.add({ ...data, number: ++number }));
-on("opened", (data) => frames.add({ ...data, frame: "opened", number: ++number }));
-on("closed", (data) => frames.add({ ...data, frame: "closed", number: ++number }));
+on("opened", (data) => frames.add({ ...data, frame: `${data.channel} opened`, number: ++number }));
+on("closed", (data) => frames.add({ ...data, frame: `${data.channel} closed`, number: ++number }));
 
 refresh();
