@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::Body;
@@ -60,7 +60,10 @@ struct Shared {
     secrets: Mutex<Secrets>,
     /// What the page shows, with the LiveKit token.
     status: watch::Sender<Value>,
+    /// The person at the page stops the session.
     stop: Notify,
+    /// The command ends.
+    close: Notify,
     output: Output,
 }
 
@@ -91,6 +94,7 @@ pub(crate) async fn open<M>(session: &Session<M>, output: Output) -> Result<Opti
         secrets: Mutex::new(secrets),
         status: watch::Sender::new(Value::Null),
         stop: Notify::new(),
+        close: Notify::new(),
         output,
     });
     let mode = if started.ws_url.is_some() { "LITE" } else { "FULL" };
@@ -113,10 +117,11 @@ fn address(host: &str, secret: &str) -> String {
 }
 
 fn serve(listener: TcpListener, shared: Arc<Shared>) -> JoinHandle<()> {
-    let router = Router::new().fallback(respond).with_state(shared);
+    let router = Router::new().fallback(respond).with_state(Arc::clone(&shared));
     tokio::spawn(async move {
+        let ended = async move { shared.close.notified().await };
         // Never an error: accepting is retried.
-        let _ = axum::serve(listener, router).await;
+        let _ = axum::serve(listener, router).with_graceful_shutdown(ended).await;
     })
 }
 
@@ -146,9 +151,9 @@ impl Page {
     /// Shows the page how the session ended, and stops serving.
     pub(crate) async fn finish<M>(self, session: &Session<M>) {
         self.report(session);
-        // Each open page holds one receiver until it has read the end.
-        let _ = timeout(FAREWELL, self.shared.status.closed()).await;
-        self.server.abort();
+        self.shared.close.notify_one();
+        // Until the pages have read the end, or do not read.
+        let _ = timeout(FAREWELL, self.server).await;
     }
 
     fn report<M>(&self, session: &Session<M>) {
@@ -160,7 +165,7 @@ impl Page {
             "session_id": session.id(),
             "livekit_url": started.livekit_url,
             "livekit_client_token": secret(&started.livekit_client_token),
-            "milliseconds_left": session.time_left().map(|left| left.as_millis()),
+            "ends_at": session.ends_at().and_then(|end| Some(end.duration_since(UNIX_EPOCH).ok()?.as_millis())),
             "credits_used": *self.credits.lock().unwrap_or_else(PoisonError::into_inner),
             "end": match &state {
                 SessionState::Ended(EndReason::MaxDuration) => json!({"by": "limit"}),
@@ -225,7 +230,7 @@ fn status_lines(shared: &Shared) -> Body {
             receiver.changed().await.ok()?;
         }
         let status = receiver.borrow_and_update().clone();
-        // The last line releases the receiver, for which the command waits.
+        // The line with the end is the last one.
         let next = status["end"].is_null().then_some(receiver);
         Some((format!("{status}\n"), (next, false)))
     });

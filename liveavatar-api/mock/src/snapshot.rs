@@ -66,7 +66,7 @@ fn socket(monitor: &SocketMonitor, session: Uuid) -> Value {
         json!({
             "event_id": utterance.event_id,
             "frames": utterance.frames,
-            "seconds": utterance.audio.as_secs_f64(),
+            "audio": utterance.audio.as_secs_f64(),
             "starvations": utterance.starvations,
             "end": utterance.end.map(|end| match end {
                 UtteranceEnd::Finished => "finished",

@@ -22,7 +22,6 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::journal::{Channel, Direction, Journal};
-use crate::mask::masked_json;
 use crate::playback::{Playback, PlaybackEvent, Pose};
 use crate::socket_activity::{SocketActivity, SocketFault, SocketMonitor, Utterance, UtteranceEnd};
 use crate::state::{ServerState, lock};
@@ -31,8 +30,6 @@ use liveavatar_api::realtime::lite::LiteCommand;
 
 /// How often a socket checks whether its session is still running.
 const SESSION_CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// How much of a frame that is not JSON the journal keeps.
-const SHOWN_TEXT_CHARACTERS: usize = 500;
 
 /// How the events of a command socket identify their utterance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -131,7 +128,7 @@ impl Socket {
                 Wakeup::Message(message) if message.is_text() => {
                     self.record(|activity| activity.early_frames += 1);
                     let size = message.as_payload().len();
-                    self.received(json!("[dropped: the socket was not ready]"), size);
+                    self.received("dropped: the socket was not ready".to_owned(), size);
                 }
                 Wakeup::Requested(event) => self.send_text(event).await?,
                 Wakeup::Message(_) | Wakeup::Time => {}
@@ -186,7 +183,7 @@ impl Socket {
         const BREAK: Sent<ControlFlow<()>> = Ok(ControlFlow::Break(()));
         let Some(text) = message.as_text() else { return CONTINUE };
         if text.len() > audio::MAX_FRAME_BYTES {
-            self.received(json!("[a message larger than 1 MB]"), text.len());
+            self.received("rejected: larger than 1 MB".to_owned(), text.len());
             self.reject("the message is larger than 1 MB", None).await?;
             return CONTINUE;
         }
@@ -195,9 +192,9 @@ impl Socket {
             // Without the audio, which is not read a second time for that.
             Ok((Some(LiteCommand::Speak(pcm)), id)) => {
                 let audio = format!("[{:.2} s of audio]", audio::duration(pcm.len()).as_secs_f64());
-                json!({ "type": "agent.speak", "event_id": id, "audio": audio })
+                json!({ "type": "agent.speak", "event_id": id, "audio": audio }).to_string()
             }
-            _ => frame_json(text),
+            _ => text.to_owned(),
         };
         self.received(frame, text.len());
         let Ok((command, id)) = decoded else {
@@ -372,12 +369,12 @@ impl Socket {
     }
 
     async fn send_text(&mut self, text: String) -> Sent {
-        let frame = frame_json(&text);
-        self.context.journal.frame(self.id, Channel::Socket, Direction::ToClient, frame, text.len());
+        let journal = &self.context.journal;
+        journal.frame(self.id, Channel::Socket, Direction::ToClient, text.clone(), text.len());
         self.connection.send(Message::text(text)).await
     }
 
-    fn received(&self, frame: Value, bytes: usize) {
+    fn received(&self, frame: String, bytes: usize) {
         self.context.journal.frame(self.id, Channel::Socket, Direction::FromClient, frame, bytes);
     }
 
@@ -391,10 +388,4 @@ impl Socket {
         while self.connection.next().await.is_some_and(|message| message.is_ok()) {}
         Ok(())
     }
-}
-
-/// Returns a frame as the journal shows it: JSON without secrets, or the start of another text.
-fn frame_json(text: &str) -> Value {
-    masked_json(text.as_bytes())
-        .unwrap_or_else(|| text.chars().take(SHOWN_TEXT_CHARACTERS).collect::<String>().into())
 }

@@ -7,6 +7,8 @@ mod failure;
 #[cfg(unix)]
 mod mock;
 mod output;
+#[cfg(unix)]
+mod page;
 mod resource;
 mod service;
 mod session;

@@ -39,7 +39,7 @@ fn spawn_through_env(
     spawn_command(command)
 }
 
-fn spawn_command(mut command: Command) -> (Child, mpsc::UnboundedReceiver<String>) {
+pub(super) fn spawn_command(mut command: Command) -> (Child, mpsc::UnboundedReceiver<String>) {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let out = BufReader::new(child.stdout.take().unwrap());

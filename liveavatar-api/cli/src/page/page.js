@@ -5,7 +5,10 @@ const COMMAND_TOPIC = "agent-control";
 const EVENT_TOPIC = "agent-response";
 const KEPT_EVENTS = 300;
 const AVATAR_TIMEOUT = 30_000;
-const { Room, RoomEvent, Track } = globalThis.LivekitClient;
+const { Room, RoomEvent, Track, setLogLevel } = globalThis.LivekitClient;
+
+// Its messages contain the address of the room with the token.
+setLogLevel("silent");
 
 const $ = (id) => document.getElementById(id);
 
@@ -66,8 +69,11 @@ async function follow() {
       return;
     }
     let text = "";
-    for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
-      text += chunk;
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      text += value;
       const lines = text.split("\n");
       text = lines.pop();
       lines.map(JSON.parse).forEach(report);
@@ -84,7 +90,7 @@ async function follow() {
 
 function report(next) {
   const previous = status;
-  status = { ...next, at: performance.now() };
+  status = next;
   setText($("mode"), next.mode);
   setText($("credits"), next.credits_used === null ? "–" : String(next.credits_used));
   document.body.dataset.mode = next.mode;
@@ -105,8 +111,8 @@ function report(next) {
 }
 
 function showTimeLeft() {
-  if (status === null || status.milliseconds_left === null) return;
-  const left = status.end ? 0 : Math.max(0, status.milliseconds_left - (performance.now() - status.at));
+  if (!status?.ends_at) return;
+  const left = status.end ? 0 : Math.max(0, status.ends_at - Date.now());
   const seconds = Math.ceil(left / 1000);
   setText($("left"), `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`);
 }
@@ -169,7 +175,7 @@ async function join() {
   joined.on(RoomEvent.TrackSubscribed, isCurrent(subscribed));
   joined.on(RoomEvent.TrackUnsubscribed, (track) => track.detach());
   joined.on(RoomEvent.DataReceived, isCurrent(received));
-  joined.on(RoomEvent.AudioPlaybackStatusChanged, isCurrent(() => ($("sound").hidden = joined.canPlaybackAudio)));
+  joined.on(RoomEvent.AudioPlaybackStatusChanged, isCurrent(showSound));
   joined.on(RoomEvent.ActiveSpeakersChanged, isCurrent((speakers) => ($("speaking").hidden = speakers.every((it) => it.isLocal))));
   joined.on(RoomEvent.Reconnecting, isCurrent(() => state("waiting", "connecting again…")));
   joined.on(RoomEvent.Reconnected, isCurrent(() => state("live", "live")));
@@ -188,11 +194,11 @@ async function join() {
     if (room !== joined) return;
     state("over", "not connected");
     setText($("placeholder"), "No picture: the room could not be joined.");
-    problem("The room could not be joined.", `${error.message}. Check your network and VPN; the session still runs.`, join);
+    problem("The room could not be joined.", `Check your network and VPN; the session still runs. (${error.message})`, join);
     return;
   }
   if (room !== joined) return;
-  $("sound").hidden = joined.canPlaybackAudio;
+  showSound();
   const isFull = status.mode === "FULL";
   for (const id of ["interrupt", "microphone", "talk", "text", "speak", "respond"]) $(id).disabled = !isFull;
   avatarTimer = setTimeout(() => {
@@ -211,6 +217,11 @@ function subscribed(track, _publication, participant) {
     document.body.append(track.attach());
   }
   add("track", { participant: participant.identity, kind: track.kind });
+}
+
+/** Browsers play sound only after a click. */
+function showSound() {
+  $("sound").hidden = room.state !== "connected" || room.canPlaybackAudio;
 }
 
 $("sound").addEventListener("click", () => room?.startAudio());
@@ -265,7 +276,7 @@ function say(role, text, isChunk) {
   line.lastChild.textContent = isChunk ? line.lastChild.textContent + text : text;
   line.classList.toggle("partial", isChunk);
   partial[role] = isChunk ? line : null;
-  $("transcript").scrollTop = $("transcript").scrollHeight;
+  $("log").scrollTop = $("log").scrollHeight;
 }
 
 let eventCount = 0;

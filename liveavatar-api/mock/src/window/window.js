@@ -394,8 +394,7 @@ function createFrame(entry) {
   const { frame } = entry;
   const error = frame?.error?.message ?? frame?.warning?.message;
   const detail = error ?? frame?.audio ?? frame?.state ?? frame?.new_state ?? frame?.text ?? frame?.event_id ?? "";
-  const arrow = { client: "→", mock: "←" }[entry.from] ?? "•";
-  const from = { client: "from the client", mock: "from the mock" }[entry.from] ?? "";
+  const [arrow, from] = { client: ["→", "from the client"], mock: ["←", "from the mock"] }[entry.from] ?? ["•", "connection"];
   const name = typeOf(frame) ?? (typeof frame === "string" ? frame : "JSON");
   const summary = el(
     "summary",
@@ -460,7 +459,7 @@ function updateAudio(node, session) {
   setText(node.firstChild.children[2], text);
   const audio = heard.get(session.id) ?? { bytes: 0, peaks: [], seconds: 0 };
   heard.set(session.id, audio);
-  audio.marks = utterances.map((utterance) => utterance.seconds);
+  audio.marks = utterances.map((utterance) => utterance.audio);
   if (audio.seconds !== session.heard_seconds && !audio.isLoading) {
     audio.isLoading = true;
     audio.seconds = session.heard_seconds;
@@ -597,8 +596,8 @@ const words = (name) => name.replace(/(?!^)[A-Z]/g, (letter) => ` ${letter}`).to
 function renderFaults() {
   if ($("fault-operation").options.length === 0) fillFaultForm();
   const active = new Set(state.faults.map((fault) => fault.id));
-  for (const id of turnedOff.keys()) if (active.has(id)) turnedOff.delete(id);
-  const all = [...state.faults.map((fault) => ({ ...fault, isOn: true })), ...turnedOff.values()];
+  const off = [...turnedOff.values()].filter((fault) => !active.has(fault.id));
+  const all = [...state.faults.map((fault) => ({ ...fault, isOn: true })), ...off];
   $("faults-empty").hidden = all.length > 0;
   $("clear-faults").hidden = all.length === 0;
   setText($("faults-count"), String(active.size));
