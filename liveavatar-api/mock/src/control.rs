@@ -10,8 +10,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::document;
-use crate::fault::{Failure, Fault, FaultPlan, Mutation};
+use crate::fault::{Failure, Fault, Mutation};
 use crate::response::MockResponse;
+#[cfg(feature = "room")]
+use crate::room::RoomFault;
 use crate::shared::Shared;
 use crate::state::lock;
 
@@ -75,6 +77,20 @@ struct ResponseBody {
     body: Value,
 }
 
+/// [`RoomFault`] in JSON.
+#[cfg(feature = "room")]
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RoomFaultBody {
+    /// In seconds.
+    LateAvatar(f64),
+    NoAvatar,
+    NoData,
+    PacketLoss(f32),
+    Silence,
+    Disconnect,
+}
+
 /// Returns the response to a control request; `path` follows the prefix.
 pub(crate) fn respond(shared: &Shared, method: &Method, path: &str, body: &[u8]) -> MockResponse {
     let (Ok(response) | Err(response)) = handle(shared, method, path, body);
@@ -102,8 +118,7 @@ fn handle(shared: &Shared, method: &Method, path: &str, body: &[u8]) -> Result<M
             lock(&shared.faults).queued.push((&operation.name, fault.read()?, times));
         }
         (&Method::DELETE, ["faults"]) => {
-            *lock(&shared.faults) = FaultPlan::default();
-            lock(&shared.monitor).faults = None;
+            shared.clear_faults();
         }
         (&Method::POST, ["sessions", id, "events"]) => {
             let event: Value = read(body)?;
@@ -120,9 +135,33 @@ fn handle(shared: &Shared, method: &Method, path: &str, body: &[u8]) -> Result<M
             })?;
             return Ok(MockResponse::raw(200, "audio/wav", wav));
         }
+        #[cfg(feature = "room")]
+        (&Method::POST, ["rooms", "faults"]) => {
+            let rooms = rooms(shared)?;
+            rooms.add_fault(read::<RoomFaultBody>(body)?.read()?);
+        }
+        #[cfg(feature = "room")]
+        (&Method::GET, ["sessions", id, "room"]) => {
+            let id = Uuid::parse_str(id).unwrap_or_default();
+            let activity = rooms(shared)?.activity(id);
+            return Ok(MockResponse::json(
+                200,
+                json!({
+                    "participants": activity.participants,
+                    "commands": activity.commands,
+                    "microphone_packets": activity.microphone_packets,
+                }),
+            ));
+        }
         _ => return Err(MockResponse::no_route(404, "the control API has no such path and method")),
     }
     Ok(MockResponse::raw(204, "", ""))
+}
+
+#[cfg(feature = "room")]
+fn rooms(shared: &Shared) -> Result<&crate::room::Rooms, MockResponse> {
+    let rooms = shared.rooms.as_ref();
+    rooms.ok_or_else(|| MockResponse::no_route(404, "the server has no rooms; turn them on"))
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, MockResponse> {
@@ -136,6 +175,21 @@ fn duration(seconds: f64) -> Result<Duration, MockResponse> {
 
 fn invalid(reason: &str) -> MockResponse {
     MockResponse::no_route(400, reason)
+}
+
+#[cfg(feature = "room")]
+impl RoomFaultBody {
+    fn read(self) -> Result<RoomFault, MockResponse> {
+        Ok(match self {
+            RoomFaultBody::LateAvatar(seconds) => RoomFault::LateAvatar(duration(seconds)?),
+            RoomFaultBody::NoAvatar => RoomFault::NoAvatar,
+            RoomFaultBody::NoData => RoomFault::NoData,
+            RoomFaultBody::PacketLoss(share) if (0.0..=1.0).contains(&share) => RoomFault::PacketLoss(share),
+            RoomFaultBody::PacketLoss(_) => return Err(invalid("a share must be between 0 and 1")),
+            RoomFaultBody::Silence => RoomFault::Silence,
+            RoomFaultBody::Disconnect => RoomFault::Disconnect,
+        })
+    }
 }
 
 impl FaultBody {

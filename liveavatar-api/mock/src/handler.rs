@@ -33,6 +33,10 @@ pub(crate) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
         let body = axum::body::to_bytes(body, MAX_BODY_BYTES).await.unwrap_or_default();
         return control::respond(&shared, &parts.method, path, &body).into_response("mock-control");
     }
+    #[cfg(feature = "room")]
+    if let Some(rooms) = shared.rooms.as_ref().filter(|_| crate::room::is_signalling(parts.uri.path())) {
+        return crate::room::respond(rooms, Request::from_parts(parts, body));
+    }
     let found = route(parts.method.as_str(), parts.uri.path());
     let operation = match &found {
         Route::Found(operation, _) => Some(*operation),

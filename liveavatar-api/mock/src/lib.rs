@@ -70,6 +70,8 @@ mod record;
 mod recorded_request;
 mod resource_operation;
 mod response;
+#[cfg(feature = "room")]
+mod room;
 mod schema;
 mod server;
 mod session_operations;
@@ -89,6 +91,8 @@ pub use example::{Example, example_request, example_requests, example_response};
 pub use fault::{Failure, Fault, Mutation};
 pub use recorded_request::RecordedRequest;
 pub use response::MockResponse;
+#[cfg(feature = "room")]
+pub use room::{RoomActivity, RoomFault};
 pub use server::Server;
 pub use socket::EventStyle;
 pub use socket_activity::{SocketActivity, SocketFault, Utterance, UtteranceEnd};

@@ -21,6 +21,8 @@ use tokio_websockets::{CloseCode, Message, ServerBuilder, WebSocketStream};
 use uuid::Uuid;
 
 use crate::clock::Clock;
+#[cfg(feature = "room")]
+use crate::playback::Sound;
 use crate::playback::{Playback, PlaybackEvent, Pose};
 use crate::socket_activity::{SocketActivity, SocketFault, SocketMonitor, Utterance, UtteranceEnd};
 use crate::state::{ServerState, lock};
@@ -54,6 +56,9 @@ pub(crate) struct SocketContext {
     pub(crate) clock: Clock,
     pub(crate) state: Arc<Mutex<ServerState>>,
     pub(crate) monitor: Arc<Mutex<SocketMonitor>>,
+    /// Where the avatar is seen and heard.
+    #[cfg(feature = "room")]
+    pub(crate) rooms: Option<crate::room::Rooms>,
 }
 
 /// Serves sockets until the task is aborted.
@@ -226,6 +231,8 @@ impl Socket {
                         utterance.frames += 1;
                         utterance.audio += duration;
                     });
+                    #[cfg(feature = "room")]
+                    self.sound(Sound::Audio(number, pcm));
                 }
                 self.acknowledge("agent.audio_buffer_appended", id).await
             }
@@ -235,6 +242,8 @@ impl Socket {
             }
             LiteCommand::Interrupt => {
                 self.record(|activity| activity.interrupts += 1);
+                #[cfg(feature = "room")]
+                self.sound(Sound::Interrupted);
                 self.acknowledge("agent.audio_buffer_cleared", id).await?;
                 for speech in self.playback.interrupt() {
                     self.record_utterance(speech.number, |it| it.end = Some(UtteranceEnd::Interrupted));
@@ -268,10 +277,14 @@ impl Socket {
         while let Some(event) = self.playback.next_event(now) {
             match event {
                 PlaybackEvent::Started(speech) => {
+                    #[cfg(feature = "room")]
+                    self.sound(Sound::Started(speech.number));
                     self.send_playback_event("agent.speak_started", speech.id.as_deref(), speech.number)
                         .await?;
                 }
                 PlaybackEvent::Ended(speech) => {
+                    #[cfg(feature = "room")]
+                    self.sound(Sound::Ended(speech.number));
                     self.record_utterance(speech.number, |it| it.end = Some(UtteranceEnd::Finished));
                     self.send_playback_event("agent.speak_ended", speech.id.as_deref(), speech.number)
                         .await?;
@@ -285,6 +298,13 @@ impl Socket {
             self.report_pose().await?;
         }
         Ok(())
+    }
+
+    #[cfg(feature = "room")]
+    fn sound(&self, sound: Sound) {
+        if let Some(rooms) = &self.context.rooms {
+            rooms.hear(self.id, sound);
+        }
     }
 
     async fn report_pose(&mut self) -> Sent {
