@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-const [modules, executablePath, cli, outlineFile, screenshots] = process.argv.slice(2);
+const [modules, executablePath, cli, outlineFile, screenshots, picture] = process.argv.slice(2);
 // Node.js cannot resolve the packages by name, because they are not installed next to this file.
 const packages = join(modules, "node_modules");
 const entry = JSON.parse(readFileSync(join(packages, "puppeteer-core/package.json"))).exports["."].import;
@@ -243,9 +243,75 @@ async function checkSession() {
   console.log("session: no room, used address, reload, stop");
 }
 
+async function checkLive() {
+  const mock = start(["mock", "--room"]);
+  const { url, window } = await mock.line();
+  writeFileSync(join(folder, "full.json"), JSON.stringify({ ...FULL, is_sandbox: false }));
+  const session = start(["session", "start", "full.json", "--open"], { LIVEAVATAR_BASE_URL: url });
+  await session.line();
+  const { url: address } = await session.line();
+  const page = await open(address);
+  await wait(page, () => document.getElementById("state").textContent === "live");
+  await wait(page, () => document.getElementById("video").videoWidth > 0);
+  const from = await page.$eval("#video", (video) => video.currentTime);
+  await wait(page, (from) => document.getElementById("video").currentTime > from + 1, from);
+
+  // By keyboard: type, speak, and be interrupted.
+  await page.focus("#text");
+  await page.keyboard.type("Good morning! <b>How</b> can I help?");
+  await page.keyboard.press("Enter");
+  await wait(page, () => document.getElementById("transcript").textContent.includes("Good morning! <b>How</b> can I help?"));
+  await wait(page, () => document.getElementById("events").textContent.includes("avatar.speak_started"));
+  await page.screenshot({ path: join(screenshots, "session-speaking.png") });
+  if (process.env.PAGES_UPDATE) {
+    await page.setViewport({ width: 1000, height: 640 });
+    await page.screenshot({ path: picture });
+  }
+  await page.click("#interrupt");
+  await wait(page, () => document.getElementById("events").textContent.includes("avatar.speak_ended"));
+  await page.focus("#text");
+  await page.keyboard.type("What is this?");
+  await page.click("#respond");
+  await wait(page, () => document.querySelectorAll("#transcript li").length === 3);
+  await wait(page, () => !document.querySelector("#transcript .partial"));
+  await check(page, "session-live");
+
+  // A refused microphone says what to do; an allowed one is heard.
+  await page.evaluate(() => {
+    const { mediaDevices } = navigator;
+    const allowed = mediaDevices.getUserMedia.bind(mediaDevices);
+    mediaDevices.getUserMedia = () => {
+      mediaDevices.getUserMedia = allowed;
+      return Promise.reject(new DOMException("denied", "NotAllowedError"));
+    };
+  });
+  await page.click("#microphone");
+  await wait(page, () => document.getElementById("problem-title").textContent === "The browser refused the microphone.");
+  await page.screenshot({ path: join(screenshots, "session-microphone.png") });
+  await page.click("#retry");
+  await wait(page, () => document.getElementById("microphone").getAttribute("aria-pressed") === "true");
+  await wait(page, () => document.getElementById("events").textContent.includes("user.speak_started"));
+  await page.click("#microphone");
+  await wait(page, () => document.getElementById("microphone").getAttribute("aria-pressed") === "false");
+
+  // The window shows the data packets, and the end of the session there reaches the page.
+  const debug = await open(window);
+  await wait(debug, () => document.getElementById("frames-list").textContent.includes("avatar.speak_text"));
+  await debug.screenshot({ path: join(screenshots, "window-room.png"), fullPage: true });
+  await debug.click(".session button");
+  await wait(page, () => document.getElementById("state").textContent !== "live");
+  await page.screenshot({ path: join(screenshots, "session-ended-by-service.png") });
+  await debug.close();
+  await page.close();
+  session.program.kill("SIGINT");
+  await session.ended;
+  console.log("session: picture, speech, interrupt, response, microphone, end");
+}
+
 try {
   await checkWindow();
   await checkSession();
+  await checkLive();
   assert.deepEqual(problems, []);
   const actual = outlines.join("\n");
   if (process.env.PAGES_UPDATE || !existsSync(outlineFile)) writeFileSync(outlineFile, actual);

@@ -8,6 +8,7 @@ use liveavatar_api::session::{
     EndReason, KEEP_ALIVE_INTERVAL, LiteSession, Mintable, SANDBOX_AVATAR_ID, Session, SessionEvent,
     SessionEvents, State, StopFailed,
 };
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -114,9 +115,9 @@ impl<M> ForegroundSession<M> {
     }
 
     /// Runs with a page in the browser until Ctrl-C, the session's end or a stop on the page, then stops the session.
-    pub(crate) async fn run_with_page(mut self) -> Result<(), Failure> {
+    pub(crate) async fn run_with_page(mut self, configuration: &impl Serialize) -> Result<(), Failure> {
         let session = self.session();
-        let page = match page::open(&session, self.output).await {
+        let page = match page::open(&session, configuration, self.output).await {
             Ok(page) => page,
             Err(failure) => {
                 self.stop().await?;

@@ -4,6 +4,7 @@ mod body;
 mod browser;
 mod call;
 mod check;
+mod demo;
 mod doctor;
 mod document;
 mod failure;
@@ -61,6 +62,8 @@ enum BuiltIn {
     Doctor(doctor::Doctor),
     /// Let an avatar speak a WAV file in a new LITE session
     Speak(speak::Speak),
+    /// Show an avatar in the browser on a mock service, without an account
+    Demo(demo::Demo),
     /// Check, start, watch, list and stop sessions
     #[command(subcommand, visible_alias = "sessions")]
     Session(session::Session),
@@ -127,6 +130,7 @@ async fn run(matches: &ArgMatches, service: &Service, output: Output) -> Result<
         BuiltIn::Speak(speak) => return speak.run(service, output).await,
         BuiltIn::Session(session) => return session.run(service, output).await,
         BuiltIn::Call(call) => return call.run(service, output).await,
+        BuiltIn::Demo(demo) => return demo.run(output).await,
         BuiltIn::Mock(mock) => return mock.run(service, output).await,
         BuiltIn::Operations => output.print(call::operation_rows()),
         BuiltIn::Schema => {

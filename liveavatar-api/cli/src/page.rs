@@ -16,6 +16,7 @@ use axum::http::header::{AUTHORIZATION, HOST};
 use axum::http::{HeaderMap, Method, Response, StatusCode};
 use futures_util::stream::{self, StreamExt as _};
 use liveavatar_api::session::{EndReason, Session, State as SessionState};
+use serde::Serialize;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq as _;
 use tokio::net::TcpListener;
@@ -52,6 +53,7 @@ pub(crate) struct Page {
     /// Credits used, by the last answer of the service.
     credits: Mutex<Value>,
     mode: &'static str,
+    uses_push_to_talk: bool,
 }
 
 struct Shared {
@@ -78,7 +80,11 @@ struct Secrets {
 /// Serves a page for the session and opens it in the browser.
 ///
 /// Returns none, and says why, if the session has a LiveKit room of the caller's own, whose token the command does not know.
-pub(crate) async fn open<M>(session: &Session<M>, output: Output) -> Result<Option<Page>, Failure> {
+pub(crate) async fn open<M>(
+    session: &Session<M>,
+    configuration: &impl Serialize,
+    output: Output,
+) -> Result<Option<Page>, Failure> {
     let started = session.started();
     let (Some(_), Some(_)) = (&started.livekit_url, &started.livekit_client_token) else {
         output.progress("there is no page for a session in your own LiveKit room; join that room to see it");
@@ -98,11 +104,13 @@ pub(crate) async fn open<M>(session: &Session<M>, output: Output) -> Result<Opti
         output,
     });
     let mode = if started.ws_url.is_some() { "LITE" } else { "FULL" };
+    let configuration = serde_json::to_value(configuration).unwrap_or_default();
     let page = Page {
         shared: Arc::clone(&shared),
         server: serve(listener, shared),
         credits: Mutex::default(),
         mode,
+        uses_push_to_talk: configuration["interactivity_type"] == "PUSH_TO_TALK",
     };
     page.report(session);
     let text = format!("page: {url}\nclosing the page does not stop the session; press Ctrl-C to stop it");
@@ -162,6 +170,7 @@ impl Page {
             |secret: &Option<liveavatar_api::Secret>| secret.as_ref().map(|it| it.expose().to_owned());
         let status = json!({
             "mode": self.mode,
+            "uses_push_to_talk": self.uses_push_to_talk,
             "session_id": session.id(),
             "livekit_url": started.livekit_url,
             "livekit_client_token": secret(&started.livekit_client_token),
@@ -301,7 +310,7 @@ fn content_security_policy(livekit_url: &str) -> String {
         if host.bytes().all(is_name) {
             let _ = write!(room, " {0}://{host} {1}://{host}", other[0], other[1]);
         }
-        // The client asks LiveKit Cloud for a region near by, which has a name of its own.
+        // The client asks LiveKit Cloud for the nearest region, which has another name.
         if host.ends_with(".livekit.cloud") {
             room += " wss://*.livekit.cloud https://*.livekit.cloud";
         }

@@ -145,7 +145,7 @@ impl Start {
             foreground.run(std::future::pending::<()>()).await;
             return foreground.stop().await.map(drop);
         }
-        foreground.run_with_page().await
+        foreground.run_with_page(&configuration).await
     }
 }
 

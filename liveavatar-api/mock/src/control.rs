@@ -14,8 +14,9 @@ use uuid::Uuid;
 
 use crate::document;
 use crate::fault::{Failure, Fault, Mutation};
-use crate::mask::masked_json;
 use crate::response::MockResponse;
+#[cfg(feature = "room")]
+use crate::room::RoomFault;
 use crate::shared::Shared;
 use crate::snapshot;
 use crate::state::lock;
@@ -87,6 +88,20 @@ struct End {
     reason: String,
 }
 
+/// [`RoomFault`] in JSON.
+#[cfg(feature = "room")]
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RoomFaultBody {
+    /// In seconds.
+    LateAvatar(f64),
+    NoAvatar,
+    NoData,
+    PacketLoss(f32),
+    Silence,
+    Disconnect,
+}
+
 /// Returns the response to a control request; `path` follows the prefix.
 pub(crate) fn respond(shared: &Shared, parts: &Parts, path: &str, body: &[u8]) -> Response<Body> {
     let rejection = window::reject_foreign(&parts.headers);
@@ -131,8 +146,7 @@ fn handle(shared: &Shared, parts: &Parts, path: &str, body: &[u8]) -> Result<Moc
             return Ok(MockResponse::raw(204, "", "").header("fault-id", &id.to_string()));
         }
         (&Method::DELETE, ["faults"]) => {
-            lock(&shared.faults).clear();
-            lock(&shared.monitor).faults = None;
+            shared.clear_faults();
         }
         (&Method::DELETE, ["faults", id]) => {
             if !id.parse().is_ok_and(|id| lock(&shared.faults).remove(id)) {
@@ -165,9 +179,42 @@ fn handle(shared: &Shared, parts: &Parts, path: &str, body: &[u8]) -> Result<Moc
             return Ok(MockResponse::raw(200, "audio/wav", wav));
         }
         (&Method::GET, [path]) if let Some(file) = window::file(path) => return Ok(file),
+        #[cfg(feature = "room")]
+        (&Method::POST, ["rooms", "faults"]) => {
+            let rooms = rooms(shared)?;
+            rooms.add_fault(read::<RoomFaultBody>(body)?.read()?);
+        }
+        #[cfg(feature = "room")]
+        (&Method::PUT, ["rooms", "faults"]) => {
+            let rooms = rooms(shared)?;
+            let faults = read::<Vec<RoomFaultBody>>(body)?;
+            let faults: Vec<RoomFault> =
+                faults.into_iter().map(RoomFaultBody::read).collect::<Result<_, _>>()?;
+            rooms.clear_faults();
+            faults.into_iter().for_each(|fault| rooms.add_fault(fault));
+        }
+        #[cfg(feature = "room")]
+        (&Method::GET, ["sessions", id, "room"]) => {
+            let id = Uuid::parse_str(id).unwrap_or_default();
+            let activity = rooms(shared)?.activity(id);
+            return Ok(MockResponse::json(
+                200,
+                json!({
+                    "participants": activity.participants,
+                    "commands": activity.commands,
+                    "microphone_packets": activity.microphone_packets,
+                }),
+            ));
+        }
         _ => return Err(MockResponse::no_route(404, "the control API has no such path and method")),
     }
     Ok(MockResponse::raw(204, "", ""))
+}
+
+#[cfg(feature = "room")]
+fn rooms(shared: &Shared) -> Result<&crate::room::Rooms, MockResponse> {
+    let rooms = shared.rooms.as_ref();
+    rooms.ok_or_else(|| MockResponse::no_route(404, "the server has no rooms; turn them on"))
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, MockResponse> {
@@ -183,39 +230,18 @@ fn invalid(reason: &str) -> MockResponse {
     MockResponse::no_route(400, reason)
 }
 
-/// Returns a fault in the form in which it is injected.
-pub(crate) fn fault_json(fault: &Fault) -> Value {
-    match fault {
-        Fault::Delayed(time) => json!({ "delayed": time.as_secs_f64() }),
-        Fault::Before(failure) => json!({ "before": failure_json(failure) }),
-        Fault::After(failure) => json!({ "after": failure_json(failure) }),
-        Fault::Mutated(mutation) => json!({ "mutated": format!("{mutation:?}") }),
-    }
-}
-
-fn failure_json(failure: &Failure) -> Value {
-    let response = match failure {
-        Failure::Disconnect => return "disconnect".into(),
-        Failure::Hang => return "hang".into(),
-        Failure::Response(response) => response,
-    };
-    // The type of a JSON body follows from the body.
-    let headers: BTreeMap<_, _> = response.headers().filter(|(name, _)| name != "content-type").collect();
-    json!({ "status": response.status(), "headers": headers, "body": masked_json(response.body()) })
-}
-
-/// Says in a few words what a fault does.
-pub(crate) fn fault_text(fault: &Fault) -> String {
-    let failure = |failure: &Failure| match failure {
-        Failure::Disconnect => "disconnect".to_owned(),
-        Failure::Hang => "hang".to_owned(),
-        Failure::Response(response) => response.status().to_string(),
-    };
-    match fault {
-        Fault::Delayed(time) => format!("delayed by {} s", time.as_secs_f64()),
-        Fault::Before(it) => format!("{} before it takes effect", failure(it)),
-        Fault::After(it) => format!("{} after it takes effect", failure(it)),
-        Fault::Mutated(mutation) => format!("response with {mutation:?}"),
+#[cfg(feature = "room")]
+impl RoomFaultBody {
+    fn read(self) -> Result<RoomFault, MockResponse> {
+        Ok(match self {
+            RoomFaultBody::LateAvatar(seconds) => RoomFault::LateAvatar(duration(seconds)?),
+            RoomFaultBody::NoAvatar => RoomFault::NoAvatar,
+            RoomFaultBody::NoData => RoomFault::NoData,
+            RoomFaultBody::PacketLoss(share) if (0.0..=1.0).contains(&share) => RoomFault::PacketLoss(share),
+            RoomFaultBody::PacketLoss(_) => return Err(invalid("a share must be between 0 and 1")),
+            RoomFaultBody::Silence => RoomFault::Silence,
+            RoomFaultBody::Disconnect => RoomFault::Disconnect,
+        })
     }
 }
 

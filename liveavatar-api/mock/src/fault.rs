@@ -1,10 +1,12 @@
 //! Faults: requests that fail, and responses that deviate from the document.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::document::Operation;
+use crate::mask::masked_json;
 use crate::response::{Cut, MockResponse};
 use crate::schema::{allows_null, is_required, non_null};
 
@@ -119,6 +121,45 @@ impl Mutation {
         }
         if self == Mutation::ExtraField {
             object.insert(UNKNOWN.to_lowercase(), json!({ "deep": [1] }));
+        }
+    }
+}
+
+impl Fault {
+    /// Returns the fault in the form in which the control API injects it.
+    pub(crate) fn json(&self) -> Value {
+        match self {
+            Fault::Delayed(time) => json!({ "delayed": time.as_secs_f64() }),
+            Fault::Before(failure) => json!({ "before": failure.json() }),
+            Fault::After(failure) => json!({ "after": failure.json() }),
+            Fault::Mutated(mutation) => json!({ "mutated": format!("{mutation:?}") }),
+        }
+    }
+
+    /// Says in a few words what the fault does.
+    pub(crate) fn summary(&self) -> String {
+        match self {
+            Fault::Delayed(time) => format!("delayed by {} s", time.as_secs_f64()),
+            Fault::Before(failure) => format!("{} before it takes effect", failure.summary()),
+            Fault::After(failure) => format!("{} after it takes effect", failure.summary()),
+            Fault::Mutated(mutation) => format!("response with {mutation:?}"),
+        }
+    }
+}
+
+impl Failure {
+    fn json(&self) -> Value {
+        let Failure::Response(response) = self else { return self.summary().into() };
+        // The type of a JSON body follows from the body.
+        let headers: BTreeMap<_, _> = response.headers().filter(|(name, _)| name != "content-type").collect();
+        json!({ "status": response.status(), "headers": headers, "body": masked_json(response.body()) })
+    }
+
+    fn summary(&self) -> String {
+        match self {
+            Failure::Disconnect => "disconnect".to_owned(),
+            Failure::Hang => "hang".to_owned(),
+            Failure::Response(response) => response.status().to_string(),
         }
     }
 }

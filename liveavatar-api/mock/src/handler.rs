@@ -37,6 +37,10 @@ pub(crate) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
     if format!("{}/", parts.uri.path()) == control::PREFIX {
         return MockResponse::redirect(308, control::PREFIX).into_response("mock-control");
     }
+    #[cfg(feature = "room")]
+    if let Some(rooms) = shared.rooms.as_ref().filter(|_| crate::room::is_signalling(parts.uri.path())) {
+        return crate::room::respond(rooms, Request::from_parts(parts, body));
+    }
     let found = route(parts.method.as_str(), parts.uri.path());
     let operation = match &found {
         Route::Found(operation, _) => Some(*operation),
@@ -49,8 +53,8 @@ pub(crate) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
     let fault = operation
         .filter(|_| !is_too_large)
         .and_then(|operation| Some((operation, lock(&shared.faults).next(&operation.name)?)));
-    let fault_text = fault.as_ref().map(|(_, fault)| control::fault_text(fault));
-    let exchange = shared.journal.request(&recorded, fault_text);
+    let summary = fault.as_ref().map(|(_, fault)| fault.summary());
+    let exchange = shared.journal.request(&recorded, summary);
     let number = lock(&shared.log).arrived(recorded);
     let response = if is_too_large {
         MockResponse::no_route(413, "Request Entity Too Large")

@@ -1,6 +1,7 @@
 //! What happened on a server, in order, for readers of the control API.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -69,6 +70,8 @@ struct Body {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Channel {
     Socket,
+    #[cfg(feature = "room")]
+    Room,
 }
 
 /// Who sent a frame.
@@ -175,7 +178,7 @@ impl Journal {
             last += 1;
             let (kind, mut data) = event.render(last);
             data["at"] = self.clock.rfc3339(*at).into();
-            text += &format!("id: {}-{last}\nevent: {kind}\ndata: {data}\n\n", self.run);
+            let _ = write!(text, "id: {}-{last}\nevent: {kind}\ndata: {data}\n\n", self.run);
         }
         (text, last)
     }
@@ -311,6 +314,8 @@ impl Channel {
     fn as_str(self) -> &'static str {
         match self {
             Channel::Socket => "socket",
+            #[cfg(feature = "room")]
+            Channel::Room => "room",
         }
     }
 }

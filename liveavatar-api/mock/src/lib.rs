@@ -30,7 +30,7 @@
 //! | --- | --- |
 //! | `GET /_mock/` | the window, a page that shows and controls what this table has |
 //! | `GET /_mock/state` | sessions, slots, credits, clock and faults |
-//! | `GET /_mock/events` | requests, responses and frames on command sockets as they come, as server-sent events without secrets; `Last-Event-ID` resumes |
+//! | `GET /_mock/events` | requests, responses, and frames on command sockets and data channels as they come, as server-sent events without secrets; `Last-Event-ID` resumes |
 //! | `POST /_mock/clock` with `{"seconds": 60}` | moves the clock forward: [`Server::advance`] |
 //! | `GET /_mock/credits`, `PUT /_mock/credits` with `{"credits": 5}` | reads or sets the credits |
 //! | `POST /_mock/faults` with `{"operation": "start_session", "times": 2, "fault": …}` | [`Server::inject_fault`]; `times` is 1 by default |
@@ -79,6 +79,8 @@ mod record;
 mod recorded_request;
 mod resource_operation;
 mod response;
+#[cfg(feature = "room")]
+mod room;
 mod schema;
 mod server;
 mod session_operations;
@@ -100,6 +102,8 @@ pub use example::{Example, example_request, example_requests, example_response};
 pub use fault::{Failure, Fault, Mutation};
 pub use recorded_request::RecordedRequest;
 pub use response::MockResponse;
+#[cfg(feature = "room")]
+pub use room::{RoomActivity, RoomFault};
 pub use server::Server;
 pub use socket::EventStyle;
 pub use socket_activity::{SocketActivity, SocketFault, Utterance, UtteranceEnd};

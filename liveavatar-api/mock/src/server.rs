@@ -118,6 +118,24 @@ impl Server {
         }
     }
 
+    /// Injects a fault into the rooms of the server.
+    ///
+    /// Without [`Builder::room`](crate::Builder::room) there are none, and it has no effect.
+    #[cfg(feature = "room")]
+    pub fn inject_room_fault(&self, fault: crate::RoomFault) {
+        if let Some(rooms) = &self.shared.rooms {
+            rooms.add_fault(fault);
+        }
+    }
+
+    /// Returns what the room of a session received; empty if it has none.
+    #[cfg(feature = "room")]
+    #[must_use]
+    pub fn room_activity(&self, session: Uuid) -> crate::RoomActivity {
+        let rooms = self.shared.rooms.as_ref();
+        rooms.map(|rooms| rooms.activity(session)).unwrap_or_default()
+    }
+
     /// Returns the sessions that were started and have not ended, oldest first.
     #[must_use]
     pub fn running_sessions(&self) -> Vec<Uuid> {
@@ -208,10 +226,9 @@ impl Server {
         lock(&self.shared.faults).queue(short_name(operation), fault, times);
     }
 
-    /// Removes all faults of requests and command sockets.
+    /// Removes all faults of requests, command sockets and rooms.
     pub fn clear_faults(&self) {
-        lock(&self.shared.faults).clear();
-        lock(&self.shared.monitor).faults = None;
+        self.shared.clear_faults();
     }
 
     /// Stops the server and waits until it has sent the responses in progress.

@@ -13,7 +13,7 @@ use crate::rate_limit::RateLimiter;
 use crate::recorded_request::RecordedRequest;
 use crate::response::MockResponse;
 use crate::socket_activity::SocketMonitor;
-use crate::state::ServerState;
+use crate::state::{ServerState, lock};
 
 /// What all requests to one server share.
 pub(crate) struct Shared {
@@ -31,6 +31,20 @@ pub(crate) struct Shared {
     /// Number of requests in progress, without those that hang.
     pub(crate) in_progress: watch::Sender<usize>,
     pub(crate) monitor: Arc<Mutex<SocketMonitor>>,
+    #[cfg(feature = "room")]
+    pub(crate) rooms: Option<crate::room::Rooms>,
+}
+
+impl Shared {
+    /// Removes all faults.
+    pub(crate) fn clear_faults(&self) {
+        lock(&self.faults).clear();
+        lock(&self.monitor).faults = None;
+        #[cfg(feature = "room")]
+        if let Some(rooms) = &self.rooms {
+            rooms.clear_faults();
+        }
+    }
 }
 
 #[derive(Default)]

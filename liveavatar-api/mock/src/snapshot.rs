@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::control::fault_json;
 use crate::document;
 use crate::fault::Mutation;
 use crate::shared::Shared;
@@ -40,7 +39,7 @@ pub(crate) fn take(shared: &Shared) -> Value {
                 "id": queued.id,
                 "operation": queued.operation,
                 "times": queued.times,
-                "fault": fault_json(&queued.fault),
+                "fault": queued.fault.json(),
             })
         })
         .collect();
@@ -53,9 +52,22 @@ pub(crate) fn take(shared: &Shared) -> Value {
         "sessions_total": total,
         "sessions": shown.into_iter().map(|(_, session)| session).collect::<Vec<_>>(),
         "faults": faults,
+        "room_faults": room_faults(shared),
         "operations": document::all().iter().map(|operation| &operation.name).collect::<Vec<_>>(),
         "mutations": Mutation::ALL.map(|mutation| format!("{mutation:?}")),
     })
+}
+
+/// Returns the faults of rooms; null if the server lacks rooms.
+fn room_faults(shared: &Shared) -> Value {
+    #[cfg(feature = "room")]
+    let faults = shared.rooms.as_ref().map(|rooms| rooms.faults().json());
+    #[cfg(not(feature = "room"))]
+    let faults: Option<Vec<Value>> = {
+        let _ = shared;
+        None
+    };
+    json!(faults)
 }
 
 fn socket(monitor: &SocketMonitor, session: Uuid) -> Value {

@@ -22,6 +22,8 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::journal::{Channel, Direction, Journal};
+#[cfg(feature = "room")]
+use crate::playback::Sound;
 use crate::playback::{Playback, PlaybackEvent, Pose};
 use crate::socket_activity::{SocketActivity, SocketFault, SocketMonitor, Utterance, UtteranceEnd};
 use crate::state::{ServerState, lock};
@@ -56,6 +58,9 @@ pub(crate) struct SocketContext {
     pub(crate) state: Arc<Mutex<ServerState>>,
     pub(crate) monitor: Arc<Mutex<SocketMonitor>>,
     pub(crate) journal: Arc<Journal>,
+    /// Where the avatar is seen and heard.
+    #[cfg(feature = "room")]
+    pub(crate) rooms: Option<crate::room::Rooms>,
 }
 
 /// Serves sockets until the task is aborted.
@@ -244,6 +249,8 @@ impl Socket {
                         utterance.frames += 1;
                         utterance.audio += duration;
                     });
+                    #[cfg(feature = "room")]
+                    self.sound(Sound::Audio(number, pcm));
                 }
                 self.acknowledge("agent.audio_buffer_appended", id).await
             }
@@ -253,6 +260,8 @@ impl Socket {
             }
             LiteCommand::Interrupt => {
                 self.record(|activity| activity.interrupts += 1);
+                #[cfg(feature = "room")]
+                self.sound(Sound::Interrupted);
                 self.acknowledge("agent.audio_buffer_cleared", id).await?;
                 for speech in self.playback.interrupt() {
                     self.record_utterance(speech.number, |it| it.end = Some(UtteranceEnd::Interrupted));
@@ -286,10 +295,14 @@ impl Socket {
         while let Some(event) = self.playback.next_event(now) {
             match event {
                 PlaybackEvent::Started(speech) => {
+                    #[cfg(feature = "room")]
+                    self.sound(Sound::Started(speech.number));
                     self.send_playback_event("agent.speak_started", speech.id.as_deref(), speech.number)
                         .await?;
                 }
                 PlaybackEvent::Ended(speech) => {
+                    #[cfg(feature = "room")]
+                    self.sound(Sound::Ended(speech.number));
                     self.record_utterance(speech.number, |it| it.end = Some(UtteranceEnd::Finished));
                     self.send_playback_event("agent.speak_ended", speech.id.as_deref(), speech.number)
                         .await?;
@@ -303,6 +316,13 @@ impl Socket {
             self.report_pose().await?;
         }
         Ok(())
+    }
+
+    #[cfg(feature = "room")]
+    fn sound(&self, sound: Sound) {
+        if let Some(rooms) = &self.context.rooms {
+            rooms.hear(self.id, sound);
+        }
     }
 
     async fn report_pose(&mut self) -> Sent {

@@ -52,7 +52,7 @@ pub(crate) fn reject_foreign(headers: &HeaderMap) -> Option<MockResponse> {
     })
 }
 
-/// Whether a `Host` is an address or a name that nobody can register.
+/// Whether a `Host` is an address, or a name that cannot be registered.
 fn is_private(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,

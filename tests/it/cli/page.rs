@@ -140,7 +140,8 @@ async fn the_page_gets_the_room_and_neither_the_api_key_nor_the_session_token() 
       "livekit_client_token": "…",
       "livekit_url": "wss://media.invalid/livekit",
       "mode": "FULL",
-      "session_id": "…"
+      "session_id": "…",
+      "uses_push_to_talk": false
     }
     "#);
     assert_eq!(page.interrupt().await.0, Some(0));

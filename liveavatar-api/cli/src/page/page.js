@@ -96,7 +96,9 @@ function report(next) {
   document.body.dataset.mode = next.mode;
   $("composer").hidden = next.mode !== "FULL";
   $("lite").hidden = next.mode !== "LITE";
-  for (const id of ["interrupt", "talk", "microphone"]) $(id).hidden = next.mode !== "FULL";
+  $("interrupt").hidden = next.mode !== "FULL";
+  $("talk").hidden = next.mode !== "FULL" || !next.uses_push_to_talk;
+  $("microphone").hidden = next.mode !== "FULL" || next.uses_push_to_talk;
   showTimeLeft();
   if (next.end) {
     ended(next.end);
@@ -256,7 +258,7 @@ function received(payload, _participant, _kind, topic) {
   if (event_type === "user.push_to_talk_started" && isTalking) microphone(true);
   if (event_type === "user.push_to_talk_start_failed") {
     talking(false);
-    problem("Push-to-talk is not possible.", "It needs a configuration with \"interactivity_type\": \"PUSH_TO_TALK\".");
+    problem("The service did not take your voice.", "Release the button, wait until the avatar is silent, and hold it again.");
   }
 }
 
@@ -273,7 +275,10 @@ function say(role, text, isChunk) {
     line.append(name, document.createElement("span"));
     $("transcript").append(line);
   }
-  line.lastChild.textContent = isChunk ? line.lastChild.textContent + text : text;
+  const before = line.lastChild.textContent;
+  // Chunks are words, with or without the space between them.
+  const space = before && !/\s$/.test(before) && !/^\s/.test(text) ? " " : "";
+  line.lastChild.textContent = isChunk ? before + space + text : text;
   line.classList.toggle("partial", isChunk);
   partial[role] = isChunk ? line : null;
   $("log").scrollTop = $("log").scrollHeight;
@@ -294,6 +299,8 @@ function send(event_type) {
   const text = $("text").value.trim();
   if (!text || !room) return;
   command(event_type, { text });
+  // The service reports only what it hears as the user's words.
+  if (event_type === "avatar.speak_response") say("user", text, false);
   $("text").value = "";
   $("text").focus();
 }

@@ -601,8 +601,39 @@ function renderFaults() {
   $("faults-empty").hidden = all.length > 0;
   $("clear-faults").hidden = all.length === 0;
   setText($("faults-count"), String(active.size));
+  renderRoomFaults();
   reconcile($("faults-list"), faultNodes, all, (fault) => `${fault.id}`, createFault, updateFault);
 }
+
+const ROOM_FAULTS = [
+  ["The avatar joins 5 s late", { late_avatar: 5 }],
+  ["The avatar never joins", "no_avatar"],
+  ["A quarter of the media packets is lost", { packet_loss: 0.25 }],
+  ["Data packets are lost", "no_data"],
+  ["The voice is silent", "silence"],
+];
+
+function renderRoomFaults() {
+  $("room-faults").hidden = state.room_faults === null;
+  const list = $("room-faults-list");
+  if (list.children.length === 0) {
+    list.append(...ROOM_FAULTS.map(([name, fault]) => {
+      const toggle = el("button", { type: "button", role: "switch", "aria-checked": "false", ariaLabel: name });
+      toggle.addEventListener("click", () => {
+        const others = state.room_faults.filter((other) => JSON.stringify(other) !== JSON.stringify(fault));
+        const isOn = others.length < state.room_faults.length;
+        control("PUT", "rooms/faults", isOn ? others : [...others, fault]);
+      });
+      return el("li", {}, toggle, el("span", { textContent: name }));
+    }));
+  }
+  const active = new Set(state.room_faults?.map((fault) => JSON.stringify(fault)));
+  ROOM_FAULTS.forEach(([, fault], at) => {
+    list.children[at].firstChild.setAttribute("aria-checked", String(active.has(JSON.stringify(fault))));
+  });
+}
+
+$("disconnect-rooms").addEventListener("click", () => control("POST", "rooms/faults", "disconnect"));
 
 function fillFaultForm() {
   $("fault-operation").append(...state.operations.map((name) => el("option", { textContent: name })));
