@@ -36,6 +36,7 @@
 //! | `POST /_mock/faults` with `{"operation": "start_session", "times": 2, "fault": …}` | [`Server::inject_fault`]; `times` is 1 by default |
 //! | `DELETE /_mock/faults` | [`Server::clear_faults`] |
 //! | `DELETE /_mock/faults/{id}` | removes one fault; `state` has its id, and so has the response to `POST` |
+//! | `PUT /_mock/rooms/faults` with a list of faults | these faults of rooms, and no others, are in effect |
 //! | `POST /_mock/sessions/{id}/end` with `{"reason": "AGENT_HANG_UP"}` | [`Server::end_session`]; 404 if the session is not running |
 //! | `POST /_mock/sessions/{id}/events` with an event | [`Server::send_socket_event`]; 404 if the session lacks an open socket |
 //! | `GET /_mock/sessions/{id}/audio` | the audio that the session's sockets received, as WAV, with [`Builder::record_audio`]; `?skip=48000` omits the first bytes of PCM |

@@ -184,6 +184,24 @@ async fn the_page_says_why_the_service_ended_the_session() {
     assert_eq!(exit(page.child, page.lines).await.0, Some(0));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demo_needs_no_account_and_ends_with_its_page() {
+    let (child, mut lines) = spawn_command(program(None, &["demo", "--json"]));
+    let started: Value = serde_json::from_str(&lines.recv().await.unwrap()).unwrap();
+    assert_eq!(started["data"]["event"], "started", "{started}");
+    let shown: Value = serde_json::from_str(&lines.recv().await.unwrap()).unwrap();
+    let (base, secret) = shown["data"]["url"].as_str().unwrap().split_once("/#").unwrap();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let post = |path: &str, secret: &str| http.post(format!("{base}{path}")).bearer_auth(secret).send();
+    let key = post("/exchange", secret).await.unwrap().text().await.unwrap();
+    let key: Value = serde_json::from_str(&key).unwrap();
+    let stopped = post("/stop", key["key"].as_str().unwrap()).await.unwrap();
+    assert_eq!(stopped.status(), 204);
+    let (code, output) = exit(child, lines).await;
+    assert_eq!(code, Some(0), "{output:?}");
+    assert!(output[0].contains(r#""event":"ended""#), "{output:?}");
+}
+
 /// Puts a program named `xdg-open` on the path that writes its argument to a file.
 fn browser(folder: &Path) -> String {
     let (program, file) = (folder.join("xdg-open"), folder.join("opened"));

@@ -174,6 +174,27 @@ async fn one_fault_is_removed_by_its_id() {
 }
 
 #[tokio::test]
+async fn faults_of_rooms_are_set_all_at_once() {
+    let mock = Mock::with(Server::builder().room()).await;
+    let put = |faults: Value| send(mock.request(Auth::None, "PUT", "/_mock/rooms/faults").json(&faults));
+    let state =
+        || async { send(mock.request(Auth::None, "GET", "/_mock/state")).await.body["room_faults"].clone() };
+    let all = json!([{ "late_avatar": 5.0 }, { "packet_loss": 0.25 }, "no_data", "silence"]);
+    assert_eq!(put(all.clone()).await.status, 204);
+    assert_eq!(state().await, all);
+    // An invalid one changes nothing.
+    assert_eq!(put(json!(["no_avatar", { "packet_loss": 2.0 }])).await.status, 400);
+    assert_eq!(state().await, all);
+    assert_eq!(put(json!(["no_avatar"])).await.status, 204);
+    assert_eq!(state().await, json!(["no_avatar"]));
+    mock.server.clear_faults();
+    assert_eq!(state().await, json!([]));
+    let without = Mock::start().await;
+    let body = send(without.request(Auth::None, "GET", "/_mock/state")).await.body;
+    assert_eq!(body["room_faults"], Value::Null);
+}
+
+#[tokio::test]
 async fn a_session_is_ended_over_http() {
     let mock = Mock::start().await;
     let (id, _) = mock.start_session(full()).await;

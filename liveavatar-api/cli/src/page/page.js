@@ -5,7 +5,7 @@ const COMMAND_TOPIC = "agent-control";
 const EVENT_TOPIC = "agent-response";
 const KEPT_EVENTS = 300;
 const AVATAR_TIMEOUT = 30_000;
-const { Room, RoomEvent, Track, setLogLevel } = globalThis.LivekitClient;
+const { DisconnectReason, Room, RoomEvent, Track, setLogLevel } = globalThis.LivekitClient;
 
 // Its messages contain the address of the room with the token.
 setLogLevel("silent");
@@ -131,7 +131,6 @@ function ended({ by, reason }) {
   state("over", "ended");
   leave();
   setText($("placeholder"), "The session has ended.");
-  $("placeholder").hidden = false;
   if (by === null) {
     problem("The stop of the session is not confirmed: it may still run.", "Run in the terminal: liveavatar session stop --all");
     return;
@@ -162,23 +161,28 @@ function leave() {
   for (const id of ["stop", "interrupt", "microphone", "talk", "text", "speak", "respond"]) $(id).disabled = true;
   $("speaking").hidden = true;
   $("sound").hidden = true;
+  $("placeholder").hidden = false;
   const old = room;
   room = null;
   old?.disconnect();
 }
 
 async function join() {
-  const old = room;
-  room = null;
-  old?.disconnect();
+  leave();
+  $("stop").disabled = false;
+  problem("");
   state("waiting", "joining the room…");
+  setText($("placeholder"), "Waiting for the avatar…");
   const joined = (room = new Room({ adaptiveStream: false, dynacast: false }));
   const isCurrent = (handle) => (...values) => room === joined && handle(...values);
   joined.on(RoomEvent.TrackSubscribed, isCurrent(subscribed));
   joined.on(RoomEvent.TrackUnsubscribed, (track) => track.detach());
   joined.on(RoomEvent.DataReceived, isCurrent(received));
   joined.on(RoomEvent.AudioPlaybackStatusChanged, isCurrent(showSound));
-  joined.on(RoomEvent.ActiveSpeakersChanged, isCurrent((speakers) => ($("speaking").hidden = speakers.every((it) => it.isLocal))));
+  joined.on(RoomEvent.ActiveSpeakersChanged, isCurrent((speakers) => {
+    // FULL sessions report it themselves.
+    if (status.mode === "LITE") $("speaking").hidden = speakers.every((it) => it.isLocal);
+  }));
   joined.on(RoomEvent.Reconnecting, isCurrent(() => state("waiting", "connecting again…")));
   joined.on(RoomEvent.Reconnected, isCurrent(() => state("live", "live")));
   joined.on(RoomEvent.LocalTrackPublished, isCurrent(showMicrophone));
@@ -186,8 +190,15 @@ async function join() {
   joined.on(RoomEvent.TrackMuted, isCurrent(showMicrophone));
   joined.on(RoomEvent.TrackUnmuted, isCurrent(showMicrophone));
   joined.on(RoomEvent.Disconnected, isCurrent((reason) => {
-    add("room left", { reason });
+    add("room left", { reason: DisconnectReason[reason] });
+    if (reason === DisconnectReason.ROOM_DELETED) {
+      ended({ by: "service" });
+      return;
+    }
+    leave();
+    $("stop").disabled = false;
     state("over", "not connected");
+    setText($("placeholder"), "No picture: not connected to the room.");
     problem("The connection to the room was lost.", "If the session still runs, you can join again.", join);
   }));
   try {
@@ -253,6 +264,7 @@ function received(payload, _participant, _kind, topic) {
   add(`← ${event_type}`, rest);
   const spoken = /^(user|avatar)\.transcription([._]chunk)?$/.exec(event_type);
   if (spoken) say(spoken[1], String(event.text ?? ""), Boolean(spoken[2]));
+  if (/^session[._]stopped$/.test(event_type)) ended({ by: "service", reason: event.stop_reason ?? event.end_reason });
   if (event_type === "avatar.speak_started") $("speaking").hidden = false;
   if (event_type === "avatar.speak_ended") $("speaking").hidden = true;
   if (event_type === "user.push_to_talk_started" && isTalking) microphone(true);

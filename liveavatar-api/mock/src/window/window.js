@@ -582,9 +582,15 @@ const faultNodes = new Map();
 /** Faults that a switch has turned off, which can be turned on again. */
 const turnedOff = new Map();
 
+/** Returns JSON with sorted keys. */
+function canonical(value) {
+  const sorted = (_, part) => (part?.constructor === Object ? Object.fromEntries(Object.entries(part).sort()) : part);
+  return JSON.stringify(value, sorted);
+}
+
 function faultName(fault) {
   if (fault.mutated) return `response with ${words(fault.mutated)}`;
-  const known = KINDS.flatMap(([, kinds]) => kinds).find(([, kind]) => JSON.stringify(kind) === JSON.stringify(fault));
+  const known = KINDS.flatMap(([, kinds]) => kinds).find(([, kind]) => canonical(kind) === canonical(fault));
   if (known) return known[0];
   if (fault.delayed) return `${fault.delayed} s late`;
   const [when, failure] = Object.entries(fault)[0];
