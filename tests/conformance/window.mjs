@@ -267,7 +267,7 @@ async function checkLive() {
   await page.click("#interrupt");
   await wait(page, () => document.getElementById("events").textContent.includes("avatar.speak_ended"));
   await page.focus("#text");
-  await page.keyboard.type("What is <b>this</b>?");
+  await page.keyboard.type("What can you do?");
   await page.click("#respond");
   await wait(page, () => document.querySelectorAll("#transcript li").length === 3);
   await wait(page, () => !document.querySelector("#transcript .partial"));
@@ -276,6 +276,10 @@ async function checkLive() {
     await page.setViewport({ width: 1000, height: 640 });
     await page.screenshot({ path: picture });
   }
+  await page.focus("#text");
+  await page.keyboard.type("<b>Text</b>");
+  await page.keyboard.press("Enter");
+  await wait(page, () => document.querySelector("#transcript li:last-child span").textContent === "<b>Text</b>");
   await page.click("#interrupt");
   await wait(page, () => document.getElementById("speaking").hidden);
   await check(page, "session-live");
