@@ -189,7 +189,10 @@ async function join() {
   joined.on(RoomEvent.LocalTrackUnpublished, isCurrent(showMicrophone));
   joined.on(RoomEvent.TrackMuted, isCurrent(showMicrophone));
   joined.on(RoomEvent.TrackUnmuted, isCurrent(showMicrophone));
+  let isConnected = false;
   joined.on(RoomEvent.Disconnected, isCurrent((reason) => {
+    // A failure to connect is reported below.
+    if (!isConnected) return;
     add("room left", { reason: DisconnectReason[reason] });
     if (reason === DisconnectReason.ROOM_DELETED) {
       ended({ by: "service" });
@@ -211,6 +214,7 @@ async function join() {
     return;
   }
   if (room !== joined) return;
+  isConnected = true;
   showSound();
   const isFull = status.mode === "FULL";
   for (const id of ["interrupt", "microphone", "talk", "text", "speak", "respond"]) $(id).disabled = !isFull;
