@@ -43,7 +43,7 @@ const MOCK: &[&str] = &[
     // What the service remembers.
     "record, storage, transcript, sessions, state",
     // What it does.
-    "session_operations, playback, socket_activity, shared, control, socket, handler, server, builder",
+    "session_operations, playback, room, socket_activity, shared, control, socket, handler, server, builder",
 ];
 
 /// The modules of `liveavatar-cli`.

@@ -60,6 +60,9 @@ pub(crate) struct Mock {
     /// Begins each page of a transcript with the last line of the page before it
     #[arg(long, num_args = 0, default_missing_value = "true")]
     overlapping_transcripts: Option<bool>,
+    /// Serves a LiveKit room for each session, in which an avatar is seen and heard
+    #[arg(long, num_args = 0, default_missing_value = "true")]
+    room: Option<bool>,
 }
 
 /// The ways observed in real servers.
@@ -139,6 +142,9 @@ impl Mock {
         }
         if self.overlapping_transcripts == Some(true) {
             builder = builder.overlapping_transcripts();
+        }
+        if self.room == Some(true) {
+            builder = builder.room();
         }
         builder.sockets(match self.sockets.unwrap_or(Style::EventId) {
             Style::EventId => EventStyle::EventId,

@@ -1,4 +1,4 @@
-//! The protocol of FULL sessions on the data channel: commands, events, and what is said.
+//! The protocol of FULL sessions on the data channel: commands, events and speech.
 //!
 //! It decides what happens. The avatar speaks and sends.
 

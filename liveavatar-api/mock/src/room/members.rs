@@ -27,7 +27,7 @@ pub(super) struct Media {
     pub(super) is_key_frame: bool,
 }
 
-/// What a room sends to one of its connections.
+/// A message from a room to one of its connections.
 pub(super) enum Outbound {
     Signal(Response),
     /// Others published tracks, or left.
@@ -45,7 +45,7 @@ pub(super) enum Outbound {
     Break,
 }
 
-/// What a room tells its avatar.
+/// A message from a room to its avatar.
 pub(super) enum ToAvatar {
     Data {
         topic: String,
