@@ -194,6 +194,9 @@ impl Avatar {
                 self.room.record_command(fields["event_type"].as_str().unwrap_or_default());
                 let _ = lock(&self.context.state).sessions.keep_alive(self.session);
                 self.conversation.handle(received);
+                if !self.conversation.listens() {
+                    self.microphone = Microphone::default();
+                }
             }
             ToAvatar::Microphone { level, bytes } if self.has_data && self.conversation.listens() => {
                 if self.microphone.hear(level, bytes, Instant::now()) {

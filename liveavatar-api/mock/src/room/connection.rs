@@ -191,9 +191,8 @@ impl Connection {
             };
             match wakeup {
                 Wakeup::Message(Some(Ok(message))) => self.signal(message).await?,
-                Wakeup::Message(_) => return Ok(()),
+                Wakeup::Message(_) | Wakeup::Outbound(Outbound::Break) => return Ok(()),
                 Wakeup::Datagram(length, source) => self.receive(&buffer[..length], source)?,
-                Wakeup::Outbound(Outbound::Break) => return Ok(()),
                 Wakeup::Outbound(outbound) => self.send_outbound(outbound).await?,
                 Wakeup::Quality => self.report_quality().await?,
                 Wakeup::Time => {
@@ -302,8 +301,8 @@ impl Connection {
         match request.message {
             Some(Request::PingReq(ping)) => {
                 let timestamp = milliseconds();
-                let pong = proto::Pong { last_ping_timestamp: ping.timestamp, timestamp };
-                self.send(Response::PongResp(pong)).await
+                let last_ping_timestamp = ping.timestamp;
+                self.send(Response::PongResp(proto::Pong { last_ping_timestamp, timestamp })).await
             }
             Some(Request::Ping(_)) => self.send(Response::Pong(milliseconds())).await,
             Some(Request::Offer(offer)) => self.answer(&offer).await,
@@ -372,7 +371,7 @@ impl Connection {
 
     async fn send_outbound(&mut self, outbound: Outbound) -> Result<(), Failure> {
         match outbound {
-            Outbound::Signal(message) => self.send(message).await,
+            Outbound::Signal(message) => self.send(*message).await,
             Outbound::TracksChanged if !self.is_single => self.offer().await,
             // The client offers again, although the numbers are zero. The answer asks for the sections that are missing.
             Outbound::TracksChanged => {
@@ -446,8 +445,7 @@ impl Connection {
     async fn drain(&mut self) -> Result<Instant, Failure> {
         let mut wake = Instant::now() + PING_INTERVAL;
         for role in [Role::Publisher, Role::Subscriber] {
-            loop {
-                let Some(peer) = self.peer(role) else { break };
+            while let Some(peer) = self.peer(role) {
                 match peer.rtc.poll_output()? {
                     Output::Timeout(at) => {
                         wake = wake.min(at);

@@ -10,7 +10,7 @@ use livekit_protocol::{SessionDescription, TrackInfo, TrackType};
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::channel::{ChannelConfig, ChannelId, Reliability};
 use str0m::crypto::{CryptoProvider, from_feature_flags};
-use str0m::format::Codec;
+use str0m::format::{Codec, PayloadParams};
 use str0m::media::{Direction, MediaKind, Mid};
 use str0m::{Candidate, Input, Rtc};
 
@@ -187,7 +187,8 @@ impl Peer {
         sent.waits_for_key_frame = false;
         let Some(mut writer) = self.rtc.writer(sent.mid) else { return Ok(()) };
         let codec = if media.kind == MediaKind::Audio { Codec::Opus } else { Codec::Vp8 };
-        let Some(pt) = writer.payload_params().find(|it| it.spec().codec == codec).map(|it| it.pt()) else {
+        let Some(pt) = writer.payload_params().find(|it| it.spec().codec == codec).map(PayloadParams::pt)
+        else {
             return Ok(());
         };
         if let Some(level) = media.level {
