@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use liveavatar_mock::RoomFault;
-use livekit_protocol::DisconnectReason;
 use livekit_protocol::leave_request::Action;
+use livekit_protocol::{DisconnectReason, TrackType};
 use livekit_token::{AccessToken, VideoGrants};
 use serde_json::json;
 use str0m::media::MediaKind;
@@ -29,20 +29,24 @@ async fn a_client_sees_and_hears_the_avatar_with_one_and_with_two_peer_connectio
     for path in [Path::Dual, Path::Single] {
         let session = full(&server).await;
         let mut peer = session.join(path).await;
-        let mut identities: Vec<String> =
-            peer.others().await.into_iter().map(|other| other.identity).collect();
-        identities.sort();
-        assert_eq!(identities, ["heygen".to_owned(), format!("liveavatar-agent-{}", session.id)]);
+        let others = peer.others().await;
+        let mut identities: Vec<&str> = others.iter().map(|other| other.identity.as_str()).collect();
+        identities.sort_unstable();
+        assert_eq!(identities, ["heygen", &format!("liveavatar-agent-{}", session.id)]);
         let (mut audio, mut video) = (0, Vec::new());
         while audio < 20 || video.len() < 10 {
             let media = |event| match event {
-                Event::Media { kind, data, .. } => Some((kind, data)),
+                Event::Media { track, kind, data, .. } => Some((track, kind, data)),
                 _ => None,
             };
-            match peer.wait_for(media).await {
-                (MediaKind::Audio, _) => audio += 1,
+            let (track, kind, data) = peer.wait_for(media).await;
+            let mut announced = others.iter().flat_map(|other| &other.tracks);
+            let announced = announced.find(|announced| announced.sid == track).unwrap();
+            assert_eq!(announced.r#type() == TrackType::Audio, kind == MediaKind::Audio);
+            match kind {
+                MediaKind::Audio => audio += 1,
                 // The lowest bit of a VP8 key frame is 0.
-                (MediaKind::Video, data) => video.push(data[0] & 1 == 0),
+                MediaKind::Video => video.push(data[0] & 1 == 0),
             }
         }
         assert!(video[0], "the first frame is a key frame");
