@@ -10,7 +10,7 @@ use proto::signal_response::Message as Response;
 use serde_json::Value;
 use str0m::media::{Frequency, MediaKind, MediaTime};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use uuid::Uuid;
 
 use super::Context;
@@ -29,6 +29,8 @@ const IDENTITY: &str = "heygen";
 /// The identity of the conversation worker, without the session's id (official SDK).
 const AGENT: &str = "liveavatar-agent-";
 const LOUDNESS: f32 = 0.8;
+/// Time from the last event to the end of the room, after which clients do not read events any more.
+const STOP_NOTICE: Duration = Duration::from_millis(100);
 
 /// What the avatar needs to know of its session.
 pub(super) struct AvatarTerms {
@@ -63,41 +65,53 @@ struct Avatar {
     frames: u32,
 }
 
-/// Runs the avatar until its session ends.
-pub(super) async fn run(
+/// Lets the avatar in, unless it is late; the future runs it until its session ends.
+pub(super) fn run(
     context: Arc<Context>,
     room: Arc<Room>,
     terms: AvatarTerms,
-    mut inputs: UnboundedReceiver<ToAvatar>,
-) {
+    inputs: UnboundedReceiver<ToAvatar>,
+) -> impl Future<Output = ()> + Send {
     if terms.is_full {
         let identity = format!("{AGENT}{}", terms.session);
         room.enter(participant(room.new_sid("PA"), &identity, Kind::Agent), None);
     }
     let delay = lock(&context.faults).avatar_delay;
-    let mut clock_changes = context.clock.subscribe();
     let mut avatar = Avatar::new(context, room, &terms);
+    if delay.is_zero() {
+        avatar.enter(terms.claims.clone());
+    }
+    serve(avatar, delay, terms.claims, inputs)
+}
+
+async fn serve(
+    mut avatar: Avatar,
+    delay: Duration,
+    claims: Option<Claims>,
+    mut inputs: UnboundedReceiver<ToAvatar>,
+) {
+    let clock = avatar.context.clock.clone();
+    let mut clock_changes = clock.subscribe();
     if !delay.is_zero() {
-        let clock = avatar.context.clock.clone();
         let mut late = std::pin::pin!(clock.sleep(delay));
         loop {
             tokio::select! {
                 () = &mut late => break,
                 input = inputs.recv() => match input {
-                    Some(ToAvatar::SessionEnded(reason)) => return avatar.end(&reason),
+                    Some(ToAvatar::SessionEnded(reason)) => return avatar.end(&reason).await,
                     Some(_) => {}
                     None => return,
                 },
             }
         }
+        avatar.enter(claims);
     }
-    avatar.enter(terms.claims);
     let mut offset = *clock_changes.borrow_and_update();
     loop {
         let due = avatar.next_due();
         tokio::select! {
             input = inputs.recv() => match input {
-                Some(ToAvatar::SessionEnded(reason)) => return avatar.end(&reason),
+                Some(ToAvatar::SessionEnded(reason)) => return avatar.end(&reason).await,
                 Some(input) => avatar.handle(input),
                 None => return,
             },
@@ -164,10 +178,11 @@ impl Avatar {
     }
 
     /// The session has ended.
-    fn end(mut self, reason: &str) {
-        if self.has_data {
+    async fn end(mut self, reason: &str) {
+        if self.has_data && self.room.has_connections() {
             self.conversation.session_stopped(reason);
             self.act();
+            sleep(STOP_NOTICE).await;
         }
         self.room.close(proto::DisconnectReason::RoomDeleted);
     }
@@ -183,6 +198,9 @@ impl Avatar {
                 self.room.record_command(fields["event_type"].as_str().unwrap_or_default());
                 let _ = lock(&self.context.state).sessions.keep_alive(self.session);
                 self.conversation.handle(received);
+                if !self.conversation.listens() {
+                    self.microphone = Microphone::default();
+                }
             }
             ToAvatar::Microphone { level, bytes } if self.has_data && self.conversation.listens() => {
                 if self.microphone.hear(level, bytes, Instant::now()) {

@@ -182,7 +182,7 @@ impl Connection {
                 message = self.socket.next() => Wakeup::Message(message),
                 got = self.udp.recv_from(&mut buffer) => match got {
                     Ok((length, source)) => Wakeup::Datagram(length, source),
-                    // On Windows, an earlier packet that nobody received.
+                    // Windows reports here that an earlier packet was rejected.
                     Err(_) => Wakeup::Time,
                 },
                 Some(outbound) = self.outbound.recv() => Wakeup::Outbound(outbound),
@@ -191,9 +191,8 @@ impl Connection {
             };
             match wakeup {
                 Wakeup::Message(Some(Ok(message))) => self.signal(message).await?,
-                Wakeup::Message(_) => return Ok(()),
+                Wakeup::Message(_) | Wakeup::Outbound(Outbound::Break) => return Ok(()),
                 Wakeup::Datagram(length, source) => self.receive(&buffer[..length], source)?,
-                Wakeup::Outbound(Outbound::Break) => return Ok(()),
                 Wakeup::Outbound(outbound) => self.send_outbound(outbound).await?,
                 Wakeup::Quality => self.report_quality().await?,
                 Wakeup::Time => {
@@ -261,7 +260,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Answers the client's offer of its own tracks and channels and, with a single peer connection, of sections for ours.
+    /// Answers the client's offer: its tracks and channels and, with a single peer connection, sections for the tracks of others.
     async fn answer(&mut self, offer: &proto::SessionDescription) -> Result<(), Failure> {
         let tracks = if self.is_single { self.tracks() } else { Vec::new() };
         let mut peer = match self.publisher.take() {
@@ -302,8 +301,8 @@ impl Connection {
         match request.message {
             Some(Request::PingReq(ping)) => {
                 let timestamp = milliseconds();
-                let pong = proto::Pong { last_ping_timestamp: ping.timestamp, timestamp };
-                self.send(Response::PongResp(pong)).await
+                let last_ping_timestamp = ping.timestamp;
+                self.send(Response::PongResp(proto::Pong { last_ping_timestamp, timestamp })).await
             }
             Some(Request::Ping(_)) => self.send(Response::Pong(milliseconds())).await,
             Some(Request::Offer(offer)) => self.answer(&offer).await,
@@ -372,7 +371,7 @@ impl Connection {
 
     async fn send_outbound(&mut self, outbound: Outbound) -> Result<(), Failure> {
         match outbound {
-            Outbound::Signal(message) => self.send(message).await,
+            Outbound::Signal(message) => self.send(*message).await,
             Outbound::TracksChanged if !self.is_single => self.offer().await,
             // The client offers again, although the numbers are zero. The answer asks for the sections that are missing.
             Outbound::TracksChanged => {
@@ -388,7 +387,7 @@ impl Connection {
                     return Ok(());
                 }
                 match self.sender() {
-                    Some(peer) => peer.send_data(&packet, is_reliable),
+                    Some(peer) => peer.send_data(packet, is_reliable),
                     None => Ok(()),
                 }
             }
@@ -404,7 +403,7 @@ impl Connection {
                 Ok(())
             }
             Outbound::Leave(reason) => {
-                // What was said before arrives before.
+                // Sends the data packets that came before.
                 self.drain().await?;
                 self.ends = Some(Instant::now() + LEAVE_TIMEOUT);
                 self.send(Response::Leave(leave(reason, Action::Disconnect))).await
@@ -442,12 +441,11 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends what is due and handles what happened; returns when to come back.
+    /// Sends pending packets and handles events; returns when to call it again.
     async fn drain(&mut self) -> Result<Instant, Failure> {
         let mut wake = Instant::now() + PING_INTERVAL;
         for role in [Role::Publisher, Role::Subscriber] {
-            loop {
-                let Some(peer) = self.peer(role) else { break };
+            while let Some(peer) = self.peer(role) {
                 match peer.rtc.poll_output()? {
                     Output::Timeout(at) => {
                         wake = wake.min(at);
@@ -462,7 +460,7 @@ impl Connection {
                             let _ = self.udp.send_to(&transmit.contents, transmit.destination).await;
                         }
                     }
-                    Output::Event(event) => self.event(role, event),
+                    Output::Event(event) => self.event(role, event)?,
                 }
             }
         }
@@ -476,9 +474,9 @@ impl Connection {
         }
     }
 
-    fn event(&mut self, role: Role, event: Event) {
+    fn event(&mut self, role: Role, event: Event) -> Result<(), Failure> {
         let is_sender = self.is_single || role == Role::Subscriber;
-        let Some(peer) = self.peer(role) else { return };
+        let Some(peer) = self.peer(role) else { return Ok(()) };
         match event {
             Event::Connected => {
                 peer.is_connected = true;
@@ -487,7 +485,7 @@ impl Connection {
                 }
             }
             // A client sends on the channels that it opened.
-            Event::ChannelOpen(id, label) if label == RELIABLE => peer.reliable = Some(id),
+            Event::ChannelOpen(id, label) if label == RELIABLE => peer.open(id)?,
             Event::ChannelOpen(id, label) if label == LOSSY => peer.lossy = Some(id),
             Event::ChannelData(data) => {
                 let is_reliable = peer.lossy != Some(data.id);
@@ -501,6 +499,7 @@ impl Connection {
             }
             _ => {}
         }
+        Ok(())
     }
 
     fn receive_data(&mut self, bytes: &[u8], is_reliable: bool) {

@@ -1,4 +1,4 @@
-//! The protocol of FULL sessions on the data channel: commands, events, and what is said.
+//! The protocol of FULL sessions on the data channel: commands, events and speech.
 //!
 //! It decides what happens. The avatar speaks and sends.
 
@@ -46,6 +46,7 @@ pub(super) struct Conversation {
     /// With push-to-talk: whether the user's audio is taken, and whether the user has spoken since then.
     is_taking_audio: bool,
     has_spoken: bool,
+    is_user_speaking: bool,
     pub(super) actions: Vec<Action>,
 }
 
@@ -59,6 +60,7 @@ impl Conversation {
             events: 0,
             is_taking_audio: false,
             has_spoken: false,
+            is_user_speaking: false,
             actions: Vec::new(),
         }
     }
@@ -86,6 +88,9 @@ impl Conversation {
                 }
             }
             ReceivedCommand::Avatar(FullCommand::StopPushToTalk(_)) => {
+                if std::mem::take(&mut self.is_user_speaking) {
+                    self.event("user.speak_ended", None, []);
+                }
                 let events = ["user.push_to_talk_stop_failed", "user.push_to_talk_stopped"];
                 self.event(events[usize::from(self.is_taking_audio)], id.as_deref(), []);
                 if std::mem::take(&mut self.is_taking_audio) && std::mem::take(&mut self.has_spoken) {
@@ -102,12 +107,13 @@ impl Conversation {
 
     /// The user begins to speak.
     pub(super) fn user_started(&mut self) {
-        self.has_spoken = true;
+        (self.has_spoken, self.is_user_speaking) = (true, true);
         self.event("user.speak_started", None, []);
     }
 
     /// The user has stopped speaking; the avatar answers if it is silent.
     pub(super) fn user_ended(&mut self, is_avatar_silent: bool) {
+        self.is_user_speaking = false;
         self.event("user.speak_ended", None, []);
         if !self.terms.uses_push_to_talk {
             self.recognise(is_avatar_silent);
@@ -235,9 +241,12 @@ mod tests {
         assert_eq!(send(&mut conversation, &start), ["user.push_to_talk_start_failed"]);
         conversation.user_started();
         conversation.user_ended(true);
-        assert_eq!(seen(&mut conversation), ["user.speak_started", "user.speak_ended"]);
+        conversation.user_started();
+        assert_eq!(seen(&mut conversation), ["user.speak_started", "user.speak_ended", "user.speak_started"]);
         let answered = send(&mut conversation, &stop);
-        assert_eq!(answered[..2], ["user.push_to_talk_stopped", "user.transcription User utterance 1"]);
+        let expected =
+            ["user.speak_ended", "user.push_to_talk_stopped", "user.transcription User utterance 1"];
+        assert_eq!(answered[..3], expected);
         assert_eq!(answered.last().unwrap(), "speak Fine for None");
         let mut other = Conversation::new(TERMS, Vec::new());
         assert_eq!(send(&mut other, &start), ["user.push_to_talk_start_failed"]);

@@ -36,7 +36,7 @@ pub(crate) struct RoomFaults {
 }
 
 impl RoomFaults {
-    /// Adds a fault; returns false for one that has no lasting effect.
+    /// Adds a fault; returns false for one without a lasting effect.
     pub(crate) fn add(&mut self, fault: RoomFault) -> bool {
         match fault {
             RoomFault::LateAvatar(time) => self.avatar_delay = time,

@@ -85,7 +85,7 @@ fn handle(rooms: &Rooms, request: &mut Request) -> Result<Response<Body>, MockRe
         let Ok(stream) = upgrade.await else { return };
         let socket = ServerBuilder::new().serve(TokioIo::new(stream));
         // An error means that the connection failed, so it cannot be reported there.
-        let _ = connection::run(socket, context, room, claims, join).await;
+        let _ = Box::pin(connection::run(socket, context, room, claims, join)).await;
     });
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

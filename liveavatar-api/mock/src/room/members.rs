@@ -27,9 +27,9 @@ pub(super) struct Media {
     pub(super) is_key_frame: bool,
 }
 
-/// What a room sends to one of its connections.
+/// A message from a room to one of its connections.
 pub(super) enum Outbound {
-    Signal(Response),
+    Signal(Box<Response>),
     /// Others published tracks, or left.
     TracksChanged,
     /// A key frame of a track that this participant publishes is wanted.
@@ -45,7 +45,7 @@ pub(super) enum Outbound {
     Break,
 }
 
-/// What a room tells its avatar.
+/// A message from a room to its avatar.
 pub(super) enum ToAvatar {
     Data {
         topic: String,
@@ -181,7 +181,7 @@ impl Room {
     }
 
     pub(super) fn signal(&self, message: &Response) {
-        lock(&self.members).send_to_others("", || Outbound::Signal(message.clone()));
+        lock(&self.members).send_to_others("", || Outbound::Signal(Box::new(message.clone())));
     }
 
     /// Asks the publisher of a track for a key frame.
@@ -243,7 +243,7 @@ impl Members {
 
     fn announce(&self, info: &proto::ParticipantInfo) {
         let update = proto::ParticipantUpdate { participants: vec![info.clone()] };
-        self.send_to_others(&info.sid, || Outbound::Signal(Response::Update(update.clone())));
+        self.send_to_others(&info.sid, || Outbound::Signal(Box::new(Response::Update(update.clone()))));
     }
 
     fn remove(&mut self, sid: &str, reason: proto::DisconnectReason) {

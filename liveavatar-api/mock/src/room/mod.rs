@@ -132,7 +132,6 @@ impl Rooms {
     /// Opens rooms for sessions that have started, and closes those of sessions that have ended.
     fn synchronise(&self) {
         let context = &self.0.context;
-        let mut started = Vec::new();
         let mut ended = Vec::new();
         {
             let sessions = &mut lock(&context.state).sessions;
@@ -153,12 +152,9 @@ impl Rooms {
                     room.set_avatar(Some(sender));
                     let session = Some(terms.session);
                     open.insert(terms.room.clone(), OpenRoom { room: Arc::clone(&room), session });
-                    started.push((terms, room, receiver));
+                    self.spawn(avatar::run(Arc::clone(context), room, terms, receiver));
                 }
             }
-        }
-        for (terms, room, receiver) in started {
-            self.spawn(avatar::run(Arc::clone(context), room, terms, receiver));
         }
         for (name, session, reason) in ended {
             let Some(OpenRoom { room, .. }) = lock(&self.0.open).remove(&name) else { continue };

@@ -10,7 +10,7 @@ use livekit_protocol::{SessionDescription, TrackInfo, TrackType};
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::channel::{ChannelConfig, ChannelId, Reliability};
 use str0m::crypto::{CryptoProvider, from_feature_flags};
-use str0m::format::Codec;
+use str0m::format::{Codec, PayloadParams};
 use str0m::media::{Direction, MediaKind, Mid};
 use str0m::{Candidate, Input, Rtc};
 
@@ -42,6 +42,8 @@ pub(super) struct Peer {
     pub(super) is_connected: bool,
     pub(super) reliable: Option<ChannelId>,
     pub(super) lossy: Option<ChannelId>,
+    /// Reliable packets for a channel that is not open yet.
+    unsent: Vec<Arc<[u8]>>,
     pending: Option<SdpPendingOffer>,
     offers: u32,
     sent: Vec<Sent>,
@@ -69,13 +71,14 @@ impl Peer {
             is_connected: false,
             reliable: None,
             lossy: None,
+            unsent: Vec::new(),
             pending: None,
             offers: 0,
             sent: Vec::new(),
         })
     }
 
-    /// Offers the data channels and the tracks; `None` while an older offer has no answer, or if nothing changed.
+    /// Offers the data channels and the tracks; `None` while an older offer is unanswered, or if nothing changed.
     pub(super) fn offer(&mut self, tracks: &[(String, TrackInfo)]) -> Option<SessionDescription> {
         if self.pending.is_some() {
             return None;
@@ -162,7 +165,7 @@ impl Peer {
         SessionDescription { r#type: kind.to_owned(), sdp, id, mid_to_track_id }
     }
 
-    /// Forgets tracks that are no longer published and returns their sections.
+    /// Forgets unpublished tracks and returns their sections.
     fn forget(&mut self, tracks: &[(String, TrackInfo)]) -> Vec<Mid> {
         let is_gone = |it: &mut Sent| !tracks.iter().any(|(_, track)| track.sid == it.track);
         self.sent.extract_if(.., is_gone).map(|it| it.mid).collect()
@@ -184,7 +187,8 @@ impl Peer {
         sent.waits_for_key_frame = false;
         let Some(mut writer) = self.rtc.writer(sent.mid) else { return Ok(()) };
         let codec = if media.kind == MediaKind::Audio { Codec::Opus } else { Codec::Vp8 };
-        let Some(pt) = writer.payload_params().find(|it| it.spec().codec == codec).map(|it| it.pt()) else {
+        let Some(pt) = writer.payload_params().find(|it| it.spec().codec == codec).map(PayloadParams::pt)
+        else {
             return Ok(());
         };
         if let Some(level) = media.level {
@@ -195,13 +199,21 @@ impl Peer {
         Ok(())
     }
 
-    /// Sends a data packet, if its channel is open.
-    pub(super) fn send_data(&mut self, packet: &[u8], is_reliable: bool) -> Result<(), Failure> {
+    /// Sends a data packet; a reliable one waits until its channel is open.
+    pub(super) fn send_data(&mut self, packet: Arc<[u8]>, is_reliable: bool) -> Result<(), Failure> {
         let id = if is_reliable { self.reliable } else { self.lossy };
-        if let Some(mut channel) = id.and_then(|id| self.rtc.channel(id)) {
-            channel.write(true, packet)?;
+        match id.and_then(|id| self.rtc.channel(id)) {
+            Some(mut channel) => drop(channel.write(true, &packet)?),
+            None if is_reliable => self.unsent.push(packet),
+            None => {}
         }
         Ok(())
+    }
+
+    /// Takes the reliable channel, which has opened.
+    pub(super) fn open(&mut self, channel: ChannelId) -> Result<(), Failure> {
+        self.reliable = Some(channel);
+        std::mem::take(&mut self.unsent).into_iter().try_for_each(|packet| self.send_data(packet, true))
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) fn sign(session: Uuid, role: &str, seconds: u64) -> String {
     token.to_jwt().unwrap_or_default()
 }
 
-/// Checks signature, expiry, room and identity. An error says what is wrong, without the token.
+/// Checks signature, expiry, room and identity. An error names the mistake, without the token.
 pub(super) fn verify(token: &str) -> Result<Claims, &'static str> {
     let claims = TokenVerifier::with_api_key(API_KEY, API_SECRET)
         .verify(token)
