@@ -128,6 +128,9 @@ const ENDS = {
 };
 
 function ended({ by, reason }) {
+  // The room reports the end before the command notices it.
+  status.end ??= { by, reason };
+  showTimeLeft();
   state("over", "ended");
   leave();
   setText($("placeholder"), "The session has ended.");
