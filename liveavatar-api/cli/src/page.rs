@@ -13,7 +13,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, HOST};
-use axum::http::{HeaderMap, Method, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use futures_util::stream::{self, StreamExt as _};
 use liveavatar_api::session::{EndReason, Session, State as SessionState};
 use serde::Serialize;
@@ -258,7 +258,7 @@ impl Shared {
 
 /// Compares in constant time, so that the time of a response says nothing about the secret.
 fn is_bearer(headers: &HeaderMap, secret: &str) -> bool {
-    let sent = headers.get(AUTHORIZATION).map(|value| value.as_bytes()).unwrap_or_default();
+    let sent = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
     let sent = sent.strip_prefix(b"Bearer ").unwrap_or_default();
     bool::from(sent.ct_eq(secret.as_bytes()))
 }

@@ -191,7 +191,9 @@ fn handle(shared: &Shared, parts: &Parts, path: &str, body: &[u8]) -> Result<Moc
             let faults: Vec<RoomFault> =
                 faults.into_iter().map(RoomFaultBody::read).collect::<Result<_, _>>()?;
             rooms.clear_faults();
-            faults.into_iter().for_each(|fault| rooms.add_fault(fault));
+            for fault in faults {
+                rooms.add_fault(fault);
+            }
         }
         #[cfg(feature = "room")]
         (&Method::GET, ["sessions", id, "room"]) => {

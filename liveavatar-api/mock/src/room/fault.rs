@@ -58,7 +58,7 @@ impl RoomFaults {
         };
         let loss = (self.packet_loss > 0.0).then(|| json!({ "packet_loss": self.packet_loss }));
         let named = [(self.loses_data, "no_data"), (self.is_silent, "silence")];
-        let named = named.into_iter().filter_map(|(is_on, name)| is_on.then(|| json!(name)));
+        let named = named.into_iter().filter(|(is_on, _)| *is_on).map(|(_, name)| json!(name));
         avatar.into_iter().chain(loss).chain(named).collect()
     }
 }
