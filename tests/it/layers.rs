@@ -39,11 +39,12 @@ const MOCK: &[&str] = &[
     // What the document says.
     "schema, document, resource_operation, example",
     // A request, its response, and what tests see of both.
-    "clock, credentials, recorded_request, violation, response, validation, cors, fault, rate_limit, call",
+    "clock, credentials, mask, recorded_request, violation, response, validation, cors, fault, rate_limit, call",
     // What the service remembers.
     "record, storage, transcript, sessions, state",
     // What it does.
-    "session_operations, playback, socket_activity, shared, control, socket, handler, server, builder",
+    "session_operations, playback, socket_activity, journal, room, shared",
+    "snapshot, window, control, socket, handler, server, builder",
 ];
 
 /// The modules of `liveavatar-cli`.
@@ -55,7 +56,7 @@ const CLI: &[&str] = &[
     // The client.
     "profile, service, body, fields, transcript",
     // The commands.
-    "check, starter, login, foreground_session, watch, speak, doctor, session, resource, call, mock",
+    "check, starter, login, browser, page, foreground_session, watch, speak, doctor, session, resource, call, mock, demo",
     // What a shell asks for.
     "completion",
 ];

@@ -142,7 +142,7 @@ impl TestClock {
 impl Clock for TestClock {
     fn now(&self) -> SystemTime {
         // 2026-01-01T00:00:00Z
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600) + self.slept().iter().sum()
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600) + self.slept().iter().sum::<Duration>()
     }
 
     fn sleep(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

@@ -12,12 +12,14 @@ use liveavatar_api::session::{
 };
 use liveavatar_api::types::ListHistoricEntry;
 use liveavatar_api::{Client, Credits, RequestOptions, Uuid};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::ending::{self, credits_used, end_reason};
 use crate::failure::Failure;
 use crate::output::{Format, Output, Secrets};
+use crate::page;
 use crate::service::Service;
 use crate::signals::Interrupt;
 use crate::terminal::printable;
@@ -68,7 +70,16 @@ pub(crate) async fn open<C: Mintable<Mode: 'static>>(
     options: SupervisionOptions,
     output: Output,
 ) -> Result<Option<ForegroundSession<C::Mode>>, Failure> {
-    let client = service.client()?;
+    open_with(service.client()?, configuration, options, output).await
+}
+
+/// Opens a session like [`open`], with a client.
+pub(crate) async fn open_with<C: Mintable<Mode: 'static>>(
+    client: Client,
+    configuration: &C,
+    options: SupervisionOptions,
+    output: Output,
+) -> Result<Option<ForegroundSession<C::Mode>>, Failure> {
     let mut interrupt = Interrupt::new()?;
     let mut open = client.open(configuration).keep_alive_interval(options.keep_alive_interval);
     if options.rotates {
@@ -125,6 +136,26 @@ impl<M> ForegroundSession<M> {
                 done = &mut work => return Outcome::Done(done),
             }
         }
+    }
+
+    /// Runs with a page in the browser until Ctrl-C, the session's end or a stop on the page, then stops the session.
+    pub(crate) async fn run_with_page(mut self, configuration: &impl Serialize) -> Result<(), Failure> {
+        let session = self.session();
+        let page = match page::open(&session, configuration, self.output).await {
+            Ok(page) => page,
+            Err(failure) => {
+                self.stop().await?;
+                return Err(failure);
+            }
+        };
+        let Some(page) = page else {
+            self.run(std::future::pending::<()>()).await;
+            return self.stop().await.map(drop);
+        };
+        self.run(page.run(&session)).await;
+        let stopped = self.stop().await;
+        page.finish(&session).await;
+        stopped.map(drop)
     }
 
     /// Stops the session and waits until that is confirmed, or until a second Ctrl-C.

@@ -1,10 +1,12 @@
 //! Command line for the LiveAvatar API; [`AFTER_HELP`] describes its exit codes and output.
 
 mod body;
+mod browser;
 mod call;
 mod check;
 mod command_name;
 mod completion;
+mod demo;
 mod doctor;
 mod document;
 mod ending;
@@ -18,6 +20,7 @@ mod login;
 mod mask;
 mod mock;
 mod output;
+mod page;
 mod profile;
 mod progress;
 mod resource;
@@ -77,6 +80,8 @@ enum BuiltIn {
     Doctor(doctor::Doctor),
     /// Let an avatar speak a WAV file in a new LITE session
     Speak(speak::Speak),
+    /// Show an avatar in the browser on a mock service, without an account
+    Demo(demo::Demo),
     /// Write, check, start, watch, list and stop sessions
     #[command(subcommand, visible_alias = "sessions")]
     Session(session::Session),
@@ -161,6 +166,7 @@ async fn run(matches: &ArgMatches, service: &Service, output: Output) -> Result<
         BuiltIn::Speak(speak) => return speak.run(service, output).await,
         BuiltIn::Session(session) => return session.run(service, output).await,
         BuiltIn::Call(call) => return call.run(service, output).await,
+        BuiltIn::Demo(demo) => return demo.run(output).await,
         BuiltIn::Mock(mock) => return mock.run(service, output).await,
         BuiltIn::Operations => output.print(call::operation_rows()),
         BuiltIn::Schema => {

@@ -9,6 +9,7 @@ use liveavatar_mock::{Builder, EventStyle, Server};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::browser;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::service::Service;
@@ -22,6 +23,10 @@ pub(crate) struct Mock {
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     settings: Option<PathBuf>,
+    /// Open a page that shows requests, sessions, frames and audio, and controls the mock; keeps audio like --record-audio
+    #[arg(long)]
+    #[serde(skip)]
+    open: bool,
     /// Port on 127.0.0.1; 0, the default, selects a free one
     #[arg(long)]
     port: Option<u16>,
@@ -61,6 +66,9 @@ pub(crate) struct Mock {
     /// Begins each page of a transcript with the last line of the page before it
     #[arg(long, num_args = 0, default_missing_value = "true")]
     overlapping_transcripts: Option<bool>,
+    /// Serves a LiveKit room for each session, in which an avatar is seen and heard
+    #[arg(long, num_args = 0, default_missing_value = "true")]
+    room: Option<bool>,
 }
 
 /// The ways observed in real servers.
@@ -80,7 +88,11 @@ enum Style {
 impl Mock {
     pub(crate) async fn run(self, service: &Service, output: Output) -> Result<(), Failure> {
         let mut interrupt = Interrupt::new()?;
-        let this = self.with_settings()?;
+        let opens = self.open;
+        let mut this = self.with_settings()?;
+        if opens {
+            this.record_audio.get_or_insert(true);
+        }
         let mut builder = this.builder();
         // The mock accepts the key that is set. Only a generated key is printed.
         let has_key = service.has_api_key();
@@ -97,8 +109,14 @@ impl Mock {
         } else {
             (key, format!("{BASE_URL_ENV}={url} {API_KEY_ENV}={key}"))
         };
-        let text = format!("mock service at {url}; press Ctrl-C to stop it\nexport {variables}");
-        output.print_as(json!({"url": url, "api_key": key}), &text);
+        let window = format!("{url}/_mock/");
+        let text = format!(
+            "mock service at {url}; press Ctrl-C to stop it\nsee what it does at {window}\nexport {variables}"
+        );
+        output.print_as(json!({"url": url, "api_key": key, "window": window}), &text);
+        if opens {
+            browser::open(&window, output);
+        }
         interrupt.wait().await;
         server.shutdown().await;
         Ok(())
@@ -144,6 +162,9 @@ impl Mock {
         }
         if self.overlapping_transcripts == Some(true) {
             builder = builder.overlapping_transcripts();
+        }
+        if self.room == Some(true) {
+            builder = builder.room();
         }
         builder.sockets(match self.sockets.unwrap_or(Style::EventId) {
             Style::EventId => EventStyle::EventId,

@@ -65,6 +65,9 @@ pub(crate) struct Token {
 pub(crate) struct Start {
     /// Session configuration file, or `-` for standard input
     file: PathBuf,
+    /// Show the avatar in the browser, with a transcript and controls
+    #[arg(long)]
+    open: bool,
     /// Replace the session with a new one before it expires
     #[arg(long)]
     rotate: bool,
@@ -137,6 +140,9 @@ impl Start {
         };
         let opened = foreground_session::open(service, &configuration, options, output).await?;
         let Some(mut foreground) = opened else { return Ok(()) };
+        if self.open {
+            return foreground.run_with_page(&configuration).await;
+        }
         let status = foreground.show_status();
         foreground.run(status).await;
         foreground.stop().await.map(drop)

@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::io;
+#[cfg(feature = "room")]
+use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,7 +14,10 @@ use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
 use crate::handler::handle;
+use crate::journal::Journal;
 use crate::rate_limit::RateLimiter;
+#[cfg(feature = "room")]
+use crate::room::{RoomFault, RoomSettings, Rooms};
 use crate::server::Server;
 use crate::sessions::Limits;
 use crate::shared::Shared;
@@ -55,6 +60,8 @@ pub struct Builder {
     socket_delay: Duration,
     overlapping_transcripts: bool,
     record_audio: bool,
+    #[cfg(feature = "room")]
+    room: Option<RoomSettings>,
 }
 
 /// All defaults are our choice; the service sets these values per plan and account.
@@ -72,6 +79,8 @@ impl Default for Builder {
             socket_delay: Duration::ZERO,
             overlapping_transcripts: false,
             record_audio: false,
+            #[cfg(feature = "room")]
+            room: None,
         }
     }
 }
@@ -177,6 +186,46 @@ impl Builder {
         self
     }
 
+    /// Serves a LiveKit room for each session, on the port of the server; off by default.
+    ///
+    /// Any LiveKit client can join with the `livekit_url` and the token of the start call, and sees and hears the avatar. FULL sessions
+    /// have commands and events on the data channel; in LITE sessions, the avatar says what the [command socket](Builder::sockets)
+    /// receives. Media goes over UDP on 127.0.0.1, in real time. Transcripts contain what was said. Without this, `livekit_url` names
+    /// a host that does not exist.
+    ///
+    /// A session with the caller's own room joins it if its URL is that of the server. Any token of the key `devkey` with the secret
+    /// `secret`, as in `livekit-server --dev`, opens a room with another name than a session's.
+    #[cfg(feature = "room")]
+    pub fn room(mut self) -> Builder {
+        self.room.get_or_insert_default();
+        self
+    }
+
+    /// Serves rooms, and sets the address of their media; 127.0.0.1 by default.
+    ///
+    /// Some browsers refuse media from a loopback address. Another machine needs an address of this one, and a proxy for the rest.
+    #[cfg(feature = "room")]
+    pub fn media_address(mut self, address: IpAddr) -> Builder {
+        self.room.get_or_insert_default().address = address;
+        self
+    }
+
+    /// Serves rooms, and sets what the avatar of FULL sessions answers, one after the other and from the start again.
+    ///
+    /// By default, it repeats what it was told.
+    #[cfg(feature = "room")]
+    pub fn responses<T: Into<String>>(mut self, responses: impl IntoIterator<Item = T>) -> Builder {
+        self.room.get_or_insert_default().responses = responses.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Serves rooms with a fault from the start; faults add up.
+    #[cfg(feature = "room")]
+    pub fn room_fault(mut self, fault: RoomFault) -> Builder {
+        self.room.get_or_insert_default().faults.add(fault);
+        self
+    }
+
     /// Starts the server on the current Tokio runtime.
     ///
     /// # Errors
@@ -193,6 +242,15 @@ impl Builder {
         let state = Arc::new(Mutex::new(state));
         lock(&state).sessions.overlapping_transcripts = self.overlapping_transcripts;
         let monitor = Arc::new(Mutex::new(SocketMonitor::new(self.record_audio)));
+        let journal = Journal::new(clock.clone());
+        #[cfg(feature = "room")]
+        let rooms = match self.room {
+            Some(room) => {
+                let url = format!("ws://{}", listener.local_addr()?);
+                Some(Rooms::start(url, room, &clock, &state, &journal))
+            }
+            None => None,
+        };
         let mut sockets = None;
         if let Some(style) = self.sockets {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -203,6 +261,9 @@ impl Builder {
                 clock: clock.clone(),
                 state: Arc::clone(&state),
                 monitor: Arc::clone(&monitor),
+                journal: Arc::clone(&journal),
+                #[cfg(feature = "room")]
+                rooms: rooms.clone(),
             };
             sockets = Some(tokio::spawn(socket::serve(listener, context)).abort_handle());
         }
@@ -216,21 +277,30 @@ impl Builder {
             queued_responses: Mutex::default(),
             faults: Mutex::default(),
             log: Mutex::default(),
+            journal: Arc::clone(&journal),
             in_progress: watch::Sender::new(0),
             monitor,
+            #[cfg(feature = "room")]
+            rooms: rooms.clone(),
         });
         let sockets_to_stop = sockets.clone();
         let router = Router::new().fallback(handle).with_state(Arc::clone(&shared));
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
-            let served = axum::serve(listener, router).with_graceful_shutdown(async {
+            let served = axum::serve(listener, router).with_graceful_shutdown(async move {
                 // Fails when the sender is dropped, which is the signal.
                 let _ = stopped.await;
+                // The server waits for its responses, and those with events would never end.
+                journal.stop();
             });
             // Never an error: accepting is retried.
             let _ = served.await;
             if let Some(sockets) = sockets_to_stop {
                 sockets.abort();
+            }
+            #[cfg(feature = "room")]
+            if let Some(rooms) = rooms {
+                rooms.stop();
             }
         });
         Ok(Server { shared, stop: Some(stop), task, sockets })

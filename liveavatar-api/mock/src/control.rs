@@ -4,18 +4,25 @@ use std::collections::BTreeMap;
 use std::mem::discriminant;
 use std::time::Duration;
 
-use axum::http::Method;
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::document;
-use crate::fault::{Failure, Fault, FaultPlan, Mutation};
+use crate::fault::{Failure, Fault, Mutation};
 use crate::response::MockResponse;
+#[cfg(feature = "room")]
+use crate::room::RoomFault;
 use crate::shared::Shared;
+use crate::snapshot;
 use crate::socket_activity::SocketFault;
 use crate::state::lock;
+use crate::window;
 use liveavatar_api::realtime::lite::LiteCommand;
 
 /// The service does not use this prefix.
@@ -99,15 +106,51 @@ enum SocketFaultBody {
     Garbage(String),
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct End {
+    reason: String,
+}
+
+/// [`RoomFault`] in JSON.
+#[cfg(feature = "room")]
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RoomFaultBody {
+    /// In seconds.
+    LateAvatar(f64),
+    NoAvatar,
+    NoData,
+    PacketLoss(f32),
+    Silence,
+    Disconnect,
+}
+
 /// Returns the response to a control request; `path` follows the prefix.
-pub(crate) fn respond(shared: &Shared, method: &Method, path: &str, body: &[u8]) -> MockResponse {
-    let (Ok(response) | Err(response)) = handle(shared, method, path, body);
+pub(crate) fn respond(shared: &Shared, parts: &Parts, path: &str, body: &[u8]) -> Response<Body> {
+    let rejection = window::reject_foreign(&parts.headers);
+    if rejection.is_none() && parts.method == Method::GET && path == "events" {
+        return events(shared, parts);
+    }
+    let response = rejection.map_or_else(|| handle(shared, parts, path, body), Err);
+    let (Ok(response) | Err(response)) = response;
+    response.into_response("mock-control")
+}
+
+/// Returns the events since the one that the reader names, and those to come.
+fn events(shared: &Shared, parts: &Parts) -> Response<Body> {
+    let last_id = parts.headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    let mut response = Response::new(Body::from_stream(shared.journal.stream(last_id)));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-fn handle(shared: &Shared, method: &Method, path: &str, body: &[u8]) -> Result<MockResponse, MockResponse> {
+fn handle(shared: &Shared, parts: &Parts, path: &str, body: &[u8]) -> Result<MockResponse, MockResponse> {
     let segments: Vec<&str> = path.split('/').collect();
-    match (method, &segments[..]) {
+    match (&parts.method, &segments[..]) {
+        (&Method::GET, ["state"]) => return Ok(MockResponse::json(200, snapshot::take(shared))),
         (&Method::POST, ["clock"]) => {
             shared.clock.advance(duration(read::<Advance>(body)?.seconds)?);
         }
@@ -123,11 +166,23 @@ fn handle(shared: &Shared, method: &Method, path: &str, body: &[u8]) -> Result<M
             let Injected { operation, times, fault } = read(body)?;
             let operation = document::named(&operation)
                 .ok_or_else(|| invalid(&format!("the document has no operation {operation:?}")))?;
-            lock(&shared.faults).queued.push((&operation.name, fault.read()?, times));
+            let id = lock(&shared.faults).queue(&operation.name, fault.read()?, times);
+            return Ok(MockResponse::raw(204, "", "").header("fault-id", &id.to_string()));
         }
         (&Method::DELETE, ["faults"]) => {
-            *lock(&shared.faults) = FaultPlan::default();
-            lock(&shared.monitor).faults = None;
+            shared.clear_faults();
+        }
+        (&Method::DELETE, ["faults", id]) => {
+            if !id.parse().is_ok_and(|id| lock(&shared.faults).remove(id)) {
+                return Err(MockResponse::no_route(404, "no fault has this id; it may have been used up"));
+            }
+        }
+        (&Method::POST, ["sessions", id, "end"]) => {
+            let End { reason } = read(body)?;
+            let is_ended = Uuid::parse_str(id).is_ok_and(|id| lock(&shared.state).sessions.stop(id, &reason));
+            if !is_ended {
+                return Err(MockResponse::no_route(404, "the session is not running"));
+            }
         }
         (&Method::POST, ["socket-faults"]) => {
             let InjectedSocketFault { command, mut times, fault } = read(body)?;
@@ -155,15 +210,54 @@ fn handle(shared: &Shared, method: &Method, path: &str, body: &[u8]) -> Result<M
             return Ok(MockResponse::json(200, activity.json()));
         }
         (&Method::GET, ["sessions", id, "audio"]) => {
-            let heard = Uuid::parse_str(id).ok().and_then(|id| lock(&shared.monitor).wav(id));
+            let query = parts.uri.query().unwrap_or_default();
+            let skipped = query.strip_prefix("skip=").map_or(Ok(0), str::parse);
+            let skipped = skipped.map_err(|_| invalid("skip must be a number of bytes"))?;
+            let heard = Uuid::parse_str(id).ok().and_then(|id| lock(&shared.monitor).wav(id, skipped));
             let wav = heard.ok_or_else(|| {
                 MockResponse::no_route(404, "no audio of this session was recorded; turn on the recording of audio, and send audio to the socket")
             })?;
             return Ok(MockResponse::raw(200, "audio/wav", wav));
         }
+        (&Method::GET, [path]) if let Some(file) = window::file(path) => return Ok(file),
+        #[cfg(feature = "room")]
+        (&Method::POST, ["rooms", "faults"]) => {
+            let rooms = rooms(shared)?;
+            rooms.add_fault(read::<RoomFaultBody>(body)?.read()?);
+        }
+        #[cfg(feature = "room")]
+        (&Method::PUT, ["rooms", "faults"]) => {
+            let rooms = rooms(shared)?;
+            let faults = read::<Vec<RoomFaultBody>>(body)?;
+            let faults: Vec<RoomFault> =
+                faults.into_iter().map(RoomFaultBody::read).collect::<Result<_, _>>()?;
+            rooms.clear_faults();
+            for fault in faults {
+                rooms.add_fault(fault);
+            }
+        }
+        #[cfg(feature = "room")]
+        (&Method::GET, ["sessions", id, "room"]) => {
+            let id = Uuid::parse_str(id).unwrap_or_default();
+            let activity = rooms(shared)?.activity(id);
+            return Ok(MockResponse::json(
+                200,
+                json!({
+                    "participants": activity.participants,
+                    "commands": activity.commands,
+                    "microphone_packets": activity.microphone_packets,
+                }),
+            ));
+        }
         _ => return Err(MockResponse::no_route(404, "the control API has no such path and method")),
     }
     Ok(MockResponse::raw(204, "", ""))
+}
+
+#[cfg(feature = "room")]
+fn rooms(shared: &Shared) -> Result<&crate::room::Rooms, MockResponse> {
+    let rooms = shared.rooms.as_ref();
+    rooms.ok_or_else(|| MockResponse::no_route(404, "the server has no rooms; turn them on"))
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, MockResponse> {
@@ -177,6 +271,21 @@ fn duration(seconds: f64) -> Result<Duration, MockResponse> {
 
 fn invalid(reason: &str) -> MockResponse {
     MockResponse::no_route(400, reason)
+}
+
+#[cfg(feature = "room")]
+impl RoomFaultBody {
+    fn read(self) -> Result<RoomFault, MockResponse> {
+        Ok(match self {
+            RoomFaultBody::LateAvatar(seconds) => RoomFault::LateAvatar(duration(seconds)?),
+            RoomFaultBody::NoAvatar => RoomFault::NoAvatar,
+            RoomFaultBody::NoData => RoomFault::NoData,
+            RoomFaultBody::PacketLoss(share) if (0.0..=1.0).contains(&share) => RoomFault::PacketLoss(share),
+            RoomFaultBody::PacketLoss(_) => return Err(invalid("a share must be between 0 and 1")),
+            RoomFaultBody::Silence => RoomFault::Silence,
+            RoomFaultBody::Disconnect => RoomFault::Disconnect,
+        })
+    }
 }
 
 impl FaultBody {

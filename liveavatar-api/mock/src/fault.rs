@@ -1,10 +1,12 @@
 //! Faults: requests that fail, and responses that deviate from the document.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::document::Operation;
+use crate::mask::masked_json;
 use crate::response::{Cut, MockResponse};
 use crate::schema::{allows_null, is_required, non_null};
 
@@ -123,22 +125,92 @@ impl Mutation {
     }
 }
 
+impl Fault {
+    /// Returns the fault in the form in which the control API injects it.
+    pub(crate) fn json(&self) -> Value {
+        match self {
+            Fault::Delayed(time) => json!({ "delayed": time.as_secs_f64() }),
+            Fault::Before(failure) => json!({ "before": failure.json() }),
+            Fault::After(failure) => json!({ "after": failure.json() }),
+            Fault::Mutated(mutation) => json!({ "mutated": format!("{mutation:?}") }),
+        }
+    }
+
+    /// Says in a few words what the fault does.
+    pub(crate) fn summary(&self) -> String {
+        match self {
+            Fault::Delayed(time) => format!("delayed by {} s", time.as_secs_f64()),
+            Fault::Before(failure) => format!("{} before it takes effect", failure.summary()),
+            Fault::After(failure) => format!("{} after it takes effect", failure.summary()),
+            Fault::Mutated(mutation) => format!("response with {mutation:?}"),
+        }
+    }
+}
+
+impl Failure {
+    fn json(&self) -> Value {
+        let Failure::Response(response) = self else { return self.summary().into() };
+        // The type of a JSON body follows from the body.
+        let headers: BTreeMap<_, _> = response.headers().filter(|(name, _)| name != "content-type").collect();
+        json!({ "status": response.status(), "headers": headers, "body": masked_json(response.body()) })
+    }
+
+    fn summary(&self) -> String {
+        match self {
+            Failure::Disconnect => "disconnect".to_owned(),
+            Failure::Hang => "hang".to_owned(),
+            Failure::Response(response) => response.status().to_string(),
+        }
+    }
+}
+
 /// Called for every request with the operation's short name.
 pub(crate) type FaultFn = Box<dyn FnMut(&str) -> Option<Fault> + Send>;
 
 #[derive(Default)]
 pub(crate) struct FaultPlan {
     pub(crate) choose: Option<FaultFn>,
-    /// Operation, fault, and the number of remaining requests; the oldest entry is used first.
-    pub(crate) queued: Vec<(&'static str, Fault, u32)>,
+    /// The oldest entry is used first.
+    pub(crate) queued: Vec<QueuedFault>,
+    /// Number of faults that were queued so far.
+    last_id: u64,
+}
+
+/// A fault of the next requests of one operation.
+pub(crate) struct QueuedFault {
+    pub(crate) id: u64,
+    pub(crate) operation: &'static str,
+    pub(crate) fault: Fault,
+    /// Number of remaining requests.
+    pub(crate) times: u32,
 }
 
 impl FaultPlan {
+    /// Adds a fault and returns its id.
+    pub(crate) fn queue(&mut self, operation: &'static str, fault: Fault, times: u32) -> u64 {
+        self.last_id += 1;
+        self.queued.push(QueuedFault { id: self.last_id, operation, fault, times });
+        self.last_id
+    }
+
+    /// Removes all faults, and keeps numbering.
+    pub(crate) fn clear(&mut self) {
+        self.choose = None;
+        self.queued.clear();
+    }
+
+    /// Removes one fault; returns false if there is none with this id.
+    pub(crate) fn remove(&mut self, id: u64) -> bool {
+        let before = self.queued.len();
+        self.queued.retain(|queued| queued.id != id);
+        self.queued.len() < before
+    }
+
     pub(crate) fn next(&mut self, operation: &str) -> Option<Fault> {
-        self.queued.retain(|(.., times)| *times > 0);
-        if let Some((_, fault, times)) = self.queued.iter_mut().find(|(name, ..)| *name == operation) {
-            *times -= 1;
-            return Some(fault.clone());
+        self.queued.retain(|queued| queued.times > 0);
+        if let Some(queued) = self.queued.iter_mut().find(|queued| queued.operation == operation) {
+            queued.times -= 1;
+            return Some(queued.fault.clone());
         }
         self.choose.as_mut().and_then(|faults| faults(operation))
     }

@@ -31,7 +31,15 @@ pub(crate) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
     let (parts, body) = request.into_parts();
     if let Some(path) = parts.uri.path().strip_prefix(control::PREFIX) {
         let body = axum::body::to_bytes(body, MAX_BODY_BYTES).await.unwrap_or_default();
-        return control::respond(&shared, &parts.method, path, &body).into_response("mock-control");
+        return control::respond(&shared, &parts, path, &body);
+    }
+    // The window, with the slash left out.
+    if format!("{}/", parts.uri.path()) == control::PREFIX {
+        return MockResponse::redirect(308, control::PREFIX).into_response("mock-control");
+    }
+    #[cfg(feature = "room")]
+    if let Some(rooms) = shared.rooms.as_ref().filter(|_| crate::room::is_signalling(parts.uri.path())) {
+        return crate::room::respond(rooms, Request::from_parts(parts, body));
     }
     let found = route(parts.method.as_str(), parts.uri.path());
     let operation = match &found {
@@ -41,11 +49,16 @@ pub(crate) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
     let body = axum::body::to_bytes(body, MAX_BODY_BYTES).await;
     let is_too_large = body.is_err();
     let request = Request::from_parts(parts, body.unwrap_or_default());
-    let number = lock(&shared.log).arrived(RecordedRequest::new(operation, &request));
+    let recorded = RecordedRequest::new(operation, &request);
+    let fault = operation
+        .filter(|_| !is_too_large)
+        .and_then(|operation| Some((operation, lock(&shared.faults).next(&operation.name)?)));
+    let summary = fault.as_ref().map(|(_, fault)| fault.summary());
+    let exchange = shared.journal.request(&recorded, summary);
+    let number = lock(&shared.log).arrived(recorded);
     let response = if is_too_large {
         MockResponse::no_route(413, "Request Entity Too Large")
     } else {
-        let fault = operation.and_then(|it| Some((it, lock(&shared.faults).next(&it.name)?)));
         shared.clock.sleep(shared.latency).await;
         // Runs only where a fault lets the request take effect.
         let responding = async {
@@ -68,6 +81,7 @@ pub(crate) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
         let Some(response) = response else { return disconnect() };
         response
     };
+    exchange.responded(&response);
     let request_id = lock(&shared.log).responded(number, response.status());
     let mut response = response.into_response(&request_id);
     cors::allow(request.headers().get(ORIGIN), &mut response);

@@ -26,6 +26,16 @@ impl Pose {
     }
 }
 
+/// What a session says on its command socket, for the avatar in its room; utterances have numbers.
+#[cfg(feature = "room")]
+#[derive(Clone, Debug)]
+pub(crate) enum Sound {
+    Audio(usize, bytes::Bytes),
+    Started(usize),
+    Ended(usize),
+    Interrupted,
+}
+
 /// An utterance that is queued or playing.
 #[derive(Clone, Debug)]
 pub(crate) struct Speech {

@@ -78,6 +78,15 @@ impl MockResponse {
         self.status.as_u16()
     }
 
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (String, String)> {
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        self.headers.iter().map(move |(name, value)| (name.as_str().to_owned(), text(value)))
+    }
+
     /// Returns a redirect: `status` with the target in `Location`, and an empty body.
     ///
     /// # Panics

@@ -10,7 +10,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 use uuid::Uuid;
 
 use crate::document;
-use crate::fault::{Fault, FaultPlan};
+use crate::fault::Fault;
 use crate::recorded_request::RecordedRequest;
 use crate::response::MockResponse;
 use crate::shared::Shared;
@@ -118,6 +118,24 @@ impl Server {
         }
     }
 
+    /// Injects a fault into the rooms of the server.
+    ///
+    /// Without [`Builder::room`](crate::Builder::room) there are none, and it has no effect.
+    #[cfg(feature = "room")]
+    pub fn inject_room_fault(&self, fault: crate::RoomFault) {
+        if let Some(rooms) = &self.shared.rooms {
+            rooms.add_fault(fault);
+        }
+    }
+
+    /// Returns what the room of a session received; empty if it has none.
+    #[cfg(feature = "room")]
+    #[must_use]
+    pub fn room_activity(&self, session: Uuid) -> crate::RoomActivity {
+        let rooms = self.shared.rooms.as_ref();
+        rooms.map(|rooms| rooms.activity(session)).unwrap_or_default()
+    }
+
     /// Returns the sessions that were started and have not ended, oldest first.
     #[must_use]
     pub fn running_sessions(&self) -> Vec<Uuid> {
@@ -152,7 +170,7 @@ impl Server {
     /// `None` if the session has received none, or without [`Builder::record_audio`](crate::Builder::record_audio).
     #[must_use]
     pub fn heard_audio(&self, session: Uuid) -> Option<Vec<u8>> {
-        lock(&self.shared.monitor).wav(session)
+        lock(&self.shared.monitor).wav(session, 0)
     }
 
     /// Moves the server's clock forward, at most 100 years ahead in total.
@@ -205,13 +223,12 @@ impl Server {
     ///
     /// If `operation` is not the short name of an operation.
     pub fn inject_fault(&self, operation: &str, times: u32, fault: Fault) {
-        lock(&self.shared.faults).queued.push((short_name(operation), fault, times));
+        lock(&self.shared.faults).queue(short_name(operation), fault, times);
     }
 
-    /// Removes all faults of requests and command sockets.
+    /// Removes all faults of requests, command sockets and rooms.
     pub fn clear_faults(&self) {
-        *lock(&self.shared.faults) = FaultPlan::default();
-        lock(&self.shared.monitor).faults = None;
+        self.shared.clear_faults();
     }
 
     /// Stops the server and waits until it has sent the responses in progress.

@@ -125,6 +125,8 @@ fn terms(call: &Call<'_>, cap_seconds: u64) -> Result<Terms, MockResponse> {
         llm_configuration_id: text(body, "llm_configuration_id").filter(|_| !is_lite).map(str::to_owned),
         own_room,
         has_connector: claims.len() > 1,
+        #[cfg(feature = "room")]
+        uses_push_to_talk: text(body, "interactivity_type") == Some("PUSH_TO_TALK"),
         claims: claims.into(),
     })
 }
@@ -198,7 +200,8 @@ fn start(state: &mut ServerState, call: &Call<'_>) -> Result<MockResponse, MockR
         let reason = format!("LLM configuration with id '{llm}' not found in your space");
         return Err(MockResponse::bad_request(&["llm_configuration_id"], &reason));
     }
-    let started = state.sessions.start(id).map(|session| call.session_response(session.start_data()));
+    let livekit = state.sessions.livekit.clone();
+    let started = state.sessions.start(id).map(|session| call.session_response(session.start_data(&livekit)));
     started.map_err(|error| match error {
         // The text for a second start is not recorded.
         StartError::Running => MockResponse::bad_request(&["session_token"], "Session has already started"),
@@ -254,7 +257,11 @@ fn get_transcript(sessions: &Sessions, call: &Call<'_>) -> Result<MockResponse, 
     let (lines, next) = match session.terms.mode {
         Mode::Full => {
             let (from, to) = (call.number("start_timestamp"), call.number("end_timestamp"));
-            transcript::page(sessions.window(session, from, to))
+            let window = sessions.window(session, from, to);
+            match sessions.said(session) {
+                Some(lines) => transcript::page(window, lines),
+                None => transcript::page(window, transcript::generated(window.elapsed)),
+            }
         }
         Mode::Lite => (Vec::new(), None),
     };

@@ -5,11 +5,12 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::transcript::Window;
+use crate::transcript::{Line, Window};
 
 /// A session without a keep-alive ends after this time (documentation).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
@@ -37,6 +38,27 @@ impl Mode {
     }
 }
 
+/// The LiveKit server that `livekit_url` names.
+#[derive(Clone)]
+pub(crate) struct LiveKit {
+    pub(crate) url: String,
+    /// Returns the token of a role, `client` or `agent`, for the room of a session; it is valid for some seconds.
+    pub(crate) token: fn(session: Uuid, role: &str, seconds: u64) -> String,
+}
+
+/// A server that does not exist.
+impl Default for LiveKit {
+    fn default() -> LiveKit {
+        LiveKit {
+            url: format!("wss://{MEDIA_HOST}/livekit"),
+            token: |id, role, _| {
+                let room = json!({ "video": { "room": id, "roomJoin": true } });
+                token(&format!("livekit-{role}"), id, &room)
+            },
+        }
+    }
+}
+
 /// The configuration for which a token was minted.
 #[derive(Clone)]
 pub(crate) struct Terms {
@@ -50,6 +72,8 @@ pub(crate) struct Terms {
     pub(crate) own_room: Option<(String, String)>,
     /// Whether an external agent drives the session; such a session lacks a command socket.
     pub(crate) has_connector: bool,
+    #[cfg(feature = "room")]
+    pub(crate) uses_push_to_talk: bool,
     /// The part of the request that the token's payload repeats.
     pub(crate) claims: Value,
 }
@@ -88,6 +112,8 @@ pub(crate) struct Session {
     phase: Phase,
     charged_minutes: u64,
     events_deleted: Option<Instant>,
+    /// What was said in its room.
+    said: Vec<(Instant, &'static str, String)>,
 }
 
 /// Why a session did not start.
@@ -118,7 +144,12 @@ pub(crate) struct Sessions {
     credits: u64,
     /// Base URL of the command sockets, without a trailing slash.
     pub(crate) socket_base: Option<String>,
+    pub(crate) livekit: LiveKit,
     pub(crate) overlapping_transcripts: bool,
+    /// Whether transcripts contain what was said in the room, in place of generated lines.
+    pub(crate) records_speech: bool,
+    /// Notified when a session starts or ends.
+    changes: watch::Sender<()>,
     all: Vec<Session>,
 }
 
@@ -129,7 +160,10 @@ impl Sessions {
             limits,
             credits: limits.credits,
             socket_base: None,
+            livekit: LiveKit::default(),
             overlapping_transcripts: false,
+            records_speech: false,
+            changes: watch::Sender::new(()),
             all: Vec::new(),
         }
     }
@@ -162,6 +196,7 @@ impl Sessions {
             phase: Phase::Minted,
             charged_minutes: 0,
             events_deleted: None,
+            said: Vec::new(),
         });
         (id, token)
     }
@@ -182,6 +217,7 @@ impl Sessions {
                 self.credits -= session.terms.rate();
                 session.charged_minutes = 1;
                 session.phase = Phase::Running { started: now, last_activity: now, was_kept_alive: false };
+                self.changes.send_replace(());
                 Ok(session)
             }
         }
@@ -211,7 +247,9 @@ impl Sessions {
     pub(crate) fn stop(&mut self, id: Uuid, reason: &str) -> bool {
         self.settle();
         let now = self.clock.now();
-        find(&mut self.all, id).is_some_and(|session| session.end(now, reason))
+        let is_ended = find(&mut self.all, id).is_some_and(|session| session.end(now, reason));
+        self.changes.send_replace(());
+        is_ended
     }
 
     /// Returns the running sessions, oldest first.
@@ -251,6 +289,7 @@ impl Sessions {
         for session in self.all.iter_mut().filter(|session| session.terms.avatar_id == avatar_id) {
             session.end(now, "AVATAR_DELETED");
         }
+        self.changes.send_replace(());
     }
 
     /// Applies all transitions that are due, in order; call it before reading sessions.
@@ -281,6 +320,7 @@ impl Sessions {
                 Transition::End(reason) => reason,
             };
             session.end(at, reason);
+            self.changes.send_replace(());
             running.retain(|other| *other != index);
         }
     }
@@ -306,6 +346,41 @@ impl Sessions {
         entry
     }
 
+    /// Returns all sessions, oldest first, including those that only have a token.
+    pub(crate) fn all(&self) -> &[Session] {
+        &self.all
+    }
+
+    /// Returns the session as the control API shows it.
+    pub(crate) fn overview(&self, session: &Session) -> Value {
+        let mut overview = self.entry(session);
+        overview["avatar_id"] = session.terms.avatar_id.as_str().into();
+        overview["state"] = match &session.phase {
+            Phase::Minted => "token only",
+            Phase::Running { .. } => "running",
+            Phase::Ended { .. } => "ended",
+        }
+        .into();
+        if let Phase::Running { started, last_activity, .. } = session.phase {
+            let now = self.clock.now();
+            let left = |from: Instant, limit: Duration| limit.saturating_sub(now - from).as_secs();
+            let limit = Duration::from_secs(session.terms.max_seconds);
+            overview["seconds_left"] = left(started, limit).into();
+            overview["idle_seconds_left"] = left(last_activity, IDLE_TIMEOUT).into();
+        }
+        overview
+    }
+
+    /// Returns what was said in the session, if it is recorded.
+    pub(crate) fn said<'a>(&self, session: &'a Session) -> Option<impl Iterator<Item = Line> + use<'a>> {
+        let (started, _) = session.span(self.clock.now());
+        let line = move |(at, role, text): &'a (Instant, &'static str, String)| {
+            let second = at.saturating_duration_since(started).as_secs();
+            Line { second, role, text: text.clone() }
+        };
+        self.records_speech.then(|| session.said.iter().map(line))
+    }
+
     /// Returns the readable part of the session's transcript.
     pub(crate) fn window(&self, session: &Session, from: Option<i64>, to: Option<i64>) -> Window {
         let (started, until) = session.span(self.clock.now());
@@ -316,6 +391,29 @@ impl Sessions {
             from,
             to,
             overlap: self.overlapping_transcripts,
+        }
+    }
+}
+
+#[cfg(feature = "room")]
+impl Sessions {
+    /// Returns a receiver that is notified when a session starts or ends.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    /// Adds a line to the transcript of a running session.
+    pub(crate) fn say(&mut self, id: Uuid, role: &'static str, text: &str) {
+        let now = self.clock.now();
+        if let Some(session) = find(&mut self.all, id).filter(|session| session.is_running()) {
+            session.said.push((now, role, text.to_owned()));
+        }
+    }
+
+    pub(crate) fn end_reason(&self, id: Uuid) -> Option<&str> {
+        match &self.all.iter().find(|session| session.id == id)?.phase {
+            Phase::Ended { reason, .. } => Some(reason),
+            _ => None,
         }
     }
 }
@@ -336,17 +434,15 @@ impl Session {
         true
     }
 
-    pub(crate) fn start_data(&self) -> Value {
+    pub(crate) fn start_data(&self, livekit: &LiveKit) -> Value {
         let id = self.id;
         let terms = &self.terms;
-        let room = json!({ "video": { "room": id, "roomJoin": true } });
+        let token = |role| (livekit.token)(id, role, terms.max_seconds);
         // What the service returns for the caller's own room is not recorded; the caller's values can be joined.
-        let (url, client) = terms
-            .own_room
-            .clone()
-            .unwrap_or_else(|| (format!("wss://{MEDIA_HOST}/livekit"), token("livekit-client", id, &room)));
+        let own_room = terms.own_room.clone();
+        let (url, client) = own_room.unwrap_or_else(|| (livekit.url.clone(), token("client")));
         let is_lite = terms.mode == Mode::Lite;
-        let agent = (is_lite && terms.own_room.is_none()).then(|| token("livekit-agent", id, &room));
+        let agent = (is_lite && terms.own_room.is_none()).then(|| token("agent"));
         let unreachable = || format!("wss://{MEDIA_HOST}/{CANARY}-ws_url/{id}");
         let socket =
             (is_lite && !terms.has_connector).then(|| self.socket.clone().unwrap_or_else(unreachable));

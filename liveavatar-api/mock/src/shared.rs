@@ -8,11 +8,12 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::fault::FaultPlan;
+use crate::journal::Journal;
 use crate::rate_limit::RateLimiter;
 use crate::recorded_request::RecordedRequest;
 use crate::response::MockResponse;
 use crate::socket_activity::SocketMonitor;
-use crate::state::ServerState;
+use crate::state::{ServerState, lock};
 
 /// What all requests to one server share.
 pub(crate) struct Shared {
@@ -26,9 +27,24 @@ pub(crate) struct Shared {
     pub(crate) queued_responses: Mutex<HashMap<&'static str, VecDeque<MockResponse>>>,
     pub(crate) faults: Mutex<FaultPlan>,
     pub(crate) log: Mutex<RequestLog>,
+    pub(crate) journal: Arc<Journal>,
     /// Number of requests in progress, without those that hang.
     pub(crate) in_progress: watch::Sender<usize>,
     pub(crate) monitor: Arc<Mutex<SocketMonitor>>,
+    #[cfg(feature = "room")]
+    pub(crate) rooms: Option<crate::room::Rooms>,
+}
+
+impl Shared {
+    /// Removes all faults.
+    pub(crate) fn clear_faults(&self) {
+        lock(&self.faults).clear();
+        lock(&self.monitor).faults = None;
+        #[cfg(feature = "room")]
+        if let Some(rooms) = &self.rooms {
+            rooms.clear_faults();
+        }
+    }
 }
 
 #[derive(Default)]

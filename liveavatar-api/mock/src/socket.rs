@@ -21,6 +21,9 @@ use tokio_websockets::{CloseCode, Message, ServerBuilder, WebSocketStream};
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::journal::{Channel, Direction, Journal};
+#[cfg(feature = "room")]
+use crate::playback::Sound;
 use crate::playback::{Playback, PlaybackEvent, Pose};
 use crate::socket_activity::{SocketActivity, SocketFault, SocketMonitor, Utterance, UtteranceEnd};
 use crate::state::{ServerState, lock};
@@ -54,6 +57,10 @@ pub(crate) struct SocketContext {
     pub(crate) clock: Clock,
     pub(crate) state: Arc<Mutex<ServerState>>,
     pub(crate) monitor: Arc<Mutex<SocketMonitor>>,
+    pub(crate) journal: Arc<Journal>,
+    /// Where the avatar is seen and heard.
+    #[cfg(feature = "room")]
+    pub(crate) rooms: Option<crate::room::Rooms>,
 }
 
 /// Serves sockets until the task is aborted.
@@ -80,7 +87,10 @@ pub(crate) async fn serve(listener: TcpListener, context: SocketContext) {
                 event_count: 0,
             };
             // An error means that the connection failed, so it cannot be reported there.
+            let journal = Arc::clone(&socket.context.journal);
+            journal.opened(id, Channel::Socket);
             let _ = socket.run().await;
+            journal.closed(id, Channel::Socket);
         });
     }
 }
@@ -123,8 +133,10 @@ impl Socket {
             match self.wait_until(ready).await? {
                 Wakeup::Message(message) if message.is_text() => {
                     self.record(|activity| activity.early_frames += 1);
+                    let size = message.as_payload().len();
+                    self.received("dropped: the socket was not ready".to_owned(), size);
                 }
-                Wakeup::Requested(event) => self.connection.send(Message::text(event)).await?,
+                Wakeup::Requested(event) => self.send_text(event).await?,
                 Wakeup::Message(_) | Wakeup::Time => {}
                 Wakeup::Disconnected => return Ok(()),
             }
@@ -142,7 +154,7 @@ impl Socket {
                         return Ok(());
                     }
                 }
-                Wakeup::Requested(event) => self.connection.send(Message::text(event)).await?,
+                Wakeup::Requested(event) => self.send_text(event).await?,
                 Wakeup::Time => {}
                 Wakeup::Disconnected => return Ok(()),
             }
@@ -178,10 +190,21 @@ impl Socket {
         const BREAK: Sent<ControlFlow<()>> = Ok(ControlFlow::Break(()));
         let Some(text) = message.as_text() else { return CONTINUE };
         if text.len() > audio::MAX_FRAME_BYTES {
+            self.received("rejected: larger than 1 MB".to_owned(), text.len());
             self.reject("the message is larger than 1 MB", None).await?;
             return CONTINUE;
         }
-        let Ok((command, id)) = LiteCommand::decode(text.as_bytes()) else {
+        let decoded = LiteCommand::decode(text.as_bytes());
+        let frame = match &decoded {
+            // Without the audio, which is not read a second time for that.
+            Ok((Some(LiteCommand::Speak(pcm)), id)) => {
+                let audio = format!("[{:.2} s of audio]", audio::duration(pcm.len()).as_secs_f64());
+                json!({ "type": "agent.speak", "event_id": id, "audio": audio }).to_string()
+            }
+            _ => text.to_owned(),
+        };
+        self.received(frame, text.len());
+        let Ok((command, id)) = decoded else {
             self.reject("the message is not a JSON object with a type", None).await?;
             return CONTINUE;
         };
@@ -200,7 +223,7 @@ impl Socket {
                 while self.connection.next().await.is_some_and(|message| message.is_ok()) {}
                 return BREAK;
             }
-            Some(SocketFault::Garbage(text)) => self.connection.send(Message::text(text)).await?,
+            Some(SocketFault::Garbage(text)) => self.send_text(text).await?,
             None => {}
         }
         self.execute(command, id).await?;
@@ -228,6 +251,8 @@ impl Socket {
                         utterance.frames += 1;
                         utterance.audio += duration;
                     });
+                    #[cfg(feature = "room")]
+                    self.sound(Sound::Audio(number, pcm));
                 }
                 self.acknowledge("agent.audio_buffer_appended", id).await
             }
@@ -237,6 +262,8 @@ impl Socket {
             }
             LiteCommand::Interrupt => {
                 self.record(|activity| activity.interrupts += 1);
+                #[cfg(feature = "room")]
+                self.sound(Sound::Interrupted);
                 self.acknowledge("agent.audio_buffer_cleared", id).await?;
                 for speech in self.playback.interrupt() {
                     self.record_utterance(speech.number, |it| it.end = Some(UtteranceEnd::Interrupted));
@@ -270,10 +297,14 @@ impl Socket {
         while let Some(event) = self.playback.next_event(now) {
             match event {
                 PlaybackEvent::Started(speech) => {
+                    #[cfg(feature = "room")]
+                    self.sound(Sound::Started(speech.number));
                     self.send_playback_event("agent.speak_started", speech.id.as_deref(), speech.number)
                         .await?;
                 }
                 PlaybackEvent::Ended(speech) => {
+                    #[cfg(feature = "room")]
+                    self.sound(Sound::Ended(speech.number));
                     self.record_utterance(speech.number, |it| it.end = Some(UtteranceEnd::Finished));
                     self.send_playback_event("agent.speak_ended", speech.id.as_deref(), speech.number)
                         .await?;
@@ -287,6 +318,13 @@ impl Socket {
             self.report_pose().await?;
         }
         Ok(())
+    }
+
+    #[cfg(feature = "room")]
+    fn sound(&self, sound: Sound) {
+        if let Some(rooms) = &self.context.rooms {
+            rooms.hear(self.id, sound);
+        }
     }
 
     async fn report_pose(&mut self) -> Sent {
@@ -349,7 +387,17 @@ impl Socket {
     }
 
     async fn send_event(&mut self, event: Value) -> Sent {
-        self.connection.send(Message::text(event.to_string())).await
+        self.send_text(event.to_string()).await
+    }
+
+    async fn send_text(&mut self, text: String) -> Sent {
+        let journal = &self.context.journal;
+        journal.frame(self.id, Channel::Socket, Direction::ToClient, text.clone(), text.len());
+        self.connection.send(Message::text(text)).await
+    }
+
+    fn received(&self, frame: String, bytes: usize) {
+        self.context.journal.frame(self.id, Channel::Socket, Direction::FromClient, frame, bytes);
     }
 
     async fn end(&mut self, code: CloseCode) -> Sent {

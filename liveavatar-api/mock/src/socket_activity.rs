@@ -120,9 +120,19 @@ impl SocketMonitor {
         }
     }
 
-    /// Returns the recorded audio of a session as a WAV file.
-    pub(crate) fn wav(&self, session: Uuid) -> Option<Vec<u8>> {
+    pub(crate) fn records_audio(&self) -> bool {
+        self.audio.is_some()
+    }
+
+    /// Returns the size of the recorded audio of a session, in bytes of PCM.
+    pub(crate) fn heard_bytes(&self, session: Uuid) -> usize {
+        self.audio.as_ref().and_then(|audio| audio.get(&session)).map_or(0, Vec::len)
+    }
+
+    /// Returns the recorded audio of a session as a WAV file, without its first `skipped` bytes of PCM.
+    pub(crate) fn wav(&self, session: Uuid, skipped: usize) -> Option<Vec<u8>> {
         let pcm = self.audio.as_ref()?.get(&session)?;
+        let pcm = pcm.get(skipped..).unwrap_or_default();
         let spec = hound::WavSpec {
             channels: 1,
             sample_rate: audio::SAMPLE_RATE,

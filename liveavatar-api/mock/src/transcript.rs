@@ -1,4 +1,4 @@
-//! Generated transcripts of FULL sessions: avatar and user alternate, one line every few seconds.
+//! Transcripts of FULL sessions: what was said in the room, or else generated lines.
 
 use serde_json::{Value, json};
 
@@ -22,27 +22,45 @@ pub(crate) struct Window {
     pub(crate) overlap: bool,
 }
 
+/// What the user or the avatar said.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    /// The second of the session.
+    pub(crate) second: u64,
+    pub(crate) role: &'static str,
+    pub(crate) text: String,
+}
+
+/// Generates lines: avatar and user alternate, one line every few seconds.
+pub(crate) fn generated(elapsed_seconds: u64) -> impl Iterator<Item = Line> {
+    (0..=elapsed_seconds / LINE_INTERVAL_SECONDS).map(|number| {
+        let role = if number % 2 == 0 { "avatar" } else { "user" };
+        let text = format!("{role} line {}", number / 2 + 1);
+        Line { second: number * LINE_INTERVAL_SECONDS, role, text }
+    })
+}
+
 /// Returns the lines of one page and the timestamp at which the next page begins.
 ///
 /// The unit of the timestamps is not documented; seconds are our choice. Nor is documented whether pages overlap.
-pub(crate) fn page(window: Window) -> (Vec<Value>, Option<i64>) {
-    let first = window.deleted_until.map_or(0, |second| second / LINE_INTERVAL_SECONDS + 1);
-    let last = window.elapsed / LINE_INTERVAL_SECONDS;
+/// A page does not end between lines of the same second, because the next one begins at a timestamp.
+pub(crate) fn page(window: Window, all: impl Iterator<Item = Line>) -> (Vec<Value>, Option<i64>) {
     let mut lines: Vec<Value> = Vec::new();
-    for number in first..=last {
-        let second = number * LINE_INTERVAL_SECONDS;
+    for Line { second, role, text } in all {
+        if window.deleted_until.is_some_and(|deleted| second <= deleted) {
+            continue;
+        }
         let absolute = window.started + i64::try_from(second).unwrap_or(i64::MAX - window.started);
         if window.from.is_some_and(|from| absolute < from) || window.to.is_some_and(|to| absolute > to) {
             continue;
         }
-        if lines.len() == PAGE_LINES {
-            let last = lines.last().and_then(|line| line["absolute_timestamp"].as_i64());
+        let last = lines.last().and_then(|line| line["absolute_timestamp"].as_i64());
+        if lines.len() >= PAGE_LINES && last != Some(absolute) {
             return (lines, if window.overlap { last } else { Some(absolute) });
         }
-        let role = if number % 2 == 0 { "avatar" } else { "user" };
         lines.push(json!({
             "role": role,
-            "transcript": format!("{role} line {}", number / 2 + 1),
+            "transcript": text,
             "absolute_timestamp": absolute,
             "relative_timestamp": second,
         }));
@@ -52,7 +70,13 @@ pub(crate) fn page(window: Window) -> (Vec<Value>, Option<i64>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{PAGE_LINES, Window, page};
+    use serde_json::Value;
+
+    use super::{Line, PAGE_LINES, Window, generated};
+
+    fn page(window: Window) -> (Vec<Value>, Option<i64>) {
+        super::page(window, generated(window.elapsed))
+    }
 
     const WHOLE: Window =
         Window { elapsed: 295, deleted_until: None, started: 1000, from: None, to: None, overlap: false };
@@ -71,6 +95,14 @@ mod tests {
         let (first, next) = page(Window { overlap: true, ..WHOLE });
         let (second, _) = page(Window { from: next, overlap: true, ..WHOLE });
         assert_eq!((first.last(), second.len()), (second.first(), 11));
+    }
+
+    #[test]
+    fn a_page_does_not_end_within_a_second() {
+        let line = |second| Line { second, role: "user", text: String::new() };
+        let all = std::iter::repeat_n(7, PAGE_LINES + 3).chain([8]).map(line);
+        let (first, next) = super::page(WHOLE, all);
+        assert_eq!((first.len(), next), (PAGE_LINES + 3, Some(1008)));
     }
 
     #[test]

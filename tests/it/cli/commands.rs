@@ -160,8 +160,8 @@ fn built_in_case(name: &str) -> Option<Case> {
         ),
         "operations" | "schema" => case(&[], None),
         "completions" => case(&["bash"], None),
-        // The tests in `mock` interrupt it.
-        "mock" => Case { runs_forever: true, ..case(&[], None) },
+        // The tests in `page` and `mock` end them.
+        "demo" | "mock" => Case { runs_forever: true, ..case(&[], None) },
         _ => return None,
     })
 }

@@ -15,6 +15,8 @@ mod login;
 mod mock;
 mod output;
 #[cfg(unix)]
+mod page;
+#[cfg(unix)]
 mod progress;
 #[cfg(unix)]
 mod pty;

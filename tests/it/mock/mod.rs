@@ -16,3 +16,4 @@ mod socket;
 mod storage;
 mod transcript;
 mod validation;
+mod window;

@@ -20,8 +20,8 @@ const NOT_FOR_XTASK: [&str; 3] = ["hyper", "reqwest", "tokio"];
 /// Crates that the examples must not compile, so that the first command in a fresh clone is quick.
 const NOT_FOR_EXAMPLES: [&str; 2] = ["criterion", "redis"];
 
-/// Optional dependencies of the client that reqwest compiles in any case.
-const OF_REQWEST: [&str; 1] = ["tower-service"];
+/// Dependencies of optional features, or of other packages, that reqwest compiles in any case.
+const OF_REQWEST: [&str; 3] = ["hyper", "hyper-util", "tower-service"];
 
 /// Checks that no package compiles what only another package or an optional feature needs.
 pub(super) fn lean(workspace: &Workspace, shell: &mut Shell<'_>) -> Result<(), TaskError> {
@@ -53,9 +53,10 @@ pub(super) fn lean(workspace: &Workspace, shell: &mut Shell<'_>) -> Result<(), T
     forbid("liveavatar-api by default", &default, &off);
 
     let others = workspace.compiled(&["-p", MOCK, "-p", CLI, "--all-features", "--depth", "1"])?;
-    let ours = |found: &str| PUBLISHED.iter().any(|(package, _)| *package == name(found));
+    let allowed =
+        |found: &str| OF_REQWEST.contains(&found) || PUBLISHED.iter().any(|(package, _)| *package == found);
     forbid("liveavatar-api, which is only for the mock or the command line,", &default, &|found| {
-        others.contains(found) && !declared(name(found)) && !ours(found)
+        others.contains(found) && !declared(name(found)) && !allowed(name(found))
     });
 
     shell.status("Counted", format_args!("{:3} crates with the default features", default.len()))?;
