@@ -128,7 +128,7 @@ impl Peer {
     /// Waits until a participant that is there or arrives has tracks.
     pub(crate) async fn wait_for_participant(&mut self, identity: &str) -> ParticipantInfo {
         self.wait_for(|event| match event {
-            Event::Participant(info) if info.identity == identity => Some(info),
+            Event::Participant(info) if info.identity == identity => Some(*info),
             Event::Joined(others) => others.into_iter().find(|info| info.identity == identity),
             _ => None,
         })

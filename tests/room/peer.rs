@@ -47,7 +47,7 @@ pub(crate) enum Event {
     /// The client is in the room, with these others.
     Joined(Vec<proto::ParticipantInfo>),
     /// A participant joined, changed or left.
-    Participant(proto::ParticipantInfo),
+    Participant(Box<proto::ParticipantInfo>),
     /// Who speaks has changed.
     Speaking(bool),
     /// The reliable data channel is open.
@@ -105,14 +105,13 @@ impl Peer {
         let address = url.trim_start_matches("ws://");
         let (socket, _) =
             client_async(request.into_client_request()?, TcpStream::connect(address).await?).await?;
-        let (orders, taken) = unbounded_channel();
+        let (orders, pending_orders) = unbounded_channel();
         let (reported, events) = unbounded_channel();
         connection.events = Some(reported);
         tokio::spawn(async move {
-            let events = connection.events.clone();
             // A failure looks like a broken connection.
-            let _ = connection.run(socket, taken).await;
-            events.map(|events| events.send(Event::Closed))
+            let _ = connection.run(socket, pending_orders).await;
+            connection.report(Event::Closed);
         });
         Ok(Peer { orders, events })
     }
@@ -319,7 +318,7 @@ impl Connection {
                 return Ok(self.offer().map(Request::Offer).into_iter().collect());
             }
             Some(Response::Update(update)) => {
-                update.participants.into_iter().for_each(|it| self.report(Event::Participant(it)));
+                update.participants.into_iter().for_each(|it| self.report(Event::Participant(Box::new(it))));
             }
             Some(Response::SpeakersChanged(changed)) => {
                 self.report(Event::Speaking(changed.speakers.iter().any(|it| it.active)));
@@ -355,7 +354,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends what is due and reports what happened; returns when to come back.
+    /// Sends pending packets and reports events; returns when to call it again.
     async fn drain(&mut self) -> Result<Instant, Failure> {
         let mut wake = Instant::now() + TIMEOUT;
         for which in 0..self.sides.len() {

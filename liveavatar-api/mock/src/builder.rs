@@ -212,7 +212,7 @@ impl Builder {
 
     /// Serves rooms, and sets what the avatar of FULL sessions answers, one after the other and from the start again.
     ///
-    /// By default, it repeats what it was told.
+    /// By default, it repeats the text of the user.
     #[cfg(feature = "room")]
     pub fn responses<T: Into<String>>(mut self, responses: impl IntoIterator<Item = T>) -> Builder {
         self.room.get_or_insert_default().responses = responses.into_iter().map(Into::into).collect();

@@ -257,7 +257,7 @@ fn the_livekit_client_is_the_pinned_one() {
     let sums = fs::read_to_string(format!("{LIVEKIT}/SHA256SUMS")).unwrap();
     for line in sums.lines() {
         let (expected, name) = line.split_once("  ").unwrap();
-        let digest = hmac_sha256::Hash::hash(fs::read(format!("{LIVEKIT}/{name}")).unwrap());
+        let digest = hmac_sha256::Hash::hash(&fs::read(format!("{LIVEKIT}/{name}")).unwrap());
         let found: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(found, expected, "{name} was changed; run {LIVEKIT}/update VERSION instead");
     }

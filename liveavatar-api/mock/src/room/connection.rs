@@ -323,12 +323,14 @@ impl Connection {
                 Ok(())
             }
             Some(Request::UpdateMetadata(update)) => {
-                self.room.update(&self.sid, |info| {
+                let updated = self.room.update(&self.sid, |info| {
                     info.metadata = update.metadata;
                     info.name = update.name;
                     info.attributes.extend(update.attributes);
                 });
-                Ok(())
+                // The client waits for it.
+                let update = proto::ParticipantUpdate { participants: updated.into_iter().collect() };
+                self.send(Response::Update(update)).await
             }
             Some(Request::Leave(_)) => {
                 // The client closes the socket. Closing it first would look like an error to some clients.

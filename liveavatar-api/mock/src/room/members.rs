@@ -129,10 +129,14 @@ impl Room {
         others
     }
 
-    /// Changes what the others know of a participant.
-    pub(super) fn update(&self, sid: &str, change: impl FnOnce(&mut proto::ParticipantInfo)) {
+    /// Changes what the others know of a participant, and returns it; `None` if the participant has left.
+    pub(super) fn update(
+        &self,
+        sid: &str,
+        change: impl FnOnce(&mut proto::ParticipantInfo),
+    ) -> Option<proto::ParticipantInfo> {
         let mut members = lock(&self.members);
-        let Some(member) = members.all.iter_mut().find(|it| it.info.sid == sid) else { return };
+        let member = members.all.iter_mut().find(|it| it.info.sid == sid)?;
         let tracks = member.info.tracks.len();
         change(&mut member.info);
         member.info.version += 1;
@@ -141,6 +145,7 @@ impl Room {
         if info.tracks.len() != tracks {
             members.send_to_others(sid, || Outbound::TracksChanged);
         }
+        Some(info)
     }
 
     pub(super) fn leave(&self, sid: &str) {

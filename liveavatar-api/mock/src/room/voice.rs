@@ -178,14 +178,16 @@ impl Voice {
     /// Skips what would be said in this time, without encoding it.
     pub(super) fn skip(&mut self, time: Duration, events: &mut Vec<VoiceEvent>) {
         let mut packets = time.as_nanos() / PACKET.as_nanos();
-        while packets > 0 && (self.is_speaking() || self.is_next_a_text()) {
+        while packets > 0 && self.has_samples() {
             self.take(events);
             packets -= 1;
         }
     }
 
-    fn is_next_a_text(&self) -> bool {
-        self.queue.front().is_some_and(|it| matches!(it.source, Source::Text(_)))
+    /// Returns whether something can be heard now, or as soon as a text starts.
+    fn has_samples(&self) -> bool {
+        let is_ready = |it: &Utterance| it.is_started || matches!(it.source, Source::Text(_));
+        self.queue.front().is_some_and(|it| is_ready(it) && (it.is_closed || !it.samples.is_empty()))
     }
 }
 
@@ -226,6 +228,7 @@ fn samples(time: Duration) -> usize {
 #[cfg(test)]
 mod tests {
     use super::{PACKET, SILENCE, Source, Voice, VoiceEvent, level};
+    use std::time::Duration;
 
     #[test]
     fn a_text_is_heard_from_its_start_to_its_end() {
@@ -283,6 +286,15 @@ mod tests {
         assert!(!voice.is_idle());
         voice.skip(PACKET * 1000, &mut events);
         assert_eq!((events.len(), voice.is_idle()), (4, true));
+    }
+
+    #[test]
+    fn any_time_can_be_skipped_while_the_socket_sends_nothing() {
+        let mut voice = Voice::new();
+        voice.append(0, &[1; 960]);
+        voice.start(0);
+        voice.skip(Duration::MAX, &mut Vec::new());
+        assert!(voice.is_speaking());
     }
 
     #[test]
