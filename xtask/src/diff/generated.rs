@@ -48,15 +48,21 @@ pub fn differing(documents: [&Value; 2], refused: &[RefusedOperation]) -> [Value
     };
     let all: BTreeSet<_> = operations.iter().flat_map(|operations| operations.keys().copied()).collect();
     let (mut kept, others): (Vec<_>, Vec<_>) = all.into_iter().partition(differs);
-    // The types of the remaining operations, by document and direction.
-    let mut contained = [0, 1].map(|side| {
-        [0, 1].map(|direction| {
-            let operations = kept.iter().filter_map(|key| operations[side].get(key));
-            components[side].closure(operations.flat_map(|operation| &operation.refers[direction]))
-        })
-    });
-    let types: BTreeSet<&str> = contained.iter().flatten().flatten().copied().collect();
-    for key in others {
+    // The types of the remaining operations, by document and direction. One without generated code has types, but nothing that
+    // the direction decides.
+    let contains = |side: usize, direction: usize, is_generated: &dyn Fn(&str) -> bool| {
+        let keys = kept.iter().filter(|(path, _)| is_generated(path));
+        let operations = keys.filter_map(|key| operations[side].get(key));
+        components[side].closure(operations.flat_map(|operation| &operation.refers[direction]))
+    };
+    let of = |is_generated: &dyn Fn(&str) -> bool| {
+        [0, 1].map(|side| [0, 1].map(|direction| contains(side, direction, is_generated)))
+    };
+    let types: BTreeSet<&str> = of(&|_| true).into_iter().flatten().flatten().collect();
+    let mut contained = of(&|path| !path.is_empty());
+    let mut added = Vec::new();
+    // Those without generated code have nothing to add.
+    for key in others.into_iter().filter(|(path, _)| !path.is_empty()) {
         // The same in both documents, and so is what it refers to.
         let operation = &operations[0][&key];
         let mut adds = false;
@@ -65,13 +71,16 @@ pub fn differing(documents: [&Value; 2], refused: &[RefusedOperation]) -> [Value
             let mut shared = reached.iter().filter(|name| types.contains(*name));
             if shared.any(|name| contained.iter().any(|types| !types[direction].contains(name))) {
                 adds = true;
-                contained.iter_mut().for_each(|types| types[direction].extend(&reached));
+                for types in &mut contained {
+                    types[direction].extend(&reached);
+                }
             }
         }
         if adds {
-            kept.push(key);
+            added.push(key);
         }
     }
+    kept.append(&mut added);
     [0, 1].map(|side| {
         let (mut paths, mut others, mut roots) = (Map::new(), Map::new(), BTreeSet::new());
         for (path, method) in &kept {
@@ -153,7 +162,9 @@ impl<'d> Components<'d> {
     fn using<'n>(&'n self, names: &[&'n str]) -> BTreeSet<&'n str> {
         let mut users = BTreeMap::<&str, Vec<&str>>::new();
         for (name, uses) in &self.uses {
-            uses.iter().for_each(|used| users.entry(used).or_default().push(name));
+            for used in uses {
+                users.entry(used).or_default().push(name);
+            }
         }
         let (mut open, mut found) = (names.to_vec(), BTreeSet::new());
         while let Some(name) = open.pop() {
