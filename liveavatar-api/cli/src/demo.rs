@@ -24,7 +24,7 @@ impl Demo {
             server.url()
         ));
         let configuration = configuration()?;
-        let options = SupervisionOptions::default();
+        let options = SupervisionOptions { has_page: true, ..SupervisionOptions::default() };
         let opened = foreground_session::open_with(server.client()?, &configuration, options, output).await?;
         if let Some(foreground) = opened {
             foreground.run_with_page(&configuration).await?;

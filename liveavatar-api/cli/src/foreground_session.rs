@@ -40,11 +40,13 @@ pub(crate) struct SupervisionOptions {
     /// Whether the session is replaced before it expires.
     pub(crate) rotates: bool,
     pub(crate) keep_alive_interval: Duration,
+    /// Whether a page in the browser shows the session.
+    pub(crate) has_page: bool,
 }
 
 impl Default for SupervisionOptions {
     fn default() -> Self {
-        Self { rotates: false, keep_alive_interval: KEEP_ALIVE_INTERVAL }
+        Self { rotates: false, keep_alive_interval: KEEP_ALIVE_INTERVAL, has_page: false }
     }
 }
 
@@ -54,6 +56,7 @@ pub(crate) struct ForegroundSession<M> {
     events: SessionEvents,
     interrupt: Interrupt,
     output: Output,
+    has_page: bool,
 }
 
 /// How work during a session ended.
@@ -106,7 +109,9 @@ pub(crate) async fn open_with<C: Mintable<Mode: 'static>>(
         }
     };
     let events = session.events();
-    let foreground = ForegroundSession { client, session: Arc::new(session), events, interrupt, output };
+    let has_page = options.has_page;
+    let foreground =
+        ForegroundSession { client, session: Arc::new(session), events, interrupt, output, has_page };
     foreground.print_started();
     Ok(Some(foreground))
 }
@@ -148,11 +153,15 @@ impl<M> ForegroundSession<M> {
                 return Err(failure);
             }
         };
+        let status = self.show_status();
         let Some(page) = page else {
-            self.run(std::future::pending::<()>()).await;
+            self.run(status).await;
             return self.stop().await.map(drop);
         };
-        self.run(page.run(&session)).await;
+        self.run(async {
+            tokio::select! { _ = page.run(&session) => {}, () = status => {} }
+        })
+        .await;
         let stopped = self.stop().await;
         page.finish(&session).await;
         stopped.map(drop)
@@ -205,8 +214,9 @@ impl<M> ForegroundSession<M> {
         let (room, see) = match (&started.livekit_url, &started.livekit_client_token) {
             (Some(url), Some(token)) => {
                 let see = match self.output.secrets {
+                    _ if self.has_page => "on the page below".to_owned(),
                     Secrets::Shown => format!("{ROOM_PAGE}?liveKitUrl={url}&token={}", token.expose()),
-                    Secrets::Hidden => "start with --reveal for a link that opens the room".to_owned(),
+                    Secrets::Hidden => "start with --open to see and hear it in the browser".to_owned(),
                 };
                 (url.as_str(), see)
             }

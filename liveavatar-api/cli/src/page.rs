@@ -113,7 +113,7 @@ pub(crate) async fn open<M>(
         uses_push_to_talk: configuration["interactivity_type"] == "PUSH_TO_TALK",
     };
     page.report(session);
-    let text = format!("page: {url}\nclosing the page does not stop the session; press Ctrl-C to stop it");
+    let text = format!("page     {url}\nclosing the page does not stop the session; press Ctrl-C to stop it");
     output.print_as(json!({"event": "page", "url": url}), &text);
     browser::open(&url, output);
     Ok(Some(page))

@@ -137,6 +137,7 @@ impl Start {
         let options = SupervisionOptions {
             rotates: self.rotate,
             keep_alive_interval: Duration::from_secs(self.keep_alive_interval),
+            has_page: self.open,
         };
         let opened = foreground_session::open(service, &configuration, options, output).await?;
         let Some(mut foreground) = opened else { return Ok(()) };

@@ -258,7 +258,7 @@ fn the_livekit_client_is_the_pinned_one() {
     for line in sums.lines() {
         let (expected, name) = line.split_once("  ").unwrap();
         let digest = hmac_sha256::Hash::hash(&fs::read(format!("{LIVEKIT}/{name}")).unwrap());
-        let found: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let found = digest.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         assert_eq!(found, expected, "{name} was changed; run {LIVEKIT}/update VERSION instead");
     }
     assert_eq!(sums.lines().count(), 2);

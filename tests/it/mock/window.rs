@@ -78,7 +78,7 @@ async fn events_have_requests_responses_and_faults_and_no_secrets() {
     mock.server.inject_fault("get_user_credits", 1, Fault::After(Failure::Disconnect));
     assert!(mock.request(Auth::Key, "GET", "/v1/users/credits").send().await.is_err());
     let events = events(&mock, None, 8).await;
-    let text = events.iter().map(|(_, kind, data)| format!("{kind} {data:#}\n")).collect::<String>();
+    let text = events.iter().map(|(_, kind, data)| format!("{kind} {data:#}\n")).collect::<Vec<_>>().concat();
     assert!(!text.contains("canary") && !text.contains(&token), "{text}");
     let short = |(_, kind, data): &(String, String, Value)| {
         let mut data = data.clone();
