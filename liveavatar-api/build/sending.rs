@@ -23,7 +23,10 @@ pub(super) fn split(file: &mut File) -> Result<()> {
             continue;
         }
         // Its HTTP client follows redirects, to which it sends the credential, and its address can differ from the parsed one.
-        item.items.retain(|member| !matches!(member, ImplItem::Fn(function) if function.sig.ident == "new"));
+        item.items.retain(|member| {
+            // An operation may have the same name.
+            !matches!(member, ImplItem::Fn(function) if function.sig.ident == "new" && function.sig.asyncness.is_none())
+        });
         for member in &mut item.items {
             let ImplItem::Fn(function) = member else { continue };
             if function.sig.asyncness.is_some() {

@@ -65,8 +65,21 @@ pub(crate) fn secret_fields() -> &'static BTreeSet<&'static str> {
 
 /// Whether any object of the document has a field of this name.
 pub(crate) fn has_field(name: &str) -> bool {
+    fields(name).next().is_some()
+}
+
+/// Whether a field of this name is an object with secrets.
+pub(crate) fn holds_secrets(name: &str) -> bool {
+    let has_secret = |schema: &Value| {
+        let fields = schema["properties"].as_object().into_iter().flat_map(Map::keys);
+        fields.into_iter().any(|field| secret_fields().contains(field.as_str()))
+    };
+    fields(name).any(|field| has_secret(field.resolved()))
+}
+
+fn fields(name: &str) -> impl Iterator<Item = Schema> {
     let schemas = DOCUMENT["components"]["schemas"].as_object().into_iter().flat_map(Map::values);
-    schemas.into_iter().any(|schema| !schema["properties"][name].is_null())
+    schemas.map(move |schema| Schema(&schema["properties"][name])).filter(|field| !field.0.is_null())
 }
 
 impl OperationSpec {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::document::{has_field, secret_fields};
+use crate::document::{has_field, holds_secrets, secret_fields};
 use crate::source_map::SourceFile;
 
 /// The text of a file with each hidden character replaced by `*`, so that columns stay the same.
@@ -59,10 +59,11 @@ fn masked_spans(source: &SourceFile, unknown_fields: &[&str]) -> Vec<Range<usize
     };
     let is_misspelt = |pointer: &str| is_unknown(pointer) && pointer.split('/').any(may_be_secret);
     let is_secret = |pointer: &str| pointer.split('/').any(|part| secret_fields().contains(part));
-    let masked = source
-        .fields
-        .iter()
-        .filter(|(pointer, field)| field.is_text && (is_misspelt(pointer) || is_secret(pointer)));
+    // A text in place of an object may be a secret of that object.
+    let is_misplaced = |pointer: &str| pointer.rsplit('/').next().is_some_and(holds_secrets);
+    let masked = source.fields.iter().filter(|(pointer, field)| {
+        field.is_text && (is_misspelt(pointer) || is_secret(pointer) || is_misplaced(pointer))
+    });
     masked.map(|(_, field)| field.value.clone()).collect()
 }
 
@@ -93,11 +94,13 @@ fn possible_secrets(text: &str) -> Vec<Range<usize>> {
         }
         masks.push(masked_from..word.start);
         let value = text.len() - value.trim_start_matches([' ', '\t']).len();
-        (masked_from, at) = if is_known && !secret_fields().contains(name) {
+        (masked_from, at) = if !is_known || secret_fields().contains(name) {
+            (value, value + secret_length(&text[value..]))
+        } else if holds_secrets(name) {
+            (value, value)
+        } else {
             let end = value + value_length(&text[value..]);
             (end, end)
-        } else {
-            (value, value + secret_length(&text[value..]))
         };
     }
     masks.push(masked_from..text.len());
@@ -119,9 +122,13 @@ fn secret_length(text: &str) -> usize {
     text[quote.len()..].find(quote).map_or(text.len(), |end| end + 2 * quote.len())
 }
 
-/// Returns the length of a text in quotes, or of everything up to the end of the value or the line.
+/// Returns the length of a text in quotes, or of everything up to the end of the value or the line, or to a stray quote.
 fn value_length(text: &str) -> usize {
     let line = &text[..text.find('\n').unwrap_or(text.len())];
     let closed = ['"', '\''].into_iter().find_map(|quote| Some(line.strip_prefix(quote)?.find(quote)? + 2));
-    closed.unwrap_or_else(|| line.find([',', '{', '}', '[', ']']).unwrap_or(line.len()))
+    closed.unwrap_or_else(|| {
+        let rest = line.trim_start_matches(['"', '\'']);
+        let end = rest.find([',', '{', '}', '[', ']', '"', '\'']).unwrap_or(rest.len());
+        line.len() - rest.len() + end
+    })
 }

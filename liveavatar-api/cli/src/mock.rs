@@ -111,7 +111,7 @@ impl Mock {
         };
         let window = format!("{url}/_mock/");
         let text = format!(
-            "mock service at {url}; press Ctrl-C to stop it\nsee what it does at {window}\nexport {variables}"
+            "mock service at {url}; press Ctrl-C to stop it\nexport {variables}\nsee what it does at {window}"
         );
         output.print_as(json!({"url": url, "api_key": key, "window": window}), &text);
         if opens {

@@ -29,6 +29,7 @@ async fn the_export_line_connects_a_shell_to_the_mock() {
     let (child, mut lines) = spawn_command(program(None, &["mock"]));
     let first = lines.recv().await.unwrap();
     let export = lines.recv().await.unwrap();
+    let window = lines.recv().await.unwrap();
     let mut shell = Command::new("sh");
     shell.env_clear().args(["-c", &format!("{export}; \"{PROGRAM}\" credits")]);
     let shell = tokio::task::spawn_blocking(move || shell.output()).await.unwrap().unwrap();
@@ -42,7 +43,7 @@ async fn the_export_line_connects_a_shell_to_the_mock() {
     let more = [lines.recv().await.unwrap(), lines.recv().await.unwrap()];
     signal(&child, "-INT");
     assert_eq!(exit(child, lines).await.0, INTERRUPTED);
-    let shown = [&[first, export], &more[..]].concat().join("\n");
+    let shown = [&[first, export, window], &more[..]].concat().join("\n");
     let port = |text: &str| text.trim_start_matches(|c: char| c.is_ascii_digit()).to_owned();
     let mut parts = shown.split("127.0.0.1:");
     let start = parts.next().unwrap().to_owned();

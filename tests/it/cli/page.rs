@@ -11,7 +11,7 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::signals::{exit, signal, spawn, spawn_command};
+use super::signals::{INTERRUPTED, exit, signal, spawn, spawn_command};
 use super::{mock_builder, program};
 
 const LIVEKIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../liveavatar-api/cli/src/page/livekit-client");
@@ -89,7 +89,7 @@ async fn the_page_may_load_code_only_from_the_command_and_media_only_from_the_ro
     form-action 'none';
     frame-ancestors 'none'
     ");
-    assert_eq!(page.interrupt().await.0, Some(0));
+    assert_eq!(page.interrupt().await.0, INTERRUPTED);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,7 +114,7 @@ async fn the_secret_in_the_address_works_once_and_the_command_prints_the_next_on
     let rebound = page.request(Method::GET, "/status", &key).header(HOST, "evil.example");
     assert_eq!(rebound.send().await.unwrap().status(), 403);
     assert_eq!(page.server.running_sessions().len(), 1);
-    assert_eq!(page.interrupt().await.0, Some(0));
+    assert_eq!(page.interrupt().await.0, INTERRUPTED);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,7 +143,7 @@ async fn the_page_gets_the_room_and_neither_the_api_key_nor_the_session_token() 
       "uses_push_to_talk": false
     }
     "#);
-    assert_eq!(page.interrupt().await.0, Some(0));
+    assert_eq!(page.interrupt().await.0, INTERRUPTED);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -235,7 +235,7 @@ async fn mock_open_shows_the_window_in_the_browser_and_keeps_audio() {
     let state = http.get(format!("{window}state")).send().await.unwrap().text().await.unwrap();
     assert!(state.contains("\"records_audio\":true"), "{state}");
     signal(&child, "-INT");
-    assert_eq!(exit(child, lines).await.0, Some(0));
+    assert_eq!(exit(child, lines).await.0, INTERRUPTED);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -243,12 +243,14 @@ async fn without_a_browser_the_address_is_printed() {
     let mut command = program(None, &["mock", "--open"]);
     command.env("PATH", "");
     let (child, mut lines) = spawn_command(command);
-    let (address, window) = (lines.recv().await.unwrap(), lines.recv().await.unwrap());
+    let (address, export) = (lines.recv().await.unwrap(), lines.recv().await.unwrap());
+    let window = lines.recv().await.unwrap();
+    assert!(export.starts_with("export "), "{export}");
     assert!(address.starts_with("mock service at http://127.0.0.1:"), "{address}");
     assert!(window.starts_with("see what it does at http://127.0.0.1:"), "{window}");
     signal(&child, "-INT");
     let (code, output) = exit(child, lines).await;
-    assert_eq!(code, Some(0), "{output:?}");
+    assert_eq!(code, INTERRUPTED, "{output:?}");
 }
 
 /// `update` in the same folder writes them.
