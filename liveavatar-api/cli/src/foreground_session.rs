@@ -76,7 +76,7 @@ pub(crate) async fn open<C: Mintable<Mode: 'static>>(
     open_with(service.client()?, configuration, options, output).await
 }
 
-/// Opens a session like [`open`], with a client.
+/// Opens a session like [`open()`], with a client.
 pub(crate) async fn open_with<C: Mintable<Mode: 'static>>(
     client: Client,
     configuration: &C,
@@ -153,13 +153,14 @@ impl<M> ForegroundSession<M> {
                 return Err(failure);
             }
         };
-        let status = self.show_status();
+        let status = Box::pin(self.show_status());
         let Some(page) = page else {
             self.run(status).await;
             return self.stop().await.map(drop);
         };
+        let shown = Box::pin(page.run(&session));
         self.run(async {
-            tokio::select! { _ = page.run(&session) => {}, () = status => {} }
+            tokio::select! { () = shown => {}, () = status => {} }
         })
         .await;
         let stopped = self.stop().await;

@@ -122,7 +122,7 @@ pub(crate) fn controls_terminal(c: char) -> bool {
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Replaces every character that controls the terminal, except in line breaks, tabs and the [styles](is_style) of this program.
+/// Replaces every character that controls the terminal, except in line breaks, tabs and the [styles](style_end) of this program.
 ///
 /// The values that the service sent are [printable] already: this is for those that a new message forgets.
 fn without_commands(text: &str) -> Cow<'_, str> {

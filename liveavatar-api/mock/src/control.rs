@@ -184,18 +184,7 @@ fn handle(shared: &Shared, parts: &Parts, path: &str, body: &[u8]) -> Result<Moc
                 return Err(MockResponse::no_route(404, "the session is not running"));
             }
         }
-        (&Method::POST, ["socket-faults"]) => {
-            let InjectedSocketFault { command, mut times, fault } = read(body)?;
-            let example = json!({ "type": command, "audio": "" }).to_string();
-            let Ok((Some(example), _)) = LiteCommand::decode(example.as_bytes()) else {
-                return Err(invalid(&format!("no command has the type {command:?}")));
-            };
-            lock(&shared.monitor).faults = Some(Box::new(move |command| {
-                let is_affected = discriminant(command) == discriminant(&example) && times > 0;
-                times -= u32::from(is_affected);
-                is_affected.then(|| fault.clone())
-            }));
-        }
+        (&Method::POST, ["socket-faults"]) => inject_socket_fault(shared, body)?,
         (&Method::POST, ["sessions", id, "events"]) => {
             let event: Value = read(body)?;
             let text = event.to_string();
@@ -210,13 +199,7 @@ fn handle(shared: &Shared, parts: &Parts, path: &str, body: &[u8]) -> Result<Moc
             return Ok(MockResponse::json(200, activity.json()));
         }
         (&Method::GET, ["sessions", id, "audio"]) => {
-            let query = parts.uri.query().unwrap_or_default();
-            let skipped = query.strip_prefix("skip=").map_or(Ok(0), str::parse);
-            let skipped = skipped.map_err(|_| invalid("skip must be a number of bytes"))?;
-            let heard = Uuid::parse_str(id).ok().and_then(|id| lock(&shared.monitor).wav(id, skipped));
-            let wav = heard.ok_or_else(|| {
-                MockResponse::no_route(404, "no audio of this session was recorded; turn on the recording of audio, and send audio to the socket")
-            })?;
+            let wav = heard(shared, parts, id)?;
             return Ok(MockResponse::raw(200, "audio/wav", wav));
         }
         (&Method::GET, [path]) if let Some(file) = window::file(path) => return Ok(file),
@@ -252,6 +235,31 @@ fn handle(shared: &Shared, parts: &Parts, path: &str, body: &[u8]) -> Result<Moc
         _ => return Err(MockResponse::no_route(404, "the control API has no such path and method")),
     }
     Ok(MockResponse::raw(204, "", ""))
+}
+
+/// Returns the audio of a session as WAV.
+fn heard(shared: &Shared, parts: &Parts, id: &str) -> Result<Vec<u8>, MockResponse> {
+    let query = parts.uri.query().unwrap_or_default();
+    let skipped = query.strip_prefix("skip=").map_or(Ok(0), str::parse);
+    let skipped = skipped.map_err(|_| invalid("skip must be a number of bytes"))?;
+    let heard = Uuid::parse_str(id).ok().and_then(|id| lock(&shared.monitor).wav(id, skipped));
+    heard.ok_or_else(|| {
+        MockResponse::no_route(404, "no audio of this session was recorded; turn on the recording of audio, and send audio to the socket")
+    })
+}
+
+fn inject_socket_fault(shared: &Shared, body: &[u8]) -> Result<(), MockResponse> {
+    let InjectedSocketFault { command, mut times, fault } = read(body)?;
+    let example = json!({ "type": command, "audio": "" }).to_string();
+    let Ok((Some(example), _)) = LiteCommand::decode(example.as_bytes()) else {
+        return Err(invalid(&format!("no command has the type {command:?}")));
+    };
+    lock(&shared.monitor).faults = Some(Box::new(move |command| {
+        let is_affected = discriminant(command) == discriminant(&example) && times > 0;
+        times -= u32::from(is_affected);
+        is_affected.then(|| fault.clone())
+    }));
+    Ok(())
 }
 
 #[cfg(feature = "room")]

@@ -20,8 +20,8 @@ const NOT_FOR_XTASK: [&str; 3] = ["hyper", "reqwest", "tokio"];
 /// Crates that the examples must not compile, so that the first command in a fresh clone is quick.
 const NOT_FOR_EXAMPLES: [&str; 2] = ["criterion", "redis"];
 
-/// Dependencies of optional features, or of other packages, that reqwest compiles in any case.
-const OF_REQWEST: [&str; 3] = ["hyper", "hyper-util", "tower-service"];
+/// Dependencies of optional features, or of other packages, that reqwest and its TLS compile in any case.
+const OF_REQWEST: [&str; 4] = ["hyper", "hyper-util", "subtle", "tower-service"];
 
 /// Checks that no package compiles what only another package or an optional feature needs.
 pub(super) fn lean(workspace: &Workspace, shell: &mut Shell<'_>) -> Result<(), TaskError> {
