@@ -23,6 +23,18 @@ class MockControl:
         """Returns what the session's sockets received."""
         return await self._call("GET", f"/_mock/sessions/{session_id}/activity")
 
+    async def room_activity(self, session_id):
+        """Returns what the session's room received, and who is in it."""
+        return await self._call("GET", f"/_mock/sessions/{session_id}/room")
+
+    async def wait_for_microphone(self, session_id, packets):
+        """Waits until the session's room has received this many packets of microphones."""
+
+        async def is_met():
+            return (await self.room_activity(session_id))["microphone_packets"] >= packets
+
+        await wait_for(f"{packets} packets of a microphone", is_met)
+
     async def heard(self, session_id):
         """Returns the PCM that the session's sockets received."""
         async with self._http.get(f"{self.base}/_mock/sessions/{session_id}/audio") as response:

@@ -38,6 +38,9 @@ const createToken = () =>
     avatar_persona: { language: "en" },
   });
 
+// Returns what the room of a session received.
+const activityOf = async (id) => (await fetch(`${base}/_mock/sessions/${id}/room`)).json();
+
 const endOf = async (id) => {
   for (const deadline = Date.now() + 10_000; Date.now() < deadline; await setTimeout(20)) {
     const { end_reason } = await call("GET", `/v1/sessions/${id}`);
@@ -104,6 +107,9 @@ const runWebSdk = async (browser, server) => {
   assert.deepEqual(errors, []);
   // The SDK does not wait until its stop has arrived. This is the reason of a stop request without a body.
   assert.equal(await endOf(session_id), "USER_CLOSED");
+  const { commands, microphone_packets } = await activityOf(session_id);
+  assert.deepEqual(commands.slice(0, 3), ["avatar.speak_text", "avatar.speak_text", "avatar.interrupt"]);
+  assert.ok(microphone_packets >= 3, `${microphone_packets} packets of the microphone`);
   await page.close();
   console.log(`web SDK: stream ready after ${Math.round(result.readyAfter)} ms; sees and hears the avatar, interrupts it, and stops`);
 };
@@ -119,6 +125,10 @@ const runRoom = async (browser, server, version, options, path) => {
   assert.deepEqual(result.participants, ["heygen", `liveavatar-agent-${session_id}`]);
   assert.deepEqual(result.sockets, [path]);
   assert.ok(result.microphone);
+  const activity = await activityOf(session_id);
+  assert.deepEqual(activity.commands, ["avatar.speak_text", "avatar.speak_text", "avatar.interrupt"]);
+  // Speech begins with three packets.
+  assert.ok(activity.microphone_packets >= 3, `${activity.microphone_packets} packets of the microphone`);
   await call("POST", "/v1/sessions/stop", undefined, session_token);
   assert.equal(await page.evaluate(() => conformance.untilClosed()), ROOM_DELETED);
   const rejected = await page.evaluate((...args) => conformance.runRejectedRoom(...args), version, livekit_url, "a.b.c");

@@ -5,23 +5,34 @@ Usage: python rooms.py URL, with the URL of a mock with rooms.
 
 import asyncio
 import json
+import logging
 import os
 import sys
 import uuid
+import warnings
 from contextlib import aclosing
 
 import aiohttp
 import livekit_socket
 import numpy
 import pipecat_socket
+from jwt import InsecureKeyLengthWarning
 from livekit import api, rtc
 from mock_control import MockControl, tone, wait_for
-from pipecat.frames.frames import OutputImageRawFrame, OutputTransportReadyFrame, SpeechOutputAudioRawFrame
+from pipecat.frames.frames import (
+    OutputImageRawFrame,
+    OutputTransportReadyFrame,
+    SpeechOutputAudioRawFrame,
+    UserStartedSpeakingFrame,
+)
 from pipecat.processors.frame_processor import FrameProcessor
 
 API_KEY = os.environ["LIVEAVATAR_API_KEY"]
 # Opens any room of the mock, as in `livekit-server --dev`.
 ROOM_KEY, ROOM_SECRET = "devkey", "secret"
+# The key is as short as the one of `livekit-server --dev`, and the plugin warns that avatars cannot pause.
+warnings.filterwarnings("ignore", category=InsecureKeyLengthWarning)
+logging.getLogger("livekit.agents").setLevel(logging.ERROR)
 AVATAR = "dd73ea75-1218-4ef3-92ce-606d5f7fbc0a"
 TEXT = "one two three four five six seven eight"
 # Of full scale. Decoders add some noise to silence, and fade out.
@@ -150,6 +161,12 @@ async def join_with_livekit(mock, single_peer_connection):
 
     await guest.publish_tone(2)
     await guest.wait("user.speak_started")
+    # Packets of 20 ms. The last ones may be on their way.
+    await mock.wait_for_microphone(session["session_id"], 90)
+    activity = await mock.room_activity(session["session_id"])
+    assert activity["commands"] == ["avatar.speak_text", "avatar.speak_text", "avatar.interrupt"], activity
+    identities = ["heygen", *(f"liveavatar-{kind}-{session['session_id']}" for kind in ("agent", "client"))]
+    assert sorted(activity["participants"]) == identities, activity
     assert guest.topics == {"agent-response"}, guest.topics
     await mock.stop_session(session["session_id"])
     reason = await asyncio.wait_for(guest.disconnected, 10)
@@ -211,14 +228,36 @@ async def join_with_pipecat(mock, http):
             return screen.images and screen.audio
 
         await wait_for("picture and sound", has_media)
+        activity = await mock.room_activity(run.session_id)
+        assert sorted(activity["participants"]) == ["heygen", f"liveavatar-client-{run.session_id}"], activity
         # In LITE mode, the avatar plays the audio that the socket received.
         start = len(screen.audio)
         await run.say(tone(1))
         await mock.wait_for_utterances(run.session_id, "finished")
         heard = loudness(bytes(screen.audio[start:]))
         assert heard > AUDIBLE, f"the avatar is silent while it speaks: {heard}"
-    assert await mock.wait_for_end(run.session_id)
-    print("pipecat-ai, video service: sees and hears the avatar that plays the audio of the socket")
+
+        images, start = screen.images, len(screen.audio)
+        await run.say(tone(10), is_complete=False)
+
+        async def is_heard():
+            return loudness(bytes(screen.audio[start:])) > AUDIBLE
+
+        await wait_for("the second utterance", is_heard)
+        await run.queue(UserStartedSpeakingFrame())
+        await mock.wait_for_utterances(run.session_id, "finished", "interrupted")
+
+        async def is_silent():
+            start = len(screen.audio)
+            await asyncio.sleep(0.2)
+            return len(screen.audio) > start and loudness(bytes(screen.audio[start:])) < SILENCE
+
+        # The rest of the utterance would take much longer.
+        await asyncio.wait_for(wait_for("silence after an interrupt", is_silent), 5)
+        assert screen.images > images
+    reason = await mock.wait_for_end(run.session_id)
+    assert reason == pipecat_socket.STOPPED, reason
+    print("pipecat-ai, video service: sees and hears the avatar that plays the audio of the socket, and interrupts it")
 
 
 async def main(base):

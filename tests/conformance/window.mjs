@@ -15,6 +15,8 @@ const { default: puppeteer } = await import(pathToFileURL(join(packages, "puppet
 const axe = readFileSync(join(packages, "axe-core/axe.min.js"), "utf8");
 
 const TIMEOUT = 30_000;
+// The exit code of a command that a signal ends.
+const INTERRUPTED = 130;
 const BURST = 1_000;
 const FULL = { mode: "FULL", avatar_id: "dd73ea75-1218-4ef3-92ce-606d5f7fbc0a", is_sandbox: true, avatar_persona: {} };
 
@@ -191,11 +193,14 @@ async function checkWindow() {
   await page.screenshot({ path: join(screenshots, "window-details.png"), fullPage: true });
   assert.ok(!(await page.content()).includes("canary-api-key"));
 
-  // Credits and clock.
-  await page.$eval("#credits", (input) => (input.value = "7"));
-  await page.click("#credits-form button");
+  // Credits and clock. Typed credits stay when the state changes.
+  await page.click("#credits", { count: 3 });
+  await page.keyboard.type("7");
   await page.click("[data-seconds='600']");
   await wait(page, () => document.getElementById("now").textContent >= "2026-01-01 00:10");
+  const isSet = page.waitForResponse((response) => response.url().endsWith("/_mock/credits"));
+  await page.click("#credits-form button");
+  await isSet;
   assert.deepEqual(await (await call("GET", "/_mock/credits")).json(), { credits: 7 });
 
   // Many requests: few rows, all counted.
@@ -215,7 +220,7 @@ async function checkWindow() {
   mock.program.kill("SIGINT");
   await wait(page, () => document.getElementById("connection").dataset.state === "lost");
   await page.screenshot({ path: join(screenshots, "window-lost.png") });
-  assert.equal(await mock.ended, 0);
+  assert.equal(await mock.ended, INTERRUPTED);
   await page.close();
   console.log(`window: ${BURST} requests in ${rows} rows`);
 }

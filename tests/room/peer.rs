@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -62,7 +63,8 @@ pub(crate) enum Event {
         kind: MediaKind,
         data: Arc<[u8]>,
         level: Option<i8>,
-        at: Instant,
+        /// The sequence numbers of its RTP packets.
+        packets: RangeInclusive<u64>,
     },
     /// The server ends the connection.
     Left(proto::LeaveRequest),
@@ -394,7 +396,7 @@ impl Connection {
                     kind: if is_audio { MediaKind::Audio } else { MediaKind::Video },
                     data: media.data,
                     level: media.ext_vals.audio_level,
-                    at: media.network_time,
+                    packets: **media.seq_range.start()..=**media.seq_range.end(),
                 });
             }
             _ => {}

@@ -204,13 +204,28 @@ fn handle(shared: &Shared, parts: &Parts, path: &str, body: &[u8]) -> Result<Moc
         }
         (&Method::GET, [path]) if let Some(file) = window::file(path) => return Ok(file),
         #[cfg(feature = "room")]
-        (&Method::POST, ["rooms", "faults"]) => {
-            let rooms = rooms(shared)?;
-            rooms.add_fault(read::<RoomFaultBody>(body)?.read()?);
+        (method, ["rooms", ..] | ["sessions", _, "room"]) => {
+            return handle_rooms(rooms(shared)?, method, &segments, body);
         }
-        #[cfg(feature = "room")]
+        _ => return Err(no_such_path()),
+    }
+    Ok(MockResponse::raw(204, "", ""))
+}
+
+fn no_such_path() -> MockResponse {
+    MockResponse::no_route(404, "the control API has no such path and method")
+}
+
+#[cfg(feature = "room")]
+fn handle_rooms(
+    rooms: &crate::room::Rooms,
+    method: &Method,
+    segments: &[&str],
+    body: &[u8],
+) -> Result<MockResponse, MockResponse> {
+    match (method, segments) {
+        (&Method::POST, ["rooms", "faults"]) => rooms.add_fault(read::<RoomFaultBody>(body)?.read()?),
         (&Method::PUT, ["rooms", "faults"]) => {
-            let rooms = rooms(shared)?;
             let faults = read::<Vec<RoomFaultBody>>(body)?;
             let faults: Vec<RoomFault> =
                 faults.into_iter().map(RoomFaultBody::read).collect::<Result<_, _>>()?;
@@ -219,10 +234,8 @@ fn handle(shared: &Shared, parts: &Parts, path: &str, body: &[u8]) -> Result<Moc
                 rooms.add_fault(fault);
             }
         }
-        #[cfg(feature = "room")]
         (&Method::GET, ["sessions", id, "room"]) => {
-            let id = Uuid::parse_str(id).unwrap_or_default();
-            let activity = rooms(shared)?.activity(id);
+            let activity = rooms.activity(Uuid::parse_str(id).unwrap_or_default());
             return Ok(MockResponse::json(
                 200,
                 json!({
@@ -232,7 +245,7 @@ fn handle(shared: &Shared, parts: &Parts, path: &str, body: &[u8]) -> Result<Moc
                 }),
             ));
         }
-        _ => return Err(MockResponse::no_route(404, "the control API has no such path and method")),
+        _ => return Err(no_such_path()),
     }
     Ok(MockResponse::raw(204, "", ""))
 }

@@ -14,12 +14,13 @@ use crate::shell::{Shell, count};
 use crate::workspace::{self, BENCHES, Workspace};
 
 /// The parts of the measurement: first the benches that print rows.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     "calls",
     "allocations",
     "audio",
     "sessions",
     "sockets",
+    "rooms",
     "one-core",
     "instructions",
     "differ",
@@ -27,7 +28,7 @@ const PARTS: [&str; 10] = [
     "builds",
 ];
 /// The number of those benches.
-const BENCH_PARTS: usize = 5;
+const BENCH_PARTS: usize = 6;
 
 /// The file with all tables.
 const GUIDE: &str = "liveavatar-api/src/guide/performance.md";

@@ -131,7 +131,8 @@ function renderState() {
   setText($("export"), `export LIVEAVATAR_BASE_URL=${state.url}`);
   setText($("now"), state.now.replace("T", " ").replace("Z", ""));
   $("now").dateTime = state.now;
-  if (document.activeElement !== $("credits")) $("credits").value = state.credits;
+  // The field shows its default until somebody edits it.
+  $("credits").defaultValue = state.credits;
   setText($("slots"), `${state.slots.used} of ${state.slots.limit} in use`);
   setText($("sessions-count"), String(state.sessions_total));
   renderSessions();
@@ -146,7 +147,12 @@ for (const button of document.querySelectorAll("[data-seconds]")) {
 
 $("credits-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  if ($("credits").value !== "") control("PUT", "credits", { credits: Number($("credits").value) });
+  const { value } = $("credits");
+  if (value !== "") {
+    $("credits").defaultValue = value;
+    control("PUT", "credits", { credits: Number(value) });
+  }
+  $("credits-form").reset();
   $("credits-form").querySelector("button").focus();
 });
 
