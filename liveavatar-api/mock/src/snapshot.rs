@@ -1,12 +1,11 @@
 //! The state of a server in one JSON value, for readers of the control API.
 
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::document;
 use crate::fault::Mutation;
 use crate::shared::Shared;
-use crate::socket_activity::{SocketActivity, SocketMonitor, Utterance, UtteranceEnd};
+use crate::socket_activity::SocketActivity;
 use crate::state::lock;
 use liveavatar_api::realtime::audio;
 
@@ -20,12 +19,11 @@ pub(crate) fn take(shared: &Shared) -> Value {
     let sessions = &state.sessions;
     let (used, total) = (sessions.running().count(), sessions.all().len());
     let (limit, newest) = (sessions.limits.sessions, sessions.all().iter().rev().take(MAX_SESSIONS));
-    let mut shown: Vec<(Uuid, Value)> =
-        newest.map(|session| (session.id, sessions.overview(session))).collect();
+    let mut shown: Vec<(_, Value)> = newest.map(|session| (session.id, sessions.overview(session))).collect();
     drop(state);
     let monitor = lock(&shared.monitor);
     for (id, session) in &mut shown {
-        session["socket"] = socket(&monitor, *id);
+        session["socket"] = monitor.sessions.get(id).map(SocketActivity::json).into();
         session["heard_seconds"] = audio::duration(monitor.heard_bytes(*id)).as_secs_f64().into();
     }
     let records_audio = monitor.records_audio();
@@ -68,30 +66,4 @@ fn room_faults(shared: &Shared) -> Value {
         None
     };
     json!(faults)
-}
-
-fn socket(monitor: &SocketMonitor, session: Uuid) -> Value {
-    let Some(activity) = monitor.sessions.get(&session) else { return Value::Null };
-    let SocketActivity { connections, utterances, interrupts, keep_alives, early_frames, rejected_frames } =
-        activity;
-    let utterance = |utterance: &Utterance| {
-        json!({
-            "event_id": utterance.event_id,
-            "frames": utterance.frames,
-            "audio": utterance.audio.as_secs_f64(),
-            "starvations": utterance.starvations,
-            "end": utterance.end.map(|end| match end {
-                UtteranceEnd::Finished => "finished",
-                UtteranceEnd::Interrupted => "interrupted",
-            }),
-        })
-    };
-    json!({
-        "connections": connections,
-        "utterances": utterances.iter().map(utterance).collect::<Vec<_>>(),
-        "interrupts": interrupts,
-        "keep_alives": keep_alives,
-        "early_frames": early_frames,
-        "rejected_frames": rejected_frames,
-    })
 }
