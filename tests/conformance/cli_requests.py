@@ -15,7 +15,7 @@ from amend_document import SANDBOX_AVATAR
 
 SANDBOX = {"mode": "LITE", "avatar_id": SANDBOX_AVATAR, "is_sandbox": True}
 # Commands that send nothing, or that `call_all` and `run_session_commands` cover. Every other command is taken for a resource.
-NO_RESOURCE = {"call", "completions", "credits", "doctor", "login", "mock", "operations", "schema", "session", "speak"}
+NO_RESOURCE = {"call", "completions", "credits", "demo", "doctor", "login", "mock", "operations", "schema", "session", "speak"}
 
 
 class Cli:
